@@ -1,0 +1,1 @@
+"""Every way in and out: platforms, the terminal, the command line."""

@@ -1,0 +1,19 @@
+"""Takes from a text what would command the terminal instead of being read."""
+
+from __future__ import annotations
+
+import re
+
+from core.text import cleaned
+
+# CSI …, OSC … and the other strings up to BEL or ST, and the two-character sequences
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]"
+)
+
+
+def harmless(text: str) -> str:
+    """The text without control sequences; newlines and tabs stay."""
+    return cleaned(_SEQUENCE.sub("", text))

@@ -1,0 +1,152 @@
+"""Agents from Python: create, find, ask, stream."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from types import FunctionType
+
+from core.address import Address
+from core.answer import Answer, answer_to
+from core.caller import CallerAdapter
+from core.directory import KnownAgent
+from core.errors import AnswerFailed, ConfigMistake, UserMistake
+from core.intake import Accepted
+from core.messages import Author, Incoming
+from core.process import opened
+from core.runtime import Runtime
+from core.spec import AgentSpec
+from core.text import cleaned
+from core.worker import Worker
+from storage.errors import StorageError
+
+
+class Agent:
+    """A named agent. Its prompts, model and tools live in code, its history in the database.
+
+    >>> agent = await Agent.create(name="Planner", model="gpt-4o", instructions="…")
+    >>> await agent.ask("Remember that our project deadline is March 15th")
+    """
+
+    def __init__(self, known: KnownAgent) -> None:
+        self._known = known
+
+    @classmethod
+    async def create(cls, *, name: str, **configuration: object) -> Agent:
+        """The agent of this name, with this configuration from now on.
+
+        `configuration` takes what an agent's table in agents.toml takes: model, instructions
+        (or system_prompt), memory, tools, temperature, base_url, api_key_env, fallback_models,
+        window_tokens, daily_usd, display_name, icon. An existing agent keeps its history and
+        facts. A tool may be given as the function itself if it stands in an importable module.
+
+        Raises:
+            ConfigMistake: something in it cannot be used.
+            DatabaseUnusable, DatabaseBusy: the database of the environment cannot be used.
+        """
+        if "system_prompt" in configuration:
+            configuration.setdefault("instructions", configuration.pop("system_prompt"))
+        if isinstance(tools := configuration.get("tools"), Sequence):
+            configuration["tools"] = tuple(_reference(tool) for tool in tools)
+        spec = AgentSpec.checked(name=name, **configuration)
+        runtime = await opened()
+        return cls(await runtime.directory.register(spec))
+
+    @classmethod
+    async def find_by_name(cls, name: str) -> Agent | None:
+        """The agent of that name, as it was created or as agents.toml has it; None if unknown.
+
+        Raises:
+            DatabaseUnusable, DatabaseBusy: the database of the environment cannot be used.
+        """
+        runtime = await opened()
+        known = await runtime.directory.find(name)
+        return cls(known) if known else None
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._known.spec.name
+
+    async def ask(self, text: str, *, room: str = "main", person: str | None = None) -> str:
+        """The answer to `text`, in the conversation that this agent has in `room`.
+
+        The question is stored before it is worked on: asked again after a crash, it is the
+        next message. `person` is who speaks; the user who runs the program if not given.
+
+        Raises:
+            AnswerFailed: there will be no answer; says why.
+            UserMistake: the text is empty, or the room's name cannot be used.
+            DatabaseUnusable, DatabaseBusy: it is stored and will be answered later, or is not.
+        """
+        runtime = await opened()
+        with runtime.in_use():
+            accepted = await self._accept(runtime, text, room, person)
+            worker = runtime.worker({"python": CallerAdapter()})
+            return _text(await answer_to(accepted, worker))
+
+    async def stream(
+        self, text: str, *, room: str = "main", person: str | None = None
+    ) -> AsyncIterator[str]:
+        """As `ask`, piece by piece while the answer is written; closed early, it is stopped.
+
+        Raises:
+            AnswerFailed, UserMistake, DatabaseUnusable, DatabaseBusy: as for `ask`.
+        """
+        runtime = await opened()
+        with runtime.in_use():
+            accepted = await self._accept(runtime, text, room, person)
+            adapter = CallerAdapter()
+            worker = runtime.worker({"python": adapter})
+            try:
+                async with asyncio.TaskGroup() as group:
+                    answering = group.create_task(_answer_and_close(accepted, worker, adapter))
+                    try:
+                        async for delta in adapter.deltas():
+                            yield delta
+                    except GeneratorExit:
+                        worker.interrupt(accepted.conversation_id)
+                        return
+            except* StorageError as failures:
+                raise failures.exceptions[0] from failures
+            _text(answering.result())
+
+    async def _accept(self, runtime: Runtime, text: str, room: str, person: str | None) -> Accepted:
+        if not cleaned(text):
+            raise UserMistake("The message is empty: say something to be answered.")
+        address = Address.parse(f"python/{room}")
+        who = person or getpass.getuser()
+        now = runtime.clock()
+        incoming = Incoming(
+            key=f"{address.key}/{secrets.token_hex(8)}",
+            address=address,
+            author=Author(id=who, name=who),
+            text=text,
+            sent_at=now,
+            position=int(now.timestamp() * 1_000_000),
+        )
+        return await runtime.intake.accept(incoming, self.name)
+
+
+async def _answer_and_close(accepted: Accepted, worker: Worker, adapter: CallerAdapter) -> Answer:
+    try:
+        return await answer_to(accepted, worker)
+    finally:
+        adapter.close()
+
+
+def _text(answer: Answer) -> str:
+    if answer.is_failure:
+        raise AnswerFailed(answer.text)
+    return answer.text
+
+
+def _reference(tool: object) -> str:
+    """A tool as agents.toml names it; a function by its module and name."""
+    if isinstance(tool, str):
+        return tool
+    if isinstance(tool, FunctionType) and "." not in tool.__qualname__:
+        return f"{tool.__module__}:{tool.__name__}"
+    raise ConfigMistake(f"{tool!r} is no tool: give a name, 'module:function' or a function.")

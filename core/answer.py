@@ -1,0 +1,58 @@
+"""Waits for the answer to one message, working on it meanwhile where that is possible."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from core.intake import Accepted
+from core.worker import Worker
+from storage import inbox, outbox, turns
+from storage.models import InboxState
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a message was answered with; `is_failure` where it is a sentence about why not."""
+
+    turn_id: int
+    text: str
+    is_failure: bool
+
+
+async def answer_to(accepted: Accepted, worker: Worker) -> Answer:
+    """The answer, once it has been delivered, whoever wrote and delivered it.
+
+    Raises:
+        DatabaseBusy, DatabaseUnusable: the message is stored and will be answered later.
+    """
+    while (answer := await _find(accepted)) is None:
+        if not await worker.attend(accepted.conversation_id):
+            await asyncio.sleep(_POLL_SECONDS)
+    return answer
+
+
+async def settle(conversation_id: int, worker: Worker) -> None:
+    """Bring a conversation to rest: answer and deliver what an earlier process left.
+
+    Raises:
+        DatabaseBusy, DatabaseUnusable: it stays as it is.
+    """
+    while await inbox.unanswered(conversation_id) or await outbox.due(conversation_id):
+        if not await worker.attend(conversation_id):
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _find(accepted: Accepted) -> Answer | None:
+    message = await inbox.by_key(accepted.key)
+    if message is None or message.turn_id is None or message.state is InboxState.TAKEN:
+        return None
+    if await outbox.due(accepted.conversation_id):
+        return None
+    return Answer(
+        turn_id=message.turn_id,
+        text=await turns.answer(message.turn_id),
+        is_failure=message.state is InboxState.FAILED,
+    )

@@ -1,0 +1,36 @@
+"""Which agent answers at an address, and how it behaves there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.address import Address
+
+
+class Listen(StrEnum):
+    """What the agent answers: every message, or only those that name it."""
+
+    ALL = "all"
+    MENTION = "mention"
+
+
+class SharedBy(StrEnum):
+    """Who shares one history."""
+
+    CHANNEL = "channel"
+    THREAD = "thread"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """An agent at an address and everywhere below it; the longest matching address wins.
+
+    `conversation` is None where the platform's default holds.
+    """
+
+    at: Address
+    agent: str
+    listen: Listen = Listen.MENTION
+    conversation: SharedBy | None = None

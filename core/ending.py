@@ -1,0 +1,67 @@
+"""How a turn ends: what goes into the history, and what becomes visible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.context import remembered_tokens
+from core.directory import KnownAgent
+from core.hold import Hold
+from core.split import parts
+from storage import turns
+from storage.models import InboxMessage, MessageRole, TurnState
+from storage.turns import Ending, Entry, OpenTurn
+
+_STOPPED = "(stopped)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One way a turn can end; `limit` is how many characters a visible message can hold."""
+
+    hold: Hold
+    agent: KnownAgent
+    opened: OpenTurn
+    limit: int
+
+    async def answered(self, text: str) -> None:
+        """The turn has its answer."""
+        await self._end(TurnState.DONE, MessageRole.ASSISTANT, text)
+
+    async def stopped(self, text: str) -> None:
+        """A person stopped the answer: what was shown stands."""
+        shown = f"{text} {_STOPPED}" if text else _STOPPED
+        await self._end(TurnState.STOPPED, MessageRole.ASSISTANT, shown)
+
+    async def failed(self, sentence: str, why: str) -> None:
+        """There will be no answer: the person is told so in one sentence."""
+        await self._end(TurnState.FAILED, MessageRole.NOTICE, sentence, why)
+
+    async def _end(
+        self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
+    ) -> None:
+        now = self.hold.now()
+        answer = Entry(
+            role=role,
+            author=self.agent.spec.name,
+            text=text,
+            tokens=remembered_tokens(text),
+            said_at=now,
+        )
+        ending = Ending(
+            state=state,
+            entries=[*map(_asked, self.opened.questions), answer],
+            parts=parts(text, self.limit),
+            failure=failure,
+        )
+        await turns.end(self.hold.lease, self.opened.turn.id, ending, now)
+
+
+def _asked(question: InboxMessage) -> Entry:
+    return Entry(
+        role=MessageRole.USER,
+        author=question.author,
+        text=question.text,
+        tokens=remembered_tokens(question.text),
+        said_at=question.sent_at,
+    )

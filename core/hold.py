@@ -1,0 +1,51 @@
+"""A lease in the hands of this process, renewed in time, with the moment it may have lapsed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from core.clock import Clock, monotonic
+from storage import conversations
+from storage.errors import DatabaseBusy, LeaseLost
+from storage.lease import Lease
+
+
+class Hold:
+    """Renews a lease and knows when it may be somebody else's."""
+
+    def __init__(self, lease: Lease, clock: Clock) -> None:
+        self.lease = lease
+        self._clock = clock
+        self._safe_until = monotonic() + lease.seconds
+
+    def now(self) -> datetime:
+        """The present moment, by the clock of whoever works here."""
+        return self._clock()
+
+    def check(self) -> None:
+        """Make sure that a platform may still be told something.
+
+        A process that was suspended past its lease notices here, before it speaks.
+
+        Raises:
+            LeaseLost: the lease may have lapsed.
+        """
+        if monotonic() >= self._safe_until:
+            raise LeaseLost(f"the lease on conversation {self.lease.conversation_id} lapsed")
+
+    async def keep(self) -> None:
+        """Renew the lease three times in its length, until cancelled.
+
+        Raises:
+            LeaseLost: somebody else has the conversation.
+        """
+        while True:
+            await asyncio.sleep(self.lease.seconds / 3)
+            asked_at = monotonic()
+            try:
+                await conversations.keep(self.lease, self._clock())
+            except DatabaseBusy:
+                self.check()
+            else:
+                self._safe_until = asked_at + self.lease.seconds

@@ -1,0 +1,158 @@
+"""A ChatModel without a language model: it looks up what was said, offline and for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.clock import Clock, now
+from core.llm import Finished, ModelEvent, ModelRequest, PromptMessage, Role, TextDelta
+
+_INTRODUCTION = (
+    "(This is an offline demo without a language model; set OPENAI_API_KEY for a real one.)"
+)
+_NOTHING = (
+    "I found nothing about that in this conversation. I am only a demo: "
+    "I look things up in what was said here."
+)
+_GREETING = "Hello! Tell me something, and ask me about it later."
+_REMEMBER = re.compile(
+    r"\A\s*(please\s+)?(remember|note|keep in mind)\b[\s:,]*(that\b)?\s*", re.IGNORECASE
+)
+_ASKS = re.compile(
+    r"\s*(what|who|whose|whom|when|where|which|why|how|is|are|was|were|do|does|did|can|could"
+    r"|will|would|should|tell|has|have)\b",
+    re.IGNORECASE,
+)
+_NOTE = re.compile(r"^- (.+)$", re.MULTILINE)
+_ASIDE = re.compile(r"\A\(.+:\n((?:- .+\n?)+)\)\n\n")  # what the prompt puts before a question
+_STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a about all am an and any are as at be been but by can could did do does for from had has "
+        "have hello hey hi how i if in is it its know long many me much my no not of on or our "
+        "ours please remember s shall should so some t tell thank thanks that the their them then "
+        "there these they this to told us was we were what when where which who whom whose why "
+        "will with would yes you your yours",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statement:
+    """Something that was said, by whom and when if that is known."""
+
+    text: str
+    opening: str
+
+
+class DemoModel:
+    """Answers questions by the earlier message that shares most words, and notes the rest."""
+
+    def __init__(self, *, pause: float = 0.03, clock: Clock = now) -> None:
+        """`pause` is in seconds, after each word."""
+        self._pause = pause
+        self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """Says that it is none."""
+        return "moorings-demo (no language model)"
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """As ChatModel says, word by word; never calls a tool, never fails."""
+        text = self._answer(request.messages)
+        for word in re.findall(r"\S+\s*", text):
+            yield TextDelta(text=word)
+            await asyncio.sleep(self._pause)
+        yield Finished(text=text, model=self.name)
+
+    def _answer(self, messages: tuple[PromptMessage, ...]) -> str:
+        reply = self._reply(messages)
+        is_first = all(message.role is not Role.ASSISTANT for message in messages)
+        return f"{_INTRODUCTION}\n{reply}" if is_first else reply
+
+    def _reply(self, messages: tuple[PromptMessage, ...]) -> str:
+        latest = next((each for each in reversed(messages) if each.role is Role.USER), None)
+        if latest is None:
+            return _GREETING
+        said = _paragraphs(latest)
+        if _is_question(said[-1]):
+            today = latest.said_at or self._clock()
+            told = [each for message in messages for each in _statements(message, latest, today)]
+            return _found(_content_words(said[-1]), told)
+        text = "\n\n".join(said)
+        return f"Noted: {_full_stop(text)}" if _content_words(text) else _GREETING
+
+
+def _found(wanted: set[str], told: list[_Statement]) -> str:
+    def shared(statement: _Statement) -> int:
+        return len(wanted & _content_words(statement.text))
+
+    # of two equals the later one holds: people correct themselves
+    best = max(reversed(told), key=shared, default=None)
+    if best is None or not shared(best):
+        return _NOTHING
+    return f"{best.opening}: {_full_stop(best.text)}"
+
+
+def _statements(
+    message: PromptMessage, latest: PromptMessage, today: datetime
+) -> Iterator[_Statement]:
+    """What the message tells: a person's own words, and the notes that the prompt adds."""
+    aside = _ASIDE.match(message.content)
+    notes = aside[1] if aside else message.content if message.role is Role.SYSTEM else ""
+    for note in _NOTE.findall(notes):
+        yield _Statement(text=note, opening="I have noted")
+    if message.role is Role.USER:
+        opening = _opening(message, latest, today)
+        for paragraph in _paragraphs(message):
+            if not _is_question(paragraph):
+                yield _Statement(text=paragraph, opening=opening)
+
+
+def _opening(message: PromptMessage, latest: PromptMessage, today: datetime) -> str:
+    who = "you" if message.author == latest.author else message.author or "somebody"
+    day = _day(message.said_at, today) if message.said_at else "Earlier"
+    return f"{day} {who} told me"
+
+
+def _day(said_at: datetime, today: datetime) -> str:
+    if said_at.date() == today.date():
+        return f"Earlier today ({said_at:%H:%M})"
+    year = "" if said_at.year == today.year else f" {said_at.year}"
+    return f"On {said_at.day} {said_at:%B}{year}"
+
+
+def _paragraphs(message: PromptMessage) -> list[str]:
+    """The person's words without names and requests to remember; a prompt joins messages so."""
+    text = _ASIDE.sub("", message.content).strip()
+    return [
+        _REMEMBER.sub("", paragraph.removeprefix(f"{message.author}: "), count=1)
+        for paragraph in text.split("\n\n")
+    ]
+
+
+def _full_stop(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _is_question(text: str) -> bool:
+    return "?" in text or bool(_ASKS.match(text))
+
+
+def _content_words(text: str) -> set[str]:
+    words = re.findall(r"\w+", text.casefold())
+    return {_stem(word) for word in words if word not in _STOP_WORDS}
+
+
+def _stem(word: str) -> str:
+    if len(word) > 5 and word.endswith("ing"):
+        return word[:-3]
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        return word[:-1]
+    return word

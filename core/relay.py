@@ -1,0 +1,87 @@
+"""Delivers the outbox of a conversation in order, each message once."""
+
+from __future__ import annotations
+
+import logging
+
+from core import faults
+from core.adapter import Adapter
+from core.address import Address
+from core.errors import DeliveryRefused, Transient
+from core.hold import Hold
+from core.messages import Outgoing
+from storage import outbox
+from storage.errors import StorageError
+from storage.models import OutboxMessage
+
+log = logging.getLogger(__name__)
+
+_MOST_TRIES = 12
+_LONGEST_WAIT = 60.0  # seconds between two tries
+
+
+async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> None:
+    """Deliver everything that is due, or raise before anything later overtakes it.
+
+    Raises:
+        Transient: the platform cannot take it now.
+        LeaseLost: somebody else delivers.
+    """
+    for row in await outbox.due(hold.lease.conversation_id):
+        try:
+            message_id = await _deliver(hold, adapter, row, outgoing_of(row, hold, agent_name))
+        except StorageError:
+            raise
+        except Transient as error:
+            await _try_later(hold, row, error)
+        except DeliveryRefused:
+            await _bury(hold, row)
+        except Exception as error:
+            log.exception("delivery failed", extra={"outbox": row.id})
+            await _try_later(hold, row, Transient(f"unexpected {type(error).__name__}"))
+        else:
+            faults.reach("delivered, not recorded")
+            await outbox.delivered(
+                hold.lease, outbox_id=row.id, message_id=message_id, now=hold.now()
+            )
+            faults.reach("delivered")
+            log.info("delivered", extra={"outbox": row.id, "turn": row.turn_id})
+
+
+def outgoing_of(row: OutboxMessage, hold: Hold, agent_name: str) -> Outgoing:
+    """An outbox row as the platform gets it."""
+    return Outgoing(
+        key=row.key,
+        address=Address.parse(hold.lease.address),
+        agent=agent_name,
+        text=row.text,
+        reply_to=row.reply_to,
+        is_final=True,
+    )
+
+
+async def _deliver(hold: Hold, adapter: Adapter, row: OutboxMessage, outgoing: Outgoing) -> str:
+    message_id = row.message_id
+    if message_id is None and row.attempts:  # an earlier try may have arrived: look
+        message_id = await adapter.find(outgoing)
+    await outbox.begin(hold.lease, outbox_id=row.id, now=hold.now())
+    row.attempts += 1
+    faults.reach("delivery intended")
+    hold.check()
+    if message_id:
+        return await adapter.edit(message_id, outgoing)
+    return await adapter.post(outgoing)
+
+
+async def _try_later(hold: Hold, row: OutboxMessage, error: Transient) -> None:
+    """Raise, with the wait before the next try; a message tried often enough is given up."""
+    if row.attempts >= _MOST_TRIES:
+        await _bury(hold, row)
+        return
+    wait = error.retry_after or min(2.0**row.attempts, _LONGEST_WAIT)
+    raise Transient(str(error), retry_after=wait) from error
+
+
+async def _bury(hold: Hold, row: OutboxMessage) -> None:
+    log.error("delivery given up", extra={"outbox": row.id, "turn": row.turn_id})
+    await outbox.bury(hold.lease, outbox_id=row.id, now=hold.now())

@@ -1,0 +1,156 @@
+"""Runs one turn: context, then model and tools by turns, until there is an answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+
+from core import context, faults
+from core.address import Address
+from core.budget import Price, check_budget
+from core.directory import KnownAgent
+from core.errors import ContextOverflow, ModelDown
+from core.hold import Hold
+from core.journal import Journal, ModelStep, ToolStep
+from core.llm import ChatModel, Finished, ModelRequest, TextDelta, ToolCall
+from core.reply import Reply
+from core.spec import AgentSpec
+from core.tools import ToolContext
+from core.tools.toolbox import Toolbox
+from storage import turns
+from storage.models import StepKind
+from storage.turns import FinishedStep, OpenTurn, Spent
+
+log = logging.getLogger(__name__)
+
+_MOST_MODEL_CALLS = 12  # in one turn; the last one is offered no tools and has to answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """What a turn needs besides its conversation: models, tools and prices by agent."""
+
+    model_of: Callable[[AgentSpec], ChatModel]
+    toolbox_of: Callable[[AgentSpec], Toolbox]
+    price: Price
+
+    async def run(self, hold: Hold, agent: KnownAgent, opened: OpenTurn, reply: Reply) -> str:
+        """The whole text of the answer; goes on from the last finished step.
+
+        Raises:
+            ModelDown, ModelRefused: the model gave no answer.
+            LeaseLost: somebody else runs this turn now.
+        """
+        run = _Run(self, hold, agent, opened, reply)
+        while not run.is_answered:
+            for call in run.journal.open_calls():
+                await run.call_tool(call)
+            await run.call_model()
+        return run.journal.text
+
+
+class _Run:
+    """One turn while it runs in this process."""
+
+    def __init__(
+        self, runner: Runner, hold: Hold, agent: KnownAgent, opened: OpenTurn, reply: Reply
+    ) -> None:
+        self.journal = Journal(opened.steps)
+        self._runner = runner
+        self._hold = hold
+        self._agent = agent
+        self._opened = opened
+        self._reply = reply
+        self._model = runner.model_of(agent.spec)
+        self._toolbox = runner.toolbox_of(agent.spec)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the newest model call asked for nothing more."""
+        answer = self.journal.last_answer
+        return answer is not None and not answer.tool_calls
+
+    async def call_model(self) -> None:
+        """One model call, journalled; a prompt that is too long is cut down and sent once more."""
+        await check_budget(self._agent, self._hold.now())
+        budget = self._agent.spec.window_tokens
+        try:
+            finished = await self._stream(await self._request(budget))
+        except ContextOverflow:
+            log.warning("prompt cut down", extra={"agent": self._agent.spec.name})
+            finished = await self._stream(await self._request(budget // 2))
+        if not finished.text and not finished.tool_calls and not self.journal.text:
+            raise ModelDown(f"{finished.model} gave an empty answer")
+        faults.reach("answered, not journalled")
+        await self._record(StepKind.MODEL, ModelStep.of(finished), self._spent(finished))
+
+    async def call_tool(self, call: ToolCall) -> None:
+        """One tool call, journalled; cut in the middle, it is made again with the same key."""
+        faults.reach("tool called")
+        result = await self._toolbox.call(call, self._tool_context())
+        faults.reach("tool finished, not journalled")
+        await self._record(StepKind.TOOL, ToolStep.of(call, result), None)
+
+    async def _request(self, budget: int) -> ModelRequest:
+        prompt = await context.build(
+            self._agent,
+            self._hold.lease,
+            self._opened.questions,
+            now=self._hold.now(),
+            budget=budget,
+        )
+        is_last = self.journal.model_calls >= _MOST_MODEL_CALLS - 1
+        return ModelRequest(
+            messages=(*prompt, *self.journal.as_prompt()),
+            tools=() if is_last else self._toolbox.specs,
+            temperature=self._agent.spec.temperature,
+        )
+
+    async def _stream(self, request: ModelRequest) -> Finished:
+        before = f"{self.journal.text}\n\n" if self.journal.text else ""
+        text = ""
+        async with aclosing(self._model.stream(request)) as events:
+            async for event in events:
+                if not isinstance(event, TextDelta):
+                    return event
+                text += event.text
+                await self._reply.show(before + text)
+                faults.reach("answer half shown")
+        raise ModelDown(f"{self._model.name} ended without an answer")
+
+    async def _record(
+        self, kind: StepKind, step: ModelStep | ToolStep, spent: Spent | None
+    ) -> None:
+        finished = FinishedStep(
+            turn_id=self._opened.turn.id,
+            number=self.journal.next_number,
+            kind=kind,
+            content=asdict(step),
+            spent=spent,
+        )
+        await turns.record(self._hold.lease, finished, self._hold.now())
+        self.journal.add(step)
+        faults.reach("step journalled")
+
+    def _spent(self, finished: Finished) -> Spent:
+        return Spent(
+            model=finished.model,
+            input_tokens=finished.usage.input,
+            cached_tokens=finished.usage.cached,
+            output_tokens=finished.usage.output,
+            nano_usd=self._runner.price(finished.model, finished.usage),
+        )
+
+    def _tool_context(self) -> ToolContext:
+        asked = self._opened.questions[-1]
+        return ToolContext(
+            idempotency_key=f"{self._opened.draft.key}.{self.journal.next_number}",
+            agent_id=self._agent.id,
+            conversation_id=self._hold.lease.conversation_id,
+            scope=Address.parse(self._hold.lease.address).scope,
+            author=asked.author,
+            source_key=asked.key,
+            now=self._hold.now(),
+        )

@@ -1,0 +1,123 @@
+"""Everything that answers need in one process: database, agents, models, tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+
+from core import clock
+from core.adapter import Adapter
+from core.agents_file import AgentsFile
+from core.agents_file import read as read_agents_file
+from core.directory import Directory
+from core.intake import Intake
+from core.llm.endpoints import Endpoints
+from core.llm.pricing import nano_usd
+from core.model_choice import ModelChoice
+from core.runner import Runner
+from core.settings import Settings
+from core.spec import AgentSpec
+from core.tools.catalogue import toolbox
+from core.tools.toolbox import Toolbox
+from core.worker import Bench, Worker
+from storage import conversations, owners
+from storage.database import Database, open_database
+
+_LAST_WORDS_SECONDS = 5
+
+
+class Runtime:
+    """Opened once in a process, closed once."""
+
+    def __init__(
+        self, settings: Settings, agents_file: AgentsFile, database: Database, *, may_demo: bool
+    ) -> None:
+        self.settings = settings
+        self.agents_file = agents_file
+        self.clock = clock.now
+        self.directory = Directory(agents_file.agents.values(), self.clock)
+        self.intake = Intake(self.directory, self.clock)
+        self._database = database
+        self._owner = owners.Owner(database.file)
+        self._endpoints = Endpoints()
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
+        self.models = ModelChoice(settings, self._endpoints, may_demo=may_demo)
+        self._runner = Runner(model_of=self.models.of, toolbox_of=_toolbox_of, price=nano_usd)
+
+    @classmethod
+    async def open(cls, settings: Settings, *, may_demo: bool = False) -> Runtime:
+        """Read the agents file, open the database, take over what dead processes left.
+
+        Raises:
+            ConfigMistake: the agents file has errors.
+            DatabaseUnusable, DatabaseBusy: the database cannot be used.
+        """
+        agents_file = read_agents_file(settings.config)
+        database = await open_database(settings.database_url)
+        runtime = cls(settings, agents_file, database, may_demo=may_demo)
+        await runtime.take_over()
+        return runtime
+
+    async def take_over(self) -> None:
+        """Make what processes of this machine left when they died claimable at once."""
+        file = self._database.file
+        if file and (dead := owners.dead(file)):
+            await conversations.release_all(dead, self.clock())
+            owners.bury(file, dead)
+
+    def worker(self, adapters: Mapping[str, Adapter]) -> Worker:
+        """A worker that delivers through these adapters, by platform."""
+        return Worker(
+            Bench(
+                owner=self._owner.name,
+                directory=self.directory,
+                runner=self._runner,
+                adapters=adapters,
+                clock=self.clock,
+                lease_seconds=self.settings.lease_seconds,
+                take_over=self.take_over,
+            )
+        )
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep `close` waiting while something is being answered."""
+        self._users += 1
+        self._unused.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
+
+    async def close(self) -> None:
+        """Close models and database; what was still leased is handed over.
+
+        A stream that was left early is given a moment to end its turn.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await self._unused.wait()
+        await self._endpoints.close()
+        await conversations.release_all([self._owner.name], self.clock())
+        await self._database.close()
+        self._owner.leave()
+
+    async def abandon(self) -> None:
+        """Let go of the database alone: the event loop that everything belonged to is gone."""
+        await self._database.close()
+        self._owner.leave()
+
+
+@cache
+def _tools(references: tuple[str, ...], *, with_memory: bool) -> Toolbox:
+    return toolbox(references, with_memory=with_memory)
+
+
+def _toolbox_of(spec: AgentSpec) -> Toolbox:
+    return _tools(spec.tools, with_memory=spec.memory)

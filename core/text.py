@@ -1,0 +1,28 @@
+"""Text that every database, endpoint and terminal can hold."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_KEPT = {"\n", "\t"}
+
+
+def cleaned(text: str) -> str:
+    """The text without what breaks others: NUL and control characters, lone surrogates.
+
+    Line ends become newlines; the white space around the text goes.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = "".join(
+        character
+        for character in text
+        if character in _KEPT or unicodedata.category(character) not in {"Cc", "Cs"}
+    )
+    return text.strip()
+
+
+def clipped(text: str, length: int) -> str:
+    """At most `length` characters, saying how many were left out."""
+    if len(text) <= length:
+        return text
+    return f"{text[:length]}\n[… {len(text) - length:,} characters left out …]"

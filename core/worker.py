@@ -1,0 +1,259 @@
+"""Claims conversations that have work, runs their turns, and takes over what others left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core import faults, relay
+from core.adapter import Adapter
+from core.address import Address
+from core.clock import Clock
+from core.directory import Directory, KnownAgent
+from core.ending import Outcome
+from core.errors import ConfigMistake, ModelRefused, Transient
+from core.hold import Hold
+from core.reply import Reply
+from core.runner import Runner
+from storage import conversations, turns
+from storage.errors import LeaseLost, StorageError
+from storage.lease import Lease
+from storage.turns import OpenTurn
+
+log = logging.getLogger(__name__)
+
+_MOST_ATTEMPTS = 3
+_POLL_SECONDS = 1.0
+_HAND_OVER_SECONDS = 5.0
+_LONGEST_WAIT = 60.0  # seconds that a person is kept waiting for the next attempt
+_INTERRUPTED = (
+    "I was interrupted three times while answering this, so I stopped trying. "
+    "Please ask again, perhaps in other words."
+)
+_UNREACHABLE = "I cannot reach my language model right now. Please ask again in a few minutes."
+_BROKEN = (
+    "Something in me broke while answering this, three times. "
+    "Please tell whoever runs me; the log says more."
+)
+_MISCONFIGURED = (
+    "I am not set up correctly, so I cannot answer. Please tell whoever runs me; "
+    "the log says what to change."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a worker works with: adapters by platform, and a way to free what the dead held."""
+
+    owner: str
+    directory: Directory
+    runner: Runner
+    adapters: Mapping[str, Adapter]
+    clock: Clock
+    lease_seconds: float
+    take_over: Callable[[], Awaitable[None]]
+
+
+class Worker:
+    """One turn at a time in a conversation, many conversations at once."""
+
+    def __init__(self, bench: Bench, *, slots: int = 32) -> None:
+        self._bench = bench
+        self._slots = slots
+        self._wakened = asyncio.Event()
+        self._answering: dict[int, asyncio.Timeout] = {}
+        self._is_draining = False
+
+    def wake(self) -> None:
+        """Look for work now instead of at the next poll."""
+        self._wakened.set()
+
+    def interrupt(self, conversation_id: int) -> bool:
+        """Stop the answer being written there; what was shown stands. False if there is none."""
+        scope = self._answering.get(conversation_id)
+        if scope is None:
+            return False
+        scope.reschedule(asyncio.get_running_loop().time())
+        return True
+
+    async def run(self, queues: Sequence[str], stop: asyncio.Event, drain_seconds: float) -> None:
+        """Serve these queues until `stop`; then let running turns finish for a bounded time.
+
+        What does not finish is handed over: another process goes on at once.
+        """
+        async with asyncio.TaskGroup() as group:
+            serving: set[asyncio.Task[None]] = set()
+            watcher = group.create_task(self._wake_at(stop))
+            while not stop.is_set():
+                self._wakened.clear()
+                for lease in await self._claim(queues, self._slots - len(serving)):
+                    task = group.create_task(self._serve_or_log(lease))
+                    serving.add(task)
+                    task.add_done_callback(serving.discard)
+                    task.add_done_callback(lambda _: self.wake())
+                await self._rest()
+            self._is_draining = True
+            watcher.cancel()
+            if serving:
+                log.info("draining", extra={"turns": len(serving)})
+                await asyncio.wait(serving, timeout=drain_seconds)
+            for task in serving:
+                task.cancel()
+
+    async def attend(self, conversation_id: int) -> bool:
+        """Serve this one conversation now; False if it has no work or somebody else has it."""
+        await self._bench.take_over()
+        lease = await conversations.claim_one(
+            conversation_id=conversation_id,
+            owner=self._bench.owner,
+            now=self._bench.clock(),
+            seconds=self._bench.lease_seconds,
+        )
+        if lease is None:
+            return False
+        await self.serve(lease)
+        return True
+
+    async def serve(self, lease: Lease) -> None:
+        """Deliver and answer until nothing waits in this conversation, then give it back.
+
+        Cancelled, it hands the conversation over. A lost lease is not an error: somebody else
+        goes on.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: the work stays where it is, for a later claim.
+        """
+        faults.reach("claimed")
+        hold = Hold(lease, self._bench.clock)
+        try:
+            await self._held(hold)
+        except LeaseLost as error:
+            log.warning("lease lost", extra={"why": str(error)})
+        except asyncio.CancelledError:
+            async with asyncio.timeout(_HAND_OVER_SECONDS):
+                await turns.hand_over(lease, self._bench.clock())
+            raise
+
+    async def _serve_or_log(self, lease: Lease) -> None:
+        """A conversation whose database fails must not take the others down."""
+        try:
+            await self.serve(lease)
+        except StorageError as error:
+            extra = {"conversation": lease.conversation_id, "why": str(error)}
+            log.warning("conversation left", extra=extra)
+
+    async def _held(self, hold: Hold) -> None:
+        """Work under a lease that is renewed meanwhile; the first failure ends both."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeper = group.create_task(hold.keep())
+                await self._work(hold)
+                keeper.cancel()
+        except* StorageError as failures:
+            raise failures.exceptions[0] from failures
+
+    async def _work(self, hold: Hold) -> None:
+        agent = await self._bench.directory.of(hold.lease.agent_id)
+        adapter = self._bench.adapters[Address.parse(hold.lease.address).platform]
+        not_before = None
+        try:
+            while not self._is_draining and await self._next(hold, agent, adapter):
+                continue
+        except Transient as later:
+            log.warning("put off", extra={"why": str(later), "seconds": later.retry_after})
+            not_before = hold.now() + timedelta(seconds=later.retry_after or _POLL_SECONDS)
+        await conversations.release(hold.lease, hold.now(), not_before=not_before)
+
+    async def _next(self, hold: Hold, agent: KnownAgent, adapter: Adapter) -> bool:
+        """Deliver what is due, then answer what waits; False if nothing does."""
+        await relay.deliver(hold, adapter, agent.spec.name)
+        opened = await turns.open_next(hold.lease, revision=agent.spec.fingerprint, now=hold.now())
+        if opened is None:
+            return False
+        faults.reach("turn opened")
+        await self._answer(hold, agent, adapter, opened)
+        faults.reach("turn ended, not delivered")
+        return True
+
+    async def _answer(
+        self, hold: Hold, agent: KnownAgent, adapter: Adapter, opened: OpenTurn
+    ) -> None:
+        """Bring the turn to an end, or raise Transient with the wait before its next attempt."""
+        outcome = Outcome(hold=hold, agent=agent, opened=opened, limit=adapter.limits.text_length)
+        extra = {"turn": opened.turn.id, "agent": agent.spec.name}
+        try:
+            await self._attempt(outcome, adapter)
+        except StorageError:
+            raise
+        except ModelRefused as error:
+            log.warning("turn refused", extra={**extra, "why": str(error)})
+            await outcome.failed(error.told, "refused")
+        except ConfigMistake as error:
+            log.warning("turn failed", extra={**extra, "why": str(error)})
+            await outcome.failed(_MISCONFIGURED, "configuration")
+        except Transient as error:
+            log.warning("attempt failed", extra={**extra, "why": str(error)})
+            await _try_again(outcome, error, _UNREACHABLE)
+        except Exception as error:
+            log.exception("attempt failed", extra=extra)
+            await _try_again(outcome, Transient(f"unexpected {type(error).__name__}"), _BROKEN)
+
+    async def _attempt(self, outcome: Outcome, adapter: Adapter) -> None:
+        hold, agent, opened = outcome.hold, outcome.agent, outcome.opened
+        if opened.turn.attempts > _MOST_ATTEMPTS:
+            await outcome.failed(_INTERRUPTED, "interrupted")
+            return
+        to = relay.outgoing_of(opened.draft, hold, agent.spec.name)
+        reply = Reply(hold, adapter, opened.draft, to)
+        conversation_id = hold.lease.conversation_id
+        try:
+            async with asyncio.timeout(None) as scope:
+                self._answering[conversation_id] = scope
+                text = await self._bench.runner.run(hold, agent, opened, reply)
+        except TimeoutError:
+            await outcome.stopped(reply.text)
+        else:
+            await outcome.answered(text)
+        finally:
+            del self._answering[conversation_id]
+
+    async def _claim(self, queues: Sequence[str], free: int) -> list[Lease]:
+        if free <= 0:
+            return []
+        try:
+            await self._bench.take_over()
+            return await conversations.claim(
+                queues=queues,
+                owner=self._bench.owner,
+                now=self._bench.clock(),
+                seconds=self._bench.lease_seconds,
+                limit=free,
+            )
+        except StorageError as error:
+            log.warning("cannot look for work", extra={"why": str(error)})
+            return []
+
+    async def _rest(self) -> None:
+        """Wait for the next wake-up, or the next poll: replicas do not poll in step."""
+        try:
+            async with asyncio.timeout(_POLL_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311
+                await self._wakened.wait()
+        except TimeoutError:
+            return
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self.wake()
+
+
+async def _try_again(outcome: Outcome, error: Transient, sentence: str) -> None:
+    """Raise, with the wait before the next attempt; after the last one, fail."""
+    attempts = outcome.opened.turn.attempts
+    if attempts >= _MOST_ATTEMPTS or (error.retry_after or 0) > _LONGEST_WAIT:
+        await outcome.failed(sentence, "unreachable")
+        return
+    raise Transient(str(error), retry_after=error.retry_after or float(attempts**2)) from error

@@ -1,0 +1,31 @@
+"""Which agent answers at an address, as people have chosen it in chat."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from storage.models import Binding
+from storage.transaction import reading, transaction
+
+
+@transaction
+async def bind(
+    *, at: str, agent: str, listen: str, conversation: str, made_by: str, now: datetime
+) -> None:
+    """Let this agent answer at the address and below it."""
+    await Binding.update_or_create(
+        at=at,
+        defaults={
+            "agent": agent,
+            "listen": listen,
+            "conversation": conversation,
+            "made_by": made_by,
+            "made_at": now,
+        },
+    )
+
+
+@reading
+async def among(paths: tuple[str, ...]) -> list[Binding]:
+    """The bindings at any of these paths."""
+    return await Binding.filter(at__in=list(paths))

@@ -1,0 +1,131 @@
+"""Conversations: opened once, claimed by one process at a time, handed over, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tortoise.expressions import F, Q
+
+from storage.lease import Lease, fence, milliseconds
+from storage.models import (
+    Conversation,
+    InboxMessage,
+    InboxState,
+    OutboxMessage,
+    OutboxState,
+)
+from storage.transaction import reading, transaction
+
+
+@reading
+async def find_or_open(
+    *, agent_id: int, address: str, queue: str, author: str, now: datetime
+) -> Conversation:
+    """The one conversation of this agent at this address."""
+    conversation, _ = await Conversation.get_or_create(
+        agent_id=agent_id,
+        address=address,
+        defaults={"queue": queue, "opened_by": author, "created_at": now},
+    )
+    return conversation
+
+
+@reading
+async def find(*, agent_id: int, address: str) -> Conversation | None:
+    """The conversation of this agent at this address, if it was ever opened."""
+    return await Conversation.get_or_none(agent_id=agent_id, address=address)
+
+
+async def claim(
+    *, queues: Sequence[str], owner: str, now: datetime, seconds: float, limit: int
+) -> list[Lease]:
+    """Lease up to `limit` conversations of these queues that have work, longest waiting first.
+
+    Takeover is the same statement: a lease that lapsed is a conversation whose time has come.
+    """
+    return await _claim(Q(queue__in=list(queues)), owner, now, seconds, limit)
+
+
+async def claim_one(
+    *, conversation_id: int, owner: str, now: datetime, seconds: float
+) -> Lease | None:
+    """Lease this conversation if it has work and nobody else holds it."""
+    leases = await _claim(Q(id=conversation_id), owner, now, seconds, 1)
+    return leases[0] if leases else None
+
+
+@transaction
+async def _claim(which: Q, owner: str, now: datetime, seconds: float, limit: int) -> list[Lease]:
+    rows = (
+        await Conversation.filter(which, ready_at__lte=milliseconds(now))
+        .order_by("ready_at")
+        .limit(limit)
+        .select_for_update(skip_locked=True)
+    )
+    leases = [
+        Lease(
+            conversation_id=row.id,
+            agent_id=row.agent_id,
+            address=row.address,
+            opened_by=row.opened_by,
+            token=row.token + 1,
+            seconds=seconds,
+        )
+        for row in rows
+    ]
+    if leases:
+        await Conversation.filter(id__in=[row.id for row in rows]).update(
+            token=F("token") + 1, owner=owner, ready_at=leases[0].expires(now)
+        )
+    return leases
+
+
+@transaction
+async def keep(lease: Lease, now: datetime) -> None:
+    """Renew the lease.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+
+
+@transaction
+async def release(lease: Lease, now: datetime, *, not_before: datetime | None = None) -> None:
+    """Give the conversation back: idle, or claimable at once (or at `not_before`) if work waits.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    ready_at = milliseconds(not_before or now) if await _has_work(lease.conversation_id) else None
+    await Conversation.filter(id=lease.conversation_id).update(
+        token=F("token") + 1, owner=None, ready_at=ready_at
+    )
+
+
+@transaction
+async def release_all(owners: Sequence[str], now: datetime) -> int:
+    """Make everything that these owners had leased claimable at once; returns how many."""
+    return await Conversation.filter(owner__in=list(owners)).update(
+        token=F("token") + 1, owner=None, ready_at=milliseconds(now)
+    )
+
+
+async def _has_work(conversation_id: int) -> bool:
+    """Whether something waits. The row is locked, so nothing can be added meanwhile."""
+    return (
+        await InboxMessage.filter(
+            conversation_id=conversation_id, state__in=[InboxState.WAITING, InboxState.TAKEN]
+        ).exists()
+        or await OutboxMessage.filter(
+            conversation_id=conversation_id, state=OutboxState.DUE
+        ).exists()
+    )
+
+
+@reading
+async def everything() -> list[Conversation]:
+    """Every conversation that was ever opened, oldest first."""
+    return await Conversation.all().order_by("id")

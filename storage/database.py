@@ -1,0 +1,115 @@
+"""Opens and closes the database; a database of an older version is brought up to date."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from tortoise.backends.sqlite.client import SqliteClient
+from tortoise.context import TortoiseContext
+
+from storage.errors import DatabaseUnusable
+from storage.migration import migrate
+from storage.transaction import DATABASE_ERRORS, translate
+from storage.url import DatabaseUrl, parse
+
+
+class Database:
+    """The open database. One at a time in a process: the verbs find it by themselves."""
+
+    def __init__(self, url: DatabaseUrl, context: TortoiseContext) -> None:
+        self.url = url
+        self._context = context
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None for a server."""
+        return self.url.file
+
+    async def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        await self._context.close_connections()
+
+
+async def open_database(url: str) -> Database:
+    """Open the database at `url`, creating a SQLite file or migrating what is older.
+
+    Raises:
+        DatabaseUnusable: the URL, the file or the server cannot be used as it is.
+        NewerDatabase: a later version of the program wrote it.
+        DatabaseBusy: it is locked or out of reach.
+    """
+    parsed = parse(url)
+    if parsed.file:
+        _check_folder(parsed.file)
+    context = TortoiseContext()
+    is_open = False
+    try:
+        with context:
+            await _connect(context, parsed)
+        is_open = True
+    except DATABASE_ERRORS as error:
+        raise translate(error) from error
+    finally:
+        if not is_open:
+            await context.close_connections()
+    return Database(parsed, context)
+
+
+async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
+    # The fallback lets the verbs run in any task, not only in those that descend from this one.
+    await context.init(config=configuration(url), _enable_global_fallback=True)
+    connection = context.connections.get(url.dialect)
+    if isinstance(connection, SqliteClient):
+        await connection.execute_query("SELECT count(*) FROM sqlite_master")
+        _let_go_at_exit(connection)
+    await migrate(connection, url)
+
+
+def configuration(url: DatabaseUrl) -> dict[str, object]:
+    """Tortoise's configuration for this database.
+
+    Tortoise keeps compiled statements by a connection's name: named after its dialect, one
+    process can open a SQLite file and then a server.
+    """
+    return {
+        "connections": {url.dialect: url.connection},
+        "apps": {
+            "storage": {
+                "models": ["storage.models"],
+                "migrations": "storage.migrations",
+                "default_connection": url.dialect,
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+def _check_folder(file: Path) -> None:
+    if not file.parent.is_dir():
+        raise DatabaseUnusable(
+            f"The folder {file.parent} of the database does not exist: "
+            "make it, mount its volume, or change DATABASE_URL."
+        )
+    if file.is_dir():
+        raise DatabaseUnusable(f"{file} is a folder: DATABASE_URL has to name a file.")
+
+
+def _let_go_at_exit(client: SqliteClient) -> None:
+    """Stop the connection's thread when the main thread ends.
+
+    aiosqlite's thread is not a daemon: a program that forgets to close would never exit.
+    """
+    connection = client._connection  # pyright: ignore[reportPrivateUsage]  # Tortoise has no public way to it
+
+    def stop() -> None:
+        threading.main_thread().join()
+        if connection is not None:
+            connection.stop()
+
+    threading.Thread(target=stop, name="close-database-at-exit", daemon=True).start()
+
+
+# What `tortoise makemigrations` compares the models with; no such file is ever opened.
+SCHEMA = configuration(parse("sqlite://./schema.db"))

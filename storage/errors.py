@@ -1,0 +1,23 @@
+"""What can go wrong with the database."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """The root; `str()` is one sentence that says what happened and what to do."""
+
+
+class DatabaseUnusable(StorageError):
+    """The URL, the file or the server cannot be used as it is; the operator must act."""
+
+
+class DatabaseBusy(StorageError):
+    """Another process kept the database locked, or it is out of reach; it may work later."""
+
+
+class NewerDatabase(DatabaseUnusable):
+    """The database belongs to a later version of this program."""
+
+
+class LeaseLost(StorageError):
+    """Somebody else works on this conversation now; stop, and write nothing more."""

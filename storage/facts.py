@@ -1,0 +1,76 @@
+"""Facts that an agent was told to remember, each in its scope and with its source."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from tortoise.exceptions import IntegrityError
+
+from storage.models import Fact
+from storage.transaction import reading, transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What is to be remembered; the same `key` again is the same fact."""
+
+    key: str
+    agent_id: int
+    scope: str
+    text: str
+    said_by: str
+    source_key: str
+    said_at: datetime
+
+
+async def add(statement: Statement) -> Fact:
+    """Remember a statement, once."""
+    try:
+        return await _add(statement)
+    except IntegrityError:
+        return await _by_key(statement.key)
+
+
+@transaction
+async def _add(statement: Statement) -> Fact:
+    return await Fact.create(**asdict(statement))
+
+
+@reading
+async def _by_key(key: str) -> Fact:
+    return await Fact.get(key=key)
+
+
+@reading
+async def current(*, agent_id: int, scope: str) -> list[Fact]:
+    """What holds now in this scope, oldest first."""
+    return await Fact.filter(
+        agent_id=agent_id, scope=scope, superseded_by=None, forgotten_at=None
+    ).order_by("id")
+
+
+@reading
+async def find(*, fact_id: int, agent_id: int, scope: str) -> Fact | None:
+    """A fact of this scope, whether it still holds or not; None if it holds no such fact."""
+    return await Fact.get_or_none(id=fact_id, agent_id=agent_id, scope=scope)
+
+
+@transaction
+async def forget(*, fact_id: int, agent_id: int, scope: str, now: datetime) -> bool:
+    """Forget a fact of this scope; False if it holds no such fact."""
+    return bool(
+        await Fact.filter(id=fact_id, agent_id=agent_id, scope=scope, forgotten_at=None).update(
+            forgotten_at=now
+        )
+    )
+
+
+@transaction
+async def supersede(*, fact_id: int, by: int, agent_id: int, scope: str) -> bool:
+    """Let a newer fact take the place of an older one; False if it holds no such fact."""
+    return bool(
+        await Fact.filter(id=fact_id, agent_id=agent_id, scope=scope, superseded_by=None).update(
+            superseded_by=by
+        )
+    )

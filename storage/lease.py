@@ -1,0 +1,47 @@
+"""Who works on a conversation until when, with the token that fences everybody else off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.errors import LeaseLost
+from storage.models import Conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to write to one conversation, while nobody else has claimed it.
+
+    `seconds` is how long it lasts after each write or renewal.
+    """
+
+    conversation_id: int
+    agent_id: int
+    address: str
+    opened_by: str
+    token: int
+    seconds: float
+
+    def expires(self, now: datetime) -> int:
+        """When it lapses if it is renewed now, in ms since 1970."""
+        return milliseconds(now) + int(self.seconds * 1000)
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment as the database orders it: ms since 1970."""
+    return int(moment.timestamp() * 1000)
+
+
+async def fence(lease: Lease, now: datetime) -> None:
+    """Renew the lease, as the first statement of every write that needs it.
+
+    The row stays locked to the end of the transaction.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    mine = Conversation.filter(id=lease.conversation_id, token=lease.token)
+    # MySQL counts changed rows, and a renewal within one millisecond changes nothing.
+    if not (await mine.update(ready_at=lease.expires(now)) or await mine.exists()):
+        raise LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")

@@ -1,0 +1,92 @@
+"""The history of a conversation, read from its newest end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storage.models import Message, MessageRole, OutboxMessage, OutboxState
+from storage.transaction import reading
+
+_PAGE = 100
+_FIELDS = ("seq", "role", "author", "text", "tokens", "said_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One message of a history."""
+
+    seq: int
+    role: MessageRole
+    author: str
+    text: str
+    tokens: int
+    said_at: datetime
+
+
+@reading
+async def window(conversation_id: int, *, after_seq: int, tokens: int) -> list[Entry]:
+    """The newest messages after `after_seq`, oldest first, up to about `tokens` and no more.
+
+    Costs the same however long the history is: pages are read from its end, by the unique
+    index on (conversation_id, seq).
+    """
+    newest_first: list[Entry] = []
+    before, room = None, tokens
+    while room > 0:
+        page = await _page(conversation_id, after_seq, before)
+        for entry in page:
+            room -= entry.tokens
+            newest_first.append(entry)
+            if room <= 0:
+                break
+        if len(page) < _PAGE:
+            break
+        before = page[-1].seq
+    return newest_first[::-1]
+
+
+async def _page(conversation_id: int, after_seq: int, before: int | None) -> list[Entry]:
+    query = Message.filter(conversation_id=conversation_id, seq__gt=after_seq)
+    if before is not None:
+        query = query.filter(seq__lt=before)
+    rows = await query.order_by("-seq").limit(_PAGE).values_list(*_FIELDS)
+    return _entries(rows)
+
+
+def _entries(rows: Iterable[Sequence[Any]]) -> list[Entry]:  # type: ignore[explicit-any]  # rows as the driver gives them
+    return [Entry(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+
+
+@reading
+async def latest_delivered(conversation_id: int, *, limit: int) -> list[Entry]:
+    """The newest `limit` messages of turns whose answer people have seen, oldest first."""
+    due = await OutboxMessage.filter(
+        conversation_id=conversation_id, state=OutboxState.DUE
+    ).values_list("turn_id", flat=True)
+    rows = (
+        await Message.filter(conversation_id=conversation_id, turn_id__not_in=list(due))
+        .order_by("-seq")
+        .limit(limit)
+        .values_list(*_FIELDS)
+    )
+    return _entries(rows)[::-1]
+
+
+@reading
+async def last_said_at(conversation_id: int) -> datetime | None:
+    """When the newest message was said."""
+    newest = await Message.filter(conversation_id=conversation_id).order_by("-seq").first()
+    return newest.said_at if newest else None
+
+
+@reading
+async def search(conversation_id: int, *, words: list[str], limit: int) -> list[Entry]:
+    """The newest messages that contain every word, oldest first."""
+    query = Message.filter(conversation_id=conversation_id).exclude(role=MessageRole.NOTICE)
+    for word in words:
+        query = query.filter(text__icontains=word)
+    rows = await query.order_by("-seq").limit(limit).values_list(*_FIELDS)
+    return _entries(rows)[::-1]

@@ -1,0 +1,295 @@
+"""The tables.
+
+The first line of a model's docstring becomes its table comment: Tortoise cuts statements at
+semicolons and does not escape apostrophes, so write neither.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+
+class InboxState(StrEnum):
+    """Where a received message stands."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    ANSWERED = "answered"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+class TurnState(StrEnum):
+    """Where an answer stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class StepKind(StrEnum):
+    """What was finished inside a turn."""
+
+    MODEL = "model"
+    TOOL = "tool"
+
+
+class MessageRole(StrEnum):
+    """Who speaks in a history. A notice is told to people and never shown to a model."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    NOTICE = "notice"
+
+
+class OutboxState(StrEnum):
+    """Where a message to be delivered stands. Sending: it may have arrived."""
+
+    DRAFT = "draft"
+    DUE = "due"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class SummaryKind(StrEnum):
+    """Why the model's view of a history begins later than the history."""
+
+    CUT = "cut"
+    RESET = "reset"
+
+
+class Agent(Model):
+    """A named agent with its newest configuration."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    name = fields.CharField(max_length=64, unique=True)
+    revision = fields.CharField(max_length=16)
+    config = fields.JSONField[dict[str, object]]()
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "agent"
+
+
+class Revision(Model):
+    """A configuration that an agent has had. Turns name the one that answered."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    agent_id: int = fields.BigIntField()
+    fingerprint = fields.CharField(max_length=16)
+    config = fields.JSONField[dict[str, object]]()
+    first_seen_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "revision"
+        unique_together = (("agent_id", "fingerprint"),)
+
+
+class Conversation(Model):
+    """One agent, one history. The row is the only lock.
+
+    ready_at, in ms since 1970: NULL is idle, past is claimable, future is leased or put off.
+    token is the fencing token of the newest lease. last_seq numbers the messages.
+    """
+
+    id: int = fields.BigIntField(primary_key=True)
+    agent_id: int = fields.BigIntField()
+    address = fields.CharField(max_length=190)
+    queue = fields.CharField(max_length=190)
+    opened_by = fields.CharField(max_length=190)
+    last_seq: int = fields.BigIntField(default=0)
+    last_turn: int = fields.BigIntField(default=0)
+    ready_at: int | None = fields.BigIntField(null=True)
+    owner = fields.CharField(max_length=190, null=True)
+    token: int = fields.BigIntField(default=0)
+    created_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "conversation"
+        unique_together = (("agent_id", "address"),)
+        indexes = (Index(fields=("queue", "ready_at"), name="conversation_ready"),)
+
+
+class Message(Model):
+    """One entry of a history, never changed."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    conversation_id: int = fields.BigIntField()
+    seq: int = fields.BigIntField()
+    role = fields.CharEnumField(MessageRole, max_length=16)
+    author = fields.CharField(max_length=190)
+    text = fields.TextField()
+    tokens: int = fields.IntField()
+    turn_id: int = fields.BigIntField()
+    said_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "message"
+        unique_together = (("conversation_id", "seq"),)
+
+
+class InboxMessage(Model):
+    """A message received and to be answered, under the identity the platform gave it."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    key = fields.CharField(max_length=190, unique=True)
+    conversation_id: int = fields.BigIntField()
+    position: int = fields.BigIntField()
+    author_id = fields.CharField(max_length=190)
+    author = fields.CharField(max_length=190)
+    text = fields.TextField()
+    reply_to = fields.CharField(max_length=190, null=True)
+    state = fields.CharEnumField(InboxState, max_length=16)
+    turn_id: int | None = fields.BigIntField(null=True)
+    sent_at = fields.DatetimeField()
+    received_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "inbox"
+        indexes = (
+            Index(fields=("conversation_id", "state", "position"), name="inbox_waiting"),
+            Index(fields=("turn_id",), name="inbox_turn"),
+        )
+
+
+class Turn(Model):
+    """One answer to the waiting messages of one conversation."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    conversation_id: int = fields.BigIntField()
+    number: int = fields.BigIntField()
+    state = fields.CharEnumField(TurnState, max_length=16)
+    revision = fields.CharField(max_length=16)
+    attempts: int = fields.IntField(default=0)
+    failure = fields.CharField(max_length=64, null=True)
+    opened_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "turn"
+        unique_together = (("conversation_id", "number"),)
+
+
+class Step(Model):
+    """One finished model call or tool call inside a turn: the journal."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    turn_id: int = fields.BigIntField()
+    number: int = fields.IntField()
+    kind = fields.CharEnumField(StepKind, max_length=16)
+    content = fields.JSONField[dict[str, object]]()
+    finished_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "step"
+        unique_together = (("turn_id", "number"),)
+
+
+class OutboxMessage(Model):
+    """One visible message of an answer. message_id is the id of the platform, once known."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    key = fields.CharField(max_length=64, unique=True)
+    conversation_id: int = fields.BigIntField()
+    turn_id: int = fields.BigIntField()
+    part: int = fields.IntField()
+    state = fields.CharEnumField(OutboxState, max_length=16)
+    text = fields.TextField()
+    reply_to = fields.CharField(max_length=190, null=True)
+    message_id = fields.CharField(max_length=190, null=True)
+    attempts: int = fields.IntField(default=0)
+    delivered_at = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "outbox"
+        unique_together = (("turn_id", "part"),)
+        indexes = (Index(fields=("conversation_id", "state"), name="outbox_due"),)
+
+
+class Usage(Model):
+    """Tokens and cost of one model call. nano_usd is NULL where no price is known."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    turn_id: int = fields.BigIntField()
+    step: int = fields.IntField()
+    agent_id: int = fields.BigIntField()
+    model = fields.CharField(max_length=190)
+    input_tokens: int = fields.BigIntField()
+    cached_tokens: int = fields.BigIntField()
+    output_tokens: int = fields.BigIntField()
+    nano_usd: int | None = fields.BigIntField(null=True)
+    at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "usage"
+        unique_together = (("turn_id", "step"),)
+        indexes = (Index(fields=("agent_id", "at"), name="usage_of_agent"),)
+
+
+class Fact(Model):
+    """One remembered statement, superseded or forgotten but never overwritten."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    key = fields.CharField(max_length=190, unique=True)
+    agent_id: int = fields.BigIntField()
+    scope = fields.CharField(max_length=190)
+    text = fields.TextField()
+    said_by = fields.CharField(max_length=190)
+    source_key = fields.CharField(max_length=190)
+    said_at = fields.DatetimeField()
+    superseded_by: int | None = fields.BigIntField(null=True)
+    forgotten_at = fields.DatetimeField(null=True)
+
+    class Meta(Model.Meta):
+        table = "fact"
+        indexes = (Index(fields=("agent_id", "scope"), name="fact_of_scope"),)
+
+
+class Summary(Model):
+    """Up to message upto_seq: this summary, these facts. What a model sees begins after it."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    conversation_id: int = fields.BigIntField()
+    upto_seq: int = fields.BigIntField()
+    kind = fields.CharEnumField(SummaryKind, max_length=16)
+    text = fields.TextField()
+    facts = fields.JSONField[list[int]]()
+    made_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "summary"
+        indexes = (Index(fields=("conversation_id", "upto_seq"), name="summary_newest"),)
+
+
+class Binding(Model):
+    """An address prefix and the agent that answers below it, as made from chat."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    at = fields.CharField(max_length=190, unique=True)
+    agent = fields.CharField(max_length=64)
+    listen = fields.CharField(max_length=16)
+    conversation = fields.CharField(max_length=16)
+    made_by = fields.CharField(max_length=190)
+    made_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "binding"
+
+
+class Cursor(Model):
+    """How far something has been read, e.g. a channel during catch-up."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    name = fields.CharField(max_length=190, unique=True)
+    position = fields.CharField(max_length=190)
+    moved_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "cursor"

@@ -1,0 +1,156 @@
+"""One verb, one transaction: begun with a write, never torn by a cancelled caller, retried."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from asyncpg import InterfaceError, PostgresError
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
+from tortoise.transactions import in_transaction
+
+from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DATABASE_ERRORS = (
+    OperationalError,
+    DBConnectionError,
+    sqlite3.DatabaseError,
+    PostgresError,
+    InterfaceError,
+    OSError,
+)
+# Deadlock, serialization failure and lock time-out, as PostgreSQL and MySQL number them.
+_CONFLICTS = {"40001", "40P01", "55P03", 1205, 1213}
+# Touches no row, but takes SQLite's write lock: what BEGIN IMMEDIATE does. A transaction that
+# reads first would be refused at its first write, at once, if another process wrote in between.
+_TAKE_WRITE_LOCK = "UPDATE conversation SET id = id WHERE id = -1"
+
+
+def transaction(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Awaitable[R]]:  # type: ignore[explicit-any]  # a coroutine's first two parameters are always Any
+    """Run the verb in a transaction of its own; a conflict with another one runs it again.
+
+    A caller that is cancelled meanwhile gets its CancelledError after the transaction ended:
+    Tortoise leaks SQLite's lock, or a pool's connection, when a transaction is torn.
+
+    Raises:
+        DatabaseBusy, DatabaseUnusable: instead of the driver's own errors.
+        IntegrityError: as it is; the verb knows which key it means.
+    """
+
+    @wraps(verb)
+    async def in_one(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await _to_the_end(_retried(lambda: verb(*args, **kwargs)))
+
+    return in_one
+
+
+def reading(verb: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Give a verb that only reads the same errors as a transaction."""
+
+    @wraps(verb)
+    async def translated(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await verb(*args, **kwargs)
+        except DATABASE_ERRORS as error:
+            raise translate(error) from error
+
+    return translated
+
+
+async def _to_the_end(work: Coroutine[Any, Any, R]) -> R:  # type: ignore[explicit-any]  # as above
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:  # the first one is raised below
+                continue
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not report it as forgotten
+        raise
+
+
+async def _retried(verb: Callable[[], Awaitable[R]]) -> R:
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(_is_conflict),
+        stop=stop_after_attempt(8),
+        wait=wait_random_exponential(multiplier=0.02, max=1),
+        reraise=True,
+    )
+    try:
+        return await retrying(_once, verb)
+    except IntegrityError:
+        raise
+    except DATABASE_ERRORS as error:
+        raise translate(error) from error
+
+
+async def _once(verb: Callable[[], Awaitable[R]]) -> R:
+    async with in_transaction() as connection:
+        if connection.capabilities.dialect == "sqlite":
+            await connection.execute_query(_TAKE_WRITE_LOCK)
+        return await verb()
+
+
+def _is_conflict(error: BaseException) -> bool:
+    cause = _driver_error(error)
+    code = getattr(cause, "sqlstate", None) or (cause.args[0] if cause.args else None)
+    return code in _CONFLICTS
+
+
+def _driver_error(error: BaseException) -> BaseException:
+    """Tortoise wraps what some drivers raise, and keeps the original as the first argument."""
+    inner = error.args[0] if error.args else None
+    return inner if isinstance(inner, BaseException) else error
+
+
+def translate(error: BaseException) -> StorageError:
+    """Say what happened to the database, and what to do, in one sentence."""
+    words = str(_driver_error(error)).lower()
+    for sign, (kind, sentence) in _SENTENCES.items():
+        if sign in words:
+            return kind(sentence)
+    if isinstance(error, OSError | DBConnectionError | InterfaceError):
+        return DatabaseBusy("The database server cannot be reached; check that it runs.")
+    return DatabaseUnusable(f"The database refused a statement ({type(error).__name__}): {words}.")
+
+
+_SENTENCES: dict[str, tuple[type[StorageError], str]] = {
+    "is locked": (
+        DatabaseBusy,
+        "The database is locked by another process; close what keeps it open for writing.",
+    ),
+    "is full": (
+        DatabaseUnusable,
+        "The disk is full: nothing more can be stored; free some space and start again.",
+    ),
+    "readonly": (
+        DatabaseUnusable,
+        "The database is read-only: make the file and its folder writable for this user.",
+    ),
+    "unable to open": (
+        DatabaseUnusable,
+        "The database file cannot be opened: check that its folder exists and is writable.",
+    ),
+    "not a database": (
+        DatabaseUnusable,
+        "The database file is damaged or not a database: restore a backup, or move it away.",
+    ),
+    "malformed": (
+        DatabaseUnusable,
+        "The database file is damaged: restore a backup, or move it away to start anew.",
+    ),
+    "disk i/o error": (
+        DatabaseUnusable,
+        "The disk failed while the database was used: check the disk, then start again.",
+    ),
+}

@@ -1,0 +1,257 @@
+"""Turns: opened over waiting messages, journalled step by step, ended in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import takewhile
+
+from tortoise.expressions import F
+
+from storage.lease import Lease, fence, milliseconds
+from storage.models import (
+    Conversation,
+    InboxMessage,
+    InboxState,
+    Message,
+    MessageRole,
+    OutboxMessage,
+    OutboxState,
+    Step,
+    StepKind,
+    Turn,
+    TurnState,
+    Usage,
+)
+from storage.transaction import reading, transaction
+
+_TOGETHER = 50  # messages of one person that are answered in one turn, at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTurn:
+    """A turn in progress: what it answers, what is finished, and the message that will show it."""
+
+    turn: Turn
+    questions: list[InboxMessage]
+    steps: list[Step]
+    draft: OutboxMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One message to be added to the history."""
+
+    role: MessageRole
+    author: str
+    text: str
+    tokens: int
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one model call used; nano_usd is in 1e-9 US dollars, None where no price is known."""
+
+    model: str
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    nano_usd: int | None
+
+
+@transaction
+async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn | None:
+    """Take up the turn that was interrupted, or open one over what waits; None if nothing does.
+
+    Messages that one person wrote in a row are answered together, in the platform's order.
+    Each call counts as an attempt.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    turn = await Turn.get_or_none(conversation_id=lease.conversation_id, state=TurnState.RUNNING)
+    if turn is None:
+        turn = await _open(lease.conversation_id, revision, now)
+    if turn is None:
+        return None
+    turn.attempts += 1
+    turn.revision = revision
+    await Turn.filter(id=turn.id).update(attempts=turn.attempts, revision=revision)
+    return OpenTurn(
+        turn=turn,
+        questions=await InboxMessage.filter(turn_id=turn.id).order_by("position", "id"),
+        steps=await Step.filter(turn_id=turn.id).order_by("number"),
+        draft=await OutboxMessage.get(turn_id=turn.id, part=1),
+    )
+
+
+async def _open(conversation_id: int, revision: str, now: datetime) -> Turn | None:
+    waiting = (
+        await InboxMessage.filter(conversation_id=conversation_id, state=InboxState.WAITING)
+        .order_by("position", "id")
+        .limit(_TOGETHER)
+    )
+    if not waiting:
+        return None
+    first = waiting[0]
+    batch = list(takewhile(lambda message: message.author_id == first.author_id, waiting))
+    await Conversation.filter(id=conversation_id).update(last_turn=F("last_turn") + 1)
+    number = (await Conversation.get(id=conversation_id)).last_turn
+    turn = await Turn.create(
+        conversation_id=conversation_id,
+        number=number,
+        state=TurnState.RUNNING,
+        revision=revision,
+        opened_at=now,
+    )
+    await InboxMessage.filter(id__in=[message.id for message in batch]).update(
+        state=InboxState.TAKEN, turn_id=turn.id
+    )
+    await OutboxMessage.create(
+        key=_new_key(),
+        conversation_id=conversation_id,
+        turn_id=turn.id,
+        part=1,
+        state=OutboxState.DRAFT,
+        text="",
+        reply_to=batch[-1].reply_to,
+    )
+    return turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedStep:
+    """One model call or tool call, finished; steps of a turn are numbered from 1."""
+
+    turn_id: int
+    number: int
+    kind: StepKind
+    content: dict[str, object]
+    spent: Spent | None = None
+
+
+@transaction
+async def record(lease: Lease, step: FinishedStep, now: datetime) -> None:
+    """Journal a finished step; progress gives the turn its attempts back.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    await Step.create(
+        turn_id=step.turn_id,
+        number=step.number,
+        kind=step.kind,
+        content=step.content,
+        finished_at=now,
+    )
+    await Turn.filter(id=step.turn_id).update(attempts=1)
+    if step.spent:
+        await Usage.create(
+            **asdict(step.spent),
+            turn_id=step.turn_id,
+            step=step.number,
+            agent_id=lease.agent_id,
+            at=now,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a turn ends: what is added to the history, and the visible messages in order."""
+
+    state: TurnState
+    entries: Sequence[Entry]
+    parts: Sequence[str]
+    failure: str | None = None
+
+
+@transaction
+async def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> None:
+    """End the turn: history, turn, answered messages and what is to be delivered, or nothing.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    await Turn.filter(id=turn_id).update(state=ending.state, failure=ending.failure, ended_at=now)
+    answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
+    await InboxMessage.filter(turn_id=turn_id).update(state=answered)
+    await _add_to_history(lease.conversation_id, turn_id, ending.entries)
+    await _make_due(lease.conversation_id, turn_id, ending.parts)
+
+
+async def _add_to_history(conversation_id: int, turn_id: int, entries: Sequence[Entry]) -> None:
+    await Conversation.filter(id=conversation_id).update(last_seq=F("last_seq") + len(entries))
+    last = (await Conversation.get(id=conversation_id)).last_seq
+    await Message.bulk_create(
+        Message(
+            conversation_id=conversation_id,
+            seq=seq,
+            role=entry.role,
+            author=entry.author,
+            text=entry.text,
+            tokens=entry.tokens,
+            turn_id=turn_id,
+            said_at=entry.said_at,
+        )
+        for seq, entry in enumerate(entries, start=last - len(entries) + 1)
+    )
+
+
+async def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) -> None:
+    first, *others = parts
+    await OutboxMessage.filter(turn_id=turn_id, part=1).update(text=first, state=OutboxState.DUE)
+    await OutboxMessage.bulk_create(
+        OutboxMessage(
+            key=_new_key(),
+            conversation_id=conversation_id,
+            turn_id=turn_id,
+            part=part,
+            state=OutboxState.DUE,
+            text=text,
+        )
+        for part, text in enumerate(others, start=2)
+    )
+
+
+@transaction
+async def hand_over(lease: Lease, now: datetime) -> None:
+    """Give an interrupted conversation to whoever claims it next, at once.
+
+    The attempt does not count: it ended because the process was asked to stop.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    await Turn.filter(
+        conversation_id=lease.conversation_id, state=TurnState.RUNNING, attempts__gt=0
+    ).update(attempts=F("attempts") - 1)
+    await Conversation.filter(id=lease.conversation_id).update(
+        token=F("token") + 1, owner=None, ready_at=milliseconds(now)
+    )
+
+
+@reading
+async def by_id(turn_id: int) -> Turn:
+    """The turn with this id."""
+    return await Turn.get(id=turn_id)
+
+
+@reading
+async def answer(turn_id: int) -> str:
+    """The text that the turn ended with; an answer in parts is put together again."""
+    message = await Message.filter(
+        turn_id=turn_id, role__in=[MessageRole.ASSISTANT, MessageRole.NOTICE]
+    ).first()
+    return message.text if message else ""
+
+
+def _new_key() -> str:
+    """A key that no other database has used: platforms keep it with the message."""
+    return secrets.token_hex(8)

@@ -1,0 +1,135 @@
+"""A database URL, as hosts and people spell it, read into what the database layer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from storage.errors import DatabaseUnusable
+
+Dialect = Literal["sqlite", "postgres", "mysql"]
+
+_SERVERS: Mapping[str, Dialect] = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "asyncpg": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
+_PORTS = {"postgres": 5432, "mysql": 3306}
+_ENGINES = {
+    "sqlite": "tortoise.backends.sqlite",
+    "postgres": "tortoise.backends.asyncpg",
+    "mysql": "tortoise.backends.mysql",
+}
+_EXAMPLES = "sqlite://./moorings.db, postgres://user:password@host/database or mysql://…"
+# Power loss must not cost an answered message, hence FULL; there are no foreign keys, hence OFF:
+# a rebuilt table would otherwise delete the rows that point at it.
+_SQLITE = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "busy_timeout": 10_000,
+    "foreign_keys": "OFF",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseUrl:
+    """Where the database is; `shown` names it without its password."""
+
+    dialect: Dialect
+    shown: str
+    file: Path | None
+    credentials: Mapping[str, object] = field(repr=False)
+
+    @property
+    def connection(self) -> dict[str, object]:
+        """The connection in Tortoise's configuration format."""
+        return {"engine": _ENGINES[self.dialect], "credentials": dict(self.credentials)}
+
+
+def parse(url: str) -> DatabaseUrl:
+    """Read a database URL.
+
+    Raises:
+        DatabaseUnusable: it names no database that outlives the process.
+    """
+    try:
+        split = urlsplit(url.strip())
+        port = split.port
+    except ValueError as error:
+        raise DatabaseUnusable(
+            "DATABASE_URL cannot be read: its host or port is malformed, or its password has "
+            "characters that must be percent-encoded."
+        ) from error
+    if split.scheme in {"sqlite", "sqlite3"}:
+        return _file(split)
+    if dialect := _SERVERS.get(split.scheme.partition("+")[0]):
+        return _server(split, dialect, port)
+    given = f"'{split.scheme}' is unknown" if split.scheme else "it has no scheme"
+    raise DatabaseUnusable(f"DATABASE_URL cannot be used: {given}; write {_EXAMPLES}.")
+
+
+def _file(split: SplitResult) -> DatabaseUrl:
+    name = unquote(split.netloc + split.path)
+    if not name.strip("/.") or name.endswith("/") or ":memory:" in name or "memory" in split.query:
+        raise DatabaseUnusable(
+            "DATABASE_URL names no file: a database in memory would lose every conversation; "
+            "write sqlite://./moorings.db or sqlite:///var/lib/moorings.db."
+        )
+    file = Path(name).absolute()
+    return DatabaseUrl(
+        dialect="sqlite",
+        shown=f"sqlite://{name}",
+        file=file,
+        credentials={"file_path": str(file), **_SQLITE},
+    )
+
+
+def _server(split: SplitResult, dialect: Dialect, port: int | None) -> DatabaseUrl:
+    database = unquote(split.path.strip("/"))
+    options = dict(parse_qsl(split.query))
+    host = split.hostname or options.pop("host", "")
+    if not database or "/" in database or not host:
+        raise DatabaseUnusable(
+            f"DATABASE_URL names no {'host' if database else 'database'}: "
+            f"write {split.scheme}://user:password@host/database."
+        )
+    port = port or _PORTS[dialect]
+    return DatabaseUrl(
+        dialect=dialect,
+        shown=f"{dialect}://{host}:{port}/{database}",
+        file=None,
+        credentials={
+            "host": host,
+            "port": port,
+            "user": unquote(split.username or ""),
+            "password": unquote(split.password or ""),
+            "database": database,
+            **_pool(options),
+            **_ssl(dialect, options),
+        },
+    )
+
+
+def _pool(options: Mapping[str, str]) -> dict[str, object]:
+    sizes: dict[str, object] = {"minsize": 1, "maxsize": 5}
+    for name in ("minsize", "maxsize"):
+        if name in options:
+            if not options[name].isdecimal() or int(options[name]) < 1:
+                raise DatabaseUnusable(f"DATABASE_URL: {name} must be a whole number above 0.")
+            sizes[name] = int(options[name])
+    return sizes
+
+
+def _ssl(dialect: Dialect, options: Mapping[str, str]) -> dict[str, object]:
+    """Hosts write libpq's `sslmode`; asyncpg calls the same words `ssl`."""
+    mode = options.get("sslmode") or options.get("ssl")
+    if mode is None:
+        return {}
+    if dialect == "mysql":
+        raise DatabaseUnusable("DATABASE_URL: ssl options are not supported for MySQL yet.")
+    return {"ssl": mode}

@@ -1,0 +1,80 @@
+"""What every test can have: an open database of each kind, and moments in time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncmy
+import asyncpg
+import pytest
+
+from storage.database import Database, open_database
+
+SERVERS = {
+    "postgres": os.environ.get("MOORINGS_TEST_POSTGRES", ""),  # noqa: TID251
+    "mysql": os.environ.get("MOORINGS_TEST_MYSQL", ""),  # noqa: TID251
+}
+SWITCH_ON = (
+    "needs a server: MOORINGS_TEST_{0}={1}://user:password@127.0.0.1/postgres-or-test make test"
+)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """One moment; what has to come later adds to it."""
+    return datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A database file of this test's own."""
+    return f"sqlite://{tmp_path}/moorings.db"
+
+
+@pytest.fixture
+async def sqlite(sqlite_url: str) -> AsyncIterator[Database]:
+    """An open SQLite database."""
+    database = await open_database(sqlite_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mysql"])
+def url(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[str]:
+    """The URL of an empty database of each kind that is switched on."""
+    kind = str(request.param)
+    if kind == "sqlite":
+        yield sqlite_url
+        return
+    server = SERVERS[kind]
+    if not server:
+        pytest.skip(SWITCH_ON.format(kind.upper(), kind))
+    name = f"moorings_{secrets.token_hex(6)}"
+    asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
+    yield f"{server.rpartition('/')[0]}/{name}"
+    asyncio.run(_execute(server, f"DROP DATABASE {name}"))
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """An open database of each kind that is switched on."""
+    opened = await open_database(url)
+    yield opened
+    await opened.close()
+
+
+async def _execute(server: str, statement: str) -> None:
+    """Run one statement on a server, outside of Tortoise."""
+    if server.startswith("postgres"):
+        connection = await asyncpg.connect(server)
+        await connection.execute(statement)
+        await connection.close()
+        return
+    host, user = server.split("@")[1].split("/")[0], server.split("//")[1].split(":")[0]
+    async with asyncmy.connect(host=host, user=user) as connection, connection.cursor() as cursor:
+        await cursor.execute(statement)

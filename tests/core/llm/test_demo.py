@@ -1,0 +1,114 @@
+"""The demo that needs no endpoint."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.llm import ModelRequest, PromptMessage, Role
+from core.llm.demo import DemoModel
+from tests.core.llm.asking import answer_of, said
+
+NOW = datetime(2026, 11, 12, 15, 2, tzinfo=UTC)
+DEADLINE = "Remember that our project deadline is March 15th"
+REPLY = PromptMessage(role=Role.ASSISTANT, content="Noted: our project deadline is March 15th.")
+
+
+def at(text: str, said_at: datetime, author: str = "") -> PromptMessage:
+    return PromptMessage(role=Role.USER, content=text, said_at=said_at, author=author)
+
+
+async def told(*messages: PromptMessage) -> str:
+    """What the demo says, after its introduction."""
+    model = DemoModel(pause=0, clock=lambda: NOW)
+    answer = await answer_of(model, ModelRequest(messages=(REPLY, *messages)))
+    return answer.text
+
+
+async def test_the_first_answer_says_what_it_is() -> None:
+    answer = await answer_of(DemoModel(pause=0), ModelRequest(messages=(said(DEADLINE),)))
+    introduction, reply = answer.text.split("\n")
+    assert "offline demo without a language model; set OPENAI_API_KEY" in introduction
+    assert reply == "Noted: our project deadline is March 15th."
+    assert answer.model == "moorings-demo (no language model)"
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        (DEADLINE, "Noted: our project deadline is March 15th."),
+        ("please remember: Anna is the boss!", "Noted: Anna is the boss!"),
+        ("Anna owns the release", "Noted: Anna owns the release."),
+        ("hello", "Hello! Tell me something, and ask me about it later."),
+    ],
+)
+async def test_a_statement_is_noted(text: str, reply: str) -> None:
+    assert await told(said(text)) == reply
+
+
+@pytest.mark.parametrize(
+    ("said_at", "opening"),
+    [
+        (NOW, "Earlier today (15:02)"),
+        (datetime(2026, 3, 12, tzinfo=UTC), "On 12 March"),
+        (datetime(2025, 3, 12, tzinfo=UTC), "On 12 March 2025"),
+    ],
+)
+async def test_a_question_is_answered_by_what_was_said(said_at: datetime, opening: str) -> None:
+    answer = await told(at(DEADLINE, said_at), at("What is the deadline of our projects?", NOW))
+    assert answer == f"{opening} you told me: our project deadline is March 15th."
+
+
+@pytest.mark.parametrize(("author", "who"), [("Al", "Al"), ("Bo", "you"), ("", "somebody")])
+async def test_it_says_who_said_it(author: str, who: str) -> None:
+    message = at(f"{author}: {DEADLINE}", NOW, author) if author else at(DEADLINE, NOW)
+    answer = await told(message, at("Bo: When is the deadline?", NOW, "Bo"))
+    assert answer == f"Earlier today (15:02) {who} told me: our project deadline is March 15th."
+
+
+async def test_the_later_of_two_statements_holds() -> None:
+    answer = await told(
+        said("The deadline is May"), said("The deadline is June"), said("Deadline?")
+    )
+    assert answer == "Earlier you told me: The deadline is June."
+
+
+async def test_an_earlier_question_is_no_answer() -> None:
+    assert (await told(said("Is Anna testing?"), said("Who tests? Anna?"))).startswith("I found no")
+
+
+async def test_words_count_in_all_their_forms() -> None:
+    answer = await told(said("Carla plans the meetings"), said("who is planing the meeting"))
+    assert answer == "Earlier you told me: Carla plans the meetings."
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        (said("When is the deadline?"),),
+        (said(DEADLINE), said("Who is Anna?")),
+        (PromptMessage(role=Role.TOOL, content="- Anna is the boss"), said("Who is Anna?")),
+    ],
+)
+async def test_it_says_that_it_found_nothing(messages: tuple[PromptMessage, ...]) -> None:
+    assert (await told(*messages)).startswith("I found nothing about that in this conversation.")
+
+
+async def test_facts_of_the_prompt_are_known() -> None:
+    facts = PromptMessage(role=Role.SYSTEM, content="Be brief.\n\nFacts:\n- Anna is the boss")
+    assert await told(facts, said("Who is the boss?")) == "I have noted: Anna is the boss."
+
+
+async def test_facts_in_front_of_the_question_are_known_and_not_part_of_it() -> None:
+    question = said("(What I learned since:\n- Anna is the boss (fact 3))\n\nWho is the boss?")
+    assert await told(question) == "I have noted: Anna is the boss (fact 3)."
+
+
+async def test_messages_that_a_prompt_joined_are_told_apart() -> None:
+    question = said(f"{DEADLINE}\n\nWhen is the deadline?")
+    assert await told(question) == "Earlier you told me: our project deadline is March 15th."
+
+
+async def test_without_a_question_it_greets() -> None:
+    assert (await told()).startswith("Hello!")

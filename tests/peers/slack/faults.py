@@ -1,0 +1,67 @@
+"""Faults that a test orders for a Web API method, drawn by count or by seeded chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+
+class Trouble(StrEnum):
+    RATE_LIMITED = "ratelimited"  # HTTP 429 with Retry-After, nothing done
+    STATUS = "status"  # an HTTP error (500, 503, …), nothing done
+    STATUS_AFTER_COMMIT = "status_after_commit"  # the same, but the effect is there
+    ERROR = "error"  # ok: false with `error`, nothing done
+    ERROR_AFTER_COMMIT = "error_after_commit"  # the same, but the effect is there
+    DELAY = "delay"  # `seconds` before anything is done
+    DELAY_AFTER_COMMIT = "delay_after_commit"  # done, then `seconds` until the answer
+    DROP_BEFORE_COMMIT = "drop_before_commit"  # connection closed, nothing done
+    DROP_AFTER_COMMIT = "drop_after_commit"  # done, connection closed without an answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """`method` may be `*`. Without `times` it strikes for ever, `skip` calls go by first."""
+
+    method: str
+    trouble: Trouble
+    times: int | None = None
+    probability: float = 1.0
+    skip: int = 0
+    seconds: float = 1.0
+    retry_after: int = 1
+    status: int = 500
+    error: str = "internal_error"
+
+    @property
+    def is_after_commit(self) -> bool:
+        return self.trouble.value.endswith("_after_commit")
+
+
+class Faults:
+    """The orders that are open, in the order they were given; the first that fits strikes."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._open: list[tuple[Fault, list[int]]] = []  # with [seen, struck]
+
+    def add(self, method: str, trouble: str, **details: int | float | str | None) -> Fault:
+        """details: times, probability, skip, seconds, retry_after, status, error."""
+        fault = Fault(method=method, trouble=Trouble(trouble), **details)  # type: ignore[arg-type]
+        self._open.append((fault, [0, 0]))
+        return fault
+
+    def clear(self) -> None:
+        self._open.clear()
+
+    def draw(self, method: str) -> Fault | None:
+        for fault, counts in self._open:
+            if fault.method not in (method, "*"):
+                continue
+            counts[0] += 1
+            is_spent = fault.times is not None and counts[1] >= fault.times
+            if is_spent or counts[0] <= fault.skip or self._random.random() >= fault.probability:
+                continue
+            counts[1] += 1
+            return fault
+        return None

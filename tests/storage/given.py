@@ -1,0 +1,68 @@
+"""Short ways to the state that a storage test begins in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from storage import agents, conversations, inbox, turns
+from storage.lease import Lease
+from storage.models import Conversation, MessageRole, TurnState
+from storage.turns import Ending, Entry, OpenTurn
+
+
+async def conversation(
+    now: datetime, *, agent: str = "support", room: str = "main"
+) -> Conversation:
+    """A conversation in a terminal room."""
+    row = await agents.save(name=agent, revision="r1", config={"model": "m"}, now=now)
+    return await conversations.find_or_open(
+        agent_id=row.id,
+        address=f"terminal/{room}",
+        queue=f"terminal/{room}",
+        author="ana",
+        now=now,
+    )
+
+
+async def received(
+    where: Conversation, key: str, now: datetime, *, author: str = "ana", position: int = 1
+) -> bool:
+    """A message of that key in the inbox."""
+    message = inbox.Received(
+        key=key,
+        conversation_id=where.id,
+        position=position,
+        author_id=author,
+        author=author,
+        text=f"text of {key}",
+        reply_to=None,
+        sent_at=now,
+    )
+    return await inbox.add(message, now)
+
+
+async def leased(where: Conversation, now: datetime, *, owner: str = "me") -> Lease:
+    """The lease on a conversation that has work."""
+    lease = await conversations.claim_one(
+        conversation_id=where.id, owner=owner, now=now, seconds=15
+    )
+    assert lease
+    return lease
+
+
+async def opened(lease: Lease, now: datetime) -> OpenTurn:
+    """The turn over what waits there."""
+    turn = await turns.open_next(lease, revision="r1", now=now)
+    assert turn
+    return turn
+
+
+async def answered(lease: Lease, turn: OpenTurn, now: datetime, *, text: str = "yes") -> None:
+    """The turn, ended with an answer."""
+    entries = [
+        Entry(role=MessageRole.USER, author="ana", text=q.text, tokens=5, said_at=now)
+        for q in turn.questions
+    ]
+    answer = Entry(role=MessageRole.ASSISTANT, author="support", text=text, tokens=5, said_at=now)
+    ending = Ending(state=TurnState.DONE, entries=[*entries, answer], parts=[text])
+    await turns.end(lease, turn.turn.id, ending, now)

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+
+from storage import conversations, inbox, outbox, turns
+from storage.database import Database
+from storage.errors import LeaseLost
+from tests.storage import given
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+async def _queue(now: datetime, *, owner: str = "me", limit: int = 10) -> list[int]:
+    leases = await conversations.claim(
+        queues=["terminal/main"], owner=owner, now=now, seconds=15, limit=limit
+    )
+    return [lease.conversation_id for lease in leases]
+
+
+async def test_forty_that_open_a_conversation_at_once_get_the_same_one(now: datetime) -> None:
+    first = await given.conversation(now)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(given.conversation(now)) for _ in range(40)]
+    assert {task.result().id for task in tasks} == {first.id}
+
+
+async def test_an_idle_conversation_cannot_be_claimed(now: datetime) -> None:
+    await given.conversation(now)
+    assert await _queue(now) == []
+
+
+async def test_a_message_makes_its_conversation_claimable_once(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    assert await _queue(now) == [where.id]
+    assert await _queue(now) == []
+
+
+async def test_a_queue_of_others_is_left_alone(now: datetime) -> None:
+    where = await given.conversation(now, room="elsewhere")
+    await given.received(where, "k1", now)
+    assert await _queue(now) == []
+
+
+async def test_eight_claimers_get_each_conversation_once(now: datetime) -> None:
+    rooms = [await given.conversation(now, agent=f"agent{n}") for n in range(10)]
+    for room in rooms:
+        await given.received(room, f"k{room.id}", now)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_queue(now, owner=f"worker{n}", limit=3)) for n in range(8)]
+    claimed = sorted(row for task in tasks for row in task.result())
+    assert claimed == [room.id for room in rooms]
+
+
+async def test_a_lapsed_lease_is_taken_over_and_its_old_holder_writes_nothing(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    zombie = await given.leased(where, now)
+    later = now + timedelta(seconds=16)
+    heir = await given.leased(where, later, owner="other")
+    assert heir.token > zombie.token
+    with pytest.raises(LeaseLost):
+        await conversations.keep(zombie, later)
+    with pytest.raises(LeaseLost):
+        await turns.open_next(zombie, revision="r1", now=later)
+    with pytest.raises(LeaseLost):
+        await turns.hand_over(zombie, later)
+    with pytest.raises(LeaseLost):
+        await conversations.release(zombie, later)
+
+
+async def test_a_lease_that_is_kept_does_not_lapse(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    await conversations.keep(lease, now + timedelta(seconds=10))
+    assert await _queue(now + timedelta(seconds=20)) == []
+    assert await _queue(now + timedelta(seconds=26)) == [where.id]
+
+
+async def test_two_renewals_in_one_millisecond_are_two_renewals(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    await conversations.keep(lease, now)
+    await conversations.keep(lease, now)
+
+
+async def test_a_conversation_released_with_nothing_to_do_is_idle(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await given.answered(lease, turn, now)
+    [due] = await outbox.due(where.id)
+    await outbox.delivered(lease, outbox_id=due.id, message_id="m1", now=now)
+    await conversations.release(lease, now)
+    assert await _queue(now + timedelta(days=1)) == []
+
+
+async def test_a_conversation_released_with_work_left_is_claimable_when_told(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    await conversations.release(lease, now, not_before=now + timedelta(seconds=5))
+    assert await _queue(now + timedelta(seconds=4)) == []
+    assert await _queue(now + timedelta(seconds=5)) == [where.id]
+
+
+async def test_a_message_that_comes_while_the_conversation_is_released_is_not_lost(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    for number in range(10):
+        await given.received(where, f"first{number}", now)
+        lease = await given.leased(where, now)
+        turn = await given.opened(lease, now)
+        await given.answered(lease, turn, now)
+        for row in await outbox.due(where.id):
+            await outbox.delivered(lease, outbox_id=row.id, message_id="m1", now=now)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(given.received(where, f"second{number}", now))
+            group.create_task(conversations.release(lease, now))
+        lease = await given.leased(where, now)
+        turn = await given.opened(lease, now)
+        assert [question.key for question in turn.questions] == [f"second{number}"]
+        await given.answered(lease, turn, now)
+        for row in await outbox.due(where.id):
+            await outbox.delivered(lease, outbox_id=row.id, message_id="m1", now=now)
+        await conversations.release(lease, now)
+
+
+async def test_what_an_owner_held_is_claimable_at_once_when_it_is_gone(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now, owner="dead")
+    assert await conversations.release_all(["dead"], now) == 1
+    assert await _queue(now) == [where.id]
+    with pytest.raises(LeaseLost):
+        await conversations.keep(lease, now)
+
+
+async def test_a_turn_handed_over_goes_on_at_once_and_does_not_count_as_an_attempt(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    first = await given.opened(lease, now)
+    await turns.hand_over(lease, now)
+    heir = await given.leased(where, now, owner="other")
+    second = await given.opened(heir, now)
+    assert (second.turn.id, second.turn.attempts) == (first.turn.id, 1)
+
+
+async def test_everything_lists_conversations_in_the_order_they_were_opened(
+    now: datetime,
+) -> None:
+    first = await given.conversation(now, room="b")
+    second = await given.conversation(now, room="a")
+    assert [row.id for row in await conversations.everything()] == [first.id, second.id]
+
+
+async def test_a_conversation_nobody_opened_is_not_found(database: Database, now: datetime) -> None:
+    where = await given.conversation(now)
+    found = await conversations.find(agent_id=where.agent_id, address="terminal/main")
+    assert found
+    assert found.id == where.id
+    assert await conversations.find(agent_id=where.agent_id, address="terminal/x") is None
+    assert await inbox.unanswered(where.id) == []

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from storage import outbox
+from storage.errors import LeaseLost
+from storage.models import OutboxState
+from tests.storage import given
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+async def test_a_delivered_message_is_due_no_more(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await given.answered(lease, turn, now)
+    [row] = await outbox.due(where.id)
+    await outbox.begin(lease, outbox_id=row.id, now=now)
+    await outbox.delivered(lease, outbox_id=row.id, message_id="m7", now=now)
+    assert await outbox.due(where.id) == []
+    [row] = await outbox.of_turn(turn.turn.id)
+    assert (row.state, row.message_id, row.attempts) == (OutboxState.DELIVERED, "m7", 1)
+
+
+async def test_a_message_that_was_begun_shows_it(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await outbox.begin(lease, outbox_id=turn.draft.id, now=now)
+    await outbox.opened(lease, outbox_id=turn.draft.id, message_id="m1", now=now)
+    await given.answered(lease, turn, now)
+    [row] = await outbox.due(where.id)
+    assert (row.message_id, row.attempts) == ("m1", 1)
+
+
+async def test_a_message_given_up_is_due_no_more(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await given.answered(lease, turn, now)
+    [row] = await outbox.due(where.id)
+    await outbox.bury(lease, outbox_id=row.id, now=now)
+    assert await outbox.due(where.id) == []
+
+
+async def test_a_zombie_can_begin_no_delivery(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    zombie = await given.leased(where, now)
+    turn = await given.opened(zombie, now)
+    await given.answered(zombie, turn, now)
+    [row] = await outbox.due(where.id)
+    await given.leased(where, now + timedelta(minutes=1), owner="other")
+    with pytest.raises(LeaseLost):
+        await outbox.begin(zombie, outbox_id=row.id, now=now)
+    with pytest.raises(LeaseLost):
+        await outbox.delivered(zombie, outbox_id=row.id, message_id="m", now=now)

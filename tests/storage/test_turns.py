@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from storage import conversations, inbox, messages, outbox, turns, usage
+from storage.errors import LeaseLost
+from storage.models import InboxState, MessageRole, StepKind, TurnState
+from storage.turns import Ending, Entry, FinishedStep, Spent
+from tests.storage import given
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+async def test_what_one_person_wrote_in_a_row_is_answered_together(now: datetime) -> None:
+    where = await given.conversation(now)
+    for position, (key, author) in enumerate(
+        [("a1", "ana"), ("a2", "ana"), ("b1", "bob"), ("a3", "ana")]
+    ):
+        await given.received(where, key, now, author=author, position=position)
+    lease = await given.leased(where, now)
+    batches = []
+    for _ in range(3):
+        turn = await given.opened(lease, now)
+        batches.append([question.key for question in turn.questions])
+        await given.answered(lease, turn, now)
+    assert batches == [["a1", "a2"], ["b1"], ["a3"]]
+    assert await turns.open_next(lease, revision="r1", now=now) is None
+
+
+async def test_an_interrupted_turn_is_taken_up_with_its_finished_steps(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    step = FinishedStep(
+        turn_id=turn.turn.id, number=1, kind=StepKind.MODEL, content={"text": "half", "n": [1]}
+    )
+    await turns.record(lease, step, now)
+    await given.received(where, "k2", now, position=2)
+    heir = await given.leased(where, now + timedelta(minutes=1), owner="other")
+    again = await given.opened(heir, now)
+    assert again.turn.id == turn.turn.id
+    assert [question.key for question in again.questions] == ["k1"]
+    assert [(row.number, row.kind, row.content) for row in again.steps] == [
+        (1, StepKind.MODEL, {"text": "half", "n": [1]})
+    ]
+    assert again.draft.key == turn.draft.key
+
+
+async def test_attempts_are_counted_until_a_step_is_finished(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    for expected in (1, 2, 3):
+        turn = await given.opened(lease, now)
+        assert turn.turn.attempts == expected
+    step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
+    await turns.record(lease, step, now)
+    assert (await given.opened(lease, now)).turn.attempts == 2
+
+
+async def test_an_ended_turn_is_history_answered_messages_and_an_outbox_row(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await given.answered(lease, turn, now, text="it is March 15th")
+    message = await inbox.by_key("k1")
+    assert message
+    assert (message.state, message.turn_id) == (InboxState.ANSWERED, turn.turn.id)
+    history = await messages.window(where.id, after_seq=0, tokens=1000)
+    assert [(entry.seq, entry.role, entry.text) for entry in history] == [
+        (1, MessageRole.USER, "text of k1"),
+        (2, MessageRole.ASSISTANT, "it is March 15th"),
+    ]
+    assert [row.text for row in await outbox.due(where.id)] == ["it is March 15th"]
+    assert await turns.answer(turn.turn.id) == "it is March 15th"
+
+
+async def test_a_failed_turn_leaves_a_notice_and_failed_messages(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    notice = Entry(role=MessageRole.NOTICE, author="support", text="no", tokens=1, said_at=now)
+    ending = Ending(state=TurnState.FAILED, entries=[notice], parts=["no"], failure="refused")
+    await turns.end(lease, turn.turn.id, ending, now)
+    row = await turns.by_id(turn.turn.id)
+    assert (row.state, row.failure) == (TurnState.FAILED, "refused")
+    message = await inbox.by_key("k1")
+    assert message
+    assert message.state is InboxState.FAILED
+
+
+async def test_an_answer_in_parts_is_delivered_in_their_order(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    ending = Ending(state=TurnState.DONE, entries=[], parts=["one", "two", "three"])
+    await turns.end(lease, turn.turn.id, ending, now)
+    due = await outbox.due(where.id)
+    assert [row.text for row in due] == ["one", "two", "three"]
+    assert due[0].id == turn.draft.id
+    assert len({row.key for row in due}) == 3
+
+
+async def test_a_zombie_can_end_nothing_and_record_nothing(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    zombie = await given.leased(where, now)
+    turn = await given.opened(zombie, now)
+    heir = await given.leased(where, now + timedelta(minutes=1), owner="other")
+    with pytest.raises(LeaseLost):
+        await given.answered(zombie, turn, now)
+    step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
+    with pytest.raises(LeaseLost):
+        await turns.record(zombie, step, now)
+    assert await messages.window(where.id, after_seq=0, tokens=1000) == []
+    await given.answered(heir, turn, now)
+
+
+async def test_the_turn_names_the_revision_that_answered_it(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await turns.hand_over(lease, now)
+    heir = await given.leased(where, now)
+    await turns.open_next(heir, revision="r2", now=now)
+    assert (await turns.by_id(turn.turn.id)).revision == "r2"
+
+
+async def test_turns_of_a_conversation_are_numbered(now: datetime) -> None:
+    where = await given.conversation(now)
+    numbers = []
+    for number in range(3):
+        await given.received(where, f"k{number}", now, position=number)
+        lease = await given.leased(where, now)
+        turn = await given.opened(lease, now)
+        numbers.append(turn.turn.number)
+        await given.answered(lease, turn, now)
+        await conversations.release(lease, now)
+    assert numbers == [1, 2, 3]
+
+
+async def test_what_a_step_cost_is_added_up_by_agent_and_day(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    for number, cost in ((1, 7), (2, None), (3, 5)):
+        spent = Spent(model="m", input_tokens=1, cached_tokens=0, output_tokens=1, nano_usd=cost)
+        step = FinishedStep(
+            turn_id=turn.turn.id, number=number, kind=StepKind.MODEL, content={}, spent=spent
+        )
+        await turns.record(lease, step, now)
+    assert await usage.nano_usd_since(agent_id=where.agent_id, since=now) == 12
+    tomorrow = now + timedelta(days=1)
+    assert await usage.nano_usd_since(agent_id=where.agent_id, since=tomorrow) == 0
