@@ -45,6 +45,12 @@ async def settle(conversation_id: int, worker: Worker) -> None:
             await asyncio.sleep(_POLL_SECONDS)
 
 
+async def has_failed(key: str) -> bool:
+    """Whether this message was answered with a sentence about why there is no answer."""
+    message = await inbox.by_key(key)
+    return message is not None and message.state is InboxState.FAILED
+
+
 async def _find(accepted: Accepted) -> Answer | None:
     message = await inbox.by_key(accepted.key)
     if message is None or message.turn_id is None or message.state is InboxState.TAKEN:

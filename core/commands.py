@@ -13,7 +13,7 @@ from core.clock import Clock
 from core.directory import Directory
 from core.errors import UserMistake
 from core.routing import agent_at
-from storage import bindings, conversations, facts, messages, summaries
+from storage import bindings, conversations, facts, inbox, messages, summaries
 from storage.models import Conversation, MessageRole, SummaryKind
 
 
@@ -133,6 +133,13 @@ class Commands:
         conversation = await self._conversation(address, agent_name)
         is_idle = conversation is None or conversation.ready_at is None
         return None if conversation is None or is_idle else conversation.id
+
+    async def open_questions(self, conversation_id: int) -> list[Said]:
+        """What was said there and still waits for its answer, in order."""
+        return [
+            Said(author=asked.author, text=asked.text, at=asked.sent_at, is_agent=False)
+            for asked in await inbox.unanswered(conversation_id)
+        ]
 
     async def talks(self) -> Sequence[Talk]:
         """Every conversation, the one with the newest message first."""

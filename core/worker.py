@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -134,8 +135,9 @@ class Worker:
         except LeaseLost as error:
             log.warning("lease lost", extra={"why": str(error)})
         except asyncio.CancelledError:
-            async with asyncio.timeout(_HAND_OVER_SECONDS):
-                await turns.hand_over(lease, self._bench.clock())
+            with suppress(LeaseLost):  # it had been given back already
+                async with asyncio.timeout(_HAND_OVER_SECONDS):
+                    await turns.hand_over(lease, self._bench.clock())
             raise
 
     async def _serve_or_log(self, lease: Lease) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import pkgutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -11,8 +12,13 @@ from pathlib import Path
 
 from filelock import FileLock
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.context import require_context
 from tortoise.exceptions import OperationalError
+from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.migrations.executor import MigrationExecutor
+from tortoise.migrations.recorder import MigrationRecorder
+from tortoise.migrations.schema_editor import BaseSchemaEditor, SqliteSchemaEditor
+from tortoise.transactions import in_transaction
 
 import storage.migrations
 from storage.errors import NewerDatabase
@@ -27,6 +33,17 @@ _SERVER_LOCKS = {
     "postgres": ("SELECT pg_advisory_lock(1836019570)", "SELECT pg_advisory_unlock(1836019570)"),
     "mysql": ("SELECT GET_LOCK('moorings-migrate', -1)", "SELECT RELEASE_LOCK('moorings-migrate')"),
 }
+# Touches no row, but takes SQLite's write lock before the first read.
+_TAKE_WRITE_LOCK = "UPDATE tortoise_migrations SET app = app WHERE id = -1"
+# MySQL's own default takes 'Support' and 'support' for one name, and may not know every character.
+_COMPARE_EXACTLY = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+
+_INDEXES = (
+    'SELECT tables.name AS "table", group_concat(columns.name) AS columns'
+    " FROM sqlite_master tables, pragma_index_list(tables.name) indexes,"
+    " pragma_index_info(indexes.name) columns"
+    " WHERE tables.type = 'table' GROUP BY tables.name, indexes.name"
+)
 
 
 async def migrate(connection: BaseDBAsyncClient, url: DatabaseUrl) -> list[str]:
@@ -44,13 +61,8 @@ async def migrate(connection: BaseDBAsyncClient, url: DatabaseUrl) -> list[str]:
         missing = _missing(applied)
         if missing and applied and url.file:
             await _copy(connection, url.file, missing[0])
-        apps = {
-            _APP: {
-                "migrations": storage.migrations.__name__,
-                "default_connection": connection.connection_name,
-            }
-        }
-        await MigrationExecutor(connection, apps).migrate()
+        if missing:
+            await _apply(connection)
     log.info("database migrated", extra={"database": url.shown, "migrations": missing})
     return missing
 
@@ -71,14 +83,61 @@ def _missing(applied: set[str]) -> list[str]:
 
 async def _applied(connection: BaseDBAsyncClient) -> set[str]:
     try:
-        rows = await connection.execute_query_dict(
-            f"SELECT name FROM tortoise_migrations WHERE app = '{_APP}'"  # noqa: S608  # a constant
-        )
+        rows = await _rows(connection, "SELECT name FROM tortoise_migrations")
     except OperationalError as error:
         if "tortoise_migrations" in str(error):  # no such table: a database without any yet
             return set()
         raise
     return {row["name"] for row in rows}
+
+
+async def _apply(connection: BaseDBAsyncClient) -> None:
+    """Change the schema and record it in one transaction, where the database can.
+
+    MySQL cannot: each of its statements stands when it is done.
+    """
+    apps = {
+        _APP: {
+            "migrations": storage.migrations.__name__,
+            "default_connection": connection.connection_name,
+        }
+    }
+    if not connection.capabilities.can_rollback_ddl:
+        await connection.execute_script(_COMPARE_EXACTLY)
+        await MigrationExecutor(connection, apps).migrate()
+        return
+    await MigrationExecutor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
+    async with in_transaction(connection.connection_name) as transaction:
+        await transaction.execute_query(_TAKE_WRITE_LOCK)
+        executor = MigrationExecutor(transaction, apps)
+        executor.recorder = _Recorder(transaction)
+        await executor.migrate()
+        if transaction.capabilities.dialect == "sqlite":
+            await _make_keys_and_indexes(transaction)
+
+
+class _Recorder(MigrationRecorder):
+    """Tortoise's, inside of a transaction: SQLite ends one when it is given a script."""
+
+    async def ensure_schema(self, schema_editor: BaseSchemaEditor) -> None:
+        """It is there already."""
+
+
+async def _make_keys_and_indexes(connection: BaseDBAsyncClient) -> None:
+    """Make again what is lost when Tortoise rebuilds a table of SQLite to alter a column.
+
+    The new table has none of the old one's indexes, nor its unique keys of several columns.
+    """
+    there = {(row["table"], row["columns"]) for row in await _rows(connection, _INDEXES)}
+    editor = SqliteSchemaEditor(connection)
+    for model in require_context().apps.get_models_iterable():
+        meta = model._meta
+        for fields in meta.unique_together:
+            if (meta.db_table, ",".join(fields)) not in there:
+                await editor.add_constraint(model, UniqueConstraint(fields=fields))
+        for index in meta.indexes:
+            if (meta.db_table, ",".join(index.fields)) not in there:
+                await editor.add_index(model, index)
 
 
 @asynccontextmanager
@@ -106,5 +165,15 @@ async def _only_one(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGen
 async def _copy(connection: BaseDBAsyncClient, file: Path, before: str) -> None:
     """Keep the file as it is now; a copy that is there already is older, and better."""
     copy = file.with_name(f"{file.name}-before-{before}")
-    if not copy.exists():
-        await connection.execute_query("VACUUM INTO ?", [str(copy)])
+    if copy.exists():
+        return
+    half = file.with_name(f"{copy.name}.part")
+    half.unlink(missing_ok=True)
+    await connection.execute_query("VACUUM INTO ?", [str(half)])
+    with half.open("rb") as written:
+        os.fsync(written.fileno())
+    half.rename(copy)
+
+
+async def _rows(connection: BaseDBAsyncClient, query: str) -> list[dict[str, str]]:
+    return await connection.execute_query_dict(query)

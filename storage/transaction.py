@@ -33,7 +33,7 @@ _CONFLICTS = {"40001", "40P01", "55P03", 1205, 1213}
 _TAKE_WRITE_LOCK = "UPDATE conversation SET id = id WHERE id = -1"
 
 
-def transaction(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Awaitable[R]]:  # type: ignore[explicit-any]  # a coroutine's first two parameters are always Any
+def transaction(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # a coroutine's first two parameters are always Any
     """Run the verb in a transaction of its own; a conflict with another one runs it again.
 
     A caller that is cancelled meanwhile gets its CancelledError after the transaction ended:

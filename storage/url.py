@@ -28,12 +28,10 @@ _ENGINES = {
 _EXAMPLES = "sqlite://./moorings.db, postgres://user:password@host/database or mysql://…"
 # Power loss must not cost an answered message, hence FULL; there are no foreign keys, hence OFF:
 # a rebuilt table would otherwise delete the rows that point at it.
-_SQLITE = {
-    "journal_mode": "WAL",
-    "synchronous": "FULL",
-    "busy_timeout": 10_000,
-    "foreign_keys": "OFF",
-}
+_SQLITE = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "OFF"}
+_BUSY_TIMEOUT = 10_000  # ms
+_POOL = 5
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +58,11 @@ def parse(url: str) -> DatabaseUrl:
     try:
         split = urlsplit(url.strip())
         port = split.port
-    except ValueError as error:
+    except ValueError:
         raise DatabaseUnusable(
             "DATABASE_URL cannot be read: its host or port is malformed, or its password has "
             "characters that must be percent-encoded."
-        ) from error
+        ) from None  # it quotes what stands where the port should: part of a password, often
     if split.scheme in {"sqlite", "sqlite3"}:
         return _file(split)
     if dialect := _SERVERS.get(split.scheme.partition("+")[0]):
@@ -81,11 +79,16 @@ def _file(split: SplitResult) -> DatabaseUrl:
             "write sqlite://./moorings.db or sqlite:///var/lib/moorings.db."
         )
     file = Path(name).absolute()
+    options = dict(parse_qsl(split.query))
     return DatabaseUrl(
         dialect="sqlite",
         shown=f"sqlite://{name}",
         file=file,
-        credentials={"file_path": str(file), **_SQLITE},
+        credentials={
+            "file_path": str(file),
+            "busy_timeout": _number(options, "busy_timeout", _BUSY_TIMEOUT, least=0),
+            **_SQLITE,
+        },
     )
 
 
@@ -109,20 +112,19 @@ def _server(split: SplitResult, dialect: Dialect, port: int | None) -> DatabaseU
             "user": unquote(split.username or ""),
             "password": unquote(split.password or ""),
             "database": database,
-            **_pool(options),
+            "minsize": 1,
+            # One connection holds the lock while another migrates.
+            "maxsize": _number(options, "maxsize", _POOL, least=2),
             **_ssl(dialect, options),
         },
     )
 
 
-def _pool(options: Mapping[str, str]) -> dict[str, object]:
-    sizes: dict[str, object] = {"minsize": 1, "maxsize": 5}
-    for name in ("minsize", "maxsize"):
-        if name in options:
-            if not options[name].isdecimal() or int(options[name]) < 1:
-                raise DatabaseUnusable(f"DATABASE_URL: {name} must be a whole number above 0.")
-            sizes[name] = int(options[name])
-    return sizes
+def _number(options: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    given = options.get(name, str(default))
+    if not given.isdecimal() or int(given) < least:
+        raise DatabaseUnusable(f"DATABASE_URL: {name} must be a whole number, {least} or more.")
+    return int(given)
 
 
 def _ssl(dialect: Dialect, options: Mapping[str, str]) -> dict[str, object]:
@@ -132,4 +134,6 @@ def _ssl(dialect: Dialect, options: Mapping[str, str]) -> dict[str, object]:
         return {}
     if dialect == "mysql":
         raise DatabaseUnusable("DATABASE_URL: ssl options are not supported for MySQL yet.")
+    if mode not in _SSL_MODES:
+        raise DatabaseUnusable(f"DATABASE_URL: sslmode must be one of {', '.join(_SSL_MODES)}.")
     return {"ssl": mode}

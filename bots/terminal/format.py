@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bots.terminal.harmless import harmless
-from bots.terminal.parse import Verb
+from bots.terminal.parse import Seat, Verb
 from core.commands import Remembered, Said
 
 STYLES = {
@@ -47,6 +47,13 @@ def answer(markdown: str) -> RenderableType:
     return Markdown(markdown, code_theme="ansi_dark", hyperlinks=False)
 
 
+def welcome(agent: str, seat: Seat) -> RenderableType:
+    """Who is talked to, and where."""
+    room = "/".join(seat.address.parts)
+    where = harmless(f"room {room} · {seat.person}")
+    return Text.assemble((agent, "agent"), (f" · {where}", "quiet"))
+
+
 def sentence(words: str) -> RenderableType:
     """Something that Moorings itself says."""
     return Text(harmless(words), style="notice")
@@ -60,9 +67,13 @@ def quiet(words: str) -> RenderableType:
 def history(entries: Sequence[Said], person: str, now: datetime) -> RenderableType:
     """The newest messages of a room, and when this person last spoke in it."""
     own = [entry.at for entry in entries if entry.author == person and not entry.is_agent]
-    last = f"you last spoke {ago(own[-1], now)}" if own else f"last {ago(entries[-1].at, now)}"
+    last = (
+        f"you last spoke {ago(own[-1], now)}"
+        if own
+        else f"the last words here are from {ago(entries[-1].at, now)}"
+    )
     rows = [(entry.author, _excerpt(entry.text)) for entry in entries]
-    return Group(quiet(last), _rows(rows, style="quiet"), "")
+    return Group(quiet(last), _rows(rows, style="quiet"))
 
 
 def facts(remembered: Iterable[Remembered], now: datetime) -> RenderableType:
@@ -74,7 +85,7 @@ def facts(remembered: Iterable[Remembered], now: datetime) -> RenderableType:
 
 def agents(names: Iterable[str], current: str) -> RenderableType:
     """Who there is; the one who answers here is marked."""
-    return _rows(("›" if name == current else " ", name) for name in names)
+    return _rows((">" if name == current else " ", name) for name in names)
 
 
 def help_text() -> RenderableType:

@@ -6,10 +6,10 @@ import re
 
 from core.text import cleaned
 
-# CSI …, OSC … and the other strings up to BEL or ST, and the two-character sequences
+# CSI …, then OSC … and the other strings up to their BEL or ST, then two-character sequences
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-~]"
 )
 

@@ -37,11 +37,15 @@ def write(descriptor: int, text: str) -> None:
     """Write the text and a newline, at once.
 
     Raises:
-        BrokenPipeError: nobody reads there any more.
+        BrokenPipeError: nobody reads there any more; on stderr nobody has to.
     """
     line = f"{harmless(text)}\n".encode(errors="replace")
-    while line:
-        line = line[os.write(descriptor, line) :]
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+    except OSError:
+        if descriptor != STDERR:
+            raise
 
 
 async def _readable(descriptor: int) -> None:

@@ -14,7 +14,7 @@ from bots.terminal.harmless import harmless
 
 _FRAMES = 12  # a second
 _GROWING = 6_000  # characters of a growing answer that are drawn; the finished one is whole
-_MARGIN = 4  # lines of the screen that growing text leaves free
+_MARGIN = 5  # lines of the screen that growing text leaves free
 
 
 class Screen:
@@ -37,7 +37,7 @@ class Screen:
         """Show an answer as far as it has grown."""
         heading = looks.heading(agent, is_late=is_late)
         tail = _Tail(looks.answer(harmless(text)[-_GROWING:]))
-        self._redraw(Group(heading, tail, _spinner("Ctrl-C stops")))
+        self._redraw(heading, tail, _spinner("Ctrl-C stops"))
 
     def finish(self, agent: str, text: str, *, is_late: bool) -> None:
         """Print a whole answer for good."""
@@ -50,7 +50,8 @@ class Screen:
         if live:
             live.stop()
 
-    def _redraw(self, renderable: RenderableType) -> None:
+    def _redraw(self, *parts: RenderableType) -> None:
+        renderable = Group(*parts, "")  # what a shell or a key adds goes on a line of its own
         if self._live:
             self._live.update(renderable)
             return

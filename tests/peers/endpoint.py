@@ -166,7 +166,7 @@ class Endpoint:
     """The server; `async with` starts it on a free port and stops it."""
 
     def __init__(
-        self, answer: Callable[[Body], str] = echo, *, port: int = 0, pause: float = 0
+        self, answer: Callable[[Body], str | Behaviour] = echo, *, port: int = 0, pause: float = 0
     ) -> None:
         self.requests: list[Body] = []
         self.keys: list[str] = []
@@ -236,7 +236,8 @@ class Endpoint:
         try:
             behaviour = self._script.popleft() if self._script else None
             if behaviour is None:
-                behaviour = Reply(text=self._answer(body), pause=self._pause)
+                said = self._answer(body)
+                behaviour = Reply(text=said, pause=self._pause) if isinstance(said, str) else said
             return await self._behave(behaviour, request, body)
         finally:
             await self._count(-1)

@@ -228,9 +228,21 @@ async def test_a_deleted_parent_leaves_a_tombstone(
     assert history["messages"][0]["subtype"] == "tombstone"
 
 
-async def test_a_reply_to_nothing_is_refused(slack: SlackPeer, client: AsyncWebClient) -> None:
-    call = client.chat_postMessage(channel="C0GENERAL", text="hi", thread_ts="1.000001")
-    assert await refused(call) == "thread_not_found"
+async def test_a_reply_to_a_message_that_is_gone_lands_in_the_channel(
+    slack: SlackPeer, client: AsyncWebClient
+) -> None:
+    ts = slack.say("C0GENERAL", "U0ANNA", "question")
+    slack.delete("C0GENERAL", ts)
+    posted = await client.chat_postMessage(channel="C0GENERAL", text="hi", thread_ts=ts)
+    assert "thread_ts" not in posted["message"]
+    assert slack.transcript("C0GENERAL")[0].thread == ""
+
+
+async def test_a_reply_to_a_reply_is_refused(slack: SlackPeer, client: AsyncWebClient) -> None:
+    parent = slack.say("C0GENERAL", "U0ANNA", "question")
+    reply = slack.say("C0GENERAL", "U0ANNA", "more", parent)
+    call = client.chat_postMessage(channel="C0GENERAL", text="hi", thread_ts=reply)
+    assert await refused(call) == "cannot_reply_to_message"
 
 
 async def test_a_user_id_is_the_direct_channel(slack: SlackPeer, client: AsyncWebClient) -> None:
@@ -388,6 +400,18 @@ async def test_a_stopped_stream_takes_nothing_more(
     await client.chat_stopStream(channel="C0GENERAL", ts=ts)
     call = client.chat_stopStream(channel="C0GENERAL", ts=ts)
     assert await refused(call) == "message_not_in_streaming_state"
+
+
+async def test_an_open_stream_is_neither_edited_nor_deleted(
+    slack: SlackPeer, client: AsyncWebClient
+) -> None:
+    ts = await started(slack, client)
+    update = client.chat_update(channel="C0GENERAL", ts=ts, text="b")
+    delete = client.chat_delete(channel="C0GENERAL", ts=ts)
+    assert [await refused(update), await refused(delete)] == [
+        "streaming_state_conflict",
+        "cant_delete_message",
+    ]
 
 
 async def test_the_stop_button_ends_the_stream(slack: SlackPeer, client: AsyncWebClient) -> None:

@@ -58,7 +58,7 @@ async def test_a_signed_event_is_taken(slack: SlackPeer) -> None:
 
 async def test_a_wrong_secret_is_turned_away_by_bolt(slack: SlackPeer) -> None:
     bot = Bot.of(slack)
-    slack.signing_secret = "another"
+    slack.signing_secret = slack.signing_secret[::-1]
     async with served(bot.app.web_app("/slack/events")) as url:
         assert not await slack.use_http(url)
         slack.say("C0GENERAL", "U0ANNA", "hello")

@@ -10,11 +10,12 @@ from tests.peers.slack.world import APP_ID, Channel
 
 
 def post(slack: Backend, request: Request) -> Json:
+    """A reply to a message that is gone is not refused: it lands in the channel, unthreaded."""
     request.need("chat:write")
     channel = writable(slack, request)
     draft = drafts.read(request)
     draft.update(guise(request))
-    thread = thread_of(channel, request)
+    thread = thread_of(channel, request) if request.text("thread_ts") in channel.messages else ""
     repeated = _repeated(slack, channel, request.text("client_msg_id"))
     if repeated is not None:
         return Json(channel=channel.id, ts=repeated["ts"], message=slack.posts.bare(repeated))
@@ -55,7 +56,7 @@ def delete(slack: Backend, request: Request) -> Json:
     )
     ts = request.required("ts", "message_not_found")
     message = slack.world.message(channel, ts)
-    if message.get("app_id") != APP_ID:
+    if message.get("app_id") != APP_ID or slack.streams.is_open(channel, ts):
         raise RefusedError("cant_delete_message")
     slack.posts.delete(channel, ts)
     return Json(channel=channel.id, ts=ts)

@@ -1,0 +1,25 @@
+"""The program, in a folder of this test's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.bots.program import Program, with_key
+from tests.peers.endpoint import Endpoint
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """Moorings without a key: the offline demo answers."""
+    return Program(tmp_path)
+
+
+@pytest.fixture
+async def endpoint(program: Program) -> AsyncIterator[Endpoint]:
+    """A model endpoint that the program has the key for."""
+    async with Endpoint() as endpoint:
+        program.set(**with_key(endpoint.base_url))
+        yield endpoint

@@ -1,0 +1,123 @@
+"""A bot for the board as a process of its own: `python -m tests.journeys.bot URL [PLACE N]`.
+
+With a PLACE it kills itself, as `kill -9` would, when it comes there for the Nth time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+
+import aiohttp
+
+from bots import app
+from core import faults
+from core.adapter import Limits
+from core.address import Address
+from core.errors import Transient
+from core.intake import Intake
+from core.messages import Author, Incoming, Outgoing
+from core.runtime import Runtime
+from core.settings import from_environment
+
+
+class BoardAdapter:
+    """The way out to the board."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    @property
+    def limits(self) -> Limits:
+        """Edits at every piece: the more that happens, the more can go wrong."""
+        return Limits(text_length=4000, seconds_between_edits=0)
+
+    async def post(self, outgoing: Outgoing) -> str:
+        """A new message."""
+        body = {
+            "key": outgoing.key,
+            "room": outgoing.address.key,
+            "text": outgoing.text,
+            "reply_to": outgoing.reply_to,
+            "is_final": outgoing.is_final,
+        }
+        async with self._session.post("/posts", json=body) as response:
+            return str((await response.json())["id"])
+
+    async def edit(self, message_id: str, outgoing: Outgoing) -> str:
+        """The message's new text."""
+        body = {"text": outgoing.text, "is_final": outgoing.is_final}
+        async with self._session.put(f"/posts/{message_id}", json=body) as response:
+            return str((await response.json())["id"])
+
+    async def find(self, outgoing: Outgoing) -> str | None:
+        """By the key that every message carries."""
+        async with self._session.get("/posts", params={"key": outgoing.key}) as response:
+            found = await response.json()
+        if len(found) > 1:
+            raise Transient("the board has two messages of one key")
+        return found[0] if found else None
+
+
+class BoardListener:
+    """The way in: each event into the inbox, then acknowledged."""
+
+    def __init__(self, session: aiohttp.ClientSession, agent: str) -> None:
+        self._session = session
+        self._agent = agent
+
+    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
+        """Until told to stop."""
+        while not stop.is_set():
+            async with self._session.get("/events") as response:
+                events = await response.json()
+            for event in events:
+                await intake.accept(_parsed(event), self._agent)
+                async with self._session.delete(f"/events/{event['id']}"):
+                    pass
+
+
+def _parsed(event: dict[str, str]) -> Incoming:
+    return Incoming(
+        key=f"board/{event['id']}",
+        address=Address.parse(f"slack/T1/{event['room']}"),
+        author=Author(id=event["author"], name=event["author"]),
+        text=event["text"],
+        sent_at=datetime.now(UTC),  # noqa: TID251  # the platform's own clock
+        position=int(event["position"]),
+        reply_to=event["id"],
+    )
+
+
+def _die_at(place: str, times: int) -> None:
+    left = times
+
+    def arrive(at: str) -> None:
+        nonlocal left
+        if at == place:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    faults.watch(arrive)
+
+
+async def _main(board: str) -> None:
+    runtime = await Runtime.open(from_environment())
+    async with aiohttp.ClientSession(board) as session:
+        await app.run(
+            runtime,
+            adapters={"slack": BoardAdapter(session)},
+            listeners=[BoardListener(session, runtime.agents_file.default_agent)],
+            queues=["slack"],
+        )
+    await runtime.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        _die_at(sys.argv[2], int(sys.argv[3]))
+    asyncio.run(_main(sys.argv[1]))

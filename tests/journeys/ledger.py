@@ -1,0 +1,25 @@
+"""A tool with an effect outside of the database: a line in a file, once for each key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.tools import ToolContext
+
+CALLS = Path("calls.txt")
+EFFECTS = Path("effects.txt")
+
+
+def note(item: str, context: ToolContext) -> str:
+    """Write something down."""
+    _append(CALLS, f"{context.idempotency_key} {item}")
+    effects = EFFECTS.read_text().splitlines() if EFFECTS.exists() else []
+    line = f"{context.idempotency_key} {item}"
+    if line not in effects:
+        _append(EFFECTS, line)
+    return f"noted {item}"
+
+
+def _append(file: Path, line: str) -> None:
+    with file.open("a") as out:
+        out.write(f"{line}\n")

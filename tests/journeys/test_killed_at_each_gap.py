@@ -1,0 +1,98 @@
+"""The bot is killed between every two effects; each message is answered once, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.bots import Surroundings, ended, running
+from tests.journeys.ledger import CALLS, EFFECTS
+from tests.peers.board import Board
+from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint
+
+AGENTS = """
+[agents.assistant]
+model = "gpt-4o"
+instructions = "You keep a ledger."
+tools = ["tests.journeys.ledger:note", "remember"]
+"""
+# Every place at which the program can be killed, and the time of coming there that is meant.
+PLACES = [
+    ("received, not stored", 1),
+    ("stored, not acknowledged", 1),
+    ("stored, not acknowledged", 3),
+    ("claimed", 1),
+    ("turn opened", 1),
+    ("tool called", 1),
+    ("tool finished, not journalled", 1),
+    ("step journalled", 1),
+    ("step journalled", 2),
+    ("opening intended", 1),
+    ("opened, not recorded", 1),
+    ("answer half shown", 1),
+    ("answer half shown", 3),
+    ("answered, not journalled", 1),
+    ("answered, not journalled", 2),
+    ("turn ended, not delivered", 1),
+    ("delivery intended", 1),
+    ("delivered, not recorded", 1),
+    ("delivered", 1),
+    ("delivered", 2),
+]
+AMBIGUOUS = {"tool finished, not journalled"}  # the tool ran, and only its key can tell
+
+
+def _model(body: Body) -> str | Behaviour:
+    """Notes what it is asked to note, once, and repeats what it was asked."""
+    asked = [message for message in body["messages"] if message["role"] == "user"][-1]["content"]
+    last = body["messages"][-1]
+    if asked and "note" in asked and last["role"] == "user":
+        return CallTool(name="note", arguments=json.dumps({"item": "milk"}))
+    return f"You said: {asked}"
+
+
+@pytest.fixture
+async def board() -> AsyncIterator[Board]:
+    async with Board() as board:
+        yield board
+
+
+@pytest.fixture
+async def where(tmp_path: Path, board: Board) -> AsyncIterator[Surroundings]:
+    (tmp_path / "agents.toml").write_text(AGENTS)
+    async with Endpoint(_model) as endpoint:
+        yield Surroundings(
+            folder=tmp_path,
+            board=board.url,
+            endpoint=endpoint.base_url,
+            database="sqlite://./moorings.db",
+        )
+
+
+@pytest.mark.parametrize(("place", "time"), PLACES)
+async def test_every_message_is_answered_once_and_in_order(
+    where: Surroundings, board: Board, place: str, time: int
+) -> None:
+    questions = [
+        await board.say("C1", "ana", "please note the milk <1>"),
+        await board.say("C1", "bob", "how are you? <2>"),
+        await board.say("C1", "ana", "and the weather? <3>"),
+    ]
+    doomed = await where.start(place, str(time))
+    assert await ended(doomed) == -signal.SIGKILL
+
+    async with running(where), asyncio.timeout(20):
+        await board.answered(*questions)
+
+    assert [post.reply_to for post in board.posts] == questions
+    assert [post.text.count("<") for post in board.posts] == [1, 1, 1]
+    assert all(post.is_final for post in board.posts)
+    calls = (where.folder / CALLS).read_text().splitlines()
+    assert len(set(calls)) == 1
+    assert len(calls) == 1 + (place in AMBIGUOUS)
+    assert len((where.folder / EFFECTS).read_text().splitlines()) == 1
