@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.errors import UserMistake
 
 PLATFORMS = ("slack", "discord", "terminal", "python")
-_LONGEST = 190  # an address is part of unique keys; MySQL indexes 3,072 bytes of utf8mb4 at most
+_LONGEST = 170  # with a message's own part it is a key, and keys are indexed up to 190 characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +22,18 @@ class Address:
         """Read `platform/part/…`.
 
         Raises:
-            UserMistake: unknown platform, an empty part, or longer than 190 characters.
+            UserMistake: unknown platform, an empty part, a character that cannot be printed,
+                or longer than 170 characters.
         """
         platform, *parts = path.split("/")
         if platform not in PLATFORMS:
             raise UserMistake(
-                f"'{path}' is not an address: it must begin with {', '.join(PLATFORMS)} and a /."
+                f"{path[:_LONGEST]!r} is not an address: it must begin with {', '.join(PLATFORMS)} and a /."
             )
-        if not parts or not all(parts) or len(path) > _LONGEST:
+        if not (parts and all(parts) and path.isprintable() and len(path) <= _LONGEST):
             raise UserMistake(
-                f"'{path[:_LONGEST]}' is not an address: each part between slashes needs a name, "
-                f"and the whole at most {_LONGEST} characters."
+                f"{path[:_LONGEST]!r} is not an address: each part between slashes needs a name "
+                f"of characters that can be printed, and the whole at most {_LONGEST} characters."
             )
         return cls(platform=platform, parts=tuple(parts))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_FENCE = re.compile(r"^ {0,3}(```+|~~~+)(.*)$")
+_FENCE = re.compile(r"^ {0,3}(`{3,16}(?=[^`]*$)|~{3,16}(?!~))(.*)$")
 
 
 def parts(text: str, limit: int) -> list[str]:
@@ -19,12 +19,12 @@ def parts(text: str, limit: int) -> list[str]:
     lines: list[str] = []
     fence = ""
     for line in _short_lines(text, limit // 2):
-        closing = f"\n{_marker(fence)}" if fence else ""
-        if lines and len("\n".join([*lines, line])) + len(closing) > limit:
-            whole.append("\n".join(lines) + closing)
-            lines = [fence] if fence else []
+        after = _fence_after(line, fence)
+        if lines and len("\n".join([*lines, line, *_closing(after)])) > limit:
+            whole.append("\n".join([*lines, *_closing(fence)]))
+            lines = _opening(fence, limit // 4)
         lines.append(line)
-        fence = _fence_after(line, fence)
+        fence = after
     return [*whole, "\n".join(lines)]
 
 
@@ -37,6 +37,15 @@ def _fence_after(line: str, fence: str) -> str:
         return line
     closes = found[1].startswith(_marker(fence)) and not found[2].strip()
     return "" if closes else fence
+
+
+def _closing(fence: str) -> list[str]:
+    return [_marker(fence)] if fence else []
+
+
+def _opening(fence: str, longest: int) -> list[str]:
+    """The fence as it was opened, or without what stands behind it if that is very long."""
+    return [fence] if 0 < len(fence) <= longest else _closing(fence)
 
 
 def _marker(fence: str) -> str:

@@ -13,7 +13,7 @@ async def bind(
     *, at: str, agent: str, listen: str, conversation: str, made_by: str, now: datetime
 ) -> None:
     """Let this agent answer at the address and below it."""
-    await Binding.update_or_create(
+    await Binding.update_or_create(  # pyright: ignore[reportUnknownMemberType]  # Tortoise says dict, not of what
         at=at,
         defaults={
             "agent": agent,

@@ -23,7 +23,7 @@ async def find_or_open(
     *, agent_id: int, address: str, queue: str, author: str, now: datetime
 ) -> Conversation:
     """The one conversation of this agent at this address."""
-    conversation, _ = await Conversation.get_or_create(
+    conversation, _ = await Conversation.get_or_create(  # pyright: ignore[reportUnknownMemberType]  # Tortoise says dict, not of what
         agent_id=agent_id,
         address=address,
         defaults={"queue": queue, "opened_by": author, "created_at": now},

@@ -61,7 +61,7 @@ async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
     await context.init(config=configuration(url), _enable_global_fallback=True)
     connection = context.connections.get(url.dialect)
     if isinstance(connection, SqliteClient):
-        await connection.execute_query("SELECT count(*) FROM sqlite_master")
+        await connection.execute_script("SELECT count(*) FROM sqlite_master")  # pyright: ignore[reportUnknownMemberType]  # Tortoise's decorator loses it
         _let_go_at_exit(connection)
     await migrate(connection, url)
 
@@ -106,7 +106,7 @@ def _let_go_at_exit(client: SqliteClient) -> None:
     def stop() -> None:
         threading.main_thread().join()
         if connection is not None:
-            connection.stop()
+            connection.stop()  # pyright: ignore[reportUnknownMemberType]  # a Future, not of what
 
     threading.Thread(target=stop, name="close-database-at-exit", daemon=True).start()
 

@@ -14,6 +14,7 @@ from filelock import FileLock
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import require_context
 from tortoise.exceptions import OperationalError
+from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
@@ -83,7 +84,7 @@ def _missing(applied: set[str]) -> list[str]:
 
 async def _applied(connection: BaseDBAsyncClient) -> set[str]:
     try:
-        rows = await _rows(connection, "SELECT name FROM tortoise_migrations")
+        rows = await _execute(connection, "SELECT name FROM tortoise_migrations")
     except OperationalError as error:
         if "tortoise_migrations" in str(error):  # no such table: a database without any yet
             return set()
@@ -108,7 +109,7 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
         return
     await MigrationExecutor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
     async with in_transaction(connection.connection_name) as transaction:
-        await transaction.execute_query(_TAKE_WRITE_LOCK)
+        await _execute(transaction, _TAKE_WRITE_LOCK)
         executor = MigrationExecutor(transaction, apps)
         executor.recorder = _Recorder(transaction)
         await executor.migrate()
@@ -128,15 +129,16 @@ async def _make_keys_and_indexes(connection: BaseDBAsyncClient) -> None:
 
     The new table has none of the old one's indexes, nor its unique keys of several columns.
     """
-    there = {(row["table"], row["columns"]) for row in await _rows(connection, _INDEXES)}
+    there = {(row["table"], row["columns"]) for row in await _execute(connection, _INDEXES)}
     editor = SqliteSchemaEditor(connection)
-    for model in require_context().apps.get_models_iterable():
-        meta = model._meta
+    apps = require_context().apps
+    for model in apps.get_models_iterable() if apps else ():
+        meta = model._meta  # pyright: ignore[reportPrivateUsage]  # Tortoise's own way to it
         for fields in meta.unique_together:
             if (meta.db_table, ",".join(fields)) not in there:
                 await editor.add_constraint(model, UniqueConstraint(fields=fields))
         for index in meta.indexes:
-            if (meta.db_table, ",".join(index.fields)) not in there:
+            if isinstance(index, Index) and (meta.db_table, ",".join(index.fields)) not in there:
                 await editor.add_index(model, index)
 
 
@@ -145,7 +147,7 @@ async def _only_one(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGen
     """Hold a lock that the operating system or the server frees if this process dies."""
     if url.file:
         lock = FileLock(f"{url.file}-migrating.lock")
-        while not try_lock(lock):
+        while not try_lock(lock):  # noqa: ASYNC110  # nobody in this process could set an event
             await asyncio.sleep(_LOCK_POLL_SECONDS)
         try:
             yield
@@ -153,8 +155,8 @@ async def _only_one(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGen
             lock.release()
         return
     take, free = _SERVER_LOCKS[url.dialect]
-    async with connection.acquire_connection() as raw:
-        execute = raw.execute if url.dialect == "postgres" else raw.query
+    async with connection.acquire_connection() as raw:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # asyncpg and asyncmy have no types
+        execute = raw.execute if url.dialect == "postgres" else raw.query  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # as above
         await execute(take)
         try:
             yield
@@ -169,11 +171,13 @@ async def _copy(connection: BaseDBAsyncClient, file: Path, before: str) -> None:
         return
     half = file.with_name(f"{copy.name}.part")
     half.unlink(missing_ok=True)
-    await connection.execute_query("VACUUM INTO ?", [str(half)])
+    await _execute(connection, "VACUUM INTO ?", str(half))
     with half.open("rb") as written:
         os.fsync(written.fileno())
     half.rename(copy)
 
 
-async def _rows(connection: BaseDBAsyncClient, query: str) -> list[dict[str, str]]:
-    return await connection.execute_query_dict(query)
+async def _execute(
+    connection: BaseDBAsyncClient, statement: str, *values: str
+) -> list[dict[str, str]]:
+    return await connection.execute_query_dict(statement, list(values))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Tortoise says list and dict, not of what

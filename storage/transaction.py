@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import InterfaceError, PostgresConnectionError, PostgresError  # pyright: ignore[reportMissingTypeStubs]  # it has none
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction
@@ -26,8 +27,9 @@ DATABASE_ERRORS = (
     InterfaceError,
     OSError,
 )
-# Deadlock, serialization failure and lock time-out, as PostgreSQL and MySQL number them.
-_CONFLICTS = {"40001", "40P01", "55P03", 1205, 1213}
+# Deadlock, serialization failure and lock time-out, as PostgreSQL and MySQL number them; 1020 is
+# a row that changed since it was read, as newer MariaDB reports it.
+_CONFLICTS = {"40001", "40P01", "55P03", 1020, 1205, 1213}
 # Touches no row, but takes SQLite's write lock: what BEGIN IMMEDIATE does. A transaction that
 # reads first would be refused at its first write, at once, if another process wrote in between.
 _TAKE_WRITE_LOCK = "UPDATE conversation SET id = id WHERE id = -1"
@@ -97,7 +99,7 @@ async def _retried(verb: Callable[[], Awaitable[R]]) -> R:
 async def _once(verb: Callable[[], Awaitable[R]]) -> R:
     async with in_transaction() as connection:
         if connection.capabilities.dialect == "sqlite":
-            await connection.execute_query(_TAKE_WRITE_LOCK)
+            await connection.execute_query(_TAKE_WRITE_LOCK)  # pyright: ignore[reportUnknownMemberType]  # rows of dict, not of what
         return await verb()
 
 
@@ -108,8 +110,10 @@ def _is_conflict(error: BaseException) -> bool:
 
 
 def _driver_error(error: BaseException) -> BaseException:
-    """Tortoise wraps what some drivers raise, and keeps the original as the first argument."""
+    """Tortoise wraps what drivers raise, with the original as first argument, or as context."""
     inner = error.args[0] if error.args else None
+    if isinstance(error, DBConnectionError):
+        inner = error.__context__
     return inner if isinstance(inner, BaseException) else error
 
 
@@ -117,9 +121,9 @@ def translate(error: BaseException) -> StorageError:
     """Say what happened to the database, and what to do, in one sentence."""
     words = str(_driver_error(error)).lower()
     for sign, (kind, sentence) in _SENTENCES.items():
-        if sign in words:
+        if re.search(sign, words):
             return kind(sentence)
-    if isinstance(error, OSError | DBConnectionError | InterfaceError):
+    if isinstance(error, OSError | DBConnectionError | InterfaceError | PostgresConnectionError):
         return DatabaseBusy("The database server cannot be reached; check that it runs.")
     return DatabaseUnusable(f"The database refused a statement ({type(error).__name__}): {words}.")
 
@@ -152,5 +156,26 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
     "disk i/o error": (
         DatabaseUnusable,
         "The disk failed while the database was used: check the disk, then start again.",
+    ),
+    "already exists": (
+        DatabaseUnusable,
+        "The database has tables of another program, or of a migration that was interrupted: "
+        "use an empty database, or restore a backup.",
+    ),
+    'database ".*" does not exist|unknown database': (
+        DatabaseUnusable,
+        "The server has no such database: create it, or correct DATABASE_URL.",
+    ),
+    'role ".*" does not exist|authentication failed|access denied': (
+        DatabaseUnusable,
+        "The database server refuses this user or password: correct DATABASE_URL.",
+    ),
+    "too many (clients|connections)|connection slots": (
+        DatabaseBusy,
+        "The database server has no connection left: allow more there, or set ?maxsize= lower.",
+    ),
+    "terminating connection|starting up|shutting down|lost connection|gone away": (
+        DatabaseBusy,
+        "The connection to the database server was lost; it is tried again.",
     ),
 }

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
-
-from core.worker import Worker
 
 T = TypeVar("T")
 
@@ -36,27 +34,24 @@ class Interrupts:
         """Something was typed."""
         self._count = 0
 
-    async def may_end(
-        self, work: Coroutine[None, None, T], worker: Worker, conversation_id: int
-    ) -> T:
-        """The outcome of the work; meanwhile Ctrl-C stops the answer being written there.
+    async def may_end(self, work: Coroutine[None, None, T], stop: Callable[[], bool]) -> T:
+        """The outcome of the work; meanwhile the first Ctrl-C calls `stop`.
+
+        Where `stop` returns False, or at the second Ctrl-C, the work is cancelled.
 
         Raises:
-            TimeoutError: the work was ended; what it held is handed over.
+            TimeoutError: the work was cancelled; what it held is handed over.
         """
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as scope:
-                loop.add_signal_handler(
-                    signal.SIGINT, self._interrupt, scope, worker, conversation_id
-                )
+                loop.add_signal_handler(signal.SIGINT, self._interrupt, scope, stop)
                 return await work
         finally:
             loop.remove_signal_handler(signal.SIGINT)
 
-    def _interrupt(self, scope: asyncio.Timeout, worker: Worker, conversation_id: int) -> None:
-        """The first one ends the whole wait only where no answer is being written."""
+    def _interrupt(self, scope: asyncio.Timeout, stop: Callable[[], bool]) -> None:
         self.press()
-        is_enough = not self.are_final and worker.interrupt(conversation_id)
+        is_enough = not self.are_final and stop()
         if not is_enough and not scope.expired():
             scope.reschedule(asyncio.get_running_loop().time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from functools import partial
 from typing import TypeVar
 
 from bots.terminal import format as looks
@@ -99,8 +100,9 @@ class ScreenListener:
     async def _wait(self, work: Coroutine[None, None, T], conversation_id: int) -> T | None:
         """The outcome of the work; None if it failed or the person would not wait for it."""
         self._screen.think(self._agent)
+        stop = partial(self._talk.worker.interrupt, conversation_id)
         try:
-            return await self._interrupts.may_end(work, self._talk.worker, conversation_id)
+            return await self._interrupts.may_end(work, stop)
         except TimeoutError:
             self._screen.rest()
             if not self._interrupts.are_final:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from bots.terminal.harmless import harmless
 
@@ -12,7 +12,7 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 _CHUNK = 65_536
 
 
-async def lines(descriptor: int) -> AsyncIterator[str]:
+async def lines(descriptor: int) -> AsyncGenerator[str, None]:
     """The lines of a stream; nothing is read before the one before has been dealt with."""
     rest = bytearray()
     searched = 0

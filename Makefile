@@ -1,0 +1,64 @@
+# Everything a person types; `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help chat test test-all check format migration lock bench clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+chat: $(VENV)/.runs ## talk to an agent in the terminal, without any key or token
+	@$(BIN)/moorings chat $(ARGS)
+
+test: $(VENV)/.develops ## run the whole test suite; servers' tests are skipped unless switched on
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+
+test-all: ## the suite with PostgreSQL and MariaDB on their standard ports (see docs/CONTRIBUTING.md)
+	MOORINGS_TEST_POSTGRES="$${MOORINGS_TEST_POSTGRES:-postgres://postgres@127.0.0.1/test}" \
+	MOORINGS_TEST_MYSQL="$${MOORINGS_TEST_MYSQL:-mysql://root:@127.0.0.1/test}" \
+	$(MAKE) test
+
+check: $(VENV)/.develops ## format, lint, types, import contracts, layout: what CI holds
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy bots core storage tests benchmarks
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_layout.py
+
+format: $(VENV)/.develops ## let ruff format and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+migration: $(VENV)/.develops ## write a migration for what changed in storage/models.py: make migration NAME=add_x
+	$(BIN)/tortoise makemigrations $(if $(NAME),--name $(NAME))
+
+lock: $(VENV)/.develops ## pin the newest allowed versions in requirements*.txt, with hashes
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+bench: $(VENV)/.develops ## run the benchmarks; they print ratios
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean: ## remove the environment and all caches, no data
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info .coverage*
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Moorings needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
+	@echo "making $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runs: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing (once) …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.develops: requirements-dev.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing for development (once) …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@ $(VENV)/.runs

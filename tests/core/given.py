@@ -1,0 +1,182 @@
+"""What the tests of core begin with: a stage with real storage and a scripted model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from core.adapter import Adapter
+from core.address import Address
+from core.directory import Directory, KnownAgent
+from core.hold import Hold
+from core.intake import Accepted, Intake
+from core.llm import ChatModel, TokenUsage
+from core.messages import Author, Incoming
+from core.runner import Runner
+from core.spec import AgentSpec
+from core.tools import Tool, ToolContext
+from core.tools.toolbox import Toolbox
+from core.worker import Bench, Worker
+from storage import conversations, facts, summaries, turns
+from storage.lease import Lease
+from storage.facts import Statement
+from storage.models import Conversation, Fact, Message, Summary
+from storage.turns import OpenTurn
+from tests.peers.model import ScriptedModel
+from tests.peers.platform import Platform
+
+ROOM = "slack/T1/C1"
+
+
+class Hands:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Each look is a millisecond later, so that what is said later is later."""
+        self.at += timedelta(milliseconds=1)
+        return self.at
+
+    def forward(self, seconds: float) -> None:
+        """Let that much time pass."""
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """One process with one agent, on one platform."""
+
+    spec: AgentSpec = field(
+        default_factory=lambda: AgentSpec(name="Ada", instructions="Be brief.", tools=())
+    )
+    model: ScriptedModel = field(default_factory=ScriptedModel)
+    platform: Platform = field(default_factory=Platform)
+    adapters: Mapping[str, Adapter] = field(default_factory=dict[str, Adapter])
+    clock: Hands = field(default_factory=Hands)
+    tools: list[Tool] = field(default_factory=list[Tool])
+    lease_seconds: float = 15
+    price: int | None = None
+    owner: str = "me"
+    said: int = 0
+
+    def __post_init__(self) -> None:
+        self.directory = Directory([self.spec], self.clock)
+        self.intake = Intake(self.directory, self.clock)
+        self.runner = Runner(
+            model_of=self._model_of, toolbox_of=lambda _: Toolbox(self.tools), price=self._price
+        )
+
+    def worker(self, *, slots: int = 32, owner: str | None = None) -> Worker:
+        """A worker that answers on the platform."""
+        return Worker(self.bench(owner=owner), slots=slots)
+
+    def bench(self, *, owner: str | None = None) -> Bench:
+        """What a worker works with."""
+        return Bench(
+            owner=owner or self.owner,
+            directory=self.directory,
+            runner=self.runner,
+            adapters=self.adapters or {"slack": self.platform},
+            clock=self.clock,
+            lease_seconds=self.lease_seconds,
+            take_over=_nothing,
+        )
+
+    async def say(
+        self, text: str, *, author: str = "ana", room: str = ROOM, agent: str | None = None
+    ) -> Accepted:
+        """Somebody writes, and it is stored."""
+        self.said += 1
+        incoming = Incoming(
+            key=f"{room}/{self.said}",
+            address=Address.parse(room),
+            author=Author(id=author, name=author),
+            text=text,
+            sent_at=self.clock(),
+            position=self.said,
+            reply_to=f"q{self.said}",
+        )
+        return await self.intake.accept(incoming, agent or self.spec.name)
+
+    async def agent(self) -> KnownAgent:
+        """The agent, with its identity."""
+        return await self.directory.get(self.spec.name)
+
+    async def conversation(self, room: str = ROOM) -> Conversation:
+        """The agent's conversation there."""
+        found = await conversations.find(agent_id=(await self.agent()).id, address=room)
+        assert found
+        return found
+
+    async def lease(self, room: str = ROOM) -> Lease:
+        """The lease on the conversation there."""
+        leased = await conversations.claim_one(
+            conversation_id=(await self.conversation(room)).id,
+            owner=self.owner,
+            now=self.clock(),
+            seconds=self.lease_seconds,
+        )
+        assert leased
+        return leased
+
+    async def hold(self, room: str = ROOM) -> Hold:
+        """The conversation there, held."""
+        return Hold(await self.lease(room), self.clock)
+
+    async def opened(self, hold: Hold) -> OpenTurn:
+        """The turn over what waits there."""
+        revision = self.spec.fingerprint
+        turn = await turns.open_next(hold.lease, revision=revision, now=self.clock())
+        assert turn
+        return turn
+
+    async def remember(self, text: str, *, room: str = ROOM) -> Fact:
+        """A fact that the agent knows there."""
+        self.said += 1
+        return await facts.add(
+            Statement(
+                key=f"fact {self.said}",
+                agent_id=(await self.agent()).id,
+                scope=Address.parse(room).scope,
+                text=text,
+                said_by="ana",
+                source_key="q1",
+                said_at=self.clock(),
+            )
+        )
+
+    async def history(self, room: str = ROOM) -> list[tuple[str, str]]:
+        """Author and text of every message there."""
+        rows = Message.filter(conversation_id=(await self.conversation(room)).id)
+        return [(row.author, row.text) for row in await rows.order_by("seq")]
+
+    async def cuts(self, room: str = ROOM) -> list[Summary]:
+        """Every place where the view of the history was made to begin later."""
+        rows = Summary.filter(conversation_id=(await self.conversation(room)).id)
+        return await rows.order_by("id")
+
+    async def newest_cut(self, room: str = ROOM) -> Summary | None:
+        """Where the view of the history begins."""
+        return await summaries.newest((await self.conversation(room)).id)
+
+    def _model_of(self, _: AgentSpec) -> ChatModel:
+        return self.model
+
+    def _price(self, _: str, usage: TokenUsage) -> int | None:
+        return self.price
+
+
+def tool(name: str, run: Callable[[ToolContext], str]) -> Tool:
+    """A tool without parameters."""
+
+    async def ran(_: Mapping[str, object], context: ToolContext) -> str:
+        return run(context)
+
+    return Tool(name=name, description="", parameters={"type": "object"}, run=ran)
+
+
+async def _nothing() -> None:
+    """Nobody has died."""

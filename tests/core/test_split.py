@@ -1,0 +1,97 @@
+"""An answer that is too long for one message becomes several, each readable by itself."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.split import parts
+
+LIMITS = st.integers(min_value=100, max_value=300)
+PROSE = st.text("ab |-*`~ \n", max_size=3_000)
+FENCED = st.lists(
+    st.one_of(
+        st.text("abc |", max_size=150),
+        st.text("x", min_size=290, max_size=900),
+        st.sampled_from(["```", "```python", "~~~", "````", "  ```", "```a`b", "```" + "i" * 200]),
+    ),
+    max_size=40,
+).map("\n".join)
+
+
+def without_fences(text: str) -> str:
+    """What stays when lines that open or close code, and all white space, are left out."""
+    return re.sub(r"\s", "", re.sub(r"(?m)^ {0,3}(```|~~~).*$", "", text))
+
+
+def ends_in_code(text: str) -> bool:
+    """Whether a code fence is open at the end, as CommonMark reads it."""
+    fence = ""
+    for line in text.split("\n"):
+        if found := re.match(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$", line):
+            if not fence:
+                fence = found[1]
+            elif found[1].startswith(fence) and not found[2].strip():
+                fence = ""
+    return bool(fence)
+
+
+@given(PROSE | FENCED, LIMITS)
+def test_no_part_is_over_the_limit(text: str, limit: int) -> None:
+    assert max(map(len, parts(text, limit))) <= limit
+
+
+@given(st.text("ab |-* \n", max_size=3_000), LIMITS)
+def test_nothing_of_a_text_is_lost(text: str, limit: int) -> None:
+    whole = "".join(parts(text, limit))
+    assert whole.replace("\n", "") == text.replace("\n", "")
+
+
+@given(st.lists(st.text("abc", max_size=20), max_size=60).map("\n".join), LIMITS)
+def test_nothing_of_code_is_lost(code: str, limit: int) -> None:
+    text = f"```python\n{code}\n```"
+    assert without_fences("\n".join(parts(text, limit))) == without_fences(text)
+
+
+@given(FENCED, LIMITS)
+def test_every_part_but_the_last_closes_the_code_it_opens(text: str, limit: int) -> None:
+    assert not any(map(ends_in_code, parts(text, limit)[:-1]))
+
+
+@given(FENCED, LIMITS)
+def test_the_last_part_is_in_code_only_if_the_whole_is(text: str, limit: int) -> None:
+    assert ends_in_code(parts(text, limit)[-1]) == ends_in_code(text)
+
+
+def test_a_text_that_fits_is_one_part() -> None:
+    assert parts("all\nof\nit", 100) == ["all\nof\nit"]
+
+
+def test_an_empty_text_is_one_part() -> None:
+    assert parts("", 100) == [""]
+
+
+def test_code_goes_on_as_code_of_the_same_language() -> None:
+    code = "\n".join(["```python", *["x = 1"] * 30, "```"])
+    first, second = parts(code, 120)[:2]
+    assert first.endswith("\nx = 1\n```")
+    assert second.startswith("```python\nx = 1\n")
+
+
+def test_the_rows_of_a_table_stay_whole() -> None:
+    rows = [f"| row {number} | {'x' * 20} |" for number in range(30)]
+    together = "\n".join(parts("\n".join(rows), 120))
+    assert together.split("\n") == rows
+
+
+def test_a_line_with_backticks_in_it_opens_no_code() -> None:
+    text = "\n".join(["```not a fence``` but words", *["words " * 10] * 5])
+    assert all("\n```" not in part for part in parts(text, 150))
+
+
+@pytest.mark.parametrize("limit", [100, 1_000, 4_000])
+def test_one_endless_line_is_cut(limit: int) -> None:
+    assert "".join(parts("x" * 10_000, limit)) == "x" * 10_000
