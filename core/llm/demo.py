@@ -52,7 +52,7 @@ class _Statement:
 class DemoModel:
     """Answers questions by the earlier message that shares most words, and notes the rest."""
 
-    def __init__(self, *, pause: float = 0.03, clock: Clock = now) -> None:
+    def __init__(self, *, pause: float = 0.08, clock: Clock = now) -> None:
         """`pause` is in seconds, after each word."""
         self._pause = pause
         self._clock = clock
@@ -73,7 +73,7 @@ class DemoModel:
     def _answer(self, messages: tuple[PromptMessage, ...]) -> str:
         reply = self._reply(messages)
         is_first = all(message.role is not Role.ASSISTANT for message in messages)
-        return f"{_INTRODUCTION}\n{reply}" if is_first else reply
+        return f"{_INTRODUCTION}\n\n{reply}" if is_first else reply
 
     def _reply(self, messages: tuple[PromptMessage, ...]) -> str:
         latest = next((each for each in reversed(messages) if each.role is Role.USER), None)

@@ -28,7 +28,7 @@ async def told(*messages: PromptMessage) -> str:
 
 async def test_the_first_answer_says_what_it_is() -> None:
     answer = await answer_of(DemoModel(pause=0), ModelRequest(messages=(said(DEADLINE),)))
-    introduction, reply = answer.text.split("\n")
+    introduction, reply = answer.text.split("\n\n")
     assert "offline demo without a language model; set OPENAI_API_KEY" in introduction
     assert reply == "Noted: our project deadline is March 15th."
     assert answer.model == "moorings-demo (no language model)"
