@@ -61,7 +61,7 @@ async def measure(url: str) -> None:
     """Fill, measure in turns, print."""
     database = await open_database(url)
     try:
-        agent = await agents.save(name="bench", revision="r", config={}, now=NOW)
+        agent = await agents.record(name="bench", revision="r", config={}, now=NOW)
         small, large = [await fill(agent.id, size) for size in SIZES]
         await milliseconds(small)  # warms caches up
         of_small, of_large = await milliseconds(small), await milliseconds(large)

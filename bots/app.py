@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from core.adapter import Adapter
 from core.intake import Intake
 from core.runtime import Runtime
+from core.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +24,7 @@ class Listener(Protocol):
 
 
 async def run(
-    runtime: Runtime,
-    adapters: Mapping[str, Adapter],
-    listeners: Sequence[Listener],
-    queues: Sequence[str],
+    runtime: Runtime, worker: Worker, listeners: Sequence[Listener], queues: Sequence[str]
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain: no new messages, running turns to their end.
 
@@ -35,7 +32,7 @@ async def run(
     that still listens then is cut off.
     """
     stop = _stop_at_signals()
-    worker = runtime.worker(adapters)
+    runtime.intake.wake_with(worker.wake)
     async with asyncio.TaskGroup() as group:
         group.create_task(_say_when(stop))
         listening = [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from core.messages import Outgoing
+from core.messages import Attachment, Outgoing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,11 +13,13 @@ class Limits:
     """What one message of a platform can hold, and how often it may be edited.
 
     `text_length` is in characters. `seconds_between_edits` is None where an answer is not
-    shown while it grows.
+    shown while it grows. `takes_files`: code or a table that is longer than a message may be
+    handed over whole, and becomes a file.
     """
 
     text_length: int
     seconds_between_edits: float | None
+    takes_files: bool = False
 
 
 class Adapter(Protocol):
@@ -41,4 +43,28 @@ class Adapter(Protocol):
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """The id of the message that an earlier `post` of the same key made, if it did."""
+        ...
+
+
+@runtime_checkable
+class ShowsWork(Protocol):
+    """An adapter of a platform that can show that an answer is being worked on."""
+
+    async def working(self, outgoing: Outgoing) -> None:
+        """Show it until something is posted there; `outgoing` has no text yet.
+
+        Best effort: raises `Transient` or `DeliveryRefused`, which nobody retries.
+        """
+        ...
+
+
+@runtime_checkable
+class FetchesFiles(Protocol):
+    """An adapter of a platform on which messages come with files."""
+
+    async def fetch(self, attachment: Attachment, limit: int) -> bytes:
+        """The file's contents, `limit` bytes of it at most.
+
+        Raises `Transient` or `DeliveryRefused`.
+        """
         ...

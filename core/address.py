@@ -28,7 +28,8 @@ class Address:
         platform, *parts = path.split("/")
         if platform not in PLATFORMS:
             raise UserMistake(
-                f"{path[:_LONGEST]!r} is not an address: it must begin with {', '.join(PLATFORMS)} and a /."
+                f"{path[:_LONGEST]!r} is not an address: "
+                f"it must begin with {', '.join(PLATFORMS)} and a /."
             )
         if not (parts and all(parts) and path.isprintable() and len(path) <= _LONGEST):
             raise UserMistake(
@@ -57,6 +58,10 @@ class Address:
     def queue(self) -> str:
         """Which processes can deliver here: a whole platform, but one room of a terminal."""
         return self.key if self.platform in {"terminal", "python"} else self.platform
+
+    def below(self, part: str) -> Address:
+        """The address of something inside of this one."""
+        return Address(platform=self.platform, parts=(*self.parts, part))
 
     def __str__(self) -> str:
         return self.key

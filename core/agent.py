@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import getpass
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator
 from types import FunctionType
+from typing import cast
 
 from core.address import Address
 from core.answer import Answer, answer_to
 from core.caller import CallerAdapter
 from core.directory import KnownAgent
-from core.errors import AnswerFailed, ConfigMistake, UserMistake
+from core.errors import AnswerFailed, ConfigMistake, MooringsError, UserMistake
 from core.intake import Accepted
 from core.messages import Author, Incoming
 from core.process import opened
@@ -21,6 +22,10 @@ from core.spec import AgentSpec
 from core.text import cleaned
 from core.worker import Worker
 from storage.errors import StorageError
+
+Failure = StorageError | MooringsError
+
+_LONGEST_NAME = 80  # characters
 
 
 class Agent:
@@ -48,8 +53,9 @@ class Agent:
         """
         if "system_prompt" in configuration:
             configuration.setdefault("instructions", configuration.pop("system_prompt"))
-        if isinstance(tools := configuration.get("tools"), Sequence):
-            configuration["tools"] = tuple(_reference(tool) for tool in tools)
+        if isinstance(tools := configuration.get("tools"), list | tuple):
+            given = cast("list[object] | tuple[object, ...]", tools)
+            configuration["tools"] = tuple(_reference(tool) for tool in given)
         spec = AgentSpec.checked(name=name, **configuration)
         runtime = await opened()
         return cls(await runtime.directory.register(spec))
@@ -78,7 +84,7 @@ class Agent:
 
         Raises:
             AnswerFailed: there will be no answer; says why.
-            UserMistake: the text is empty, or the room's name cannot be used.
+            UserMistake: the text is empty, or the room's or person's name cannot be used.
             DatabaseUnusable, DatabaseBusy: it is stored and will be answered later, or is not.
         """
         runtime = await opened()
@@ -89,7 +95,7 @@ class Agent:
 
     async def stream(
         self, text: str, *, room: str = "main", person: str | None = None
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """As `ask`, piece by piece while the answer is written; closed early, it is stopped.
 
         Raises:
@@ -98,43 +104,62 @@ class Agent:
         runtime = await opened()
         with runtime.in_use():
             accepted = await self._accept(runtime, text, room, person)
-            adapter = CallerAdapter()
+            adapter = CallerAdapter(accepted.key)
             worker = runtime.worker({"python": adapter})
-            try:
-                async with asyncio.TaskGroup() as group:
-                    answering = group.create_task(_answer_and_close(accepted, worker, adapter))
-                    try:
-                        async for delta in adapter.deltas():
-                            yield delta
-                    except GeneratorExit:
-                        worker.interrupt(accepted.conversation_id)
-                        return
-            except* StorageError as failures:
-                raise failures.exceptions[0] from failures
-            _text(answering.result())
+            async with asyncio.TaskGroup() as group:
+                answering = group.create_task(_outcome(accepted, worker, adapter))
+                try:
+                    async for delta in adapter.deltas():
+                        yield delta
+                except GeneratorExit:
+                    if not worker.interrupt(accepted.conversation_id, asked=accepted.key):
+                        answering.cancel()
+                    return
+            outcome = answering.result()
+            if isinstance(outcome, Exception):
+                raise outcome
+            _text(outcome)
 
     async def _accept(self, runtime: Runtime, text: str, room: str, person: str | None) -> Accepted:
         if not cleaned(text):
             raise UserMistake("The message is empty: say something to be answered.")
         address = Address.parse(f"python/{room}")
-        who = person or getpass.getuser()
+        who = _whoever_runs_this() if person is None else person
+        if not (0 < len(who) <= _LONGEST_NAME and who.isprintable()):
+            raise UserMistake(f"A person's name has 1 to {_LONGEST_NAME} printable characters.")
         now = runtime.clock()
+        key = f"{address.key}/{secrets.token_hex(8)}"
         incoming = Incoming(
-            key=f"{address.key}/{secrets.token_hex(8)}",
+            key=key,
             address=address,
             author=Author(id=who, name=who),
             text=text,
             sent_at=now,
             position=int(now.timestamp() * 1_000_000),
+            reply_to=key,
         )
         return await runtime.intake.accept(incoming, self.name)
 
 
-async def _answer_and_close(accepted: Accepted, worker: Worker, adapter: CallerAdapter) -> Answer:
+async def _outcome(accepted: Accepted, worker: Worker, adapter: CallerAdapter) -> Answer | Failure:
+    """The answer, or why there is none: raised here, it would cancel whoever takes the pieces."""
+    whole = None
     try:
-        return await answer_to(accepted, worker)
+        answer = await answer_to(accepted, worker)
+        whole = None if answer.is_failure else answer.text
+    except (StorageError, MooringsError) as failure:
+        return failure
+    else:
+        return answer
     finally:
-        adapter.close()
+        adapter.finish(whole)
+
+
+def _whoever_runs_this() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return "you"
 
 
 def _text(answer: Answer) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.intake import Accepted
 from core.worker import Worker
 from storage import inbox, outbox, turns
-from storage.models import InboxState
+from storage.models import InboxState, OutboxState
 
 _POLL_SECONDS = 0.2
 
@@ -55,7 +55,8 @@ async def _find(accepted: Accepted) -> Answer | None:
     message = await inbox.by_key(accepted.key)
     if message is None or message.turn_id is None or message.state is InboxState.TAKEN:
         return None
-    if await outbox.due(accepted.conversation_id):
+    visible = await outbox.of_turn(message.turn_id)
+    if any(part.state is OutboxState.DUE for part in visible):
         return None
     return Answer(
         turn_id=message.turn_id,

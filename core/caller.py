@@ -12,33 +12,41 @@ _NO_LIMIT = 2**31
 
 
 class CallerAdapter:
-    """Hands the growing text of one answer to whoever waits for it."""
+    """Shows the program how the answer to one message grows; the whole is given by `finish`."""
 
-    def __init__(self) -> None:
-        self._growth = asyncio.Queue[str | None]()
+    def __init__(self, awaited: str | None = None) -> None:
+        """`awaited` is the key of that message; None: nobody looks before it is finished."""
+        self._awaited = awaited
+        self._shown = set[str]()
+        self._text = ""
+        self._changed = asyncio.Event()
+        self._is_finished = False
 
     @property
     def limits(self) -> Limits:
         """A program takes any length, and every piece at once."""
-        return Limits(text_length=_NO_LIMIT, seconds_between_edits=0)
+        interval = 0 if self._awaited else None
+        return Limits(text_length=_NO_LIMIT, seconds_between_edits=interval)
 
     async def post(self, outgoing: Outgoing) -> str:
-        """The first piece, or the whole."""
-        self._growth.put_nowait(outgoing.text)
+        """The answer as far as it has grown, unless it is to somebody else's message."""
+        self._shown.add(outgoing.key)
+        if not outgoing.is_final and outgoing.reply_to == self._awaited:
+            self._grow(outgoing.text)
         return outgoing.key
 
     async def edit(self, message_id: str, outgoing: Outgoing) -> str:
-        """The answer as far as it has grown."""
-        self._growth.put_nowait(outgoing.text)
-        return message_id
+        """As `post`."""
+        return await self.post(outgoing)
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """What was handed over before a crash went nowhere."""
-        return None
+        return outgoing.key if outgoing.key in self._shown else None
 
-    def close(self) -> None:
-        """End `deltas` once everything before has been taken."""
-        self._growth.put_nowait(None)
+    def finish(self, text: str | None) -> None:
+        """End `deltas`, with the whole answer if there is one."""
+        self._is_finished = True
+        self._grow(text or self._text)
 
     async def deltas(self) -> AsyncIterator[str]:
         """The pieces by which the answer grows.
@@ -47,12 +55,17 @@ class CallerAdapter:
         yielded; where it does not, the new text follows as a paragraph of its own.
         """
         yielded = ""
-        while (text := await self._growth.get()) is not None:
-            if text.startswith(yielded):
-                delta, yielded = text[len(yielded) :], text
-            elif yielded.startswith(text):
+        is_last = False
+        while not is_last:
+            await self._changed.wait()
+            self._changed.clear()
+            text, is_last = self._text, self._is_finished
+            if yielded.startswith(text):
                 continue
-            else:
-                delta, yielded = f"\n\n{text}", text
-            if delta:
-                yield delta
+            delta = text[len(yielded) :] if text.startswith(yielded) else f"\n\n{text}"
+            yielded = text
+            yield delta
+
+    def _grow(self, text: str) -> None:
+        self._text = text
+        self._changed.set()

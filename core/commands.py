@@ -8,13 +8,18 @@ from datetime import datetime
 
 from core.address import Address
 from core.agents_file import AgentsFile
-from core.binding import Listen, SharedBy
+from core.binding import Binding, Listen, SharedBy
 from core.clock import Clock
 from core.directory import Directory
 from core.errors import UserMistake
-from core.routing import agent_at
-from storage import bindings, conversations, facts, inbox, messages, summaries
-from storage.models import Conversation, MessageRole, SummaryKind
+from core.messages import Author
+from core.routing import agent_at, binding_at, chosen_in_chat
+from core.text import cleaned
+from storage import bindings, conversations, facts, inbox, messages, places, summaries
+from storage.facts import Statement
+from storage.models import Conversation, MessageRole, SummaryKind, Turn
+
+_LONGEST_FACT = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,50 @@ class Remembered:
     text: str
     said_by: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A fact that a person has told an agent somewhere."""
+
+    id: int
+    text: str
+    agent: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Who answers at an address, to what, and what there is to do.
+
+    `conversation` is None where the platform's default holds.
+    """
+
+    agent: str
+    model: str
+    listen: Listen
+    conversation: SharedBy | None
+    waiting: int
+    answering: int
+    facts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Everything behind one answer; `nano_usd` is None where no price is known."""
+
+    turn: int
+    agent: str
+    revision: str
+    state: str
+    failure: str | None
+    attempts: int
+    models: tuple[str, ...]
+    tools: tuple[str, ...]
+    input_tokens: int
+    output_tokens: int
+    nano_usd: int | None
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +112,16 @@ class Commands:
         """The agent that answers there."""
         return await agent_at(address, self._file)
 
-    async def use(self, address: Address, agent_name: str, person: str) -> None:
-        """Let this agent answer there from now on.
+    async def use(
+        self,
+        address: Address,
+        agent_name: str,
+        person: str,
+        *,
+        listen: Listen = Listen.ALL,
+        conversation: SharedBy | None = None,
+    ) -> None:
+        """Let this agent answer there from now on; None leaves the history to the platform.
 
         Raises:
             UserMistake: there is no such agent, or the agents file binds the address.
@@ -79,8 +136,8 @@ class Commands:
         await bindings.bind(
             at=address.key,
             agent=agent.spec.name,
-            listen=Listen.ALL,
-            conversation=SharedBy.CHANNEL,
+            listen=listen,
+            conversation=conversation or "",
             made_by=person,
             now=self._clock(),
         )
@@ -109,6 +166,100 @@ class Commands:
             for fact in await facts.current(agent_id=agent.id, scope=address.scope)
         ]
 
+    async def remember(
+        self, address: Address, agent_name: str, text: str, *, author: Author, key: str
+    ) -> Remembered:
+        """Let the agent remember a statement there, once for the same `key`.
+
+        Raises:
+            UserMistake: nothing to remember, or too much.
+        """
+        text = cleaned(text)
+        if not 1 <= len(text) <= _LONGEST_FACT:
+            raise UserMistake(f"Say what to remember, in at most {_LONGEST_FACT:,} characters.")
+        agent = await self._directory.get(agent_name)
+        fact = await facts.add(
+            Statement(
+                key=key,
+                agent_id=agent.id,
+                scope=address.scope,
+                text=text,
+                said_by=author.name,
+                source_key=_told_by_command(address, author.id),
+                said_at=self._clock(),
+            )
+        )
+        return Remembered(id=fact.id, text=fact.text, said_by=fact.said_by, at=fact.said_at)
+
+    async def forget(self, address: Address, agent_name: str, number: int) -> str:
+        """Let the agent forget a fact that it knows there; returns what it said.
+
+        Raises:
+            UserMistake: there is no such fact.
+        """
+        agent = await self._directory.get(agent_name)
+        scope = address.scope
+        fact = await facts.find(fact_id=number, agent_id=agent.id, scope=scope)
+        now = self._clock()
+        if fact is None or not await facts.forget(
+            fact_id=number, agent_id=agent.id, scope=scope, now=now
+        ):
+            raise UserMistake(f"{agent_name} knows no fact {number} here.")
+        return fact.text
+
+    async def own_facts(self, workspace: Address, person: str) -> list[Own]:
+        """What agents remember in a workspace of what this person (an id) has told them."""
+        names = {agent.id: agent.spec.name for agent in await self._directory.everyone()}
+        command = _told_by_command(workspace, person)
+        return [
+            Own(id=fact.id, text=fact.text, agent=names[fact.agent_id], scope=fact.scope)
+            for fact in await facts.told_by(person, command=command, below=workspace.key)
+            if fact.agent_id in names
+        ]
+
+    async def forget_own(self, workspace: Address, person: str, number: int) -> bool:
+        """Forget a fact that this person has told; False if there is none of this number."""
+        for own in await self.own_facts(workspace, person):
+            if own.id == number:
+                await self.forget(Address.parse(own.scope), own.agent, number)
+                return True
+        return False
+
+    async def bindings(self, workspace: Address) -> list[Binding]:
+        """Who is bound where in a workspace, by the file or from chat, in order."""
+        found = {row.at: chosen_in_chat(row) for row in await bindings.below(workspace.key)}
+        found |= {
+            binding.at.key: binding
+            for binding in self._file.bindings
+            if workspace.key in binding.at.prefixes
+        }
+        return [found[at] for at in sorted(found)]
+
+    async def status(self, address: Address) -> Status:
+        """Who answers there, and what waits there and below."""
+        binding = await binding_at(address, self._file)
+        agent = await self._directory.get(binding.agent if binding else self._file.default_agent)
+        known = await facts.current(agent_id=agent.id, scope=address.scope)
+        return Status(
+            agent=agent.spec.name,
+            model=agent.spec.model,
+            listen=binding.listen if binding else Listen.MENTION,
+            conversation=binding.conversation if binding else None,
+            waiting=await places.waiting(address.key),
+            answering=len(await places.running(address.key)),
+            facts=len(known),
+        )
+
+    async def why(
+        self, address: Address, *, turn_id: int | None = None, message_ids: Sequence[str] = ()
+    ) -> Why | None:
+        """What is behind an answer there: the newest one, or that of this turn or message."""
+        if turn_id is None and not message_ids:
+            turn = await places.newest_turn(address.key)
+        else:
+            turn = await places.turn_of(address.key, turn_id=turn_id, message_ids=list(message_ids))
+        return await self._explained(turn) if turn else None
+
     async def reset(self, address: Address, agent_name: str) -> bool:
         """Begin anew: what was said before is kept but no longer shown to the model.
 
@@ -127,6 +278,13 @@ class Commands:
             now=self._clock(),
         )
         return True
+
+    async def reset_below(self, address: Address, agent_name: str) -> int:
+        """Begin anew there and in every thread below; returns how many histories that were."""
+        agent = await self._directory.get(agent_name)
+        current = await facts.current(agent_id=agent.id, scope=address.scope)
+        known = [fact.id for fact in current]
+        return await places.reset(address.key, agent_id=agent.id, facts=known, now=self._clock())
 
     async def unfinished(self, address: Address, agent_name: str) -> int | None:
         """The id of the conversation there if it still has something to answer or deliver."""
@@ -155,6 +313,27 @@ class Commands:
         ]
         return sorted(talks, key=_newest_first, reverse=True)
 
+    async def _explained(self, turn: Turn) -> Why:
+        conversation = await conversations.by_id(turn.conversation_id)
+        agent = await self._directory.of(conversation.agent_id)
+        spent = await places.spent(turn.id)
+        prices = [call.nano_usd for call in spent]
+        steps = await places.tool_steps(turn.id)
+        return Why(
+            turn=turn.id,
+            agent=agent.spec.name,
+            revision=turn.revision,
+            state=turn.state.value,
+            failure=turn.failure,
+            attempts=turn.attempts,
+            models=tuple(dict.fromkeys(call.model for call in spent)),
+            tools=tuple(str(step.content.get("name", "")) for step in steps),
+            input_tokens=sum(call.input_tokens for call in spent),
+            output_tokens=sum(call.output_tokens for call in spent),
+            nano_usd=None if None in prices else sum(price or 0 for price in prices),
+            ended_at=turn.ended_at,
+        )
+
     async def _conversation(self, address: Address, agent_name: str) -> Conversation | None:
         agent = await self._directory.get(agent_name)
         return await conversations.find(agent_id=agent.id, address=address.key)
@@ -162,3 +341,8 @@ class Commands:
 
 def _newest_first(talk: Talk) -> tuple[bool, str]:
     return talk.last_at is not None, talk.last_at.isoformat() if talk.last_at else ""
+
+
+def _told_by_command(address: Address, person: str) -> str:
+    """The source of a fact that was told by command: the person, in that workspace."""
+    return "/".join((address.platform, *address.parts[:1], f"@{person}"))

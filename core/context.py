@@ -9,6 +9,7 @@ from datetime import datetime
 from core.address import Address
 from core.directory import KnownAgent
 from core.errors import ModelRefused
+from core.files import Files
 from core.llm import PromptMessage, Role
 from core.text import clipped
 from core.tokens import estimate
@@ -17,6 +18,7 @@ from storage.lease import Lease
 from storage.messages import Entry
 from storage.models import Fact, InboxMessage, MessageRole, Summary, SummaryKind
 
+_NO_FILES = Files()
 _QUESTION_SHARE = 0.75  # of the budget that the messages to be answered may take, at most
 _LONGEST_REMEMBERED = 8_000  # characters of one old message that are shown; the rest is clipped
 
@@ -38,25 +40,29 @@ async def build(
     *,
     now: datetime,
     budget: int,
+    files: Files = _NO_FILES,
 ) -> list[PromptMessage]:
     """The prompt up to and including the question, of about `budget` tokens at most.
 
     In order: instructions, snapshot (facts and summary as of the last cut), messages, and at
     the tail facts learned since and the question. Nothing that changes from turn to turn
     stands before something that does not, so that a provider's prompt cache keeps hitting.
-    The history grows until the budget is full and is then cut to half of it, for good.
+    The history grows until the budget is full and is then cut to half of it, for good. Of the
+    files that came with the question, as much is shown as fits beside it.
 
     Raises:
         ModelRefused: the question alone is too long.
     """
-    asked = [_asked(lease, question) for question in questions]
-    length = sum(estimate(message.content) for message in asked)
+    length = sum(estimate(_spoken(lease, each.author, each.text)) for each in questions)
     if length > budget * _QUESTION_SHARE:
         raise ModelRefused(
             f"a message of about {length} tokens does not fit into window_tokens = {budget}",
             told=f"Your message is too long for me: about {length:,} tokens, and I can read "
             f"{int(budget * _QUESTION_SHARE):,}. It is kept; please send it in smaller parts.",
         )
+    room_for_files = max(int(budget * _QUESTION_SHARE) - length - files.tokens(), 0)
+    asked = [_asked(lease, question, files, room_for_files) for question in questions]
+    length = sum(estimate(message.content) for message in asked) + files.tokens()
     room = budget - length - estimate(agent.spec.instructions)
     view = await _view(agent, lease, now=now, room=room) if agent.spec.memory else _View()
     said = [_said(lease, entry) for entry in view.history]
@@ -136,12 +142,15 @@ def _listed(remembered: Sequence[Fact]) -> str:
     )
 
 
-def _asked(lease: Lease, question: InboxMessage) -> PromptMessage:
+def _asked(
+    lease: Lease, question: InboxMessage, files: Files, room_for_files: int
+) -> PromptMessage:
     return PromptMessage(
         role=Role.USER,
-        content=_spoken(lease, question.author, question.text),
+        content=_spoken(lease, question.author, files.shown(question, room_for_files)),
         said_at=question.sent_at,
         author=question.author,
+        images=files.images(question),
     )
 
 
@@ -168,7 +177,8 @@ def _merged(messages_in_order: Sequence[PromptMessage]) -> list[PromptMessage]:
     for message in messages_in_order:
         if merged and merged[-1].role is message.role:
             content = f"{merged[-1].content}\n\n{message.content}"
-            merged[-1] = replace(message, content=content)
+            images = (*merged[-1].images, *message.images)
+            merged[-1] = replace(message, content=content, images=images)
         else:
             merged.append(message)
     return merged

@@ -30,7 +30,7 @@ class Directory:
 
     async def register(self, spec: AgentSpec) -> KnownAgent:
         """Let the agent of this name have this configuration from now on."""
-        row = await agents.save(
+        row = await agents.record(
             name=spec.name, revision=spec.fingerprint, config=spec.config, now=self._clock()
         )
         known = KnownAgent(id=row.id, spec=spec)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from core import metrics
+from core.adapter import Limits
 from core.context import remembered_tokens
 from core.directory import KnownAgent
+from core.files import Files
 from core.hold import Hold
 from core.split import parts
 from storage import turns
@@ -17,12 +20,13 @@ _STOPPED = "(stopped)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One way a turn can end; `limit` is how many characters a visible message can hold."""
+    """One way a turn can end; `limits` are those of a visible message."""
 
     hold: Hold
     agent: KnownAgent
     opened: OpenTurn
-    limit: int
+    limits: Limits
+    files: Files = field(default_factory=Files)
 
     async def answered(self, text: str) -> None:
         """The turn has its answer."""
@@ -50,18 +54,20 @@ class Outcome:
         )
         ending = Ending(
             state=state,
-            entries=[*map(_asked, self.opened.questions), answer],
-            parts=parts(text, self.limit),
+            entries=[*(_asked(each, self.files) for each in self.opened.questions), answer],
+            parts=parts(text, self.limits.text_length, with_files=self.limits.takes_files),
             failure=failure,
         )
         await turns.end(self.hold.lease, self.opened.turn.id, ending, now)
+        metrics.TURNS.labels(state=state.value).inc()
 
 
-def _asked(question: InboxMessage) -> Entry:
+def _asked(question: InboxMessage, files: Files) -> Entry:
+    text = files.remembered(question)
     return Entry(
         role=MessageRole.USER,
         author=question.author,
-        text=question.text,
-        tokens=remembered_tokens(question.text),
+        text=text,
+        tokens=remembered_tokens(text),
         said_at=question.sent_at,
     )

@@ -14,10 +14,11 @@ from storage.lease import Lease
 class Hold:
     """Renews a lease and knows when it may be somebody else's."""
 
-    def __init__(self, lease: Lease, clock: Clock) -> None:
+    def __init__(self, lease: Lease, clock: Clock, *, claimed_at: float | None = None) -> None:
+        """`claimed_at`, by the monotonic clock, is a moment before the lease was asked for."""
         self.lease = lease
         self._clock = clock
-        self._safe_until = monotonic() + lease.seconds
+        self._safe_until = (claimed_at or monotonic()) + lease.seconds
 
     def now(self) -> datetime:
         """The present moment, by the clock of whoever works here."""

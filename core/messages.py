@@ -17,6 +17,42 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message: where its platform keeps it, not what is in it.
+
+    `size` is in bytes, `kind` the media type that the platform gives.
+    """
+
+    name: str
+    kind: str
+    size: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One message of a channel, before anybody knows who answers it.
+
+    `place` is the channel without the thread; `thread` the thread it stands in, `opens` the
+    thread that an answer to it would open, None where it opens none, as a command does not.
+    `text` is without the mention of the bot. `agent` was named beside it, as by a command.
+    """
+
+    key: str
+    place: Address
+    thread: str | None
+    opens: str | None
+    author: Author
+    text: str
+    sent_at: datetime
+    position: int
+    is_direct: bool
+    is_mention: bool
+    attachments: tuple[Attachment, ...] = ()
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """One message as a platform delivered it.
 
@@ -33,6 +69,7 @@ class Incoming:
     position: int
     agent: str | None = None
     reply_to: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

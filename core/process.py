@@ -13,6 +13,7 @@ class _Process:
 
     def __init__(self) -> None:
         self._runtime: Runtime | None = None
+        self._abandoned: Runtime | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening = asyncio.Lock()
 
@@ -20,11 +21,12 @@ class _Process:
         """The runtime, opened now if it is not yet, or anew in a new event loop."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            abandoned, self._runtime = self._runtime, None
+            self._abandoned, self._runtime = self._runtime, None
             self._loop, self._opening = loop, asyncio.Lock()
+        async with self._opening:
+            abandoned, self._abandoned = self._abandoned, None
             if abandoned:
                 await abandoned.abandon()
-        async with self._opening:
             if self._runtime is None:
                 self._runtime = await Runtime.open(from_environment())
             return self._runtime
@@ -32,8 +34,10 @@ class _Process:
     async def close(self) -> None:
         """Close the runtime, if it is open; the next use opens it again."""
         runtime, self._runtime = self._runtime, None
-        if runtime:
+        if runtime and asyncio.get_running_loop() is self._loop:
             await runtime.close()
+        elif runtime:
+            await runtime.abandon()
 
 
 _process = _Process()

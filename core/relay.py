@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from core import faults
+from core import faults, metrics
 from core.adapter import Adapter
 from core.address import Address
 from core.errors import DeliveryRefused, Transient
@@ -45,6 +45,7 @@ async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> None:
                 hold.lease, outbox_id=row.id, message_id=message_id, now=hold.now()
             )
             faults.reach("delivered")
+            metrics.DELIVERIES.labels(outcome="delivered").inc()
             log.info("delivered", extra={"outbox": row.id, "turn": row.turn_id})
 
 
@@ -61,12 +62,11 @@ def outgoing_of(row: OutboxMessage, hold: Hold, agent_name: str) -> Outgoing:
 
 
 async def _deliver(hold: Hold, adapter: Adapter, row: OutboxMessage, outgoing: Outgoing) -> str:
-    message_id = row.message_id
-    if message_id is None and row.attempts:  # an earlier try may have arrived: look
-        message_id = await adapter.find(outgoing)
+    may_have_arrived = row.message_id is None and row.attempts > 0
     await outbox.begin(hold.lease, outbox_id=row.id, now=hold.now())
     row.attempts += 1
     faults.reach("delivery intended")
+    message_id = await adapter.find(outgoing) if may_have_arrived else row.message_id
     hold.check()
     if message_id:
         return await adapter.edit(message_id, outgoing)
@@ -78,10 +78,12 @@ async def _try_later(hold: Hold, row: OutboxMessage, error: Transient) -> None:
     if row.attempts >= _MOST_TRIES:
         await _bury(hold, row)
         return
+    metrics.DELIVERIES.labels(outcome="put_off").inc()
     wait = error.retry_after or min(2.0**row.attempts, _LONGEST_WAIT)
     raise Transient(str(error), retry_after=wait) from error
 
 
 async def _bury(hold: Hold, row: OutboxMessage) -> None:
+    metrics.DELIVERIES.labels(outcome="given_up").inc()
     log.error("delivery given up", extra={"outbox": row.id, "turn": row.turn_id})
     await outbox.bury(hold.lease, outbox_id=row.id, now=hold.now())

@@ -1,15 +1,105 @@
-"""Which agent answers at an address: the longest binding wins, the agents file before chat."""
+"""Which agent answers at an address, and in which of its conversations."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
 from core.address import Address
 from core.agents_file import AgentsFile
-from storage import bindings
+from core.binding import Binding, Listen, SharedBy
+from core.messages import Heard
+from storage import bindings, models
+
+_NAMED = re.compile(r"\s*@?(?P<name>[^\s:,][^:,\n]{0,63}?)\s*[:,]\s+(?P<rest>.+)", re.DOTALL)
+_DEFAULTS = {"slack": SharedBy.THREAD}  # elsewhere a channel is one conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Who answers a message, in which conversation, in which thread, and what was asked."""
+
+    agent: str
+    address: Address
+    thread: str | None
+    text: str
 
 
 async def agent_at(address: Address, file: AgentsFile) -> str:
     """The name of the agent that is bound to this address, or the default agent's."""
+    binding = await binding_at(address, file)
+    return binding.agent if binding else file.default_agent
+
+
+async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Route | None:
+    """Where the message goes; None if nobody should answer it.
+
+    The longest binding decides, the agents file before chat. An agent is also reached by name,
+    "support: …" or "@bot support …", wherever the bot is.
+    """
+    stands_at = heard.place.below(heard.thread) if heard.thread else heard.place
+    binding = await binding_at(stands_at, file)
+    named, text = _addressed(heard, agents)
+    listens = binding is not None and binding.listen is Listen.ALL
+    if not (named or listens or heard.is_direct or heard.is_mention):
+        return None
+    shared_by = _shared_by(heard, binding)
+    opens_thread = shared_by is SharedBy.THREAD and heard.thread is None
+    return Route(
+        agent=named or (binding.agent if binding else file.default_agent),
+        address=_conversation(heard, shared_by),
+        thread=heard.opens if opens_thread else heard.thread,
+        text=text,
+    )
+
+
+async def binding_at(address: Address, file: AgentsFile) -> Binding | None:
+    """The binding that decides there, the file's before one from chat; None if there is none."""
     prefixes = address.prefixes
-    chosen = {binding.at: binding.agent for binding in await bindings.among(prefixes)}
-    chosen |= {binding.at.key: binding.agent for binding in file.bindings}
-    return next((chosen[at] for at in prefixes if at in chosen), file.default_agent)
+    found = {row.at: chosen_in_chat(row) for row in await bindings.among(prefixes)}
+    found |= {binding.at.key: binding for binding in file.bindings}
+    return next((found[at] for at in prefixes if at in found), None)
+
+
+def chosen_in_chat(row: models.Binding) -> Binding:
+    """A binding as it was made from chat."""
+    return Binding(
+        at=Address.parse(row.at),
+        agent=row.agent,
+        listen=Listen(row.listen),
+        conversation=SharedBy(row.conversation) if row.conversation else None,
+    )
+
+
+def _addressed(heard: Heard, agents: Collection[str]) -> tuple[str | None, str]:
+    """The agent that was named, beside the text or at its beginning, and the text without it."""
+    if heard.agent:
+        return heard.agent, heard.text
+    by_name = {name.casefold(): name for name in agents}
+    if (match := _NAMED.fullmatch(heard.text)) and (name := by_name.get(match["name"].casefold())):
+        return name, match["rest"]
+    if heard.is_mention or heard.is_direct:
+        first, _, rest = heard.text.strip().partition(" ")
+        if rest and (name := by_name.get(first.casefold())):
+            return name, rest.strip()
+    return None, heard.text
+
+
+def _shared_by(heard: Heard, binding: Binding | None) -> SharedBy:
+    if binding and binding.conversation:
+        return binding.conversation
+    if heard.is_direct:
+        return SharedBy.CHANNEL
+    return _DEFAULTS.get(heard.place.platform, SharedBy.CHANNEL)
+
+
+def _conversation(heard: Heard, shared_by: SharedBy) -> Address:
+    match shared_by:
+        case SharedBy.CHANNEL:
+            return heard.place
+        case SharedBy.THREAD:
+            thread = heard.thread or heard.opens
+            return heard.place.below(thread) if thread else heard.place
+        case SharedBy.USER:
+            return heard.place.below(f"@{heard.author.id}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from core import context, faults
 from core.address import Address
 from core.budget import Price, check_budget
 from core.directory import KnownAgent
 from core.errors import ContextOverflow, ModelDown
+from core.files import Files
 from core.hold import Hold
 from core.journal import Journal, ModelStep, ToolStep
 from core.llm import ChatModel, Finished, ModelRequest, TextDelta, ToolCall
@@ -25,6 +26,7 @@ from storage.turns import FinishedStep, OpenTurn, Spent
 
 log = logging.getLogger(__name__)
 
+_NO_FILES = Files()
 _MOST_MODEL_CALLS = 12  # in one turn; the last one is offered no tools and has to answer
 
 
@@ -36,7 +38,14 @@ class Runner:
     toolbox_of: Callable[[AgentSpec], Toolbox]
     price: Price
 
-    async def run(self, hold: Hold, agent: KnownAgent, opened: OpenTurn, reply: Reply) -> str:
+    async def run(
+        self,
+        hold: Hold,
+        agent: KnownAgent,
+        opened: OpenTurn,
+        reply: Reply,
+        files: Files = _NO_FILES,
+    ) -> str:
         """The whole text of the answer; goes on from the last finished step.
 
         Raises:
@@ -44,6 +53,7 @@ class Runner:
             LeaseLost: somebody else runs this turn now.
         """
         run = _Run(self, hold, agent, opened, reply)
+        run.files = files
         while not run.is_answered:
             for call in run.journal.open_calls():
                 await run.call_tool(call)
@@ -58,6 +68,7 @@ class _Run:
         self, runner: Runner, hold: Hold, agent: KnownAgent, opened: OpenTurn, reply: Reply
     ) -> None:
         self.journal = Journal(opened.steps)
+        self.files = _NO_FILES
         self._runner = runner
         self._hold = hold
         self._agent = agent
@@ -65,12 +76,17 @@ class _Run:
         self._reply = reply
         self._model = runner.model_of(agent.spec)
         self._toolbox = runner.toolbox_of(agent.spec)
+        reply.text = self.journal.text  # what whoever worked on it before has shown
 
     @property
     def is_answered(self) -> bool:
         """Whether the newest model call asked for nothing more."""
         answer = self.journal.last_answer
         return answer is not None and not answer.tool_calls
+
+    @property
+    def _is_last_call(self) -> bool:
+        return self.journal.model_calls >= _MOST_MODEL_CALLS - 1
 
     async def call_model(self) -> None:
         """One model call, journalled; a prompt that is too long is cut down and sent once more."""
@@ -81,7 +97,9 @@ class _Run:
         except ContextOverflow:
             log.warning("prompt cut down", extra={"agent": self._agent.spec.name})
             finished = await self._stream(await self._request(budget // 2))
-        if not finished.text and not finished.tool_calls and not self.journal.text:
+        if self._is_last_call:  # some models call tools that they were not offered
+            finished = replace(finished, tool_calls=())
+        if not (finished.tool_calls or finished.text.strip() or self.journal.text):
             raise ModelDown(f"{finished.model} gave an empty answer")
         faults.reach("answered, not journalled")
         await self._record(StepKind.MODEL, ModelStep.of(finished), self._spent(finished))
@@ -100,11 +118,11 @@ class _Run:
             self._opened.questions,
             now=self._hold.now(),
             budget=budget,
+            files=self.files,
         )
-        is_last = self.journal.model_calls >= _MOST_MODEL_CALLS - 1
         return ModelRequest(
             messages=(*prompt, *self.journal.as_prompt()),
-            tools=() if is_last else self._toolbox.specs,
+            tools=() if self._is_last_call else self._toolbox.specs,
             temperature=self._agent.spec.temperature,
         )
 
@@ -131,6 +149,7 @@ class _Run:
             spent=spent,
         )
         await turns.record(self._hold.lease, finished, self._hold.now())
+        self._opened.turn.attempts = 1  # as on record
         self.journal.add(step)
         faults.reach("step journalled")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import cache
 
 from core import clock
@@ -26,6 +26,7 @@ from storage import conversations, owners
 from storage.database import Database, open_database
 
 _LAST_WORDS_SECONDS = 5
+_ATTENDED_AT_ONCE = 200  # conversations
 
 
 class Runtime:
@@ -42,6 +43,7 @@ class Runtime:
         self._database = database
         self._owner = owners.Owner(database.file)
         self._endpoints = Endpoints()
+        self._attending = asyncio.Semaphore(_ATTENDED_AT_ONCE)
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
@@ -57,10 +59,14 @@ class Runtime:
             DatabaseUnusable, DatabaseBusy: the database cannot be used.
         """
         agents_file = read_agents_file(settings.config)
-        database = await open_database(settings.database_url)
-        runtime = cls(settings, agents_file, database, may_demo=may_demo)
-        await runtime.take_over()
-        return runtime
+        async with AsyncExitStack() as undone:
+            database = await open_database(settings.database_url)
+            undone.push_async_callback(database.close)
+            runtime = cls(settings, agents_file, database, may_demo=may_demo)
+            undone.callback(runtime._owner.leave)
+            await runtime.take_over()
+            undone.pop_all()
+            return runtime
 
     async def take_over(self) -> None:
         """Make what processes of this machine left when they died claimable at once."""
@@ -80,11 +86,20 @@ class Runtime:
                 clock=self.clock,
                 lease_seconds=self.settings.lease_seconds,
                 take_over=self.take_over,
+                attending=self._attending,
             )
         )
 
+    async def probe(self) -> None:
+        """Read something small from the database.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: it gives no answer.
+        """
+        await self._database.probe()
+
     @contextmanager
-    def in_use(self) -> Iterator[None]:
+    def in_use(self) -> Generator[None]:
         """Keep `close` waiting while something is being answered."""
         self._users += 1
         self._unused.clear()
@@ -104,9 +119,11 @@ class Runtime:
             async with asyncio.timeout(_LAST_WORDS_SECONDS):
                 await self._unused.wait()
         await self._endpoints.close()
-        await conversations.release_all([self._owner.name], self.clock())
-        await self._database.close()
-        self._owner.leave()
+        try:
+            await conversations.release_all([self._owner.name], self.clock())
+        finally:
+            await self._database.close()
+        self._owner.leave()  # only now: the file of an owner that died with leases is looked for
 
     async def abandon(self) -> None:
         """Let go of the database alone: the event loop that everything belonged to is gone."""

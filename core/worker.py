@@ -7,17 +7,20 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from core import faults, relay
-from core.adapter import Adapter
+from core import faults, metrics, relay
+from core.adapter import Adapter, ShowsWork
 from core.address import Address
-from core.clock import Clock
+from core.clock import Clock, monotonic
 from core.directory import Directory, KnownAgent
 from core.ending import Outcome
-from core.errors import ConfigMistake, ModelRefused, Transient
+from core.errors import ConfigMistake, DeliveryRefused, ModelRefused, Transient
+from core.files import read_files
 from core.hold import Hold
+from core.messages import Outgoing
 from core.reply import Reply
 from core.runner import Runner
 from storage import conversations, turns
@@ -27,9 +30,13 @@ from storage.turns import OpenTurn
 
 log = logging.getLogger(__name__)
 
+_is_attended = ContextVar("whether this runs inside a turn that is attended to", default=False)
+
 _MOST_ATTEMPTS = 3
 _POLL_SECONDS = 1.0
 _HAND_OVER_SECONDS = 5.0
+_STATUS_SECONDS = 2.0  # that showing "working" may take at most
+_STOP_SECONDS = 1.0  # between two looks for whether another process was asked to stop an answer
 _LONGEST_WAIT = 60.0  # seconds that a person is kept waiting for the next attempt
 _INTERRUPTED = (
     "I was interrupted three times while answering this, so I stopped trying. "
@@ -47,8 +54,21 @@ _MISCONFIGURED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Interruptible:
+    """An answer being written, and the keys of the messages that it answers."""
+
+    turn_id: int
+    scope: asyncio.Timeout
+    asked: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a worker works with: adapters by platform, and a way to free what the dead held."""
+    """What a worker works with: adapters by platform, and a way to free what the dead held.
+
+    `attending` bounds how many conversations all workers of a process attend to at once: more
+    than a database can serve would only lose their leases while they wait for it.
+    """
 
     owner: str
     directory: Directory
@@ -57,6 +77,7 @@ class Bench:
     clock: Clock
     lease_seconds: float
     take_over: Callable[[], Awaitable[None]]
+    attending: asyncio.Semaphore
 
 
 class Worker:
@@ -66,19 +87,23 @@ class Worker:
         self._bench = bench
         self._slots = slots
         self._wakened = asyncio.Event()
-        self._answering: dict[int, asyncio.Timeout] = {}
+        self._answering: dict[int, _Interruptible] = {}
         self._is_draining = False
 
     def wake(self) -> None:
         """Look for work now instead of at the next poll."""
         self._wakened.set()
 
-    def interrupt(self, conversation_id: int) -> bool:
-        """Stop the answer being written there; what was shown stands. False if there is none."""
-        scope = self._answering.get(conversation_id)
-        if scope is None:
+    def interrupt(self, conversation_id: int, *, asked: str | None = None) -> bool:
+        """Stop the answer being written there; what was shown stands. False if there is none.
+
+        With the key of a message, only an answer to that message is stopped.
+        """
+        answering = self._answering.get(conversation_id)
+        if answering is None or (asked and asked not in answering.asked):
             return False
-        scope.reschedule(asyncio.get_running_loop().time())
+        del self._answering[conversation_id]
+        answering.scope.reschedule(asyncio.get_running_loop().time())
         return True
 
     async def run(self, queues: Sequence[str], stop: asyncio.Event, drain_seconds: float) -> None:
@@ -91,8 +116,9 @@ class Worker:
             watcher = group.create_task(self._wake_at(stop))
             while not stop.is_set():
                 self._wakened.clear()
+                claimed_at = monotonic()
                 for lease in await self._claim(queues, self._slots - len(serving)):
-                    task = group.create_task(self._serve_or_log(lease))
+                    task = group.create_task(self._serve_or_log(lease, claimed_at))
                     serving.add(task)
                     task.add_done_callback(serving.discard)
                     task.add_done_callback(lambda _: self.wake())
@@ -107,7 +133,18 @@ class Worker:
 
     async def attend(self, conversation_id: int) -> bool:
         """Serve this one conversation now; False if it has no work or somebody else has it."""
+        if _is_attended.get():  # a tool asks another agent: its own turn holds a place already
+            return await self._attend(conversation_id)
+        async with self._bench.attending:
+            _is_attended.set(True)
+            try:
+                return await self._attend(conversation_id)
+            finally:
+                _is_attended.set(False)
+
+    async def _attend(self, conversation_id: int) -> bool:
         await self._bench.take_over()
+        claimed_at = monotonic()
         lease = await conversations.claim_one(
             conversation_id=conversation_id,
             owner=self._bench.owner,
@@ -116,46 +153,51 @@ class Worker:
         )
         if lease is None:
             return False
-        await self.serve(lease)
+        await self.serve(lease, claimed_at=claimed_at)
         return True
 
-    async def serve(self, lease: Lease) -> None:
+    async def serve(self, lease: Lease, *, claimed_at: float | None = None) -> None:
         """Deliver and answer until nothing waits in this conversation, then give it back.
 
         Cancelled, it hands the conversation over. A lost lease is not an error: somebody else
-        goes on.
+        goes on. `claimed_at` as for `Hold`.
 
         Raises:
             DatabaseBusy, DatabaseUnusable: the work stays where it is, for a later claim.
         """
         faults.reach("claimed")
-        hold = Hold(lease, self._bench.clock)
+        hold = Hold(lease, self._bench.clock, claimed_at=claimed_at)
         try:
-            await self._held(hold)
+            with metrics.LEASES_HELD.track_inprogress():
+                await self._held(hold)
         except LeaseLost as error:
             log.warning("lease lost", extra={"why": str(error)})
         except asyncio.CancelledError:
-            with suppress(LeaseLost):  # it had been given back already
+            with suppress(StorageError, TimeoutError):  # given back already, or left to lapse
                 async with asyncio.timeout(_HAND_OVER_SECONDS):
                     await turns.hand_over(lease, self._bench.clock())
             raise
 
-    async def _serve_or_log(self, lease: Lease) -> None:
-        """A conversation whose database fails must not take the others down."""
+    async def _serve_or_log(self, lease: Lease, claimed_at: float) -> None:
+        """A conversation that fails must not take the others down; its lease lapses."""
+        extra = {"conversation": lease.conversation_id}
         try:
-            await self.serve(lease)
+            await self.serve(lease, claimed_at=claimed_at)
         except StorageError as error:
-            extra = {"conversation": lease.conversation_id, "why": str(error)}
-            log.warning("conversation left", extra=extra)
+            log.warning("conversation left", extra={**extra, "why": str(error)})
+        except Exception:
+            log.exception("conversation left", extra=extra)
 
     async def _held(self, hold: Hold) -> None:
         """Work under a lease that is renewed meanwhile; the first failure ends both."""
         try:
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(hold.keep())
+                watcher = group.create_task(self._watch(hold.lease.conversation_id))
                 await self._work(hold)
                 keeper.cancel()
-        except* StorageError as failures:
+                watcher.cancel()
+        except* Exception as failures:
             raise failures.exceptions[0] from failures
 
     async def _work(self, hold: Hold) -> None:
@@ -163,16 +205,17 @@ class Worker:
         adapter = self._bench.adapters[Address.parse(hold.lease.address).platform]
         not_before = None
         try:
-            while not self._is_draining and await self._next(hold, agent, adapter):
-                continue
+            if not self._is_draining:
+                await relay.deliver(hold, adapter, agent.spec.name)
+            while not self._is_draining and await self._turn(hold, agent, adapter):
+                await relay.deliver(hold, adapter, agent.spec.name)
         except Transient as later:
             log.warning("put off", extra={"why": str(later), "seconds": later.retry_after})
             not_before = hold.now() + timedelta(seconds=later.retry_after or _POLL_SECONDS)
         await conversations.release(hold.lease, hold.now(), not_before=not_before)
 
-    async def _next(self, hold: Hold, agent: KnownAgent, adapter: Adapter) -> bool:
-        """Deliver what is due, then answer what waits; False if nothing does."""
-        await relay.deliver(hold, adapter, agent.spec.name)
+    async def _turn(self, hold: Hold, agent: KnownAgent, adapter: Adapter) -> bool:
+        """Answer what waits; False if nothing does."""
         opened = await turns.open_next(hold.lease, revision=agent.spec.fingerprint, now=hold.now())
         if opened is None:
             return False
@@ -185,10 +228,11 @@ class Worker:
         self, hold: Hold, agent: KnownAgent, adapter: Adapter, opened: OpenTurn
     ) -> None:
         """Bring the turn to an end, or raise Transient with the wait before its next attempt."""
-        outcome = Outcome(hold=hold, agent=agent, opened=opened, limit=adapter.limits.text_length)
+        outcome = Outcome(hold=hold, agent=agent, opened=opened, limits=adapter.limits)
         extra = {"turn": opened.turn.id, "agent": agent.spec.name}
         try:
-            await self._attempt(outcome, adapter)
+            with metrics.TURN_SECONDS.time():
+                await self._attempt(outcome, adapter)
         except StorageError:
             raise
         except ModelRefused as error:
@@ -210,18 +254,43 @@ class Worker:
             await outcome.failed(_INTERRUPTED, "interrupted")
             return
         to = relay.outgoing_of(opened.draft, hold, agent.spec.name)
+        if not opened.draft.attempts:  # else the answer's message may be there already
+            await _show_work(adapter, to)
+        outcome = replace(outcome, files=await read_files(adapter, opened.questions))
         reply = Reply(hold, adapter, opened.draft, to)
-        conversation_id = hold.lease.conversation_id
-        try:
-            async with asyncio.timeout(None) as scope:
-                self._answering[conversation_id] = scope
-                text = await self._bench.runner.run(hold, agent, opened, reply)
-        except TimeoutError:
+        text = await self._run(outcome, reply)
+        if text is None:
             await outcome.stopped(reply.text)
         else:
             await outcome.answered(text)
+
+    async def _run(self, outcome: Outcome, reply: Reply) -> str | None:
+        """The whole answer; None if a person stopped it."""
+        hold, agent, opened = outcome.hold, outcome.agent, outcome.opened
+        scope = asyncio.timeout(None)
+        asked = frozenset(question.key for question in opened.questions)
+        self._answering[hold.lease.conversation_id] = _Interruptible(
+            turn_id=opened.turn.id, scope=scope, asked=asked
+        )
+        try:
+            async with scope:
+                return await self._bench.runner.run(hold, agent, opened, reply, outcome.files)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            return None
         finally:
-            del self._answering[conversation_id]
+            self._answering.pop(hold.lease.conversation_id, None)
+
+    async def _watch(self, conversation_id: int) -> None:
+        """Stop an answer that another process was asked to stop; until cancelled."""
+        while True:
+            await asyncio.sleep(_STOP_SECONDS)
+            answering = self._answering.get(conversation_id)
+            if answering is None or not await _is_asked_to_stop(answering.turn_id):
+                continue
+            if self._answering.get(conversation_id) is answering:
+                self.interrupt(conversation_id)
 
     async def _claim(self, queues: Sequence[str], free: int) -> list[Lease]:
         if free <= 0:
@@ -235,7 +304,7 @@ class Worker:
                 seconds=self._bench.lease_seconds,
                 limit=free,
             )
-        except StorageError as error:
+        except (StorageError, OSError) as error:
             log.warning("cannot look for work", extra={"why": str(error)})
             return []
 
@@ -250,6 +319,24 @@ class Worker:
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self.wake()
+
+
+async def _is_asked_to_stop(turn_id: int) -> bool:
+    try:
+        return await turns.is_asked_to_stop(turn_id)
+    except StorageError:  # the next look may tell; whoever keeps the lease notices, too
+        return False
+
+
+async def _show_work(adapter: Adapter, to: Outgoing) -> None:
+    """Best effort, and before anything is posted, which is what ends it."""
+    if not isinstance(adapter, ShowsWork):
+        return
+    try:
+        async with asyncio.timeout(_STATUS_SECONDS):
+            await adapter.working(to)
+    except (Transient, DeliveryRefused, TimeoutError) as error:
+        log.info("not shown as working", extra={"why": str(error)})
 
 
 async def _try_again(outcome: Outcome, error: Transient, sentence: str) -> None:

@@ -9,7 +9,7 @@ from storage.transaction import reading, transaction
 
 
 @transaction
-async def save(*, name: str, revision: str, config: dict[str, object], now: datetime) -> Agent:
+async def record(*, name: str, revision: str, config: dict[str, object], now: datetime) -> Agent:
     """Make the agent, or give it this configuration; the earlier ones stay on record."""
     agent = await Agent.get_or_none(name=name)
     if agent is None:

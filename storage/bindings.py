@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tortoise.expressions import Q
+
 from storage.models import Binding
 from storage.transaction import reading, transaction
 
@@ -29,3 +31,9 @@ async def bind(
 async def among(paths: tuple[str, ...]) -> list[Binding]:
     """The bindings at any of these paths."""
     return await Binding.filter(at__in=list(paths))
+
+
+@reading
+async def below(path: str) -> list[Binding]:
+    """The bindings at this path and below it, in the order of their addresses."""
+    return await Binding.filter(Q(at=path) | Q(at__startswith=f"{path}/")).order_by("at")

@@ -129,3 +129,9 @@ async def _has_work(conversation_id: int) -> bool:
 async def everything() -> list[Conversation]:
     """Every conversation that was ever opened, oldest first."""
     return await Conversation.all().order_by("id")
+
+
+@reading
+async def by_id(conversation_id: int) -> Conversation:
+    """The conversation with this id."""
+    return await Conversation.get(id=conversation_id)

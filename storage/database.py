@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext
 
 from storage.errors import DatabaseUnusable
-from storage.migration import migrate
-from storage.transaction import DATABASE_ERRORS, translate
+from storage.migration import condition, known, migrate
+from storage.transaction import DATABASE_ERRORS, reading, translate
 from storage.url import DatabaseUrl, parse
 
 
@@ -25,6 +27,16 @@ class Database:
     def file(self) -> Path | None:
         """The SQLite file; None for a server."""
         return self.url.file
+
+    @reading
+    async def probe(self) -> None:
+        """Read something small.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: it gives no answer.
+        """
+        connection = self._context.connections.get(self.url.dialect)
+        await connection.execute_query("SELECT name FROM tortoise_migrations LIMIT 1")  # pyright: ignore[reportUnknownMemberType]  # rows of dict, not of what
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
@@ -54,6 +66,40 @@ async def open_database(url: str) -> Database:
         if not is_open:
             await context.close_connections()
     return Database(parsed, context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How a database was found: the newest migration that it has, and those that it lacks."""
+
+    shown: str
+    newest: str | None
+    missing: tuple[str, ...]
+
+
+async def examine(url: str) -> Condition:
+    """Look at a database without changing it: that it can be reached, read and written.
+
+    Raises:
+        DatabaseUnusable, NewerDatabase, DatabaseBusy: as for `open_database`.
+    """
+    parsed = parse(url)
+    if parsed.file:
+        _check_folder(parsed.file)
+        if not parsed.file.exists():
+            _check_may_create(parsed.file)
+            return Condition(shown=parsed.shown, newest=None, missing=tuple(known()))
+    context = TortoiseContext()
+    try:
+        with context:
+            await context.init(config=configuration(parsed))
+            applied, missing = await condition(context.connections.get(parsed.dialect))
+    except DATABASE_ERRORS as error:
+        raise translate(error) from error
+    finally:
+        await context.close_connections()
+    newest = applied[-1] if applied else None
+    return Condition(shown=parsed.shown, newest=newest, missing=tuple(missing))
 
 
 async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
@@ -94,6 +140,14 @@ def _check_folder(file: Path) -> None:
         )
     if file.is_dir():
         raise DatabaseUnusable(f"{file} is a folder: DATABASE_URL has to name a file.")
+
+
+def _check_may_create(file: Path) -> None:
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise DatabaseUnusable(
+            f"The folder {file.parent} is not writable for this user: "
+            "change its owner, or change DATABASE_URL."
+        )
 
 
 def _let_go_at_exit(client: SqliteClient) -> None:

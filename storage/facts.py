@@ -7,8 +7,10 @@ from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 
-from storage.models import Fact
+from storage.models import Fact, InboxMessage
 from storage.transaction import reading, transaction
+
+_AT_ONCE = 500  # keys in one statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +76,21 @@ async def supersede(*, fact_id: int, by: int, agent_id: int, scope: str) -> bool
             superseded_by=by
         )
     )
+
+
+@reading
+async def told_by(person: str, *, command: str, below: str) -> list[Fact]:
+    """What holds now in scopes below a path and was said by the person of this id, oldest first.
+
+    `command` is the source of what the person had remembered by command, not in a message.
+    """
+    found = await Fact.filter(
+        scope__startswith=f"{below}/", superseded_by=None, forgotten_at=None
+    ).order_by("id")
+    sources = list({fact.source_key for fact in found})
+    theirs = {command}
+    for start in range(0, len(sources), _AT_ONCE):
+        keys = sources[start : start + _AT_ONCE]
+        said = InboxMessage.filter(key__in=keys, author_id=person)
+        theirs |= {message.key for message in await said}
+    return [fact for fact in found if fact.source_key in theirs]

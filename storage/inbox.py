@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 from tortoise.functions import Coalesce
+from tortoise.queryset import QuerySet
 
 from storage.lease import milliseconds
 from storage.models import Conversation, InboxMessage, InboxState
@@ -25,6 +26,7 @@ class Received:
     text: str
     reply_to: str | None
     sent_at: datetime
+    attachments: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
 
 
 async def add(received: Received, now: datetime) -> bool:
@@ -48,10 +50,37 @@ async def _add(received: Received, now: datetime) -> None:
     await InboxMessage.create(**asdict(received), state=InboxState.WAITING, received_at=now)
 
 
+@transaction
+async def change(key: str, text: str) -> bool:
+    """Let a message that nobody has begun to answer say something else; False if it is too late."""
+    return bool(await (await _still_waiting(key)).update(text=text))
+
+
+@transaction
+async def withdraw(key: str) -> bool:
+    """Let a message that nobody has begun to answer go unanswered; False if it is too late."""
+    return bool(await (await _still_waiting(key)).update(state=InboxState.WITHDRAWN, text=""))
+
+
+async def _still_waiting(key: str) -> QuerySet[InboxMessage]:
+    """The message if it waits, its conversation locked: nobody takes it meanwhile."""
+    message = await InboxMessage.get_or_none(key=key)
+    if message:
+        await Conversation.select_for_update().get(id=message.conversation_id)
+    return InboxMessage.filter(key=key, state=InboxState.WAITING)
+
+
 @reading
 async def by_key(key: str) -> InboxMessage | None:
     """The message with this key, if it was received."""
     return await InboxMessage.get_or_none(key=key)
+
+
+@reading
+async def count_waiting() -> int:
+    """How many messages nobody has begun to answer: only conversations with work are looked at."""
+    busy = await Conversation.filter(ready_at__not_isnull=True).values_list("id", flat=True)
+    return await InboxMessage.filter(conversation_id__in=busy, state=InboxState.WAITING).count()
 
 
 @reading

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tortoise.expressions import Q
+
 from storage.models import Message, MessageRole, OutboxMessage, OutboxState
 from storage.transaction import reading
 
@@ -87,6 +89,11 @@ async def search(conversation_id: int, *, words: list[str], limit: int) -> list[
     """The newest messages that contain every word, oldest first."""
     query = Message.filter(conversation_id=conversation_id).exclude(role=MessageRole.NOTICE)
     for word in words:
-        query = query.filter(text__icontains=word)
+        query = query.filter(Q(*(Q(text__icontains=form) for form in _forms(word)), join_type=Q.OR))
     rows = await query.order_by("-seq").limit(limit).values_list(*_FIELDS)
     return _entries(rows)[::-1]
+
+
+def _forms(word: str) -> list[str]:
+    """How a word may stand in a text: SQLite knows only the ASCII letters in both cases."""
+    return [word] if word.isascii() else [word, word.lower(), word.upper(), word.capitalize()]

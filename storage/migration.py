@@ -18,7 +18,11 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
-from tortoise.migrations.schema_editor import BaseSchemaEditor, SqliteSchemaEditor
+from tortoise.migrations.schema_editor import (
+    BaseSchemaEditor,
+    MySQLSchemaEditor,
+    SqliteSchemaEditor,
+)
 from tortoise.transactions import in_transaction
 
 import storage.migrations
@@ -32,12 +36,14 @@ _APP = "storage"
 _LOCK_POLL_SECONDS = 0.05
 _SERVER_LOCKS = {
     "postgres": ("SELECT pg_advisory_lock(1836019570)", "SELECT pg_advisory_unlock(1836019570)"),
-    "mysql": ("SELECT GET_LOCK('moorings-migrate', -1)", "SELECT RELEASE_LOCK('moorings-migrate')"),
+    # A day: MariaDB takes no negative number for "for ever", and locks nothing.
+    "mysql": (
+        "SELECT GET_LOCK('moorings-migrate', 86400)",
+        "SELECT RELEASE_LOCK('moorings-migrate')",
+    ),
 }
 # Touches no row, but takes SQLite's write lock before the first read.
 _TAKE_WRITE_LOCK = "UPDATE tortoise_migrations SET app = app WHERE id = -1"
-# MySQL's own default takes 'Support' and 'support' for one name, and may not know every character.
-_COMPARE_EXACTLY = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 _INDEXES = (
     'SELECT tables.name AS "table", group_concat(columns.name) AS columns'
@@ -66,6 +72,20 @@ async def migrate(connection: BaseDBAsyncClient, url: DatabaseUrl) -> list[str]:
             await _apply(connection)
     log.info("database migrated", extra={"database": url.shown, "migrations": missing})
     return missing
+
+
+async def condition(connection: BaseDBAsyncClient) -> tuple[list[str], list[str]]:
+    """The migrations that the database has, and those that it lacks; nothing is changed.
+
+    Raises:
+        NewerDatabase: as for `migrate`.
+    """
+    applied = await _applied(connection)
+    missing = _missing(applied)
+    if applied:
+        async with in_transaction(connection.connection_name) as transaction:
+            await _execute(transaction, _TAKE_WRITE_LOCK)
+    return sorted(applied), missing
 
 
 def known() -> list[str]:
@@ -104,8 +124,7 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
         }
     }
     if not connection.capabilities.can_rollback_ddl:
-        await connection.execute_script(_COMPARE_EXACTLY)
-        await MigrationExecutor(connection, apps).migrate()
+        await _ExactExecutor(connection, apps).migrate()
         return
     await MigrationExecutor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
     async with in_transaction(connection.connection_name) as transaction:
@@ -115,6 +134,18 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
         await executor.migrate()
         if transaction.capabilities.dialect == "sqlite":
             await _make_keys_and_indexes(transaction)
+
+
+class _ExactExecutor(MigrationExecutor):
+    """Tortoise's for MySQL, where 'Support' and 'support' would else be one key."""
+
+    def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:  # noqa: FBT001, FBT002  # as Tortoise calls it
+        return _ExactEditor(self.connection, atomic, collect_sql)
+
+
+class _ExactEditor(MySQLSchemaEditor):
+    def _table_generate_extra(self, table: str) -> str:
+        return " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
 class _Recorder(MigrationRecorder):

@@ -145,6 +145,7 @@ class InboxMessage(Model):
     author_id = fields.CharField(max_length=190)
     author = fields.CharField(max_length=190)
     text = fields.TextField()
+    attachments = fields.JSONField[list[dict[str, object]]]()
     reply_to = fields.CharField(max_length=190, null=True)
     state = fields.CharEnumField(InboxState, max_length=16)
     turn_id: int | None = fields.BigIntField(null=True)
@@ -169,6 +170,7 @@ class Turn(Model):
     revision = fields.CharField(max_length=16)
     attempts: int = fields.IntField(default=0)
     failure = fields.CharField(max_length=64, null=True)
+    stop_asked_at = fields.DatetimeField(null=True)
     opened_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
 
@@ -210,7 +212,10 @@ class OutboxMessage(Model):
     class Meta(Model.Meta):
         table = "outbox"
         unique_together = (("turn_id", "part"),)
-        indexes = (Index(fields=("conversation_id", "state"), name="outbox_due"),)
+        indexes = (
+            Index(fields=("conversation_id", "state"), name="outbox_due"),
+            Index(fields=("message_id",), name="outbox_message"),
+        )
 
 
 class Usage(Model):
@@ -231,6 +236,20 @@ class Usage(Model):
         table = "usage"
         unique_together = (("turn_id", "step"),)
         indexes = (Index(fields=("agent_id", "at"), name="usage_of_agent"),)
+
+
+class Feedback(Model):
+    """What a person thought of an answer, the newest opinion only."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    turn_id: int = fields.BigIntField()
+    person = fields.CharField(max_length=190)
+    is_good = fields.BooleanField()
+    given_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "feedback"
+        unique_together = (("turn_id", "person"),)
 
 
 class Fact(Model):
@@ -293,3 +312,29 @@ class Cursor(Model):
 
     class Meta(Model.Meta):
         table = "cursor"
+
+
+class Installation(Model):
+    """A workspace that has installed the bot, with the tokens that the platform gave for it."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    platform = fields.CharField(max_length=16)
+    team = fields.CharField(max_length=64)
+    enterprise = fields.CharField(max_length=64)
+    bot = fields.JSONField[dict[str, object]]()
+    installed_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "installation"
+        unique_together = (("platform", "enterprise", "team"),)
+
+
+class OAuthState(Model):
+    """A begun installation, good for one use."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    state = fields.CharField(max_length=64, unique=True)
+    expires_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "oauth_state"

@@ -6,12 +6,18 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from asyncpg import InterfaceError, PostgresConnectionError, PostgresError  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from asyncpg import InterfaceError, InternalClientError, PostgresConnectionError, PostgresError  # pyright: ignore[reportMissingTypeStubs]  # it has none
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
+from tortoise.exceptions import (
+    DBConnectionError,
+    IntegrityError,
+    OperationalError,
+    TransactionManagementError,
+)
 from tortoise.transactions import in_transaction
 
 from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
@@ -22,9 +28,18 @@ R = TypeVar("R")
 DATABASE_ERRORS = (
     OperationalError,
     DBConnectionError,
+    TransactionManagementError,
     sqlite3.DatabaseError,
     PostgresError,
     InterfaceError,
+    InternalClientError,
+    OSError,
+)
+_UNREACHABLE = (
+    DBConnectionError,
+    InterfaceError,
+    InternalClientError,
+    PostgresConnectionError,
     OSError,
 )
 # Deadlock, serialization failure and lock time-out, as PostgreSQL and MySQL number them; 1020 is
@@ -97,7 +112,15 @@ async def _retried(verb: Callable[[], Awaitable[R]]) -> R:
 
 
 async def _once(verb: Callable[[], Awaitable[R]]) -> R:
-    async with in_transaction() as connection:
+    context = in_transaction()
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(context)
+        except DATABASE_ERRORS:
+            # BEGIN failed, as on a dead connection: Tortoise would keep that one from the pool.
+            if hasattr(context, "token"):
+                await context.__aexit__(TransactionManagementError, None, None)
+            raise
         if connection.capabilities.dialect == "sqlite":
             await connection.execute_query(_TAKE_WRITE_LOCK)  # pyright: ignore[reportUnknownMemberType]  # rows of dict, not of what
         return await verb()
@@ -105,8 +128,8 @@ async def _once(verb: Callable[[], Awaitable[R]]) -> R:
 
 def _is_conflict(error: BaseException) -> bool:
     cause = _driver_error(error)
-    code = getattr(cause, "sqlstate", None) or (cause.args[0] if cause.args else None)
-    return code in _CONFLICTS
+    # MySQL has one sqlstate for most of its errors, and tells them apart by the first argument.
+    return not _CONFLICTS.isdisjoint((getattr(cause, "sqlstate", None), *cause.args[:1]))
 
 
 def _driver_error(error: BaseException) -> BaseException:
@@ -123,7 +146,7 @@ def translate(error: BaseException) -> StorageError:
     for sign, (kind, sentence) in _SENTENCES.items():
         if re.search(sign, words):
             return kind(sentence)
-    if isinstance(error, OSError | DBConnectionError | InterfaceError | PostgresConnectionError):
+    if isinstance(error, _UNREACHABLE):
         return DatabaseBusy("The database server cannot be reached; check that it runs.")
     return DatabaseUnusable(f"The database refused a statement ({type(error).__name__}): {words}.")
 

@@ -13,6 +13,7 @@ from tortoise.expressions import F
 from storage.lease import Lease, fence, milliseconds
 from storage.models import (
     Conversation,
+    Feedback,
     InboxMessage,
     InboxState,
     Message,
@@ -205,6 +206,7 @@ async def _add_to_history(conversation_id: int, turn_id: int, entries: Sequence[
 
 async def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) -> None:
     first, *others = parts
+    draft = await OutboxMessage.get(turn_id=turn_id, part=1)
     await OutboxMessage.filter(turn_id=turn_id, part=1).update(text=first, state=OutboxState.DUE)
     await OutboxMessage.bulk_create(
         OutboxMessage(
@@ -214,6 +216,7 @@ async def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) ->
             part=part,
             state=OutboxState.DUE,
             text=text,
+            reply_to=draft.reply_to,
         )
         for part, text in enumerate(others, start=2)
     )
@@ -234,6 +237,33 @@ async def hand_over(lease: Lease, now: datetime) -> None:
     ).update(attempts=F("attempts") - 1)
     await Conversation.filter(id=lease.conversation_id).update(
         token=F("token") + 1, owner=None, ready_at=milliseconds(now)
+    )
+
+
+@transaction
+async def ask_to_stop(turn_id: int, now: datetime) -> bool:
+    """Ask whoever runs the turn to stop it; False if it is not running any more."""
+    return bool(await Turn.filter(id=turn_id, state=TurnState.RUNNING).update(stop_asked_at=now))
+
+
+@reading
+async def is_asked_to_stop(turn_id: int) -> bool:
+    """Whether somebody wants the turn stopped."""
+    return await Turn.filter(id=turn_id, stop_asked_at__not_isnull=True).exists()
+
+
+@reading
+async def by_outbox_key(key: str) -> Turn | None:
+    """The turn whose answer, or a part of it, was given this key."""
+    row = await OutboxMessage.get_or_none(key=key)
+    return await Turn.get_or_none(id=row.turn_id) if row else None
+
+
+@transaction
+async def judge(turn_id: int, *, person: str, is_good: bool, now: datetime) -> None:
+    """Store what a person thinks of the answer, in place of what they thought before."""
+    await Feedback.update_or_create(  # pyright: ignore[reportUnknownMemberType]  # Tortoise says dict, not of what
+        turn_id=turn_id, person=person, defaults={"is_good": is_good, "given_at": now}
     )
 
 

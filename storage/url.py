@@ -56,15 +56,15 @@ def parse(url: str) -> DatabaseUrl:
         DatabaseUnusable: it names no database that outlives the process.
     """
     try:
-        split = urlsplit(url.strip())
+        split = urlsplit(url.strip(), allow_fragments=False)
+        if split.scheme in {"sqlite", "sqlite3"}:
+            return _file(split)
         port = split.port
     except ValueError:
         raise DatabaseUnusable(
             "DATABASE_URL cannot be read: its host or port is malformed, or its password has "
             "characters that must be percent-encoded."
         ) from None  # it quotes what stands where the port should: part of a password, often
-    if split.scheme in {"sqlite", "sqlite3"}:
-        return _file(split)
     if dialect := _SERVERS.get(split.scheme.partition("+")[0]):
         return _server(split, dialect, port)
     given = f"'{split.scheme}' is unknown" if split.scheme else "it has no scheme"
@@ -135,5 +135,5 @@ def _ssl(dialect: Dialect, options: Mapping[str, str]) -> dict[str, object]:
     if dialect == "mysql":
         raise DatabaseUnusable("DATABASE_URL: ssl options are not supported for MySQL yet.")
     if mode not in _SSL_MODES:
-        raise DatabaseUnusable(f"DATABASE_URL: sslmode must be one of {', '.join(_SSL_MODES)}.")
+        raise DatabaseUnusable(f"DATABASE_URL: sslmode must be one of: {', '.join(_SSL_MODES)}.")
     return {"ssl": mode}

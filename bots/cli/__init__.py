@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bots.cli import agents, ask, chat, conversations, migrate, run
+from bots.cli import agents, ask, chat, conversations, doctor, manifest, migrate, run
 
 cli = typer.Typer(
     name="moorings",
@@ -47,5 +47,7 @@ cli.command("chat")(chat.chat)
 cli.command("ask")(ask.ask)
 cli.command("run")(run.run)
 cli.command("migrate")(migrate.migrate)
+cli.command("doctor")(doctor.doctor)
+cli.command("manifest")(manifest.manifest)
 cli.command("agents")(agents.agents)
 cli.command("conversations")(conversations.conversations)

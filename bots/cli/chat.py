@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bots.cli.start import FAILURES, Person, Room, user, with_runtime
-from bots.terminal.listener import ScreenListener
 from bots.terminal.parse import Seat
 from bots.terminal.piped import PipeListener
+from core.llm.late import late
 from core.runtime import Runtime
+
+if TYPE_CHECKING:
+    from bots.terminal.listener import ScreenListener
 
 
 def chat(
@@ -26,7 +29,8 @@ def chat(
     async def talk(runtime: Runtime) -> int:
         seat = Seat.taken(room, user() if person is None else person)
         if sys.stdin.isatty() and sys.stdout.isatty():
-            await ScreenListener(runtime, seat, FAILURES).run(agent)
+            listener: type[ScreenListener] = late("bots.terminal.listener", "ScreenListener")
+            await listener(runtime, seat, FAILURES).run(agent)
             return 0
         return await PipeListener(runtime, seat, FAILURES).run(agent)
 

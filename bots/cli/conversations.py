@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+import humanize
+
 from bots.cli.start import Json, with_runtime
 from bots.cli.table import show
-from bots.terminal.format import ago
 from core.commands import Commands
 from core.runtime import Runtime
 
@@ -36,7 +37,7 @@ def conversations(*, is_json: Json = False) -> None:
                     talk.agent,
                     talk.address,
                     f"{talk.messages:,}",
-                    ago(talk.last_at, now) if talk.last_at else "never",
+                    humanize.naturaltime(now - talk.last_at) if talk.last_at else "never",
                 )
                 for talk in talks
             ],

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
+from bots import app
+from bots.app import Listener
 from bots.cli.start import with_settings
+from bots.http import Check, HttpPort
+from bots.slack import platform as slack
+from bots.slack.platform import SlackPlatform, WaysIn
 from core.errors import ConfigMistake
+from core.runtime import Runtime
 from core.settings import Settings
 
 
@@ -15,19 +22,36 @@ def run() -> None:
 
 
 async def _run(settings: Settings) -> int:
-    tokens = {
-        "SLACK_BOT_TOKEN": settings.slack_bot_token,
-        "SLACK_APP_TOKEN or SLACK_SIGNING_SECRET": settings.slack_app_token
-        or settings.slack_signing_secret,
-        "DISCORD_TOKEN": settings.discord_token,
-    }
-    missing = [name for name, token in tokens.items() if token is None]
-    raise ConfigMistake(
-        f"There is no platform to serve: {_not_set(missing)}"
-        "this version speaks neither Slack nor Discord yet. "
-        "`moorings chat` talks to your agents in the terminal."
-    )
+    if not slack.is_wanted(settings):
+        raise ConfigMistake(
+            "There is no platform to serve: set SLACK_BOT_TOKEN, with SLACK_APP_TOKEN for Socket "
+            "Mode or SLACK_SIGNING_SECRET for HTTP. "
+            "`moorings chat` talks to your agents in the terminal."
+        )
+    runtime = await Runtime.open(settings)
+    try:
+        await _serve(runtime)
+    finally:
+        await runtime.close()
+    return 0
 
 
-def _not_set(missing: list[str]) -> str:
-    return f"not set: {'; '.join(missing)}; and " if missing else ""
+async def _serve(runtime: Runtime) -> None:
+    platform = await SlackPlatform.open(runtime)
+    try:
+        worker = runtime.worker({slack.QUEUE: platform.adapter})
+        ways_in = platform.ways_in(worker)
+        listeners: list[Listener] = [ways_in.listener]
+        if port := runtime.settings.port:
+            listeners.append(HttpPort(port, _checks(runtime, ways_in), ways_in.routes))
+        await app.run(runtime, worker, listeners, [slack.QUEUE])
+    finally:
+        await platform.close()
+
+
+def _checks(runtime: Runtime, ways_in: WaysIn) -> Mapping[str, Check]:
+    """What readiness consists of."""
+    checks: dict[str, Check] = {"database": runtime.probe}
+    if ways_in.check:
+        checks["slack"] = ways_in.check
+    return checks

@@ -7,7 +7,7 @@ import getpass
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
@@ -31,10 +31,15 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 def with_settings(work: Callable[[Settings], Awaitable[int]], *, level: int) -> NoReturn:
     """Run the work and exit with the code it returns, or with that of its failure."""
+    exit_with(lambda: _configured(work, level))
+
+
+def exit_with(work: Callable[[], Coroutine[None, None, int]]) -> NoReturn:
+    """As above, for work that reads its settings by itself."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-    raise typer.Exit(_code_of(work, level))
+    raise typer.Exit(_code_of(work))
 
 
 def with_runtime(
@@ -69,9 +74,9 @@ def user() -> str:
         return "you"
 
 
-def _code_of(work: Callable[[Settings], Awaitable[int]], level: int) -> int:
+def _code_of(work: Callable[[], Coroutine[None, None, int]]) -> int:
     try:
-        return asyncio.run(_configured(work, level))
+        return asyncio.run(work())
     except FAILURES as error:
         _complain(str(error))
         return _FAILED

@@ -5,12 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from itertools import count
+from typing import TYPE_CHECKING
 
 from bots.terminal.pipe import STDERR, write
-from bots.terminal.screen import Screen
 from core.adapter import Limits
 from core.errors import Transient
 from core.messages import Outgoing
+
+if TYPE_CHECKING:  # drawing takes 0.2 s to import, which a pipe need not pay
+    from bots.terminal.screen import Screen
 
 _NO_LIMIT = 2**31
 

@@ -32,6 +32,7 @@ class PromptMessage:
     """One message of a prompt.
 
     `said_at` and `author` are known for messages from history; an endpoint is sent neither.
+    `images` are data URLs, and only a person's message has any.
     """
 
     role: Role
@@ -40,6 +41,7 @@ class PromptMessage:
     tool_call_id: str | None = None
     said_at: datetime | None = None
     author: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,9 @@ from typing import assert_never
 
 from openai.types.chat import (
     ChatCompletionAssistantMessageParam,
+    ChatCompletionContentPartImageParam,
+    ChatCompletionContentPartParam,
+    ChatCompletionContentPartTextParam,
     ChatCompletionFunctionToolParam,
     ChatCompletionMessageFunctionToolCallParam,
     ChatCompletionMessageParam,
@@ -44,7 +47,7 @@ def _message(message: PromptMessage) -> ChatCompletionMessageParam:
         case Role.SYSTEM:
             return ChatCompletionSystemMessageParam(role="system", content=message.content)
         case Role.USER:
-            return ChatCompletionUserMessageParam(role="user", content=message.content)
+            return ChatCompletionUserMessageParam(role="user", content=_content(message))
         case Role.ASSISTANT:
             return _assistant(message)
         case Role.TOOL:
@@ -53,6 +56,19 @@ def _message(message: PromptMessage) -> ChatCompletionMessageParam:
             )
         case _:
             assert_never(message.role)
+
+
+def _content(message: PromptMessage) -> str | list[ChatCompletionContentPartParam]:
+    """Parts only where there are images: many endpoints know nothing but text."""
+    if not message.images:
+        return message.content
+    return [
+        ChatCompletionContentPartTextParam(type="text", text=message.content),
+        *(
+            ChatCompletionContentPartImageParam(type="image_url", image_url={"url": image})
+            for image in message.images
+        ),
+    ]
 
 
 def _assistant(message: PromptMessage) -> ChatCompletionAssistantMessageParam:

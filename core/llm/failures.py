@@ -15,6 +15,11 @@ _OVERFLOW = re.compile(
     r"|prompt is too long|request too large|exceeds the maximum number of tokens",
     re.IGNORECASE,
 )
+_NO_IMAGES = re.compile(  # in the words of OpenAI, vLLM, llama.cpp, OpenRouter and others
+    r"image_url|image input|image content|not (support|accept|allow)\w* (images?|vision)"
+    r"|images? (is|are) not|no vision|not a multimodal",
+    re.IGNORECASE,
+)
 _NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached"}
 _PASSING = {408, 409, 425, 429}  # the only 4xx that may go away by themselves
 _PAYMENT_REQUIRED = 402
@@ -49,6 +54,11 @@ def translated(error: openai.APIError, target: Target) -> ModelDown | ModelRefus
             f"The prompt is too long for {target}; lower the agent's window_tokens.",
             told="This is more than my language model can read at once. Please write it "
             "shorter or in parts.",
+        )
+    if _NO_IMAGES.search(error.message):
+        return ModelRefused(
+            f"{target} cannot look at images; choose another model for the agent.",
+            told="My language model cannot look at images. Please tell me in words what is in it.",
         )
     if error.code in _NO_CREDIT:
         status = _PAYMENT_REQUIRED

@@ -146,6 +146,29 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
+            name="Feedback",
+            fields=[
+                (
+                    "id",
+                    fields.BigIntField(
+                        generated=True, primary_key=True, unique=True, db_index=True
+                    ),
+                ),
+                ("turn_id", fields.BigIntField()),
+                ("person", fields.CharField(max_length=190)),
+                ("is_good", fields.BooleanField()),
+                ("given_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={
+                "table": "feedback",
+                "app": "storage",
+                "unique_together": (("turn_id", "person"),),
+                "pk_attr": "id",
+                "table_description": "What a person thought of an answer, the newest opinion only.",
+            },
+            bases=["Model"],
+        ),
+        ops.CreateModel(
             name="InboxMessage",
             fields=[
                 (
@@ -160,6 +183,12 @@ class Migration(migrations.Migration):
                 ("author_id", fields.CharField(max_length=190)),
                 ("author", fields.CharField(max_length=190)),
                 ("text", fields.TextField(unique=False)),
+                (
+                    "attachments",
+                    fields.JSONField(
+                        encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
                 ("reply_to", fields.CharField(null=True, max_length=190)),
                 (
                     "state",
@@ -182,6 +211,35 @@ class Migration(migrations.Migration):
                 ],
                 "pk_attr": "id",
                 "table_description": "A message received and to be answered, under the identity the platform gave it.",
+            },
+            bases=["Model"],
+        ),
+        ops.CreateModel(
+            name="Installation",
+            fields=[
+                (
+                    "id",
+                    fields.BigIntField(
+                        generated=True, primary_key=True, unique=True, db_index=True
+                    ),
+                ),
+                ("platform", fields.CharField(max_length=16)),
+                ("team", fields.CharField(max_length=64)),
+                ("enterprise", fields.CharField(max_length=64)),
+                (
+                    "bot",
+                    fields.JSONField(
+                        encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
+                ("installed_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={
+                "table": "installation",
+                "app": "storage",
+                "unique_together": (("platform", "enterprise", "team"),),
+                "pk_attr": "id",
+                "table_description": "A workspace that has installed the bot, with the tokens that the platform gave for it.",
             },
             bases=["Model"],
         ),
@@ -220,6 +278,26 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
+            name="OAuthState",
+            fields=[
+                (
+                    "id",
+                    fields.BigIntField(
+                        generated=True, primary_key=True, unique=True, db_index=True
+                    ),
+                ),
+                ("state", fields.CharField(unique=True, max_length=64)),
+                ("expires_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+            ],
+            options={
+                "table": "oauth_state",
+                "app": "storage",
+                "pk_attr": "id",
+                "table_description": "A begun installation, good for one use.",
+            },
+            bases=["Model"],
+        ),
+        ops.CreateModel(
             name="OutboxMessage",
             fields=[
                 (
@@ -253,7 +331,10 @@ class Migration(migrations.Migration):
                 "table": "outbox",
                 "app": "storage",
                 "unique_together": (("turn_id", "part"),),
-                "indexes": [Index(fields=["conversation_id", "state"], name="outbox_due")],
+                "indexes": [
+                    Index(fields=["conversation_id", "state"], name="outbox_due"),
+                    Index(fields=["message_id"], name="outbox_message"),
+                ],
                 "pk_attr": "id",
                 "table_description": "One visible message of an answer. message_id is the id of the platform, once known.",
             },
@@ -378,6 +459,10 @@ class Migration(migrations.Migration):
                 ("revision", fields.CharField(max_length=16)),
                 ("attempts", fields.IntField(default=0)),
                 ("failure", fields.CharField(null=True, max_length=64)),
+                (
+                    "stop_asked_at",
+                    fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+                ),
                 ("opened_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],

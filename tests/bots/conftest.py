@@ -12,9 +12,11 @@ from tests.peers.endpoint import Endpoint
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
+async def program(tmp_path: Path) -> AsyncIterator[Program]:
     """Moorings without a key: the offline demo answers."""
-    return Program(tmp_path)
+    program = Program(tmp_path)
+    yield program
+    await program.end()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import sqlite3
 import sys
 import termios
 from asyncio.subprocess import PIPE, Process
@@ -34,6 +35,7 @@ class Program:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._started: list[Process] = []
         self._environment = {
             "PATH": os.defpath,
             "PYTHONPATH": str(ROOT),
@@ -51,7 +53,7 @@ class Program:
         self, *arguments: str | bytes, stdin: int = PIPE, stdout: int = PIPE
     ) -> Process:
         """Start it with pipes."""
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "bots",
@@ -63,6 +65,15 @@ class Program:
             env=self._environment,
             limit=2**22,
         )
+        self._started.append(process)
+        return process
+
+    async def end(self) -> None:
+        """Kill what a test left running."""
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
 
     async def run(self, *arguments: str | bytes, typed: str | bytes = b"") -> Ended:
         """Run it to its end."""
@@ -170,3 +181,11 @@ def _own_the_terminal() -> None:
 def with_key(endpoint_url: str) -> Mapping[str, str]:
     """The variables that let a program talk to a model endpoint."""
     return {"OPENAI_API_KEY": "sk-of-a-test", "OPENAI_BASE_URL": endpoint_url}
+
+
+def break_the_database(folder: Path) -> None:
+    """Take away what the next turn needs, behind the program's back."""
+    connection = sqlite3.connect(folder / "moorings.db")
+    connection.execute("ALTER TABLE turn RENAME TO gone")
+    connection.commit()
+    connection.close()

@@ -44,7 +44,8 @@ async def test_a_signal_stops_listeners_and_drains(
 ) -> None:
     caplog.set_level("INFO", logger="bots.app")
     listener = Waiting(number)
-    await app.run(runtime, {"python": CallerAdapter()}, [listener], ["python/main"])
+    worker = runtime.worker({"python": CallerAdapter()})
+    await app.run(runtime, worker, [listener], ["python/main"])
     assert listener.has_stopped
     said = [record.getMessage() for record in caplog.records if record.name == "bots.app"]
     assert said[0] == "started"

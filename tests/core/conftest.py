@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
-from storage.database import Database
+from storage.database import Database, open_database
 from tests.core.given import Stage
+
+
+@pytest.fixture
+async def sqlite(sqlite_url: str) -> AsyncIterator[Database]:
+    """An open SQLite database that does not wait long for its lock."""
+    database = await open_database(f"{sqlite_url}?busy_timeout=20")
+    yield database
+    await database.close()
 
 
 @pytest.fixture

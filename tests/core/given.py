@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from core.adapter import Adapter
 from core.address import Address
@@ -18,9 +22,9 @@ from core.spec import AgentSpec
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
 from core.worker import Bench, Worker
-from storage import conversations, facts, summaries, turns
-from storage.lease import Lease
+from storage import agents, conversations, facts, summaries, turns
 from storage.facts import Statement
+from storage.lease import Lease
 from storage.models import Conversation, Fact, Message, Summary
 from storage.turns import OpenTurn
 from tests.peers.model import ScriptedModel
@@ -60,6 +64,7 @@ class Stage:
     lease_seconds: float = 15
     price: int | None = None
     owner: str = "me"
+    attending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(9))
     said: int = 0
 
     def __post_init__(self) -> None:
@@ -83,10 +88,17 @@ class Stage:
             clock=self.clock,
             lease_seconds=self.lease_seconds,
             take_over=_nothing,
+            attending=self.attending,
         )
 
     async def say(
-        self, text: str, *, author: str = "ana", room: str = ROOM, agent: str | None = None
+        self,
+        text: str,
+        *,
+        author: str = "ana",
+        room: str = ROOM,
+        agent: str | None = None,
+        reply_to: str | None = None,
     ) -> Accepted:
         """Somebody writes, and it is stored."""
         self.said += 1
@@ -97,7 +109,7 @@ class Stage:
             text=text,
             sent_at=self.clock(),
             position=self.said,
-            reply_to=f"q{self.said}",
+            reply_to=reply_to or f"q{self.said}",
         )
         return await self.intake.accept(incoming, agent or self.spec.name)
 
@@ -169,6 +181,14 @@ class Stage:
         return self.price
 
 
+async def of_a_later_version(stage: Stage) -> int:
+    """A conversation that waits for an agent whose configuration nobody here can read."""
+    other = Stage(spec=AgentSpec(name="Zed"), clock=stage.clock)
+    waiting = await other.say("Hello", room="slack/T1/C9")
+    await agents.record(name="Zed", revision="r2", config={"window_tokens": 1}, now=stage.clock())
+    return waiting.conversation_id
+
+
 def tool(name: str, run: Callable[[ToolContext], str]) -> Tool:
     """A tool without parameters."""
 
@@ -176,6 +196,25 @@ def tool(name: str, run: Callable[[ToolContext], str]) -> Tool:
         return run(context)
 
     return Tool(name=name, description="", parameters={"type": "object"}, run=ran)
+
+
+@contextmanager
+def locked(file: Path | None) -> Iterator[None]:
+    """Another program writes to the database file, and takes its time."""
+    assert file
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def broken(file: Path | None) -> Iterator[None]:
+    """Somebody takes the table of conversations away, and puts it back at the end."""
+    assert file
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("ALTER TABLE conversation RENAME TO gone")
+        yield
+        other.execute("ALTER TABLE gone RENAME TO conversation")
 
 
 async def _nothing() -> None:

@@ -44,7 +44,7 @@ def test_no_part_is_over_the_limit(text: str, limit: int) -> None:
     assert max(map(len, parts(text, limit))) <= limit
 
 
-@given(st.text("ab |-* \n", max_size=3_000), LIMITS)
+@given(st.text("ab |* \n", max_size=3_000), LIMITS)
 def test_nothing_of_a_text_is_lost(text: str, limit: int) -> None:
     whole = "".join(parts(text, limit))
     assert whole.replace("\n", "") == text.replace("\n", "")
@@ -95,3 +95,75 @@ def test_a_line_with_backticks_in_it_opens_no_code() -> None:
 @pytest.mark.parametrize("limit", [100, 1_000, 4_000])
 def test_one_endless_line_is_cut(limit: int) -> None:
     assert "".join(parts("x" * 10_000, limit)) == "x" * 10_000
+
+
+ITEMS = st.lists(
+    st.lists(st.text("abc ", min_size=1, max_size=30), min_size=1, max_size=3),
+    min_size=1,
+    max_size=30,
+).map(lambda items: "\n".join("- x" + "\n  y".join(lines) for lines in items))
+
+
+@given(ITEMS, LIMITS)
+def test_a_list_is_cut_between_its_items(text: str, limit: int) -> None:
+    assert all(part.startswith("- ") for part in parts(text, limit))
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=20), min_size=1, max_size=60), LIMITS)
+def test_a_table_that_is_cut_begins_again_with_its_head(rows: list[str], limit: int) -> None:
+    head = "| a | b |\n|---|:-:|"
+    text = "\n".join([head, *(f"| {row} | 1 |" for row in rows)])
+    found = parts(text, limit)
+    assert all(part.startswith(f"{head}\n| ") for part in found)
+    bodies = [part.removeprefix(f"{head}\n") for part in found]
+    assert "\n".join([head, *bodies]) == text
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```python\nx = 1\ny = 2\n```",
+        "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |",
+        "- one\n  and more\n  of it",
+        "A paragraph of\ntwo lines.",
+    ],
+)
+def test_what_fits_into_a_part_is_not_cut(block: str) -> None:
+    text = "\n\n".join([block] * 10)
+    assert all(part.split("\n\n") == [block] * (part.count(block)) for part in parts(text, 100))
+
+
+def test_between_words_a_long_line_is_cut_after_a_space() -> None:
+    found = parts("word " * 100, 120)
+    assert all(part.replace("word ", "") == "" for part in found)
+
+
+@given(FENCED, LIMITS)
+def test_with_files_only_whole_blocks_are_over_the_limit(text: str, limit: int) -> None:
+    first, *others = parts(text, limit, with_files=True)
+    assert len(first) <= limit
+    assert all(
+        len(part) <= limit or re.match(r" {0,3}(```|~~~)(?s:.*)(```|~~~)\Z", part)
+        for part in others
+    )
+
+
+def test_with_files_code_that_is_too_long_is_one_part_as_it_was_written() -> None:
+    code = "\n".join(["```", "y" * 400, *["x = 1"] * 30, "```"])
+    found = parts(f"Before\n\n{code}\nAfter", 120, with_files=True)
+    assert found == ["Before", code, "After"]
+
+
+def test_with_files_a_table_that_is_too_long_is_one_part() -> None:
+    table = "\n".join(["| a | b |", "|---|---|", *["| 1 | 2 |"] * 30])
+    assert parts(f"{table}\n\nAfter", 120, with_files=True)[1:] == [table, "After"]
+
+
+def test_the_first_part_is_never_a_file() -> None:
+    code = "\n".join(["```", *["x = 1"] * 30, "```"])
+    assert parts(code, 120, with_files=True) == ["(The whole is in the file below.)", code]
+
+
+@pytest.mark.parametrize("text", ["\n" * 500, "```\n" + "\n" * 500])
+def test_even_of_nothing_there_is_one_part(text: str) -> None:
+    assert len(parts(text, 100)) >= 1

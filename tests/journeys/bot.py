@@ -1,15 +1,12 @@
-"""A bot for the board as a process of its own: `python -m tests.journeys.bot URL [PLACE N]`.
-
-With a PLACE it kills itself, as `kill -9` would, when it comes there for the Nth time.
-"""
+"""A bot for the board, to be run as a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import aiohttp
 
@@ -22,6 +19,8 @@ from core.intake import Intake
 from core.messages import Author, Incoming, Outgoing
 from core.runtime import Runtime
 from core.settings import from_environment
+
+ERRORS = Path("errors.txt")
 
 
 class BoardAdapter:
@@ -110,14 +109,24 @@ async def _main(board: str) -> None:
     async with aiohttp.ClientSession(board) as session:
         await app.run(
             runtime,
-            adapters={"slack": BoardAdapter(session)},
+            worker=runtime.worker({"slack": BoardAdapter(session)}),
             listeners=[BoardListener(session, runtime.agents_file.default_agent)],
             queues=["slack"],
         )
     await runtime.close()
 
 
-if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        _die_at(sys.argv[2], int(sys.argv[3]))
-    asyncio.run(_main(sys.argv[1]))
+def live(
+    folder: Path, environment: dict[str, str], board: str, place: str = "", times: int = 1
+) -> None:
+    """The whole life of the process, in `folder`.
+
+    With a place it kills itself, as `kill -9` would, when it comes there for the nth time.
+    """
+    os.chdir(folder)
+    os.environ.update(environment)  # noqa: TID251  # of this process alone
+    errors = os.open(ERRORS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(errors, 2)
+    if place:
+        _die_at(place, times)
+    asyncio.run(_main(board))

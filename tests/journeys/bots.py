@@ -1,17 +1,14 @@
-"""Starts, kills and stops the bot's process."""
+"""Starts and stops the board's bot."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.journeys import bot, processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +22,8 @@ class Surroundings:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the processes see; nothing of the tester's own settings."""
+        """What the processes see of the world."""
         return {
-            "PATH": os.environ["PATH"],  # noqa: TID251
-            "PYTHONPATH": str(ROOT),
             "DATABASE_URL": self.database,
             "OPENAI_BASE_URL": self.endpoint,
             "OPENAI_API_KEY": "test-key",
@@ -36,38 +31,23 @@ class Surroundings:
             "MOORINGS_DRAIN_SECONDS": "5",
         }
 
-    async def start(self, *fault: str) -> asyncio.subprocess.Process:
+    def start(self, *fault: str | int) -> BaseProcess:
         """A bot; with a place and a count, one that will kill itself there."""
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.journeys.bot",
-            self.board,
-            *fault,
-            cwd=self.folder,
-            env=self.environment,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        return processes.start(bot.live, self.folder, self.environment, self.board, *fault)
 
-
-async def ended(process: asyncio.subprocess.Process) -> int:
-    """The exit status, once the process ended by itself."""
-    async with asyncio.timeout(30):
-        _, errors = await process.communicate()
-    assert process.returncode is not None
-    assert b"Traceback" not in errors, errors.decode()
-    return process.returncode
+    def errors(self) -> str:
+        """What all bots have written to standard error."""
+        return (self.folder / bot.ERRORS).read_text()
 
 
 @asynccontextmanager
-async def running(where: Surroundings) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(where: Surroundings) -> AsyncIterator[BaseProcess]:
     """A bot that runs meanwhile and is asked to stop at the end."""
-    process = await where.start()
+    process = where.start()
     try:
         yield process
-        process.send_signal(signal.SIGTERM)
-        assert await ended(process) == 0
+        assert await processes.asked_to_stop(process) == 0
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        process.kill()
+        process.join()
+    assert "Traceback" not in where.errors()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.bots import Surroundings, ended, running
+from tests.journeys.bots import Surroundings, running
 from tests.journeys.ledger import CALLS, EFFECTS
+from tests.journeys.processes import ended
 from tests.peers.board import Board
 from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint
 
@@ -83,7 +84,7 @@ async def test_every_message_is_answered_once_and_in_order(
         await board.say("C1", "bob", "how are you? <2>"),
         await board.say("C1", "ana", "and the weather? <3>"),
     ]
-    doomed = await where.start(place, str(time))
+    doomed = where.start(place, time)
     assert await ended(doomed) == -signal.SIGKILL
 
     async with running(where), asyncio.timeout(20):

@@ -1,0 +1,1 @@
+"""Local servers that the real packages cannot tell from the real thing."""

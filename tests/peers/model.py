@@ -35,13 +35,15 @@ class ScriptedModel:
     """Plays these replies, one a request, and answers by `otherwise` when they are used up.
 
     A reply is a piece or several: text is streamed, a ToolCall stands at the end, an exception
-    is raised, PAUSE sets `paused` and waits for `resume()`.
+    is raised, PAUSE releases `paused` and waits for `resume()`. `is_idle`: no stream is open, after
+    one was.
     """
 
     def __init__(self, *replies: Reply, otherwise: Callable[[ModelRequest], str] = echo) -> None:
         self.requests: list[ModelRequest] = []
         self.running = 0
         self.most_running = 0
+        self.is_idle = asyncio.Event()
         self.paused = asyncio.Semaphore(0)
         self._go_on = asyncio.Event()
         self._script = deque(replies)
@@ -74,6 +76,7 @@ class ScriptedModel:
         """As ChatModel says."""
         self.requests.append(request)
         self.running += 1
+        self.is_idle.clear()
         self.most_running = max(self.most_running, self.running)
         try:
             reply = self._script.popleft() if self._script else self._otherwise(request)
@@ -84,6 +87,8 @@ class ScriptedModel:
                 yield _finished(pieces, self.name)
         finally:
             self.running -= 1
+            if not self.running:
+                self.is_idle.set()
 
     async def _played(self, pieces: Iterable[Piece]) -> AsyncGenerator[ModelEvent, None]:
         for piece in pieces:

@@ -44,6 +44,7 @@ class Platform:
         self._counts = Counter[str]()
         self._faults: dict[tuple[str, int], Fault] = {}
         self._go_on = asyncio.Event()
+        self._posted = asyncio.Condition()
 
     @property
     def limits(self) -> Limits:
@@ -66,6 +67,11 @@ class Platform:
         """Raise at every `call` from now on."""
         self._faults[call, 0] = Fault(error=error, after_effect=False)
 
+    async def shows(self, count: int) -> None:
+        """Wait for so many messages."""
+        async with self._posted:
+            await self._posted.wait_for(lambda: len(self.posts) >= count)
+
     def let_go(self) -> None:
         """Let what is held go on."""
         self._go_on.set()
@@ -82,7 +88,9 @@ class Platform:
             reply_to=outgoing.reply_to,
             is_final=outgoing.is_final,
         )
-        self.posts.append(post)
+        async with self._posted:
+            self.posts.append(post)
+            self._posted.notify_all()
         await self._end(fault)
         return post.id
 

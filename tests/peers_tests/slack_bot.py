@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
+import pytest
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.peers.slack.peer import SlackPeer
@@ -96,3 +98,9 @@ async def _close(handler: AsyncSocketModeHandler) -> None:
     tasks = (client.message_processor, client.current_session_monitor, client.message_receiver)
     await handler.close_async()  # type: ignore[no-untyped-call]  # bolt's
     await asyncio.wait([task for task in tasks if task is not None], timeout=2)
+
+
+async def refused(call: Awaitable[object]) -> str:
+    with pytest.raises(SlackApiError) as caught:
+        await call
+    return str(caught.value.response["error"])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientSession
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
 from slack_sdk.models.blocks import MarkdownBlock
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.peers.slack.peer import SlackPeer
-from tests.peers_tests.slack_bot import web_client
+from tests.peers_tests.slack_bot import refused, web_client
 
 METADATA = {"event_type": "moorings", "event_payload": {"oid": "1"}}
 
@@ -27,16 +25,6 @@ async def slack() -> AsyncIterator[SlackPeer]:
 @pytest.fixture
 def client(slack: SlackPeer) -> AsyncWebClient:
     return web_client(slack)
-
-
-def texts(slack: SlackPeer, channel: str = "C0GENERAL") -> list[str]:
-    return [line.text for line in slack.transcript(channel)]
-
-
-async def refused(call: object) -> str:
-    with pytest.raises(SlackApiError) as caught:
-        await call  # type: ignore[misc]  # the SDK's coroutines
-    return str(caught.value.response["error"])
 
 
 async def test_auth_test_names_the_bot_and_its_scopes(
@@ -270,198 +258,6 @@ async def test_a_whisper_is_seen_by_one_and_kept_by_no_history(
     assert history["messages"] == []
 
 
-async def test_429_carries_retry_after_and_nothing_is_done(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    slack.fault("chat.postMessage", "ratelimited", times=1, retry_after=7)
-    with pytest.raises(SlackApiError) as caught:
-        await client.chat_postMessage(channel="C0GENERAL", text="hi")
-    assert caught.value.response.status_code == 429
-    assert caught.value.response.headers["Retry-After"] == "7"
-    assert texts(slack) == []
-
-
-async def test_a_drop_before_commit_leaves_nothing(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    slack.fault("chat.postMessage", "drop_before_commit", times=1)
-    with pytest.raises(ClientError):
-        await client.chat_postMessage(channel="C0GENERAL", text="hi")
-    assert texts(slack) == []
-
-
-async def test_a_drop_after_commit_leaves_the_message(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    slack.fault("chat.postMessage", "drop_after_commit", times=1)
-    with pytest.raises(ClientError):
-        await client.chat_postMessage(channel="C0GENERAL", text="hi")
-    assert texts(slack) == ["hi"]
-    [call] = slack.calls("chat.postMessage")
-    assert (call.is_committed, call.status, call.fault) == (True, 0, "drop_after_commit")
-
-
-async def test_the_sdks_default_retry_posts_twice_after_a_drop(slack: SlackPeer) -> None:
-    client = AsyncWebClient(
-        token=slack.bot_token, base_url=slack.api_url, retry_handlers=async_default_handlers()
-    )
-    slack.fault("chat.postMessage", "drop_after_commit", times=1)
-    await client.chat_postMessage(channel="C0GENERAL", text="hi")
-    assert texts(slack) == ["hi", "hi"]
-
-
-async def test_an_error_can_come_after_the_effect(slack: SlackPeer, client: AsyncWebClient) -> None:
-    slack.fault("chat.postMessage", "error_after_commit", times=1, error="fatal_error")
-    call = client.chat_postMessage(channel="C0GENERAL", text="hi")
-    assert await refused(call) == "fatal_error"
-    assert texts(slack) == ["hi"]
-
-
-async def test_a_500_is_a_500(slack: SlackPeer, client: AsyncWebClient) -> None:
-    slack.fault("*", "status", times=1, status=503)
-    with pytest.raises(SlackApiError) as caught:
-        await client.auth_test()
-    assert caught.value.response.status_code == 503
-
-
-async def test_a_delayed_answer_outlives_the_clients_patience(slack: SlackPeer) -> None:
-    client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=1)
-    slack.fault("chat.postMessage", "delay_after_commit", times=1, seconds=30)
-    with pytest.raises(asyncio.TimeoutError):
-        await client.chat_postMessage(channel="C0GENERAL", text="hi")
-    assert texts(slack) == ["hi"]
-
-
-async def test_faults_by_chance_are_the_same_for_the_same_seed() -> None:
-    async def draw(seed: int) -> list[bool]:
-        async with SlackPeer(seed=seed) as slack:
-            slack.fault("auth.test", "ratelimited", probability=0.5)
-            return [bool(slack.backend.faults.draw("auth.test")) for _ in range(32)]
-
-    assert await draw(7) == await draw(7) != await draw(8)
-
-
-async def test_rate_limits_are_slacks_when_asked_for() -> None:
-    async with SlackPeer(limit_rates=True) as slack:
-        client = web_client(slack)
-        for _ in range(20):
-            await client.conversations_list()
-        assert await refused(client.conversations_list()) == "ratelimited"
-        slack.advance(61)
-        await client.conversations_list()
-
-
-async def test_a_stream_grows_and_takes_metadata_at_its_end(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    ts = slack.say("C0GENERAL", "U0ANNA", "question")
-    stream = await client.chat_stream(
-        channel="C0GENERAL",
-        thread_ts=ts,
-        recipient_team_id="T0001",
-        recipient_user_id="U0ANNA",
-        buffer_size=1,
-    )
-    await stream.append(markdown_text="The answer ")
-    assert slack.transcript("C0GENERAL", ts)[1].is_streaming
-    await stream.append(markdown_text="is 42.")
-    await stream.stop(metadata=METADATA)
-    line = slack.transcript("C0GENERAL", ts)[1]
-    assert (line.text, line.is_streaming, line.is_edited) == ("The answer is 42.", False, False)
-    replies = await client.conversations_replies(
-        channel="C0GENERAL", ts=ts, include_all_metadata=True
-    )
-    assert replies["messages"][1]["metadata"] == METADATA
-
-
-async def started(slack: SlackPeer, client: AsyncWebClient) -> str:
-    thread = slack.say("C0GENERAL", "U0ANNA", "question")
-    answer = await client.chat_startStream(
-        channel="C0GENERAL",
-        thread_ts=thread,
-        markdown_text="a",
-        recipient_team_id="T0001",
-        recipient_user_id="U0ANNA",
-    )
-    return str(answer["ts"])
-
-
-async def test_a_stream_dies_after_five_minutes(slack: SlackPeer, client: AsyncWebClient) -> None:
-    ts = await started(slack, client)
-    slack.advance(301)
-    call = client.chat_appendStream(channel="C0GENERAL", ts=ts, markdown_text="b")
-    assert await refused(call) == "message_not_in_streaming_state"
-
-
-async def test_a_stopped_stream_takes_nothing_more(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    ts = await started(slack, client)
-    await client.chat_stopStream(channel="C0GENERAL", ts=ts)
-    call = client.chat_stopStream(channel="C0GENERAL", ts=ts)
-    assert await refused(call) == "message_not_in_streaming_state"
-
-
-async def test_an_open_stream_is_neither_edited_nor_deleted(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    ts = await started(slack, client)
-    update = client.chat_update(channel="C0GENERAL", ts=ts, text="b")
-    delete = client.chat_delete(channel="C0GENERAL", ts=ts)
-    assert [await refused(update), await refused(delete)] == [
-        "streaming_state_conflict",
-        "cant_delete_message",
-    ]
-
-
-async def test_the_stop_button_ends_the_stream(slack: SlackPeer, client: AsyncWebClient) -> None:
-    ts = await started(slack, client)
-    thread = slack.transcript("C0GENERAL")[0].ts
-    assert slack.press_stop("C0GENERAL", thread, "U0ANNA") == [ts]
-    call = client.chat_appendStream(channel="C0GENERAL", ts=ts, markdown_text="b")
-    assert await refused(call) == "stopped_by_user"
-
-
-async def test_a_stream_in_a_channel_needs_its_recipient(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    ts = slack.say("C0GENERAL", "U0ANNA", "question")
-    call = client.chat_startStream(channel="C0GENERAL", thread_ts=ts, markdown_text="a")
-    assert await refused(call) == "missing_recipient_team_id"
-
-
-async def test_a_status_is_seen_until_a_post_clears_it(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    ts = slack.say("C0GENERAL", "U0ANNA", "question")
-    await client.assistant_threads_setStatus(
-        channel_id="C0GENERAL", thread_ts=ts, status="is thinking…"
-    )
-    assert slack.transcript("C0GENERAL", ts)[-1].kind == "status"
-    await client.chat_postMessage(channel="C0GENERAL", thread_ts=ts, text="42")
-    assert [line.kind for line in slack.transcript("C0GENERAL", ts)] == ["message", "message"]
-
-
-async def test_a_status_fades_after_two_minutes(slack: SlackPeer, client: AsyncWebClient) -> None:
-    ts = slack.say("C0GENERAL", "U0ANNA", "question")
-    await client.assistant_threads_setStatus(channel_id="C0GENERAL", thread_ts=ts, status="thinks")
-    slack.advance(121)
-    assert [line.kind for line in slack.transcript("C0GENERAL")] == ["message"]
-
-
-async def test_title_and_prompts_are_kept_with_the_thread(
-    slack: SlackPeer, client: AsyncWebClient
-) -> None:
-    channel = slack.direct("U0ANNA")
-    ts = slack.say(channel, "U0ANNA", "hello")
-    await client.assistant_threads_setTitle(channel_id=channel, thread_ts=ts, title="Hello")
-    await client.assistant_threads_setSuggestedPrompts(
-        channel_id=channel, thread_ts=ts, prompts=[{"title": "Help", "message": "help me"}]
-    )
-    state = slack.thread_state(channel, ts)
-    assert (state["title"], state["prompts"][0]["title"]) == ("Hello", "Help")
-
-
 async def test_the_home_tab_is_published_and_read(slack: SlackPeer, client: AsyncWebClient) -> None:
     section = {"type": "section", "text": {"type": "mrkdwn", "text": "I answer in <@U0BOT>"}}
     await client.views_publish(user_id="U0ANNA", view={"type": "home", "blocks": [section]})
@@ -547,3 +343,11 @@ async def test_two_teams_do_not_see_each_other(slack: SlackPeer, client: AsyncWe
         client_id=slack.client_id, client_secret=slack.client_secret, code=code
     )
     assert await refused(again) == "invalid_code"
+
+
+async def test_link_names_turn_a_plain_name_into_a_ping(
+    slack: SlackPeer, client: AsyncWebClient
+) -> None:
+    await client.chat_postMessage(channel="C0GENERAL", text="hey @channel")
+    await client.chat_postMessage(channel="C0GENERAL", text="hey @channel", link_names=True)
+    assert [line.pings for line in slack.transcript("C0GENERAL")] == [(), ("channel",)]

@@ -13,7 +13,7 @@ from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
 from tests.peers_tests.slack_bot import Bot
 
-QUICK = Schedule(deadline=0.5, retries=(0.0, 0.05, 0.05))
+QUICK = Schedule(deadline=3.0, retries=(0.0, 0.05, 0.05))
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -11,12 +11,13 @@ from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
 from tests.peers_tests.slack_bot import connected, web_client
 
-QUICK = Schedule(deadline=0.3, retries=(0.0, 0.05, 0.05))
+NORMAL = Schedule(retries=(0.0, 0.05, 0.05))
+QUICK = Schedule(deadline=0.1, retries=(0.0, 0.05, 0.05))  # where nothing is acknowledged
 
 
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackPeer]:
-    async with SlackPeer(schedule=QUICK) as peer:
+    async with SlackPeer(schedule=NORMAL) as peer:
         yield peer
 
 
@@ -50,17 +51,20 @@ async def test_a_direct_message_has_no_mention_twin(slack: SlackPeer) -> None:
 
 
 async def test_an_event_that_was_not_acknowledged_comes_again(slack: SlackPeer) -> None:
+    slack.backend.deliveries.schedule = Schedule(deadline=1.0, retries=(0.0, 0.0, 0.0))
     async with connected(slack) as bot:
-        bot.fails = 2
+        bot.fails = 1
         slack.say("C0GENERAL", "U0ANNA", "hello")
         await slack.until_quiet()
     [delivery] = slack.deliveries
-    assert [attempt.is_acked for attempt in delivery.attempts] == [False, False, True]
-    assert len({attempt.envelope_id for attempt in delivery.attempts}) == 3
-    assert [body["event_id"] for body in bot.heard] == [delivery.event_id]
+    assert not delivery.attempts[0].is_acked
+    assert delivery.is_acked
+    assert delivery.attempts[0].envelope_id != delivery.attempts[-1].envelope_id
+    assert {body["event_id"] for body in bot.heard} == {delivery.event_id}
 
 
 async def test_an_event_is_given_up_after_three_retries(slack: SlackPeer) -> None:
+    slack.backend.deliveries.schedule = QUICK
     async with connected(slack) as bot:
         bot.fails = 9
         slack.say("C0GENERAL", "U0ANNA", "hello")
@@ -71,23 +75,24 @@ async def test_an_event_is_given_up_after_three_retries(slack: SlackPeer) -> Non
 
 
 async def test_a_retry_says_its_number_and_reason(slack: SlackPeer) -> None:
+    slack.backend.deliveries.schedule = QUICK
+    frames: list[tuple[object, object]] = []
+
+    async def note(_client: object, message: dict[str, object], _raw: str | None) -> None:
+        if message["type"] == "events_api":
+            frames.append((message["retry_attempt"], message["retry_reason"]))
+
     async with connected(slack) as bot:
-        frames: list[str] = []
-
-        async def note(_client: object, message: dict[str, object], _raw: str | None) -> None:
-            frames.append(
-                f"{message['type']} {message.get('retry_attempt')} {message.get('retry_reason')}"
-            )
-
         bot.handlers[0].client.message_listeners.append(note)
-        bot.fails = 1
+        bot.fails = 9
         slack.say("C0GENERAL", "U0ANNA", "hello")
         await slack.until_quiet()
-    assert frames[-2:] == ["events_api 0 ", "events_api 1 timeout"]
+        await slack.until(lambda: len(frames) == 4)
+    assert frames == [(0, ""), (1, "timeout"), (2, "timeout"), (3, "timeout")]
 
 
 async def test_an_event_raised_while_nobody_listens_is_retried(slack: SlackPeer) -> None:
-    slack.backend.deliveries.schedule = Schedule(deadline=0.3, retries=(0.0, 0.5, 0.5))
+    slack.backend.deliveries.schedule = Schedule(retries=(0.0, 1.0, 1.0))
     slack.say("C0GENERAL", "U0ANNA", "hello")
     await slack.until(lambda: len(slack.deliveries[0].attempts) == 2)
     async with connected(slack) as bot:
@@ -108,6 +113,7 @@ async def test_a_command_that_was_not_acknowledged_is_an_error_and_never_comes_a
     slack: SlackPeer,
 ) -> None:
     async with connected(slack) as bot:
+        slack.backend.deliveries.schedule = QUICK
         bot.on_command("/agent", "on it")
         bot.fails = 1
         delivery = slack.command("/agent", "list", "C0GENERAL", "U0ANNA")
@@ -158,7 +164,7 @@ async def test_several_sockets_share_the_envelopes(slack: SlackPeer) -> None:
 
 
 async def test_a_cut_socket_is_opened_again_and_nothing_is_lost(slack: SlackPeer) -> None:
-    slack.backend.deliveries.schedule = Schedule(deadline=0.3, retries=(0.0, 0.3, 0.6))
+    slack.backend.deliveries.schedule = Schedule(deadline=1.0, retries=(0.0, 0.5, 1.0))
     async with connected(slack) as bot:
         slack.disturb(kill_rate=1.0)
         slack.say("C0GENERAL", "U0ANNA", "hello")

@@ -14,7 +14,7 @@ async def conversation(
     now: datetime, *, agent: str = "support", room: str = "main"
 ) -> Conversation:
     """A conversation in a terminal room."""
-    row = await agents.save(name=agent, revision="r1", config={"model": "m"}, now=now)
+    row = await agents.record(name=agent, revision="r1", config={"model": "m"}, now=now)
     return await conversations.find_or_open(
         agent_id=row.id,
         address=f"terminal/{room}",

@@ -1,3 +1,5 @@
+"""Conversations opened, claimed, taken over, released and handed over."""
+
 from __future__ import annotations
 
 import asyncio

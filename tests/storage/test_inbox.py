@@ -1,3 +1,5 @@
+"""Messages received, each once, in the order of the platform."""
+
 from __future__ import annotations
 
 import asyncio

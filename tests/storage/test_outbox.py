@@ -1,3 +1,5 @@
+"""Messages to be delivered, begun, received and given up."""
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta

@@ -1,3 +1,5 @@
+"""Turns opened over what waits, journalled, and ended whole or not at all."""
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta
@@ -53,9 +55,10 @@ async def test_attempts_are_counted_until_a_step_is_finished(now: datetime) -> N
     where = await given.conversation(now)
     await given.received(where, "k1", now)
     lease = await given.leased(where, now)
-    for expected in (1, 2, 3):
-        turn = await given.opened(lease, now)
-        assert turn.turn.attempts == expected
+    turn = await given.opened(lease, now)
+    assert turn.turn.attempts == 1
+    assert (await given.opened(lease, now)).turn.attempts == 2
+    assert (await given.opened(lease, now)).turn.attempts == 3
     step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
     await turns.record(lease, step, now)
     assert (await given.opened(lease, now)).turn.attempts == 2

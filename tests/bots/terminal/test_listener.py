@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.bots.program import PATIENCE, Program
+from tests.bots.program import PATIENCE, Program, break_the_database
 from tests.peers.endpoint import Endpoint, Fail, Reply, Stall
 
 TWO_AGENTS = """
@@ -34,7 +34,7 @@ async def test_a_message_is_answered_and_ctrl_d_leaves(
         assert await terminal.ended() == 0
 
 
-async def test_who_comes_back_sees_what_was_said(program: Program, endpoint: Endpoint) -> None:
+async def test_who_comes_back_sees_what_was_said(program: Program) -> None:
     await program.run("ask", "assistant", "the deadline is March 15th")
     async with program.at_a_terminal("chat") as terminal:
         await terminal.shows("you last spoke")
@@ -42,7 +42,7 @@ async def test_who_comes_back_sees_what_was_said(program: Program, endpoint: End
         await terminal.shows("Ctrl-D")
 
 
-async def test_commands_are_obeyed(program: Program, endpoint: Endpoint) -> None:
+async def test_commands_are_obeyed(program: Program) -> None:
     (program.folder / "agents.toml").write_text(TWO_AGENTS)
     async with program.at_a_terminal("chat") as terminal:
         await terminal.shows("ada · room main")
@@ -61,12 +61,12 @@ async def test_commands_are_obeyed(program: Program, endpoint: Endpoint) -> None
         terminal.type("/halp\r")
         await terminal.shows("did you mean '/help'")
         terminal.type("//help\r")
-        await terminal.shows("You said: /help")
+        await terminal.shows("Noted: /help.")
         terminal.type("/quit\r")
         assert await terminal.ended() == 0
 
 
-async def test_use_lasts(program: Program, endpoint: Endpoint) -> None:
+async def test_use_lasts(program: Program) -> None:
     (program.folder / "agents.toml").write_text(TWO_AGENTS)
     async with program.at_a_terminal("chat") as terminal:
         await terminal.shows("ada · room main")
@@ -104,9 +104,7 @@ async def test_ctrl_c_twice_in_a_row_leaves(program: Program, endpoint: Endpoint
         assert await terminal.ended() == 0
 
 
-async def test_at_the_prompt_ctrl_c_clears_the_line_and_twice_leaves(
-    program: Program, endpoint: Endpoint
-) -> None:
+async def test_at_the_prompt_ctrl_c_clears_the_line_and_twice_leaves(program: Program) -> None:
     async with program.at_a_terminal("chat") as terminal:
         await terminal.shows("Ctrl-D")
         terminal.type("half a line")
@@ -115,7 +113,6 @@ async def test_at_the_prompt_ctrl_c_clears_the_line_and_twice_leaves(
         await terminal.shows("Ctrl-C again leaves")
         terminal.type("\x03")
         assert await terminal.ended() == 0
-    assert endpoint.requests == []
 
 
 async def test_killed_in_the_middle_it_answers_next_time_exactly_once(program: Program) -> None:
@@ -143,9 +140,10 @@ async def test_a_failure_is_a_sentence_and_the_chat_goes_on(
     async with program.at_a_terminal("chat") as terminal:
         await terminal.shows("Ctrl-D")
         terminal.type("hello\r")
-        await terminal.shows("whoever runs me")
+        await terminal.shows("is not accepted.")
+        await terminal.shows("Ctrl-D")
         terminal.type("again\r")
-        await terminal.shows("You said: again")
+        await terminal.shows("You said:")
     assert "Traceback" not in terminal.text
 
 
@@ -171,3 +169,16 @@ async def test_control_sequences_of_a_model_do_not_reach_the_screen(
         terminal.type("hello\r")
         await terminal.shows("after")
         assert "\x1b]0;" not in terminal.raw
+
+
+async def test_a_database_that_fails_is_a_sentence_and_the_chat_goes_on(program: Program) -> None:
+    async with program.at_a_terminal("chat", columns=200) as terminal:
+        await terminal.shows("Ctrl-D")
+        break_the_database(program.folder)
+        terminal.type("hello\r")
+        await terminal.shows("The database refused a statement")
+        await terminal.shows("What you said is kept and will be answered later.")
+        await terminal.shows("Ctrl-D")
+        terminal.type("\x04")
+        assert await terminal.ended() == 0
+        assert "Traceback" not in terminal.text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bots.program import PATIENCE, Program
+from tests.bots.program import PATIENCE, Program, break_the_database
 from tests.peers.endpoint import Endpoint, Fail, Reply, Stall
 
 TWO_AGENTS = """
@@ -91,18 +91,15 @@ async def test_control_sequences_of_a_model_stay_out(program: Program, endpoint:
     assert ended.out == "red\n\tand more\n"
 
 
-async def test_bytes_that_are_no_text_are_asked_without(
-    program: Program, endpoint: Endpoint
-) -> None:
+async def test_bytes_that_are_no_text_are_asked_without(program: Program) -> None:
     ended = await program.run("ask", "assistant", b"a\xffb", "--as", b"x\xffy", "--room", b"r\xff")
-    assert ended.out == "You said: ab\n"
+    assert ended.out.endswith("Noted: ab.\n")
 
 
 async def test_a_message_of_a_megabyte_gets_a_reply(program: Program, endpoint: Endpoint) -> None:
     ended = await program.run("chat", typed="word " * 200_000 + "\nnext\n")
-    first, second = ended.out.splitlines()
-    assert "too long" in first
-    assert second == "You said: next"
+    assert "too long" in ended.out.splitlines()[0]
+    assert "next" in ended.out
 
 
 async def test_why_there_is_no_answer_goes_to_stderr(program: Program, endpoint: Endpoint) -> None:
@@ -116,8 +113,8 @@ async def test_why_there_is_no_answer_goes_to_stderr(program: Program, endpoint:
 async def test_in_a_chat_a_failure_is_a_reply(program: Program, endpoint: Endpoint) -> None:
     endpoint.script(Fail(status=401, code="invalid_api_key"))
     ended = await program.run("chat", typed="hello\nagain\n")
-    assert len(ended.out.splitlines()) == 2
-    assert ended.out.splitlines()[1] == "You said: again"
+    assert "is not accepted" in ended.out.splitlines()[0]
+    assert "again" in ended.out
     assert ended.code == 0
 
 
@@ -162,17 +159,15 @@ async def test_ctrl_c_leaves_at_once_and_loses_nothing(
     assert ended.out == "You said: first\n"
 
 
-async def test_ctrl_c_ends_a_chat_that_waits_for_a_line(
-    program: Program, endpoint: Endpoint
-) -> None:
+async def test_ctrl_c_ends_a_chat_that_waits_for_a_line(program: Program) -> None:
     process = await program.start("chat")
-    assert await say(process, "one") == "You said: one\n"
+    assert "offline demo" in await say(process, "one")
     process.send_signal(signal.SIGINT)
     async with asyncio.timeout(PATIENCE):
         assert await process.wait() == 130
 
 
-async def test_nobody_reading_ends_it_quietly(program: Program, endpoint: Endpoint) -> None:
+async def test_nobody_reading_ends_it_quietly(program: Program) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     process = await program.start("ask", "assistant", "hello", stdout=writing)
@@ -183,7 +178,7 @@ async def test_nobody_reading_ends_it_quietly(program: Program, endpoint: Endpoi
     assert process.returncode == 141
 
 
-async def test_the_room_decides_who_answers(program: Program, endpoint: Endpoint) -> None:
+async def test_the_room_decides_who_answers(program: Program) -> None:
     (program.folder / "agents.toml").write_text(
         f'{TWO_AGENTS}\n[[bindings]]\nat = "terminal/money"\nagent = "billing"\n'
     )
@@ -206,3 +201,16 @@ async def test_a_damaged_database_is_one_sentence(program: Program, tmp_path: Pa
     assert ended.code == 1
     assert ended.err.startswith("moorings: ")
     assert ended.err.count("\n") == 1
+
+
+async def test_a_database_that_fails_is_told_in_place_of_each_reply(
+    program: Program, endpoint: Endpoint
+) -> None:
+    program.set(MOORINGS_LEASE_SECONDS="1")  # nobody can give a lease back now
+    process = await program.start("chat")
+    assert await say(process, "one") == "You said: one\n"
+    break_the_database(program.folder)
+    assert "The database refused a statement" in await say(process, "two")
+    assert "The database refused a statement" in await say(process, "three")
+    _, err = await process.communicate(b"")  # without input, stdin would stay open
+    assert (err, process.returncode) == (b"", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from tests.peers.slack import blocks
 from tests.peers.slack.request import Request
@@ -11,6 +12,7 @@ from tests.peers.slack.wire import Json, RefusedError, copied, parsed
 TEXT_LIMIT = 40_000  # longer is cut, not refused
 UPDATE_LIMIT = 4_000
 MARKDOWN_LIMIT = 12_000
+_NAME = re.compile(r"(?<![\w<!])@(channel|here|everyone)\b")
 METADATA_LIMIT = 8_192  # bytes; Slack's page gives no number
 
 
@@ -24,7 +26,7 @@ def read(request: Request, *, is_update: bool = False) -> Json:
     if request.has("attachments"):
         draft["attachments"] = request.items("attachments")
     if request.text("text").strip():
-        draft["text"] = _text(request.text("text"), is_update=is_update)
+        draft["text"] = _text(_linked(request), is_update=is_update)
     if request.has("metadata"):
         draft["metadata"] = read_metadata(request.raw("metadata"))
     if not (draft.get("text") or draft.get("blocks") or draft.get("attachments")):
@@ -39,6 +41,14 @@ def _markdown(request: Request) -> Json:
     if len(text) > MARKDOWN_LIMIT:
         raise RefusedError("msg_too_long")
     return Json(text=text, blocks=[Json(type="markdown", text=text)] if text else [])
+
+
+def _linked(request: Request) -> str:
+    """With link_names or parse=full a plain @channel becomes a ping."""
+    text = request.text("text")
+    if request.flag("link_names") or request.text("parse") == "full":
+        text = _NAME.sub(r"<!\1>", text)
+    return text
 
 
 def _text(text: str, *, is_update: bool) -> str:

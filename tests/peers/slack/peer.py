@@ -82,7 +82,8 @@ class SlackPeer(Person, Places):
         Control(self).add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        await self._site.start()
         self.backend.listen_at(f"http://127.0.0.1:{self._runner.addresses[0][1]}")
         return self
 
@@ -92,12 +93,14 @@ class SlackPeer(Person, Places):
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self.sockets.is_enabled = False
+        await self._site.stop()
         await self.sockets.kill("close")
         for task in self._running:
             task.cancel()
         await self._tasks.__aexit__(None, None, None)
         await self._http.close()
+        for _ in range(3):  # a connection accepted just before is not known to aiohttp yet
+            await asyncio.sleep(0)
         await self._runner.cleanup()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:

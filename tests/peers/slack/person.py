@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from tests.peers.slack import reading, transcript
@@ -213,6 +214,6 @@ def _rich(text: str) -> list[Json]:
         if index % 2:
             pieces.append(Json(type="user", user_id=piece))
         elif piece:
-            pieces.append(Json(type="text", text=piece))
+            pieces.append(Json(type="text", text=html.unescape(piece)))
     section = Json(type="rich_text_section", elements=pieces)
     return [Json(type="rich_text", block_id="typed", elements=[section])]

@@ -35,6 +35,7 @@ class User:
     name: str
     team: str
     is_bot: bool = False
+    is_admin: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Channel:
     kind: Kind
     members: set[str]
     is_archived: bool = False
+    creator: str = ""
     messages: dict[str, Json] = field(default_factory=dict)
     ephemerals: list[Json] = field(default_factory=list)
     threads: dict[str, Json] = field(default_factory=dict)  # thread_ts -> status, title, prompts
@@ -121,10 +123,11 @@ class World:
     def add_channel(
         self, channel_id: str, name: str, team: str, *, kind: Kind = "channel", bot: bool = True
     ) -> Channel:
-        """Every person of the team is in it, the bot too unless told."""
-        people = {user.id for user in self.users.values() if user.team == team and not user.is_bot}
-        members = people | ({self.teams[team].bot_user} if bot else set())
+        """Every person of the team is in it, the bot too unless told; the first has made it."""
+        people = [user.id for user in self.users.values() if user.team == team and not user.is_bot]
+        members = {*people, *({self.teams[team].bot_user} if bot else ())}
         channel = Channel(id=channel_id, name=name, team=team, kind=kind, members=members)
+        channel.creator = next(iter(people), "")
         self.channels[channel_id] = channel
         return channel
 

@@ -103,7 +103,8 @@ def _person(user: User) -> Json:
         tz="Europe/London",
         profile=names,
         is_bot=user.is_bot,
-        is_admin=False,
+        is_admin=user.is_admin,
+        is_owner=False,
         is_app_user=False,
     )
 

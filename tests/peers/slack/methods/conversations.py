@@ -170,6 +170,7 @@ def _place(slack: Backend, channel: Channel) -> Json:
     place = Json(
         id=channel.id,
         created=1_700_000_000,
+        creator=channel.creator,
         is_archived=channel.is_archived,
         is_channel=channel.kind == "channel",
         is_group=channel.kind == "group",

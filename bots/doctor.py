@@ -1,0 +1,148 @@
+"""What `moorings doctor` looks at, one check after the other, each with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+
+from bots.finding import Finding, failed, failures, fine, skipped
+from bots.slack import checkup
+from bots.slack.checkup import Wanted
+from bots.slack.manifest import EVENTS, SCOPES
+from bots.slack.workspaces import Grant, Workspaces
+from core import clock
+from core.agents_file import AgentsFile
+from core.agents_file import read as read_agents_file
+from core.errors import ConfigMistake, ModelDown, ModelRefused
+from core.installations import Installations
+from core.llm import ModelRequest, PromptMessage, Role
+from core.llm.endpoints import Endpoints
+from core.model_choice import ModelChoice
+from core.settings import Settings, from_environment
+from core.spec import AgentSpec
+from core.tools.catalogue import toolbox
+from storage.database import Condition, open_database
+from storage.database import examine as examine_database
+from storage.errors import StorageError
+
+_MODEL_SECONDS = 30
+_GREETING = ModelRequest(messages=(PromptMessage(role=Role.USER, content="Say ok."),))
+
+
+async def examine() -> AsyncIterator[Finding]:
+    """Look at everything that this process could be started with; changes nothing."""
+    try:
+        settings = from_environment()
+    except ConfigMistake as mistake:
+        for finding in failures("settings", mistake):
+            yield finding
+        return
+    yield fine("settings", "the environment and .env can be read")
+    async for finding in _agents(settings):
+        yield finding
+    finding, condition = await _database(settings)
+    yield finding
+    for finding in await checkup.examine(
+        settings, Wanted(scopes=SCOPES, events=EVENTS), await _installed(settings, condition)
+    ):
+        yield finding
+    for finding in _others(settings):
+        yield finding
+
+
+async def _agents(settings: Settings) -> AsyncIterator[Finding]:
+    """The agents file, the tools that it names, and each agent's models."""
+    try:
+        file = read_agents_file(settings.config)
+    except ConfigMistake as mistake:
+        for finding in failures("agents", mistake):
+            yield finding
+        return
+    whence = f"{settings.config}" if settings.config else "no agents.toml, so the built-in one"
+    yield fine("agents", f"{whence}: {', '.join(file.agents)}; {file.default_agent} by default")
+    for finding in _tools(file):
+        yield finding
+    async for finding in _models(settings, file):
+        yield finding
+
+
+def _tools(file: AgentsFile) -> Iterator[Finding]:
+    found: set[str] = set()
+    is_whole = True
+    for spec in file.agents.values():
+        try:
+            toolbox(spec.tools, with_memory=spec.memory)
+            found.update(spec.tools)
+        except ConfigMistake as mistake:
+            is_whole = False
+            yield from failures("tools", ConfigMistake(f"agent {spec.name}: {mistake}"))
+    if is_whole:
+        yield fine("tools", ", ".join(sorted(found)) or "none")
+
+
+async def _models(settings: Settings, file: AgentsFile) -> AsyncIterator[Finding]:
+    endpoints = Endpoints(timeout=_MODEL_SECONDS, read_timeout=_MODEL_SECONDS)
+    choice = ModelChoice(settings, endpoints, may_demo=False)
+    try:
+        for spec, names in _each_once(file.agents.values()).items():
+            yield await _model(choice, spec, ", ".join(names))
+    finally:
+        await endpoints.close()
+
+
+def _each_once(specs: Iterable[AgentSpec]) -> Mapping[AgentSpec, list[str]]:
+    """Every model at every endpoint, fallbacks too, with the agents that it speaks for."""
+    found: dict[tuple[str, str | None, str | None], tuple[AgentSpec, list[str]]] = {}
+    for spec in specs:
+        for model in (spec.model, *spec.fallback_models):
+            alone = replace(spec, model=model, fallback_models=())
+            key = (model, spec.base_url, spec.api_key_env)
+            found.setdefault(key, (alone, []))[1].append(spec.name)
+    return dict(found.values())
+
+
+async def _model(choice: ModelChoice, spec: AgentSpec, whose: str) -> Finding:
+    """Ask for an answer, and leave at its first word: key, name and endpoint belong together."""
+    try:
+        async with aclosing(choice.of(spec).stream(_GREETING)) as events:
+            await anext(events)
+    except (ModelRefused, ModelDown, ConfigMistake) as error:
+        return failed("model", f"{whose}: {error}")
+    return fine("model", f"{whose}: {spec.model} answers")
+
+
+async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
+    try:
+        found = await examine_database(settings.database_url)
+    except StorageError as error:
+        return failed("database", str(error)), None
+    if found.newest is None:
+        return fine("database", f"{found.shown}, empty: its tables are made at the start"), found
+    schema = f"{found.shown}, schema {found.newest}"
+    if found.missing:
+        later = f"{found.missing[-1]} comes with `moorings migrate`, or at the next start"
+        return fine("database", f"{schema}; {later}"), found
+    return fine("database", schema), found
+
+
+async def _installed(settings: Settings, condition: Condition | None) -> list[Grant]:
+    """The workspaces that have installed the Slack app; a database that is older has none."""
+    if condition is None or condition.missing or not settings.slack_client_id:
+        return []
+    database = await open_database(settings.database_url)
+    try:
+        return await Workspaces(Installations("slack", clock.now)).everyone()
+    finally:
+        await database.close()
+
+
+def _others(settings: Settings) -> Iterator[Finding]:
+    if settings.discord_token:
+        yield skipped("discord", "not in this version: DISCORD_TOKEN is not used")
+    else:
+        yield skipped("discord", "not configured (set DISCORD_TOKEN)")
+    if settings.port:
+        yield fine("http", f"PORT {settings.port}: /healthz, /readyz, /metrics")
+    else:
+        yield skipped("http", "not configured (set PORT)")

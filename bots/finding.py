@@ -1,0 +1,47 @@
+"""What one check of `moorings doctor` found, as the line that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """Whether somebody has to do something."""
+
+    OK = "ok"
+    FAILED = "FAIL"
+    SKIPPED = "--"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line: what was looked at, and what there is to say about it."""
+
+    verdict: Verdict
+    about: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict:<4} {self.about:<9} {self.sentence}"
+
+
+def fine(about: str, sentence: str) -> Finding:
+    """It works."""
+    return Finding(verdict=Verdict.OK, about=about, sentence=sentence)
+
+
+def skipped(about: str, sentence: str) -> Finding:
+    """It was not looked at."""
+    return Finding(verdict=Verdict.SKIPPED, about=about, sentence=sentence)
+
+
+def failed(about: str, sentence: str) -> Finding:
+    """It does not work; the sentence says what to do."""
+    return Finding(verdict=Verdict.FAILED, about=about, sentence=sentence)
+
+
+def failures(about: str, mistake: Exception) -> Iterable[Finding]:
+    """One for each sentence of a mistake."""
+    return [failed(about, line) for line in str(mistake).splitlines()]

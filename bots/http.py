@@ -1,0 +1,149 @@
+"""The HTTP port: whether the process lives, is ready, what it counted; and platforms' routes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from core import metrics
+from core.errors import ConfigMistake
+from core.intake import Intake
+from storage import inbox
+from storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 2.0  # that one check of readiness may take
+_GOODBYE_SECONDS = 3  # that requests have to end once nobody listens any more
+
+# Returns when all is well; raises StorageError or ConnectionError when it is not.
+Check = Callable[[], Awaitable[None]]
+
+
+class HttpPort:
+    """One port for everything that is asked by HTTP. It stays open until the bot has drained."""
+
+    def __init__(
+        self, port: int, checks: Mapping[str, Check], routes: Sequence[BaseRoute] = ()
+    ) -> None:
+        """`checks` are what readiness consists of; port 0 takes any that is free.
+
+        Raises:
+            ConfigMistake: the port cannot be had.
+        """
+        self._checks = checks
+        self._is_draining = False
+        self._socket = _bound(port)
+        for chatty in ("uvicorn.error", "uvicorn.access"):  # query strings carry codes
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        self._server = _Server(
+            uvicorn.Config(
+                Starlette(
+                    routes=[
+                        Route("/healthz", self._alive),
+                        Route("/readyz", self._ready),
+                        Route("/metrics", self._counted),
+                        *routes,
+                    ],
+                    exception_handlers={StorageError: _busy},
+                ),
+                lifespan="off",
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=_GOODBYE_SECONDS,
+            )
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that it has."""
+        return int(self._socket.getsockname()[1])
+
+    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
+        """Serve until cancelled. After `stop` it is not ready any more, but still takes what comes.
+
+        What arrives while the last turns end is stored, and answered by the next process.
+        """
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(self._server.serve(sockets=[self._socket]))
+            log.info("listening", extra={"port": self.port})
+            try:
+                await stop.wait()
+                self._is_draining = True
+                await asyncio.wait({serving})
+            finally:
+                self._server.should_exit = True
+                await asyncio.wait({serving}, timeout=_GOODBYE_SECONDS + 1)
+
+    async def _alive(self, _: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _ready(self, _: Request) -> Response:
+        found = {name: await _looked(name, check) for name, check in self._checks.items()}
+        if self._is_draining:
+            found["process"] = "draining"
+        is_ready = all(state == "ok" for state in found.values())
+        return JSONResponse(found, status_code=200 if is_ready else 503)
+
+    async def _counted(self, _: Request) -> Response:
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                metrics.INBOX_WAITING.set(await inbox.count_waiting())
+        except (StorageError, TimeoutError):
+            metrics.INBOX_WAITING.set(math.nan)
+        return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, which leaves signals to the bot: they begin its drain, not the port's end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+async def _looked(name: str, check: Check) -> str:
+    """What is wrong stands in the log: whoever asks may be anybody."""
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            await check()
+    except TimeoutError:
+        return "no answer"
+    except (StorageError, ConnectionError) as error:
+        log.warning("not ready", extra={"check": name, "why": str(error)})
+        return "failed"
+    return "ok"
+
+
+async def _busy(_: Request, error: Exception) -> Response:
+    log.warning("request refused", extra={"why": str(error)})
+    return PlainTextResponse(
+        "The database cannot be used right now. Please try again in a minute.\n", status_code=503
+    )
+
+
+def _bound(port: int) -> socket.socket:
+    """On every address of the machine, IPv6 too where there is any."""
+    with suppress(OSError):
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    try:
+        return socket.create_server(("", port))
+    except OSError as error:
+        raise ConfigMistake(
+            f"PORT {port} cannot be opened ({error.strerror}): choose another one, or stop the "
+            "program that has it."
+        ) from error

@@ -1,0 +1,164 @@
+"""The way out to Slack: answers posted once, edited while they grow, found again after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from bots.slack.client import SlackClient
+from bots.slack.failures import NotDone, SlackRefused
+from bots.slack.format import TextFile, as_file
+from bots.slack.messages import GONE, Messages, Persona
+from bots.slack.previews import INTERVAL, Previews
+from bots.slack.readback import Readback, Sought
+from core import clock
+from core.adapter import Limits
+from core.errors import ConfigMistake
+from core.messages import Attachment, Outgoing
+
+_LIMITS = Limits(text_length=11_000, seconds_between_edits=INTERVAL, takes_files=True)
+_UNEDITABLE = {GONE, "cant_update_message", "edit_window_closed", "streaming_state_conflict"}
+_TEAM_IN_URL = re.compile(r"/files-pri/([TE][A-Z0-9]+)-")
+_OLDEST = timedelta(days=2)  # how far back is looked for what an earlier process may have posted
+_SKEW = timedelta(minutes=5)  # between Slack's clock and ours
+_UNTIL_MENDED = 120.0  # seconds between two tries of what the operator has to mend
+
+
+class SlackAdapter:
+    """Adapter, ShowsWork and FetchesFiles of Slack. Message ids are Slack's `ts`, or a file's id.
+
+    `settle_seconds` is how long a post that broke off may take until it is certain that it
+    never appears: what is not found at once is looked for again after them.
+    """
+
+    def __init__(
+        self,
+        client: SlackClient,
+        persona_of: Callable[[str], Persona],
+        *,
+        settle_seconds: float = 5,
+        now: clock.Clock = clock.now,
+    ) -> None:
+        self._client = client
+        self._messages = Messages(client, persona_of)
+        self._readback = Readback(client)
+        self._previews = Previews()
+        self._settle_seconds = settle_seconds
+        self._now = now
+        self._not_done: set[str] = set()
+        self._tried_at: dict[str, datetime] = {}
+
+    @property
+    def limits(self) -> Limits:
+        """Slack takes 12,000 characters of Markdown; the rest is for what stands around it."""
+        return _LIMITS
+
+    async def post(self, outgoing: Outgoing) -> str:
+        """Post the message, or the file that it is."""
+        key = outgoing.key
+        self._not_done.discard(key)
+        self._tried_at.setdefault(key, self._now())
+        try:
+            with _mended_later():
+                file = _file_of(outgoing)
+                message_id = await (
+                    self._messages.share(outgoing, file) if file else self._messages.post(outgoing)
+                )
+        except (NotDone, SlackRefused):
+            self._not_done.add(key)
+            raise
+        self._tried_at.pop(key, None)
+        return message_id
+
+    async def edit(self, message_id: str, outgoing: Outgoing) -> str:
+        """Replace text and buttons. A preview too many is left out, an ended answer never.
+
+        An ended answer whose message can be edited no more is posted anew, once it is certain
+        that the old message is gone.
+        """
+        if _file_of(outgoing) or not self._is_worth_an_edit(outgoing):
+            return message_id
+        try:
+            with _mended_later():
+                await self._messages.update(message_id, outgoing)
+        except SlackRefused as refused:
+            if not outgoing.is_final or refused.code not in _UNEDITABLE:
+                raise
+            return await self._post_anew(message_id, outgoing, refused.code)
+        return message_id
+
+    async def find(self, outgoing: Outgoing) -> str | None:
+        """Read back by the key in the metadata, or by the name of a file."""
+        if outgoing.key in self._not_done:
+            return None
+        found = await self._look_for(outgoing)
+        if found is None:
+            await asyncio.sleep(self._settle_seconds)
+            found = await self._look_for(outgoing)
+        return found
+
+    async def working(self, outgoing: Outgoing) -> None:
+        """Slack shows a status in threads only, for two minutes at most."""
+        if outgoing.reply_to:
+            with _mended_later():
+                await self._messages.status(outgoing.reply_to, outgoing)
+
+    async def fetch(self, attachment: Attachment, limit: int) -> bytes:
+        """Download the file with the token of its workspace."""
+        found = _TEAM_IN_URL.search(attachment.url)
+        if found is None:
+            raise SlackRefused("the download of a file", "kept_elsewhere")
+        with _mended_later():
+            return await self._client.download(found[1], attachment.url, limit)
+
+    def _is_worth_an_edit(self, outgoing: Outgoing) -> bool:
+        team, key = outgoing.address.parts[0], outgoing.key
+        if outgoing.is_final:
+            self._previews.end(team, key)
+            return True
+        is_due = self._previews.is_due(team, key, outgoing.text)
+        if not (is_due and self._client.rates.has_room(team, "chat.update")):
+            return False
+        self._previews.show(team, key, outgoing.text)
+        return True
+
+    async def _post_anew(self, message_id: str, outgoing: Outgoing, code: str) -> str:
+        """Whoever did so before may have died of it, so that it is looked for first."""
+        if code != GONE:
+            with _mended_later():
+                await self._messages.delete(message_id, outgoing)
+        return await self.find(outgoing) or await self.post(outgoing)
+
+    async def _look_for(self, outgoing: Outgoing) -> str | None:
+        team, channel = outgoing.address.parts[:2]
+        tried_at = self._tried_at.get(outgoing.key)
+        oldest = tried_at - _SKEW if tried_at else self._now() - _OLDEST
+        file = _file_of(outgoing)
+        sought = Sought(
+            team=team,
+            channel=channel,
+            thread=outgoing.reply_to,
+            key=outgoing.key,
+            file=file.name if file else None,
+            oldest=f"{oldest.timestamp():.6f}",
+        )
+        with _mended_later():
+            return await self._readback.find(sought)
+
+
+def _file_of(outgoing: Outgoing) -> TextFile | None:
+    """What is longer than a message is one code block or one table; see `core.split`."""
+    is_long = len(outgoing.text) > _LIMITS.text_length
+    return as_file(outgoing.text, outgoing.key) if is_long else None
+
+
+@contextmanager
+def _mended_later() -> Iterator[None]:
+    """What the operator has to mend is waited for: the answer is not lost meanwhile."""
+    try:
+        yield
+    except ConfigMistake as mistake:
+        raise NotDone(str(mistake), retry_after=_UNTIL_MENDED) from mistake

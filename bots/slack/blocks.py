@@ -1,0 +1,54 @@
+"""The blocks of an answer: its text, a button to stop it while it grows, feedback below it."""
+
+from __future__ import annotations
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ContextActionsBlock,
+    FeedbackButtonObject,
+    FeedbackButtonsElement,
+    MarkdownBlock,
+    PlainTextObject,
+    SectionBlock,
+)
+
+from bots.slack.format import shown
+from core.messages import Outgoing
+
+STOP, FEEDBACK = "stop_answer", "feedback"
+_SECTION = 3_000  # characters of one
+
+
+def answer(outgoing: Outgoing) -> list[Block]:
+    """The text, and what can be pressed below it."""
+    return [MarkdownBlock(text=shown(outgoing.text)), _controls(outgoing)]
+
+
+def plain(outgoing: Outgoing) -> list[Block]:
+    """The same text for a Slack that does not take it as Markdown."""
+    text = shown(outgoing.text)
+    return [
+        SectionBlock(text=PlainTextObject(text=text[start : start + _SECTION], emoji=False))
+        for start in range(0, len(text), _SECTION)
+    ]
+
+
+def _controls(outgoing: Outgoing) -> Block:
+    if outgoing.is_final:
+        return ContextActionsBlock(elements=[_feedback(outgoing.key)])
+    stop = ButtonElement(text="Stop", action_id=STOP, value=outgoing.key)
+    return ActionsBlock(elements=[stop])
+
+
+def _feedback(key: str) -> FeedbackButtonsElement:
+    return FeedbackButtonsElement(
+        action_id=FEEDBACK,
+        positive_button=FeedbackButtonObject(
+            text="Good", value=f"good:{key}", accessibility_label="This answer was good"
+        ),
+        negative_button=FeedbackButtonObject(
+            text="Bad", value=f"bad:{key}", accessibility_label="This answer was not good"
+        ),
+    )

@@ -1,0 +1,164 @@
+"""Calls to Slack's Web API: paced, bounded in time, and in our own errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import ClientSession, ClientTimeout, StreamReader
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from bots.slack.failures import FAILURES, NotDone, SlackRefused, translated
+from bots.slack.rates import Rates
+from core.errors import Transient
+
+SLACK = "https://slack.com/api/"
+
+Call = Callable[[AsyncWebClient], Awaitable[AsyncSlackResponse]]
+
+_READ_ATTEMPTS = 3
+_LONGEST_WAIT = 10.0  # seconds between two attempts to read
+_FILE_HOSTS = (".slack.com", ".slack-gov.com")
+_OK, _RATE_LIMITED, _SERVER_ERROR = 200, 429, 500
+_backoff = wait_random_exponential(multiplier=0.2, max=2)
+
+
+class SlackClient:
+    """The one way to Slack of this process, for every workspace. Whoever makes it closes it.
+
+    All calls raise
+        Transient: it may work later; a write may have had its effect, unless it is `NotDone`;
+        SlackRefused: it will not;
+        ConfigMistake: token or scopes have to change.
+    """
+
+    def __init__(
+        self,
+        token_of: Callable[[str], Awaitable[str]],
+        *,
+        base_url: str = SLACK,
+        timeout: float = 20,
+        rates: Rates | None = None,
+    ) -> None:
+        """`token_of` gives the bot token of a workspace; `timeout` seconds are for one call."""
+        self.rates = rates or Rates()
+        self._token_of = token_of
+        self._base_url = base_url
+        self._timeout = timeout
+        self._session: ClientSession | None = None
+        self._web: dict[str, AsyncWebClient] = {}
+        self._log = logging.getLogger(f"{__name__}.sdk")
+        self._log.setLevel(logging.WARNING)  # unset, the SDK formats every request for nobody
+
+    async def read(
+        self, team: str, method: str, call: Call, *, channel: str = ""
+    ) -> AsyncSlackResponse:
+        """Make a call that changes nothing; what may pass is tried three times."""
+        return await _retrying()(self._call, team, method, call, channel)
+
+    async def write(
+        self, team: str, method: str, call: Call, *, channel: str = ""
+    ) -> AsyncSlackResponse:
+        """Make a call once: whether it may be repeated is known only by who can read it back."""
+        return await self._call(team, method, call, channel)
+
+    async def upload(self, url: str, content: bytes) -> None:
+        """Put a file where `files.getUploadURLExternal` said; nobody sees it yet."""
+        try:
+            async with self._opened().post(url, data=content) as response:
+                if response.status != _OK:
+                    raise NotDone(f"Slack did not take a file: HTTP {response.status}.")
+        except FAILURES as error:
+            raise NotDone(f"Slack did not take a file: {type(error).__name__}.") from error
+
+    async def download(self, team: str, url: str, limit: int) -> bytes:
+        """The first `limit` bytes of a file that Slack keeps."""
+        self._check_is_slacks(url)
+        return await _retrying()(self._download, team, url, limit)
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens them again."""
+        session, self._session = self._session, None
+        self._web.clear()
+        if session:
+            await session.close()
+
+    async def _call(self, team: str, method: str, call: Call, channel: str) -> AsyncSlackResponse:
+        web = await self._web_of(team)
+        await self.rates.wait(team, method, channel)
+        try:
+            return await call(web)
+        except FAILURES as error:
+            failure = translated(error, method)
+            if isinstance(failure, NotDone) and failure.retry_after:
+                self.rates.block(team, method, channel, failure.retry_after)
+            raise failure from error
+
+    async def _download(self, team: str, url: str, limit: int) -> bytes:
+        """Without a good token Slack leads to its login page: what redirects is no file."""
+        headers = {"Authorization": f"Bearer {await self._token_of(team)}"}
+        try:
+            async with self._opened().get(url, headers=headers, allow_redirects=False) as response:
+                if response.status == _OK:
+                    return await _first_bytes(response.content, limit)
+                if response.status >= _SERVER_ERROR or response.status == _RATE_LIMITED:
+                    raise Transient(f"Slack has trouble with a file: HTTP {response.status}.")
+                raise SlackRefused("the download of a file", f"HTTP {response.status}")
+        except FAILURES as error:
+            raise Transient(f"Slack did not give a file: {type(error).__name__}.") from error
+
+    def _check_is_slacks(self, url: str) -> None:
+        """A message can name files of other hosts; they are not shown the token."""
+        parts, own = urlsplit(url), urlsplit(self._base_url)
+        is_own = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
+        host = f".{parts.hostname or ''}"
+        if not (is_own or (parts.scheme == "https" and host.endswith(_FILE_HOSTS))):
+            raise SlackRefused("the download of a file", "kept_elsewhere")
+
+    async def _web_of(self, team: str) -> AsyncWebClient:
+        token = await self._token_of(team)
+        if token not in self._web:
+            self._web[token] = AsyncWebClient(
+                token=token,
+                base_url=self._base_url,
+                session=self._opened(),
+                retry_handlers=[],
+                logger=self._log,
+            )
+        return self._web[token]
+
+    def _opened(self) -> ClientSession:
+        if self._session is None:
+            self._session = ClientSession(timeout=ClientTimeout(total=self._timeout))
+        return self._session
+
+
+async def _first_bytes(content: StreamReader, limit: int) -> bytes:
+    found = bytearray()
+    while len(found) < limit and (chunk := await content.read(limit - len(found))):
+        found += chunk
+    return bytes(found)
+
+
+def _retrying() -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(Transient),
+        stop=stop_after_attempt(_READ_ATTEMPTS),
+        wait=_wait,
+        reraise=True,
+    )
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, Transient) else None
+    return min(asked or _backoff(state), _LONGEST_WAIT)

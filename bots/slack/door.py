@@ -1,0 +1,165 @@
+"""Takes what Slack delivers, by socket or by HTTP: stored first, and only then acknowledged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from bots.slack import parse
+from bots.slack.blocks import FEEDBACK, STOP
+from bots.slack.commands import SlackCommands
+from bots.slack.happenings import (
+    Edited,
+    HomeOpened,
+    Press,
+    Shortcut,
+    StopPressed,
+    Uninstalled,
+    Withdrawn,
+)
+from bots.slack.home import FORGET, Homes
+from bots.slack.people import People
+from core.controls import Controls
+from core.errors import UserMistake
+from core.messages import Heard
+from core.reception import Reception
+from core.storing import storing
+
+log = logging.getLogger(__name__)
+
+_MOST_KINDS = 500  # of what is not understood, each logged once
+_NOT_UNDERSTOOD = "I did not understand that. Please try again."
+
+
+class Kind(StrEnum):
+    """What Slack delivers, by the names that Socket Mode has for it."""
+
+    EVENT = "events_api"
+    COMMAND = "slash_commands"
+    INTERACTION = "interactive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What stands behind the door. `uninstalled` is told the workspace."""
+
+    people: People
+    commands: SlackCommands
+    controls: Controls
+    homes: Homes
+    wake: Callable[[], None]
+    uninstalled: Callable[[str], Awaitable[object]]
+
+
+class Door:
+    """One for all workspaces and all ways in."""
+
+    def __init__(self, reception: Reception, room: Room) -> None:
+        self._reception = reception
+        self._room = room
+        self._unknown: set[str] = set()
+
+    async def take(self, kind: str, body: object) -> str:
+        """Take one delivery; when this returns, acknowledge it, with these words if there are any.
+
+        Raises:
+            Transient: it is not stored; do not acknowledge it.
+        """
+        with storing():
+            match kind:
+                case Kind.EVENT:
+                    return await self._event(body)
+                case Kind.COMMAND:
+                    return await self._command(body)
+                case Kind.INTERACTION:
+                    return await self._interaction(body)
+                case _:
+                    return self._ignored(body)
+
+    async def _event(self, body: object) -> str:
+        happened = parse.event(body)
+        match happened:
+            case None:
+                return self._ignored(body)
+            case Heard() | Edited() | Withdrawn():
+                await self._message(body)
+            case HomeOpened():
+                self._room.homes.show(happened.team, happened.user)
+            case StopPressed():
+                await self._room.controls.stop_below(happened.place.below(happened.thread))
+            case Uninstalled():
+                await self._room.uninstalled(happened.team)
+            case _:
+                assert_never(happened)
+        return ""
+
+    async def _message(self, body: object) -> None:
+        """Only what is kept needs names, for which Slack may have to be asked."""
+        happened = parse.event(body, await self._names(body))
+        match happened:
+            case Heard():
+                await self._hear(happened)
+            case Edited():
+                await self._reception.change(happened.key, happened.text)
+            case Withdrawn():
+                await self._reception.withdraw(happened.key)
+            case _:
+                self._ignored(body)
+
+    async def _hear(self, heard: Heard) -> None:
+        try:
+            accepted = await self._reception.hear(heard)
+        except UserMistake as mistake:  # a binding from chat outlived its agent
+            log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
+            return
+        if accepted and accepted.is_new:
+            self._room.wake()
+
+    async def _command(self, body: object) -> str:
+        command = parse.command(body, await self._names(body))
+        if command is None:
+            self._ignored(body)
+            return _NOT_UNDERSTOOD
+        answer = await self._room.commands.obey(command, self._reception)
+        self._room.wake()
+        return answer
+
+    async def _interaction(self, body: object) -> str:
+        happened = parse.interaction(body, await self._names(body))
+        match happened:
+            case None:
+                return self._ignored(body)
+            case Press():
+                await self._press(happened)
+            case Shortcut():
+                await self._room.commands.ask_about(happened, self._reception)
+                self._room.wake()
+            case _:
+                assert_never(happened)
+        return ""
+
+    async def _press(self, press: Press) -> None:
+        if press.action == STOP:
+            await self._room.controls.stop(press.value)
+        elif press.action == FEEDBACK:
+            opinion, _, key = press.value.partition(":")
+            if opinion in {"good", "bad"}:
+                await self._room.controls.judge(
+                    key, person=f"slack/{press.team}/{press.user}", is_good=opinion == "good"
+                )
+        elif press.action == FORGET:
+            await self._room.homes.forget(press.team, press.user, press.value)
+
+    async def _names(self, body: object) -> dict[str, str]:
+        return await self._room.people.names(parse.team_of(body), parse.people(body))
+
+    def _ignored(self, body: object) -> str:
+        """Slack would deliver it again and again if it were not acknowledged."""
+        kind = parse.kind(body)
+        if kind not in self._unknown and len(self._unknown) < _MOST_KINDS:
+            self._unknown.add(kind)
+            log.info("deliveries ignored", extra={"kind": kind})
+        return ""

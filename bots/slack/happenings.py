@@ -1,0 +1,104 @@
+"""What can happen in a workspace besides that somebody writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.address import Address
+from core.messages import Attachment, Author, Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """The message with this key says something else now."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """The message with this key was deleted."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeOpened:
+    """Somebody looks at the app's Home tab."""
+
+    team: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopPressed:
+    """Somebody pressed Slack's own Stop button below an answer in this thread."""
+
+    place: Address
+    thread: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uninstalled:
+    """The workspace does not want the app any more, or has revoked its token."""
+
+    team: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlashCommand:
+    """A command such as `/agent use support`; `key` is that of a message made of it."""
+
+    key: str
+    command: str
+    text: str
+    team: str
+    channel: str
+    user: str
+    user_name: str
+    trigger_id: str
+
+    @property
+    def place(self) -> Address:
+        """The channel that it was given in."""
+        return Address(platform="slack", parts=(self.team, self.channel))
+
+    @property
+    def author(self) -> Author:
+        """Who gave it."""
+        return Author(id=self.user, name=self.user_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """A button below a message, or on the Home tab (without channel and message)."""
+
+    action: str
+    value: str
+    team: str
+    user: str
+    trigger_id: str
+    channel: str | None = None
+    message_ts: str | None = None
+    thread_ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortcut:
+    """A message shortcut: `callback_id` used on the message with this ts."""
+
+    key: str
+    callback_id: str
+    team: str
+    channel: str
+    user: str
+    trigger_id: str
+    message_ts: str
+    thread_ts: str | None
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+Event = Heard | Edited | Withdrawn | HomeOpened | StopPressed | Uninstalled
+Interaction = Press | Shortcut

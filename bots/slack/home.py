@@ -1,0 +1,122 @@
+"""The Home tab: which agent answers where, and what agents remember about whoever looks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from slack_sdk.models.blocks import (
+    Block,
+    ButtonElement,
+    ContextBlock,
+    DividerBlock,
+    HeaderBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.models.views import View
+
+from bots.slack.client import SlackClient
+from bots.slack.markup import escaped
+from core.address import Address
+from core.binding import Binding, Listen
+from core.commands import Commands, Own
+from core.errors import MooringsError
+from core.storing import storing
+
+log = logging.getLogger(__name__)
+
+FORGET = "forget_fact"
+_MOST_BINDINGS, _MOST_FACTS = 30, 50  # a view has at most 100 blocks
+_LONGEST = 500  # characters of a fact that are shown
+
+
+class Homes:
+    """Shows the tab to whoever opened it, outside of the time that Slack gives to acknowledge."""
+
+    def __init__(self, client: SlackClient, commands: Commands) -> None:
+        self._client = client
+        self._commands = commands
+        self._due: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=1_000)
+
+    def show(self, team: str, user: str) -> None:
+        """Show it soon; whoever opens it while a thousand others wait opens it again."""
+        if not self._due.full():
+            self._due.put_nowait((team, user))
+
+    async def run(self) -> None:
+        """Show what is due, one after the other, until cancelled."""
+        while True:
+            team, user = await self._due.get()
+            try:
+                with storing():
+                    await self._publish(team, user)
+            except MooringsError as error:
+                log.warning("home not shown", extra={"team": team, "why": str(error)})
+
+    async def forget(self, team: str, user: str, value: str) -> None:
+        """Forget a fact that this person has told, and show the tab without it."""
+        if value.isdecimal() and len(value) < 19:
+            await self._commands.forget_own(_workspace(team), user, int(value))
+        self.show(team, user)
+
+    async def _publish(self, team: str, user: str) -> None:
+        workspace = _workspace(team)
+        bindings = await self._commands.bindings(workspace)
+        facts = await self._commands.own_facts(workspace, user)
+        default = await self._commands.agent_at(workspace)
+        view = View(type="home", blocks=_blocks(default, bindings, facts))
+        await self._client.write(
+            team, "views.publish", lambda web: web.views_publish(user_id=user, view=view)
+        )
+
+
+def _workspace(team: str) -> Address:
+    return Address(platform="slack", parts=(team,))
+
+
+def _blocks(default: str, bindings: Sequence[Binding], facts: Sequence[Own]) -> list[Block]:
+    elsewhere = f"Everywhere else *{escaped(default)}* answers, when mentioned or written to."
+    return [
+        HeaderBlock(text="Who answers where"),
+        *(_paragraph(_bound(binding)) for binding in bindings[:_MOST_BINDINGS]),
+        *_more(len(bindings) - _MOST_BINDINGS),
+        _paragraph(elsewhere),
+        DividerBlock(),
+        HeaderBlock(text="What is remembered about you"),
+        *(_fact(fact) for fact in facts[-_MOST_FACTS:]),
+        *([] if facts else [_paragraph("Nothing that you said is remembered.")]),
+        *_more(len(facts) - _MOST_FACTS),
+    ]
+
+
+def _bound(binding: Binding) -> str:
+    _, *channel = binding.at.parts
+    where = f"<#{channel[0]}>" if channel else "the whole workspace"
+    thread = ", one thread" if len(channel) > 1 else ""
+    to = "every message" if binding.listen is Listen.ALL else "whoever mentions it"
+    return f"{where}{thread}: *{escaped(binding.agent)}* answers {to}."
+
+
+def _fact(fact: Own) -> Block:
+    text = fact.text if len(fact.text) <= _LONGEST else f"{fact.text[:_LONGEST]}…"
+    _, channel = Address.parse(fact.scope).parts[:2]
+    where = "in direct messages" if channel.startswith("D") else f"in <#{channel}>"
+    return SectionBlock(
+        text=MarkdownTextObject(
+            text=f"{escaped(text)}\n_{escaped(fact.agent)}, {where}_", verbatim=True
+        ),
+        accessory=ButtonElement(text="Forget", action_id=FORGET, value=str(fact.id)),
+        block_id=f"fact-{fact.id}",
+    )
+
+
+def _paragraph(text: str) -> Block:
+    return SectionBlock(text=MarkdownTextObject(text=text, verbatim=True))
+
+
+def _more(count: int) -> list[Block]:
+    words = PlainTextObject(text=f"… and {count} more")
+    return [ContextBlock(elements=[words])] if count > 0 else []

@@ -1,0 +1,126 @@
+"""The way in by Socket Mode: two sockets, so that the refresh of one loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack import parse
+from bots.slack.catch_up import CatchUp
+from bots.slack.connection import Client, Connection
+from bots.slack.door import Door
+from bots.slack.home import Homes
+from core.clock import monotonic
+from core.errors import Transient
+from core.intake import Intake
+
+log = logging.getLogger(__name__)
+
+_SOCKETS = 2
+_LAST_SECONDS = 3.0  # for what is in hand when the bot stops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How sockets are watched, in seconds.
+
+    `patience` is for a socket that the SDK does not bring back; after a `gap` without any,
+    something may have been missed.
+    """
+
+    ping_interval: float = 4.0
+    patience: float = 60.0
+    gap: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """How to reach Socket Mode."""
+
+    app_token: str = field(repr=False)
+    api_url: str
+    watch: Watch
+
+
+class SocketListener:
+    """Everything that comes by the sockets goes through one door."""
+
+    def __init__(self, line: Line, door: Door, catch_up: CatchUp, homes: Homes) -> None:
+        self._line = line
+        self._door = door
+        self._catch_up = catch_up
+        self._homes = homes
+        self._is_stopping = False
+        self.is_listening = False
+        turn = asyncio.Lock()
+        self._connections = [
+            Connection(lambda: self._client(turn), self._take, patience=line.watch.patience)
+            for _ in range(_SOCKETS)
+        ]
+
+    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
+        """Until `stop`; then what is in hand is finished, and nothing new is taken."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._homes.run()),
+                group.create_task(self._catch_up.run()),
+                group.create_task(self._watch()),
+                *(group.create_task(connection.run()) for connection in self._connections),
+            ]
+            await stop.wait()
+            self._is_stopping = True
+            for connection in self._connections:
+                await connection.drain(_LAST_SECONDS / len(self._connections))
+            for task in tasks:
+                task.cancel()
+
+    async def check(self) -> None:
+        """Raise ConnectionError while nothing can come in."""
+        if not self.is_listening:
+            raise ConnectionError("no socket to Slack is open")
+
+    async def _watch(self) -> None:
+        """Notice when nobody listened for so long that something may have been missed."""
+        live_at = monotonic()
+        while True:
+            is_live = any([await connection.is_live() for connection in self._connections])
+            if is_live and not self.is_listening:
+                log.info("listening to Slack")
+            elif self.is_listening and not is_live:
+                log.warning("no socket to Slack is open")
+            if is_live and monotonic() - live_at > self._line.watch.gap:
+                self._catch_up.missed()
+            if is_live:
+                live_at = monotonic()
+            self.is_listening = is_live
+            self._catch_up.listen(is_listening=is_live)
+            await asyncio.sleep(min(1.0, self._line.watch.ping_interval))
+
+    async def _take(self, frame: object, is_closed: bool) -> str | None:  # noqa: FBT001  # a callback
+        if self._is_stopping or is_closed:
+            return None
+        body = parse.at(frame, "payload")
+        try:
+            return await self._door.take(parse.text_at(frame, "type"), body)
+        except Transient as error:
+            extra = {"kind": parse.kind(body), "why": str(error)}
+            log.warning("not stored, so not acknowledged", extra=extra)
+            return None
+
+    def _client(self, turn: asyncio.Lock) -> Client:
+        web = AsyncWebClient(
+            base_url=self._line.api_url,
+            timeout=10,
+            retry_handlers=[],
+            logger=_silent(),
+        )
+        return Client(self._line.app_token, web, self._line.watch.ping_interval, turn)
+
+
+def _silent() -> logging.Logger:
+    quiet = logging.getLogger(f"{__name__}.sdk")
+    quiet.setLevel(logging.CRITICAL)
+    return quiet

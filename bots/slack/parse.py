@@ -1,0 +1,320 @@
+"""Reads what Slack sends: raw bodies in, typed happenings out, and None for all the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bots.slack.happenings import (
+    Edited,
+    Event,
+    HomeOpened,
+    Interaction,
+    Press,
+    Shortcut,
+    SlashCommand,
+    StopPressed,
+    Uninstalled,
+    Withdrawn,
+)
+from bots.slack.markup import mentioned, plain, without_mention
+from core.address import Address
+from core.messages import Attachment, Author, Heard
+
+_ID = re.compile(r"[A-Z0-9]{2,32}")
+_USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
+_TS = re.compile(r"([0-9]{1,10})\.([0-9]{6})")
+_TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
+_SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes that people write
+_MOST_FILES = 20
+_GOING = {"app_uninstalled", "tokens_revoked"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOBODY: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Workspace:
+    """The workspace that a body belongs to, and the bot in it."""
+
+    team: str
+    bot_user: str
+    app: str
+
+
+def at(body: object, *path: str | int) -> object:
+    """What stands there in a raw body; None where there is no such place."""
+    for step in path:
+        if isinstance(body, dict) and isinstance(step, str):
+            body = body.get(step)
+        elif isinstance(body, list) and isinstance(step, int) and step < len(body):
+            body = body[step]
+        else:
+            return None
+    return body
+
+
+def text_at(body: object, *path: str | int) -> str:
+    """The string that stands there; empty where there is none."""
+    found = at(body, *path)
+    return found if isinstance(found, str) else ""
+
+
+def id_at(body: object, *path: str | int) -> str:
+    """The id of a workspace, channel or person that stands there; empty where there is none."""
+    found = text_at(body, *path)
+    return found if _ID.fullmatch(found) else ""
+
+
+def items_at(body: object, *path: str | int) -> list[object]:
+    """The list that stands there; empty where there is none."""
+    found = at(body, *path)
+    return found if isinstance(found, list) else []
+
+
+def position(ts: str) -> int:
+    """A message's ts in microseconds, which orders the messages of a channel; 0 if it is none."""
+    found = _TS.fullmatch(ts)
+    return int(found[1]) * 1_000_000 + int(found[2]) if found else 0
+
+
+def team_of(body: object) -> str:
+    """The workspace that the app is installed in, as an event, a command or a press says it."""
+    return (
+        id_at(body, "authorizations", 0, "team_id")
+        or id_at(body, "view", "app_installed_team_id")
+        or id_at(body, "team", "id")
+        or id_at(body, "team_id")
+        or id_at(body, "user", "team_id")
+    )
+
+
+def people(body: object) -> set[str]:
+    """The ids of the people whose names the body needs."""
+    said = [at(body, "event"), at(body, "event", "message"), at(body, "message"), body]
+    authors = {id_at(message, "user") for message in said} | {id_at(body, "user", "id")}
+    named = set().union(*(mentioned(text_at(message, "text")) for message in said))
+    return {user for user in authors | named if _USER_ID.fullmatch(user)}
+
+
+def kind(body: object) -> str:
+    """What sort of body this is, for a log."""
+    event = at(body, "event")
+    names = [text_at(body, "type"), text_at(event, "type"), text_at(event, "subtype")]
+    words = "/".join(re.sub(r"\W", "_", name)[:40] for name in names if name)
+    return words or "nameless"
+
+
+def event(body: object, names: Mapping[str, str] = _NOBODY) -> Event | None:
+    """An events_api body; None for what nobody has to answer, and for what is no event."""
+    workspace = _workspace(body)
+    happened = at(body, "event") if workspace.team else None
+    match text_at(happened, "type"):
+        case "message" | "app_mention":
+            return _message_event(happened, workspace, names)
+        case "app_home_opened":
+            return _home_opened(happened, workspace)
+        case "agent_session_stopped":
+            return _stop_pressed(happened, workspace)
+        case going if going in _GOING:
+            return _uninstalled(happened, workspace)
+        case _:
+            return None
+
+
+def message(raw: object, place: Address, bot_user: str, names: Mapping[str, str]) -> Heard | None:
+    """A message of a channel's history; None if nobody has to answer it."""
+    workspace = _Workspace(team=place.parts[0], bot_user=bot_user, app="")
+    return _heard(raw, place.parts[1], workspace, names)
+
+
+def command(body: object, names: Mapping[str, str] = _NOBODY) -> SlashCommand | None:
+    """A slash command's body."""
+    team, channel, user = team_of(body), id_at(body, "channel_id"), id_at(body, "user_id")
+    trigger = _trigger(body)
+    name = text_at(body, "command")
+    if not (team and channel and user and trigger and re.fullmatch(r"/\S{1,64}", name)):
+        return None
+    return SlashCommand(
+        key=f"slack/{team}/cmd/{trigger}",
+        command=name,
+        text=plain(text_at(body, "text"), names).strip(),
+        team=team,
+        channel=channel,
+        user=user,
+        user_name=names.get(user) or text_at(body, "user_name")[:100] or user,
+        trigger_id=trigger,
+    )
+
+
+def interaction(body: object, names: Mapping[str, str] = _NOBODY) -> Interaction | None:
+    """A button that was pressed or a message shortcut that was used."""
+    team, user, trigger = team_of(body), id_at(body, "user", "id"), _trigger(body)
+    if not (team and user and trigger):
+        return None
+    match text_at(body, "type"):
+        case "block_actions":
+            return _press(body, team, user, trigger)
+        case "message_action":
+            return _shortcut(body, names)
+        case _:
+            return None
+
+
+def _workspace(body: object) -> _Workspace:
+    found = items_at(body, "authorizations")
+    bots = [each for each in found if at(each, "is_bot") is True] or found
+    return _Workspace(
+        team=team_of(body),
+        bot_user=id_at(bots[0], "user_id") if bots else "",
+        app=text_at(body, "api_app_id"),
+    )
+
+
+def _message_event(
+    happened: object, workspace: _Workspace, names: Mapping[str, str]
+) -> Heard | Edited | Withdrawn | None:
+    channel = id_at(happened, "channel")
+    if not channel:
+        return None
+    match text_at(happened, "subtype"):
+        case "message_changed":
+            return _changed(happened, channel, workspace, names)
+        case "message_deleted":
+            return _withdrawn(workspace.team, channel, text_at(happened, "deleted_ts"))
+        case _:
+            return _heard(happened, channel, workspace, names)
+
+
+def _changed(
+    happened: object, channel: str, workspace: _Workspace, names: Mapping[str, str]
+) -> Edited | Withdrawn | None:
+    """Unfurled links and our own edits change messages too; people's edits say `edited`."""
+    after, before = at(happened, "message"), at(happened, "previous_message")
+    if text_at(after, "subtype") == "tombstone":
+        return _withdrawn(workspace.team, channel, text_at(after, "ts"))
+    edited = text_at(after, "edited", "ts")
+    if not edited or edited == text_at(before, "edited", "ts"):
+        return None
+    heard = _heard(after, channel, workspace, names)
+    return Edited(key=heard.key, text=heard.text) if heard else None
+
+
+def _withdrawn(team: str, channel: str, ts: str) -> Withdrawn | None:
+    return Withdrawn(key=_key(team, channel, ts)) if position(ts) else None
+
+
+def _heard(
+    raw: object, channel: str, workspace: _Workspace, names: Mapping[str, str]
+) -> Heard | None:
+    user, ts = id_at(raw, "user"), text_at(raw, "ts")
+    if not (_is_spoken(raw, workspace) and user and channel and position(ts)):
+        return None
+    text, bot = text_at(raw, "text"), workspace.bot_user
+    is_mention = bot in mentioned(text) or text_at(raw, "type") == "app_mention"
+    thread = text_at(raw, "thread_ts")
+    return Heard(
+        key=_key(workspace.team, channel, ts),
+        place=Address(platform="slack", parts=(workspace.team, channel)),
+        thread=thread if position(thread) and thread != ts else None,
+        opens=ts,
+        author=Author(id=user, name=names.get(user) or user),
+        text=plain(without_mention(text, bot) if bot else text, names),
+        sent_at=_EPOCH + timedelta(microseconds=position(ts)),
+        position=position(ts),
+        is_direct=text_at(raw, "channel_type") == "im" or channel.startswith("D"),
+        is_mention=is_mention,
+        attachments=tuple(_attachments(raw)),
+    )
+
+
+def _is_spoken(raw: object, workspace: _Workspace) -> bool:
+    """Whether a person wrote it: neither an app, ours or another, nor Slack itself."""
+    if at(raw, "hidden") or text_at(raw, "bot_id") or at(raw, "bot_profile"):
+        return False
+    if text_at(raw, "app_id") and text_at(raw, "app_id") == workspace.app:
+        return False
+    user = id_at(raw, "user")
+    is_person = bool(_USER_ID.fullmatch(user)) and user not in {"USLACKBOT", workspace.bot_user}
+    return is_person and text_at(raw, "subtype") in _SPOKEN
+
+
+def _attachments(raw: object) -> Iterator[Attachment]:
+    for file in items_at(raw, "files")[:_MOST_FILES]:
+        url, size = text_at(file, "url_private"), at(file, "size")
+        if re.fullmatch(r"https?://\S{1,2000}", url):
+            yield Attachment(
+                name=text_at(file, "name")[:190] or "file",
+                kind=text_at(file, "mimetype")[:100] or "application/octet-stream",
+                size=size if isinstance(size, int) and 0 <= size < 2**53 else 0,
+                url=url,
+            )
+
+
+def _home_opened(happened: object, workspace: _Workspace) -> HomeOpened | None:
+    user = id_at(happened, "user")
+    if not user or text_at(happened, "tab") != "home":
+        return None
+    return HomeOpened(team=workspace.team, user=user)
+
+
+def _uninstalled(happened: object, workspace: _Workspace) -> Uninstalled | None:
+    is_revoked = text_at(happened, "type") == "tokens_revoked"
+    is_only_peoples = is_revoked and not items_at(happened, "tokens", "bot")
+    return None if is_only_peoples else Uninstalled(team=workspace.team)
+
+
+def _stop_pressed(happened: object, workspace: _Workspace) -> StopPressed | None:
+    channel, thread = id_at(happened, "channel"), text_at(happened, "thread_ts")
+    if not (channel and position(thread)):
+        return None
+    place = Address(platform="slack", parts=(workspace.team, channel))
+    return StopPressed(place=place, thread=thread)
+
+
+def _press(body: object, team: str, user: str, trigger: str) -> Press | None:
+    action = at(body, "actions", 0)
+    name = text_at(action, "action_id")
+    if not name:
+        return None
+    return Press(
+        action=name,
+        value=text_at(action, "value") or text_at(action, "selected_option", "value"),
+        team=team,
+        user=user,
+        trigger_id=trigger,
+        channel=id_at(body, "container", "channel_id") or id_at(body, "channel", "id") or None,
+        message_ts=text_at(body, "container", "message_ts") or None,
+        thread_ts=text_at(body, "container", "thread_ts") or None,
+    )
+
+
+def _shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
+    team, trigger = team_of(body), _trigger(body)
+    channel = id_at(body, "channel", "id")
+    ts = text_at(body, "message_ts") or text_at(body, "message", "ts")
+    if not (channel and position(ts)):
+        return None
+    thread = text_at(body, "message", "thread_ts")
+    return Shortcut(
+        key=f"slack/{team}/cmd/{trigger}",
+        callback_id=text_at(body, "callback_id"),
+        team=team,
+        channel=channel,
+        user=id_at(body, "user", "id"),
+        trigger_id=trigger,
+        message_ts=ts,
+        thread_ts=thread if position(thread) else None,
+        text=plain(text_at(body, "message", "text"), names),
+        attachments=tuple(_attachments(at(body, "message"))),
+    )
+
+
+def _trigger(body: object) -> str:
+    found = text_at(body, "trigger_id")
+    return found if _TRIGGER.fullmatch(found) else ""
+
+
+def _key(team: str, channel: str, ts: str) -> str:
+    return f"slack/{team}/{channel}/{ts}"

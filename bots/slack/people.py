@@ -1,0 +1,58 @@
+"""The people of the workspaces: what they are called, and who may manage a channel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from bots.slack.reader import Reader
+from core.errors import MooringsError
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 1.0  # seconds: Slack waits three for the acknowledgement
+_MOST_KEPT = 10_000
+
+
+class People:
+    """Names are asked for once in the life of the process; unknown ones are the person's id."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._names: dict[tuple[str, str], str] = {}
+
+    async def names(self, team: str, users: Iterable[str]) -> dict[str, str]:
+        """The names of these people by id, as far as Slack tells them in time."""
+        wanted = set(users)
+        unknown = sorted(user for user in wanted if (team, user) not in self._names)
+        try:
+            async with asyncio.timeout(_PATIENCE), asyncio.TaskGroup() as group:
+                for user in unknown:
+                    group.create_task(self._learn(team, user))
+        except TimeoutError:
+            log.info("names not told in time", extra={"team": team})
+        known = {user: self._names.get((team, user)) for user in wanted}
+        return {user: name for user, name in known.items() if name}
+
+    async def may_manage(self, team: str, channel: str, user: str) -> bool | None:
+        """Whether somebody is an administrator or made the channel; None if Slack does not tell."""
+        if channel.startswith("D"):
+            return True
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                person = await self._reader.person(team, user)
+                return person.is_admin or await self._reader.creator(team, channel) == user
+        except (MooringsError, TimeoutError) as error:
+            log.warning("rights unknown", extra={"team": team, "why": str(error)})
+            return None
+
+    async def _learn(self, team: str, user: str) -> None:
+        try:
+            person = await self._reader.person(team, user)
+        except MooringsError as error:
+            log.info("name unknown", extra={"team": team, "user": user, "why": str(error)})
+            return
+        if len(self._names) >= _MOST_KEPT:
+            self._names.clear()
+        self._names[team, user] = person.name

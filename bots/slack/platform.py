@@ -1,0 +1,201 @@
+"""Puts Slack together for `moorings run`: the way out, the ways in, and what both need."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import SecretStr
+from starlette.routing import Route
+
+from bots.slack import http, install, tokens
+from bots.slack.adapter import SlackAdapter
+from bots.slack.catch_up import CatchUp, Sources
+from bots.slack.client import SLACK, SlackClient
+from bots.slack.commands import SlackCommands
+from bots.slack.door import Door, Room
+from bots.slack.home import Homes
+from bots.slack.http import HttpListener
+from bots.slack.listener import Line, SocketListener, Watch
+from bots.slack.manifest import SCOPES
+from bots.slack.messages import Persona
+from bots.slack.people import People
+from bots.slack.reader import Bot, Reader
+from bots.slack.uninstall import uninstall
+from bots.slack.workspaces import Workspaces
+from core.commands import Commands
+from core.controls import Controls
+from core.cursors import Cursors
+from core.errors import ConfigMistake, Transient
+from core.installations import Installations
+from core.reception import Reception
+from core.runtime import Runtime
+from core.settings import Settings
+from core.worker import Worker
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+QUEUE = "slack"
+_RETRY_SECONDS = 5.0
+_WATCH = Watch()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaysIn:
+    """The listener to run, the routes to mount, and what raises while nothing can come in."""
+
+    listener: SocketListener | HttpListener
+    routes: Sequence[Route]
+    check: Callable[[], Awaitable[None]] | None
+
+
+class SlackPlatform:
+    """Made once in a process; whoever opened it closes it."""
+
+    def __init__(self, runtime: Runtime, own: tuple[Bot, str] | None) -> None:
+        """`own` is the bot of the environment's token, with the token."""
+        settings = runtime.settings
+        self._runtime = runtime
+        self._settings = settings
+        self._own = own[0] if own else None
+        self._installations = Installations("slack", runtime.clock)
+        self._workspaces = Workspaces(self._installations, {own[0].team: own[1]} if own else None)
+        self._client = SlackClient(
+            self._workspaces.token_of, base_url=settings.slack_api_url or SLACK
+        )
+        self.adapter = SlackAdapter(self._client, self._persona_of)
+
+    @classmethod
+    async def open(cls, runtime: Runtime) -> SlackPlatform:
+        """Try the tokens, and wait for Slack where it cannot be reached.
+
+        Raises:
+            ConfigMistake: something about the tokens has to change; says what.
+        """
+        settings, own = runtime.settings, None
+        url = settings.slack_api_url or SLACK
+        _check_ways_in(settings)
+        if token := _value(settings.slack_bot_token):
+            own = await _reached(lambda: tokens.identify(token, url)), token
+        if app_token := _value(settings.slack_app_token):
+            await _reached(lambda: tokens.check_sockets(app_token, url))
+        return cls(runtime, own)
+
+    def ways_in(self, worker: Worker, watch: Watch = _WATCH) -> WaysIn:
+        """Every way in, with one door behind them."""
+        runtime, reader = self._runtime, Reader(self._client)
+        people = People(reader)
+        commands = Commands(runtime.directory, runtime.agents_file, runtime.clock)
+        controls = Controls(worker, runtime.clock)
+        homes = Homes(self._client, commands)
+        reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
+        room = Room(
+            people=people,
+            commands=SlackCommands(commands, controls, people, runtime.agents_file, runtime.clock),
+            controls=controls,
+            homes=homes,
+            wake=worker.wake,
+            uninstalled=self._uninstalled,
+        )
+        sources = Sources(
+            teams=self._teams,
+            reader=reader,
+            people=people,
+            reception=reception,
+            cursors=Cursors(runtime.clock),
+            wake=worker.wake,
+        )
+        catch_up = CatchUp(sources, runtime.clock, hours=self._settings.catch_up_hours)
+        return self._wired(Door(reception, room), catch_up, homes, watch)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    def _wired(self, door: Door, catch_up: CatchUp, homes: Homes, watch: Watch) -> WaysIn:
+        app_token = _value(self._settings.slack_app_token)
+        if app_token is None:
+            listener = HttpListener(catch_up, homes)
+            return WaysIn(listener=listener, routes=self._routes(door), check=None)
+        line = Line(
+            app_token=app_token,
+            api_url=self._settings.slack_api_url or SLACK,
+            watch=watch,
+        )
+        sockets = SocketListener(line, door, catch_up, homes)
+        return WaysIn(listener=sockets, routes=self._routes(door), check=sockets.check)
+
+    def _routes(self, door: Door) -> list[Route]:
+        settings, found = self._settings, list[Route]()
+        if secret := _value(settings.slack_signing_secret):
+            found += http.routes(door, secret)
+        client_secret = _value(settings.slack_client_secret)
+        if settings.slack_client_id and client_secret:
+            app = install.App(
+                client_id=settings.slack_client_id,
+                client_secret=client_secret,
+                scopes=SCOPES,
+                api_url=settings.slack_api_url or SLACK,
+            )
+            found += install.routes(app, self._workspaces, self._installations)
+        return found
+
+    async def _teams(self) -> list[Bot]:
+        """The workspaces of the environment's token and of all installations."""
+        installed = {
+            grant.team: Bot(team=grant.team, user=grant.bot_user)
+            for grant in await self._workspaces.everyone()
+        }
+        own = {self._own.team: self._own} if self._own else {}
+        return list((installed | own).values())
+
+    async def _uninstalled(self, team: str) -> None:
+        await uninstall(team, self._workspaces, self._client)
+
+    def _persona_of(self, agent: str) -> Persona:
+        spec = self._runtime.agents_file.agents.get(agent)
+        if spec is None:
+            return Persona(name=agent)
+        return Persona(name=spec.display_name or agent, icon=spec.icon)
+
+
+def is_wanted(settings: Settings) -> bool:
+    """Whether the environment has anything for Slack."""
+    return bool(settings.slack_bot_token or settings.slack_client_id)
+
+
+def _check_ways_in(settings: Settings) -> None:
+    if settings.slack_app_token and not settings.slack_bot_token:
+        raise ConfigMistake(
+            "SLACK_APP_TOKEN is set without SLACK_BOT_TOKEN: set it to the bot token (xoxb-…)."
+        )
+    if settings.slack_app_token:
+        return
+    if not settings.slack_signing_secret:
+        raise ConfigMistake(
+            "Nothing can come in from Slack: set SLACK_APP_TOKEN for Socket Mode, or "
+            "SLACK_SIGNING_SECRET and PORT for HTTP."
+        )
+    if settings.port is None:
+        raise ConfigMistake(
+            "SLACK_SIGNING_SECRET needs PORT: Slack sends its events to /slack/events there."
+        )
+
+
+async def _reached(call: Callable[[], Awaitable[T]]) -> T:
+    """Slack's answer, once it gives one: a bot that starts while Slack is down starts later."""
+    while True:
+        try:
+            return await call()
+        except Transient as error:
+            log.warning("waiting for Slack", extra={"why": str(error)})
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _value(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

@@ -1,0 +1,34 @@
+"""Which previews of growing answers are worth one of Slack's few edits a minute."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from core.clock import monotonic
+
+INTERVAL = 1.5  # seconds between two edits in a workspace: 40 a minute of the 50 that Slack takes
+_FORGOTTEN_AFTER = 60.0  # seconds without a preview: that answer has ended elsewhere
+
+
+class Previews:
+    """Each growing answer gets its equal share; the more there are, the less often."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, dict[str, tuple[float, str]]] = defaultdict(dict)
+
+    def is_due(self, team: str, key: str, text: str) -> bool:
+        """Whether this text may be shown now. Asking makes the answer one of the growing ones."""
+        now = monotonic()
+        growing = self._shown[team]
+        for other in [each for each, (at, _) in growing.items() if now - at > _FORGOTTEN_AFTER]:
+            del growing[other]
+        at, before = growing.setdefault(key, (now - INTERVAL, ""))
+        return text != before and now - at >= INTERVAL * len(growing)
+
+    def show(self, team: str, key: str, text: str) -> None:
+        """The text is about to be shown."""
+        self._shown[team][key] = (monotonic(), text)
+
+    def end(self, team: str, key: str) -> None:
+        """The answer grows no more."""
+        self._shown[team].pop(key, None)

@@ -1,0 +1,94 @@
+"""How often a method of Slack may be called in a workspace, by Slack's tiers and its word."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiolimiter import AsyncLimiter
+
+from bots.slack.failures import NotDone
+from core.clock import monotonic
+
+_BURST = 10.0  # calls at once; with the rate it stays below a tier's calls in any minute
+_TIERS = {2: 20.0, 3: 50.0, 4: 100.0}  # calls a minute
+_TIER_OF = {
+    "chat.startStream": 2,
+    "chat.stopStream": 2,
+    "conversations.list": 2,
+    "users.list": 2,
+    "chat.appendStream": 4,
+    "users.info": 4,
+    "conversations.members": 4,
+    "files.info": 4,
+    "views.open": 4,
+    "views.publish": 4,
+}
+_UNLIMITED = {"auth.test", "assistant.threads.setStatus", "files.download", "files.upload"}
+_IN_A_CHANNEL = {"chat.postMessage", "chat.postEphemeral"}
+_POSTS, _POST_SECONDS = 3.0, 4.3  # about one a second in a channel, with short bursts
+
+Key = tuple[str, str, str]
+
+
+class Rates:
+    """One bucket for each (workspace, method), and for each channel where Slack counts so."""
+
+    def __init__(self, *, patience: float = 5.0) -> None:
+        """`patience`: seconds that a call waits for its turn before it is put off."""
+        self._patience = patience
+        self._buckets: dict[Key, AsyncLimiter] = {}
+        self._blocked_until: dict[Key, float] = {}
+
+    async def wait(self, team: str, method: str, channel: str = "") -> None:
+        """Return when the call may be made.
+
+        Raises:
+            NotDone: that would take longer than a caller should wait.
+        """
+        key = _key(team, method, channel)
+        blocked = self._blocked_for(key)
+        if blocked > self._patience:
+            raise NotDone(f"Slack asked to wait with {method}.", retry_after=blocked)
+        await asyncio.sleep(blocked)
+        if method in _UNLIMITED:
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._bucket(key).acquire()
+        except TimeoutError as error:
+            raise NotDone(
+                f"too many calls of {method} wait.", retry_after=self._patience
+            ) from error
+
+    def block(self, team: str, method: str, channel: str, seconds: float) -> None:
+        """Slack wants no such call for that long."""
+        key = _key(team, method, channel)
+        until = monotonic() + seconds
+        self._blocked_until[key] = max(until, self._blocked_until.get(key, 0))
+
+    def has_room(self, team: str, method: str) -> bool:
+        """Whether a call that nobody would miss may be made right now."""
+        key = _key(team, method, "")
+        return not self._blocked_for(key) and self._bucket(key).has_capacity(_BURST / 2)
+
+    def _blocked_for(self, key: Key) -> float:
+        left = self._blocked_until.get(key, 0) - monotonic()
+        if left <= 0:
+            self._blocked_until.pop(key, None)
+        return max(left, 0)
+
+    def _bucket(self, key: Key) -> AsyncLimiter:
+        if key not in self._buckets:
+            self._buckets[key] = _new_bucket(key[1])
+        return self._buckets[key]
+
+
+def _new_bucket(method: str) -> AsyncLimiter:
+    if method in _IN_A_CHANNEL:
+        return AsyncLimiter(_POSTS, _POST_SECONDS)
+    a_minute = _TIERS[_TIER_OF.get(method, 3)] - _BURST
+    return AsyncLimiter(_BURST, 60 * _BURST / a_minute)
+
+
+def _key(team: str, method: str, channel: str) -> Key:
+    return (team, method, channel if method in _IN_A_CHANNEL else "")

@@ -1,0 +1,114 @@
+"""What Slack is asked: who people are, where the bot is, and what was said there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bots.slack import parse
+from bots.slack.client import SlackClient
+from core.text import cleaned
+
+_PAGE = 200
+_MOST_PAGES = 50
+_LONGEST_NAME = 100
+
+Page = Callable[[AsyncWebClient, str], Awaitable[AsyncSlackResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person of a workspace."""
+
+    name: str
+    is_admin: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """Who the bot is in a workspace."""
+
+    team: str
+    user: str
+
+
+class Reader:
+    """Every call may raise Transient, SlackRefused or ConfigMistake; nothing is changed."""
+
+    def __init__(self, client: SlackClient) -> None:
+        self._client = client
+
+    async def bot(self, team: str) -> Bot:
+        """The bot itself."""
+        answer = (await self._client.read(team, "auth.test", lambda web: web.auth_test())).data
+        return Bot(team=parse.id_at(answer, "team_id"), user=parse.id_at(answer, "user_id"))
+
+    async def person(self, team: str, user: str) -> Person:
+        """Who somebody is."""
+        answer = await self._client.read(team, "users.info", lambda web: web.users_info(user=user))
+        found = parse.at(answer.data, "user")
+        names = ("profile", "display_name"), ("profile", "real_name"), ("real_name",), ("name",)
+        named = (cleaned(parse.text_at(found, *path))[:_LONGEST_NAME] for path in names)
+        roles = ("is_admin", "is_owner", "is_primary_owner")
+        return Person(
+            name=next((name for name in named if name), user),
+            is_admin=any(parse.at(found, role) is True for role in roles),
+        )
+
+    async def creator(self, team: str, channel: str) -> str:
+        """Who made the channel."""
+        answer = await self._client.read(
+            team, "conversations.info", lambda web: web.conversations_info(channel=channel)
+        )
+        return parse.id_at(answer.data, "channel", "creator")
+
+    async def channels(self, team: str) -> list[str]:
+        """Where the bot is: channels, groups and direct messages."""
+        types = "public_channel,private_channel,im,mpim"
+
+        def page(web: AsyncWebClient, cursor: str) -> Awaitable[AsyncSlackResponse]:
+            return web.users_conversations(
+                types=types, exclude_archived=True, limit=_PAGE, cursor=cursor
+            )
+
+        found = await self._pages(team, "users.conversations", page, "channels")
+        return [channel for raw in found if (channel := parse.id_at(raw, "id"))]
+
+    async def history(self, team: str, channel: str, oldest: str) -> list[object]:
+        """What was said in a channel after a ts, replies in threads not included."""
+
+        def page(web: AsyncWebClient, cursor: str) -> Awaitable[AsyncSlackResponse]:
+            return web.conversations_history(
+                channel=channel, oldest=oldest, limit=_PAGE, cursor=cursor
+            )
+
+        return await self._pages(team, "conversations.history", page, "messages")
+
+    async def replies(self, team: str, channel: str, thread: str, oldest: str) -> list[object]:
+        """What was said in a thread after a ts; its first message may be among it."""
+
+        def page(web: AsyncWebClient, cursor: str) -> Awaitable[AsyncSlackResponse]:
+            return web.conversations_replies(
+                channel=channel, ts=thread, oldest=oldest, limit=_PAGE, cursor=cursor
+            )
+
+        return await self._pages(team, "conversations.replies", page, "messages")
+
+    async def _pages(self, team: str, method: str, page: Page, name: str) -> list[object]:
+        found: list[object] = []
+        cursor = ""
+        for _ in range(_MOST_PAGES):
+            answer = await self._page(team, method, page, cursor)
+            found += parse.items_at(answer, name)
+            cursor = parse.text_at(answer, "response_metadata", "next_cursor")
+            if not cursor:
+                break
+        return found
+
+    async def _page(self, team: str, method: str, page: Page, cursor: str) -> object:
+        answer = await self._client.read(team, method, lambda web: page(web, cursor))
+        body: object = answer.data
+        return body

@@ -1,0 +1,195 @@
+"""The files that came with a message: fetched, and turned into what a model can read."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import humanize
+from pydantic import TypeAdapter, ValidationError
+
+from core.adapter import Adapter, FetchesFiles
+from core.errors import DeliveryRefused, Transient
+from core.messages import Attachment
+from core.text import cleaned
+from storage.models import InboxMessage
+
+log = logging.getLogger(__name__)
+
+_MOST_FILES = 10  # of one message; more are only named
+_MOST_TEXT = 200_000  # bytes
+_MOST_IMAGE = 5_000_000  # bytes
+_IMAGE_TOKENS = 1_000  # what an image costs in a prompt, about
+_REMEMBERED = 4_000  # characters of the texts of one message that later turns still know
+_BYTES_A_TOKEN = 3
+_TEXT_KINDS = {
+    *("application/json", "application/xml", "application/yaml", "application/x-yaml"),
+    *("application/toml", "application/javascript", "application/x-sh", "application/sql"),
+}
+_TEXT_ENDINGS = frozenset(
+    re.findall(
+        r"\w+",
+        "txt md markdown rst log csv tsv json jsonl ndjson xml yaml yml toml ini cfg conf html htm "
+        "css scss py pyi js mjs cjs ts tsx jsx java kt kts scala go rs c h cc cpp hpp cs fs swift "
+        "m rb php pl lua r jl sh bash zsh fish ps1 bat sql graphql proto tf hcl gradle cmake make "
+        "mk diff patch tex bib srt vtt ics vcf dockerfile makefile",
+    )
+)
+_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+_ATTACHMENT = TypeAdapter(Attachment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFile:
+    """A file as the model gets it: a text, an image as a data URL, or only a note about it."""
+
+    note: str
+    text: str = ""
+    image: str = ""
+
+    def inlined(self, length: int) -> str:
+        """The note, and up to `length` bytes of the text."""
+        if not self.text:
+            return f"[{self.note}]"
+        shown = _first(self.text, length)
+        left_out = len(self.text) - len(shown)
+        note = f"{self.note}; {left_out:,} characters of it left out" if left_out else self.note
+        fence = "`" * max(3, _longest_run(shown) + 1)
+        return f"[{note}]\n{fence}\n{shown}\n{fence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What came with the messages of one turn, by their keys."""
+
+    by_message: Mapping[str, Sequence[ReadFile]] = field(default_factory=dict[str, list[ReadFile]])
+
+    def images(self, question: InboxMessage) -> tuple[str, ...]:
+        """The images that came with the message, as data URLs."""
+        return tuple(each.image for each in self._of(question) if each.image)
+
+    def tokens(self) -> int:
+        """What all images cost in a prompt, about."""
+        files = [each for read in self.by_message.values() for each in read]
+        return _IMAGE_TOKENS * sum(bool(each.image) for each in files)
+
+    def shown(self, question: InboxMessage, room: int) -> str:
+        """The message with its texts, cut to their share of `room` tokens."""
+        count = sum(bool(each.text) for read in self.by_message.values() for each in read)
+        return self._inlined(question, room * _BYTES_A_TOKEN // max(count, 1))
+
+    def remembered(self, question: InboxMessage) -> str:
+        """The message with as much of its texts as later turns know."""
+        count = sum(bool(each.text) for each in self._of(question))
+        return self._inlined(question, _REMEMBERED // max(count, 1))
+
+    def _inlined(self, question: InboxMessage, length: int) -> str:
+        files = [each.inlined(length) for each in self._of(question)]
+        return "\n\n".join(filter(None, [question.text, *files]))
+
+    def _of(self, question: InboxMessage) -> Sequence[ReadFile]:
+        return self.by_message.get(question.key, ())
+
+
+async def read_files(adapter: Adapter, questions: Sequence[InboxMessage]) -> Files:
+    """Fetch everything that came with these messages; what cannot be had becomes a note."""
+    by_message = {
+        question.key: [
+            await _read(adapter, attachment, is_one_too_many=number > _MOST_FILES)
+            for number, attachment in enumerate(_attachments(question), start=1)
+        ]
+        for question in questions
+        if question.attachments
+    }
+    return Files(by_message=by_message)
+
+
+def _attachments(question: InboxMessage) -> list[Attachment]:
+    found: list[Attachment] = []
+    for each in question.attachments:
+        try:
+            found.append(_ATTACHMENT.validate_python(each))
+        except ValidationError:
+            log.warning("attachment not understood", extra={"inbox": question.id})
+    return found
+
+
+async def _read(adapter: Adapter, attachment: Attachment, *, is_one_too_many: bool) -> ReadFile:
+    about = _about(attachment)
+    if is_one_too_many:
+        return ReadFile(note=f"{about} was not read: too many files at once")
+    is_text, is_image = _is_text(attachment), attachment.kind.startswith("image/")
+    if not (is_text or is_image) or not isinstance(adapter, FetchesFiles):
+        return ReadFile(note=f"{about} cannot be read here: only texts and images can. Say so")
+    if is_image and attachment.size > _MOST_IMAGE:
+        limit = humanize.naturalsize(_MOST_IMAGE)
+        return ReadFile(note=f"{about} is too large to be looked at (at most {limit}). Say so")
+    try:
+        content = await adapter.fetch(attachment, (_MOST_TEXT if is_text else _MOST_IMAGE) + 1)
+    except (Transient, DeliveryRefused) as error:
+        log.warning("file not fetched", extra={"why": str(error)})
+        return ReadFile(note=f"{about} could not be fetched. Say so")
+    return _text(about, attachment, content) if is_text else _image(about, content)
+
+
+def _text(about: str, attachment: Attachment, content: bytes) -> ReadFile:
+    text = cleaned(_decoded(content))
+    if not text:
+        return ReadFile(note=f"{about} is empty")
+    if max(attachment.size, len(content)) > _MOST_TEXT:
+        about += f", of which only the first {humanize.naturalsize(_MOST_TEXT)} were read"
+    return ReadFile(note=about, text=text)
+
+
+def _image(about: str, content: bytes) -> ReadFile:
+    """What it is, is decided by what is in it."""
+    kinds = (kind for begin, kind in _SIGNATURES.items() if content.startswith(begin))
+    is_webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
+    kind = "image/webp" if is_webp else next(kinds, None)
+    if kind is None or len(content) > _MOST_IMAGE:
+        return ReadFile(
+            note=f"{about} cannot be looked at: only PNG, JPEG, GIF and WebP can. Say so"
+        )
+    data = base64.b64encode(content).decode()
+    return ReadFile(note=about, image=f"data:{kind};base64,{data}")
+
+
+def _about(attachment: Attachment) -> str:
+    name = " ".join(cleaned(attachment.name).replace("]", ")").split())[:100] or "without a name"
+    return f"file {name!r}, {humanize.naturalsize(attachment.size)}"
+
+
+def _is_text(attachment: Attachment) -> bool:
+    kind = attachment.kind.partition(";")[0].strip().lower()
+    ending = attachment.name.lower().rpartition(".")[2]
+    is_known = kind in _TEXT_KINDS or kind.endswith(("+json", "+xml"))
+    return is_known or kind.startswith("text/") or ending in _TEXT_ENDINGS
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    is_cut = len(content) > _MOST_TEXT
+    for whole in range(len(content), len(content) - (4 if is_cut else 1), -1):
+        with suppress(UnicodeDecodeError):  # the limit cuts a character
+            return content[:whole].decode("utf-8-sig")
+    return content.decode("latin-1")
+
+
+def _first(text: str, length: int) -> str:
+    """As many whole characters as `length` bytes hold."""
+    return text.encode()[: max(length, 0)].decode(errors="ignore")
+
+
+def _longest_run(text: str) -> int:
+    """The longest row of backticks."""
+    return max(map(len, re.findall("`+", text)), default=0)

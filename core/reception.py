@@ -1,0 +1,53 @@
+"""What is heard in channels: routed to an agent and stored, changed or withdrawn."""
+
+from __future__ import annotations
+
+from core.agents_file import AgentsFile
+from core.directory import Directory
+from core.intake import Accepted, Intake
+from core.messages import Heard, Incoming
+from core.routing import route
+from core.text import cleaned
+from storage import inbox
+
+
+class Reception:
+    """The intake of platforms with channels."""
+
+    def __init__(self, intake: Intake, directory: Directory, file: AgentsFile) -> None:
+        self._intake = intake
+        self._directory = directory
+        self._file = file
+
+    async def hear(self, heard: Heard) -> Accepted | None:
+        """Store the message for the agent that should answer it; None if nobody should.
+
+        When this returns, the platform may be told that the message arrived.
+        """
+        found = await route(heard, self._file, await self._directory.names())
+        if found is None or not (cleaned(found.text) or heard.attachments):
+            return None
+        incoming = Incoming(
+            key=heard.key,
+            address=found.address,
+            author=heard.author,
+            text=found.text,
+            sent_at=heard.sent_at,
+            position=heard.position,
+            reply_to=found.thread,
+            attachments=heard.attachments,
+        )
+        return await self._intake.accept(incoming, found.agent)
+
+    async def answerer(self, heard: Heard) -> str | None:
+        """The name of the agent that would answer the message."""
+        found = await route(heard, self._file, await self._directory.names())
+        return found.agent if found else None
+
+    async def change(self, key: str, text: str) -> bool:
+        """A message was edited; False if an answer to it is being written already."""
+        return await inbox.change(key, cleaned(text))
+
+    async def withdraw(self, key: str) -> bool:
+        """A message was deleted; False if an answer to it is being written already."""
+        return await inbox.withdraw(key)

@@ -1,0 +1,112 @@
+"""What goes on at an address and below it: waiting messages, running turns, recent threads."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tortoise.expressions import Q, Subquery
+
+from storage.models import (
+    Conversation,
+    InboxMessage,
+    InboxState,
+    OutboxMessage,
+    Step,
+    StepKind,
+    Summary,
+    SummaryKind,
+    Turn,
+    TurnState,
+    Usage,
+)
+from storage.transaction import reading, transaction
+
+_RECENT = 1_000  # messages that are looked at for the threads they stand in
+
+
+@reading
+async def waiting(path: str) -> int:
+    """How many messages nobody has begun to answer."""
+    return await InboxMessage.filter(
+        conversation_id__in=_inside(path), state=InboxState.WAITING
+    ).count()
+
+
+@reading
+async def running(path: str) -> list[Turn]:
+    """The answers that are being written."""
+    return await Turn.filter(conversation_id__in=_inside(path), state=TurnState.RUNNING)
+
+
+@reading
+async def newest_turn(path: str) -> Turn | None:
+    """The answer that ended last."""
+    ended = Turn.filter(conversation_id__in=_inside(path), ended_at__not_isnull=True)
+    return await ended.order_by("-ended_at", "-id").first()
+
+
+@reading
+async def turn_of(path: str, *, turn_id: int | None, message_ids: list[str]) -> Turn | None:
+    """The turn of this id, or that made one of these messages of the platform, if it is there."""
+    found = Turn.filter(conversation_id__in=_inside(path))
+    if turn_id is not None:
+        return await found.get_or_none(id=turn_id)
+    shown = OutboxMessage.filter(message_id__in=message_ids)
+    return await found.filter(id__in=Subquery(shown.values("turn_id"))).first()
+
+
+@reading
+async def spent(turn_id: int) -> list[Usage]:
+    """What the turn's model calls used, in order."""
+    return await Usage.filter(turn_id=turn_id).order_by("step")
+
+
+@reading
+async def tool_steps(turn_id: int) -> list[Step]:
+    """The turn's finished tool calls, in order."""
+    return await Step.filter(turn_id=turn_id, kind=StepKind.TOOL).order_by("number")
+
+
+@reading
+async def recent_threads(path: str, *, since: datetime, limit: int) -> list[tuple[str, str]]:
+    """Where messages were received lately, newest first: the conversation's address, the thread."""
+    rows = (
+        await InboxMessage.filter(
+            conversation_id__in=_inside(path), reply_to__not_isnull=True, sent_at__gte=since
+        )
+        .order_by("-id")
+        .limit(_RECENT)
+        .values_list("conversation_id", "reply_to")
+    )
+    found = list(dict.fromkeys((int(row[0]), str(row[1])) for row in rows))[:limit]
+    conversations = await Conversation.filter(id__in=[number for number, _ in found])
+    addresses = {conversation.id: conversation.address for conversation in conversations}
+    return [(addresses[number], thread) for number, thread in found]
+
+
+@transaction
+async def reset(path: str, *, agent_id: int, facts: list[int], now: datetime) -> int:
+    """Let the view of each of the agent's histories begin after its newest message."""
+    conversations = await Conversation.filter(
+        Q(address=path) | Q(address__startswith=f"{path}/"), agent_id=agent_id, last_seq__gt=0
+    )
+    await Summary.bulk_create(
+        (
+            Summary(
+                conversation_id=conversation.id,
+                upto_seq=conversation.last_seq,
+                kind=SummaryKind.RESET,
+                text="",
+                facts=facts,
+                made_at=now,
+            )
+            for conversation in conversations
+        ),
+        batch_size=500,
+    )
+    return len(conversations)
+
+
+def _inside(path: str) -> Subquery:
+    here = Conversation.filter(Q(address=path) | Q(address__startswith=f"{path}/"))
+    return Subquery(here.values("id"))

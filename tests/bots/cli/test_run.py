@@ -1,0 +1,92 @@
+"""`moorings run` as a process: its HTTP port, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientConnectionError, ClientSession
+
+from tests.bots.program import PATIENCE, Program
+from tests.peers.endpoint import Endpoint
+from tests.peers.slack.peer import SlackPeer
+
+
+@pytest.fixture
+async def slack(program: Program) -> AsyncIterator[SlackPeer]:
+    """A workspace that the program has the tokens for."""
+    async with SlackPeer() as slack:
+        program.set(
+            SLACK_BOT_TOKEN=slack.bot_token,
+            SLACK_APP_TOKEN=slack.app_token,
+            SLACK_API_URL=slack.api_url,
+        )
+        yield slack
+
+
+@pytest.fixture
+def site(program: Program) -> str:
+    """Where the program listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program.set(PORT=str(port))
+    return f"http://127.0.0.1:{port}"
+
+
+async def until_ready(site: str, process: Process) -> None:
+    """Wait until it says so."""
+    async with asyncio.timeout(PATIENCE), ClientSession() as http:
+        while await status(http, f"{site}/readyz") != 200:
+            assert process.returncode is None
+            await asyncio.sleep(0.05)
+
+
+async def status(http: ClientSession, url: str) -> int:
+    """What is answered; 0 while nobody listens."""
+    try:
+        async with http.get(url) as response:
+            return response.status
+    except ClientConnectionError:
+        return 0
+
+
+async def ended(process: Process) -> str:
+    """Stop it as a host does; its log."""
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(PATIENCE):
+        _, err = await process.communicate()
+    assert process.returncode == 0
+    return err.decode()
+
+
+async def test_it_says_when_it_is_ready_what_it_counted_and_ends_with_0(
+    program: Program, slack: SlackPeer, endpoint: Endpoint, site: str
+) -> None:
+    process = await program.start("run")
+    await until_ready(site, process)
+    thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1, PATIENCE)
+    async with ClientSession() as http:
+        await slack.until_quiet()
+        async with http.get(f"{site}/metrics") as response:
+            counted = await response.text()
+    log = await ended(process)
+    assert "moorings_turn_seconds_count" in counted
+    assert "moorings_leases_held" in counted
+    assert "/readyz" not in log
+    assert slack.bot_token not in log
+
+
+async def test_a_port_that_is_taken_is_one_plain_sentence(
+    program: Program, slack: SlackPeer, endpoint: Endpoint
+) -> None:
+    with socket.create_server(("", 0)) as other:
+        program.set(PORT=str(other.getsockname()[1]))
+        found = await program.run("run")
+    assert found.code == 1
+    assert found.err.splitlines()[-1].startswith("moorings: PORT ")
+    assert "Traceback" not in found.err

@@ -1,0 +1,131 @@
+"""The bot on the peer's Slack: its parts as `moorings run` puts them together, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bots.slack.listener import Watch
+from bots.slack.platform import SlackPlatform, WaysIn
+from core.runtime import Runtime
+from core.settings import Settings
+from core.worker import Worker
+from tests.peers.endpoint import Endpoint
+from tests.peers.slack.peer import SlackPeer
+from tests.peers.slack.transcript import Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """The peer, a model endpoint and a folder; bots come and go."""
+
+    slack: SlackPeer
+    endpoint: Endpoint
+    folder: Path
+
+    def settings(self, agents: str = "", **changes: object) -> Settings:
+        """As the environment would give them, with the text of an agents file."""
+        file = self.folder / "agents.toml"
+        file.write_text(agents)
+        given: dict[str, object] = {
+            "database_url": f"sqlite://{self.database}",
+            "config": file,
+            "openai_api_key": SecretStr("sk-of-a-test"),
+            "openai_base_url": self.endpoint.base_url,
+            "slack_bot_token": SecretStr(self.slack.bot_token),
+            "slack_app_token": SecretStr(self.slack.app_token),
+            "slack_api_url": self.slack.api_url,
+        }
+        return Settings(**{**given, **changes})  # type: ignore[arg-type]  # named by each test
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.folder / "moorings.db"
+
+    @property
+    def impatient(self) -> str:
+        """The database, for a bot that does not wait long for its lock."""
+        return f"sqlite://{self.database}?busy_timeout=20"
+
+    @asynccontextmanager
+    async def bot(
+        self, agents: str = "", *, gap_seconds: float = 30, **changes: object
+    ) -> AsyncIterator[Bot]:
+        """A bot, connected; stopped as by SIGTERM at the end."""
+        async with AsyncExitStack() as opened:
+            runtime = await Runtime.open(self.settings(agents, **changes))
+            opened.push_async_callback(runtime.close)
+            platform = await SlackPlatform.open(runtime)
+            opened.push_async_callback(platform.close)
+            async with self._running(runtime, platform, gap_seconds) as bot:
+                yield bot
+
+    @asynccontextmanager
+    async def _running(
+        self, runtime: Runtime, platform: SlackPlatform, gap_seconds: float
+    ) -> AsyncIterator[Bot]:
+        worker = runtime.worker({"slack": platform.adapter})
+        ways_in = platform.ways_in(worker, Watch(ping_interval=0.5, patience=5, gap=gap_seconds))
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run(["slack"], stop, 5))
+            group.create_task(ways_in.listener.run(runtime.intake, stop))
+            try:
+                if ways_in.check:
+                    await self.slack.until_connected(2)
+                yield Bot(runtime=runtime, worker=worker, ways_in=ways_in, stop=stop)
+            finally:
+                stop.set()
+
+    def said(self, channel: str, thread: str | None = None) -> list[str]:
+        """What bots have said there, finished, in order."""
+        return [line.text for line in self.answers(channel, thread)]
+
+    def answers(self, channel: str, thread: str | None = None) -> list[Line]:
+        """The finished answers there."""
+        lines = self.slack.transcript(channel, thread)
+        return [line for line in lines if line.is_bot and "feedback" in line.buttons]
+
+    def whispers(self, channel: str) -> list[str]:
+        """What single people were told there."""
+        lines = self.slack.transcript(channel)
+        return [line.text for line in lines if line.kind == "ephemeral"]
+
+    async def answered(self, channel: str, count: int = 1, within: float = 10) -> list[str]:
+        """The answers there, once there are that many."""
+        await self.slack.until(lambda: len(self.answers(channel)) >= count, within)
+        return self.said(channel)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Another program writes to the database, and takes its time."""
+        with closing(sqlite3.connect(self.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+
+    def change(self, statement: str) -> None:
+        """Change what the database holds, behind the back of everybody."""
+        with closing(sqlite3.connect(self.database)) as other, other:
+            other.execute(statement)
+
+    def rows(self, statement: str) -> list[tuple[object, ...]]:
+        """What the database holds."""
+        with closing(sqlite3.connect(self.database)) as other:
+            return list(other.execute(statement))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bot:
+    """A running bot."""
+
+    runtime: Runtime
+    worker: Worker
+    ways_in: WaysIn
+    stop: asyncio.Event

@@ -1,0 +1,22 @@
+"""A workspace of the peer's Slack with a model endpoint, for bots to come and go."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.bots.slack.bots import Workspace
+from tests.peers.endpoint import Endpoint
+from tests.peers.slack.deliveries import Schedule
+from tests.peers.slack.peer import SlackPeer
+
+QUICK = Schedule(deadline=1.0, retries=(0.0, 0.1, 0.1))
+
+
+@pytest.fixture
+async def workspace(tmp_path: Path) -> AsyncIterator[Workspace]:
+    """Anna, Ben, #general and #support, as the peer has them; deliveries are retried quickly."""
+    async with SlackPeer(schedule=QUICK) as slack, Endpoint() as endpoint:
+        yield Workspace(slack=slack, endpoint=endpoint, folder=tmp_path)

@@ -1,0 +1,191 @@
+"""What was written while nobody listened is answered once, oldest first, and never too late."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bots.slack.bots import Workspace
+from tests.peers.slack.deliveries import Schedule
+
+ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
+TEXTS = "SELECT key, text FROM inbox ORDER BY id"
+GIVEN_UP = Schedule(deadline=0.05, retries=())
+AGENTS = """
+[agents.assistant]
+[[bindings]]
+at = "slack/T0001/C0SUPPORT"
+agent = "assistant"
+listen = "all"
+conversation = "channel"
+[[bindings]]
+at = "slack/T0001/C0PORT"
+agent = "assistant"
+listen = "all"
+conversation = "channel"
+"""
+
+
+@pytest.fixture
+async def down(workspace: Workspace) -> Workspace:
+    """A bot was here and is not any more; Slack gives up at once."""
+    async with workspace.bot(AGENTS):
+        await heard_up_to_now(workspace)
+    workspace.slack.backend.deliveries.schedule = GIVEN_UP
+    workspace.change("UPDATE cursor SET position = position - 1200000000")
+    return workspace
+
+
+async def heard_up_to_now(workspace: Workspace) -> None:
+    """Wait until the bot has noted how far it has heard."""
+    await workspace.slack.until(
+        lambda: workspace.rows("SELECT 1 FROM cursor WHERE name = 'slack/T0001'")
+    )
+
+
+async def test_fifty_messages_of_a_ten_minute_outage_are_answered_once_and_in_order(
+    down: Workspace,
+) -> None:
+    """What one person wrote in a row is answered together."""
+    slack = down.slack
+    slack.add_channel("C0PORT")
+    for number in range(50):
+        author = "U0ANNA" if number < 25 else "U0BEN"
+        channel = "C0SUPPORT" if number % 2 else "C0PORT"
+        slack.say(channel, author, f"number {number:02}", ago=600 - number * 12)
+    await slack.until_quiet()
+    assert all(each.state == "given_up" for each in slack.deliveries[-50:])
+    async with down.bot(AGENTS):
+        await slack.until(lambda: down.rows(ANSWERED) == [(50,)], within=30)
+        await slack.until(
+            lambda: down.said("C0SUPPORT")[-1:] and "49" in down.said("C0SUPPORT")[-1]
+        )
+        await slack.until(lambda: down.said("C0PORT")[-1:] and "48" in down.said("C0PORT")[-1])
+    for channel, first in (("C0SUPPORT", 1), ("C0PORT", 0)):
+        numbers = [text[-2:] for text in down.said(channel)]
+        assert numbers == sorted(set(numbers))
+        rows = [text for key, text in down.rows(TEXTS) if channel in str(key)]
+        assert rows == [f"number {number:02}" for number in range(first, 50, 2)]
+
+
+async def test_direct_messages_and_threads_are_caught_up(workspace: Workspace) -> None:
+    slack = workspace.slack
+    place = slack.direct("U0ANNA")
+    async with workspace.bot(AGENTS):
+        thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} begin")
+        await workspace.answered("C0GENERAL")
+        await heard_up_to_now(workspace)
+    slack.backend.deliveries.schedule = GIVEN_UP
+    slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} and on", thread)
+    other = slack.say("C0GENERAL", "U0BEN", "just talking")
+    slack.say("C0GENERAL", "U0BEN", f"{slack.mention} in a thread", other)
+    slack.say(place, "U0ANNA", "in private")
+    await slack.until_quiet()
+    async with workspace.bot(AGENTS):
+        await workspace.answered("C0GENERAL", 3)
+        await workspace.answered(place)
+    assert workspace.said("C0GENERAL", thread) == ["You said: begin", "You said: and on"]
+    assert workspace.said("C0GENERAL", other) == ["You said: ben: in a thread"] or (
+        workspace.said("C0GENERAL", other) == ["You said: in a thread"]
+    )
+    assert workspace.said(place) == ["You said: in private"]
+
+
+async def test_the_backlog_of_a_first_start_is_not_answered(workspace: Workspace) -> None:
+    slack = workspace.slack
+    slack.backend.deliveries.schedule = GIVEN_UP
+    slack.say("C0SUPPORT", "U0ANNA", "long before", ago=60)
+    await slack.until_quiet()
+    async with workspace.bot(AGENTS):
+        await heard_up_to_now(workspace)
+    async with workspace.bot(AGENTS):
+        await slack.until(lambda: slack.calls("conversations.history"))
+        slack.backend.deliveries.schedule = Schedule()
+        slack.say("C0SUPPORT", "U0ANNA", "now")
+        await workspace.answered("C0SUPPORT")
+    assert workspace.said("C0SUPPORT") == ["You said: now"]
+
+
+async def test_a_question_older_than_the_limit_is_not_answered(down: Workspace) -> None:
+    slack = down.slack
+    slack.say("C0SUPPORT", "U0ANNA", "too old", ago=400)
+    slack.say("C0SUPPORT", "U0ANNA", "fresh", ago=200)
+    await slack.until_quiet()
+    async with down.bot(AGENTS, catch_up_hours=300 / 3600):
+        await down.answered("C0SUPPORT")
+    assert down.said("C0SUPPORT") == ["You said: fresh"]
+
+
+async def test_no_hours_mean_that_nothing_is_caught_up(down: Workspace) -> None:
+    slack = down.slack
+    slack.say("C0SUPPORT", "U0ANNA", "missed")
+    await slack.until_quiet()
+    async with down.bot(AGENTS, catch_up_hours=0):
+        slack.backend.deliveries.schedule = Schedule()
+        slack.say("C0SUPPORT", "U0ANNA", "heard")
+        await down.answered("C0SUPPORT")
+    assert down.said("C0SUPPORT") == ["You said: heard"]
+    assert not slack.calls("conversations.history")
+
+
+async def test_what_was_answered_is_not_answered_again(down: Workspace) -> None:
+    slack = down.slack
+    slack.say("C0SUPPORT", "U0ANNA", "missed")
+    await slack.until_quiet()
+    for _ in range(2):
+        async with down.bot(AGENTS):
+            await down.answered("C0SUPPORT")
+            await slack.until(lambda: slack.calls("conversations.history"))
+    async with down.bot(AGENTS):
+        slack.backend.deliveries.schedule = Schedule()
+        slack.say("C0SUPPORT", "U0ANNA", "later")
+        await down.answered("C0SUPPORT", 2)
+    assert down.said("C0SUPPORT") == ["You said: missed", "You said: later"]
+
+
+async def test_what_failed_to_be_read_is_read_again(down: Workspace) -> None:
+    slack = down.slack
+    slack.say("C0SUPPORT", "U0ANNA", "missed")
+    await slack.until_quiet()
+    slack.fault("conversations.history", "status", status=503, times=2)
+    slack.fault("users.conversations", "ratelimited", retry_after=1, times=1)
+    async with down.bot(AGENTS):
+        assert await down.answered("C0SUPPORT", within=20) == ["You said: missed"]
+
+
+async def test_live_messages_do_not_wait_for_it(down: Workspace) -> None:
+    slack = down.slack
+    slack.fault("users.conversations", "delay", seconds=3)
+    async with down.bot(AGENTS):
+        slack.backend.deliveries.schedule = Schedule()
+        slack.say("C0SUPPORT", "U0ANNA", "live")
+        await down.answered("C0SUPPORT", within=2.5)
+        assert not slack.calls("conversations.history")
+
+
+async def test_cursors_stand_still_until_everything_is_caught_up(down: Workspace) -> None:
+    """A bot that is killed meanwhile must find the gap again: live events do not close it."""
+    slack = down.slack
+    before = down.rows("SELECT name, position FROM cursor")
+    slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)
+    await slack.until_quiet()
+    slack.fault("users.conversations", "delay", seconds=3)
+    async with down.bot(AGENTS):
+        slack.backend.deliveries.schedule = Schedule()
+        slack.say("C0SUPPORT", "U0ANNA", "live")
+        await down.answered("C0SUPPORT", within=2.5)
+        assert down.rows("SELECT name, position FROM cursor") == before
+        await down.answered("C0SUPPORT", 2)
+
+
+async def test_a_gap_without_sockets_is_caught_up(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS, gap_seconds=0.3):
+        await heard_up_to_now(workspace)
+        slack.backend.deliveries.schedule = GIVEN_UP
+        slack.sockets.is_enabled = False
+        await slack.kill_sockets("abort")
+        slack.say("C0SUPPORT", "U0ANNA", "missed")
+        await slack.until_quiet()
+        await slack.until(lambda: len(slack.calls("apps.connections.open")) > 6)
+        slack.sockets.is_enabled = True
+        assert await workspace.answered("C0SUPPORT") == ["You said: missed"]

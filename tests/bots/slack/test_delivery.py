@@ -1,0 +1,132 @@
+"""The core delivers to Slack: once and in order, while Slack breaks off, refuses and slows down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from storage.database import Database
+from tests.bots.slack.outward import CHANNEL, adapter_of, client_of
+from tests.core.given import Stage
+from tests.peers.slack.peer import SlackPeer
+from tests.peers.slack.transcript import Line
+
+ROOM = f"slack/T0001/{CHANNEL}"
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackPeer]:
+    async with SlackPeer(seed=7) as peer:
+        yield peer
+
+
+@pytest.fixture
+async def stage(slack: SlackPeer, sqlite: Database) -> AsyncIterator[Stage]:
+    """An agent whose platform is Slack; each look at its clock is a second later."""
+    assert sqlite.file
+    async with client_of(slack) as client:
+        yield Stage(adapters={"slack": adapter_of(client)})
+
+
+async def settle(stage: Stage, conversation_id: int) -> None:
+    """Attend until nothing is left to do; what was put off comes at once."""
+    while (await stage.conversation(ROOM)).ready_at is not None:
+        stage.clock.forward(300)
+        await stage.worker().attend(conversation_id)
+        await asyncio.sleep(0.01)
+
+
+async def ask(stage: Stage, text: str = "Hello") -> None:
+    """Somebody asks, and is answered whatever it takes."""
+    await settle(stage, (await stage.say(text, room=ROOM)).conversation_id)
+
+
+def answers(slack: SlackPeer) -> list[Line]:
+    """What the bot has said."""
+    return [line for line in slack.transcript(CHANNEL) if line.is_bot]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "drop_after_commit",
+        "drop_before_commit",
+        "status_after_commit",
+        "status",
+        "error_after_commit",
+        "error",
+    ],
+)
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_an_answer_that_broke_off_is_there_once(
+    slack: SlackPeer, stage: Stage, method: str, trouble: str
+) -> None:
+    slack.fault(method, trouble, times=1)
+    await ask(stage)
+    [line] = answers(slack)
+    assert (line.text, "Stop" in line.buttons) == ("You said: Hello", False)
+
+
+async def test_many_answers_through_a_bad_line_are_each_there_once_and_in_order(
+    slack: SlackPeer, stage: Stage
+) -> None:
+    slack.fault("chat.postMessage", "drop_after_commit", probability=0.1)
+    slack.fault("chat.postMessage", "drop_before_commit", probability=0.1)
+    slack.fault("chat.update", "drop_after_commit", probability=0.1)
+    slack.fault("conversations.history", "status", probability=0.1)
+    for number in range(12):
+        await ask(stage, f"{number}")
+    assert [line.text for line in answers(slack)] == [f"You said: {each}" for each in range(12)]
+
+
+async def test_when_slack_asks_to_slow_down_the_answer_comes_later(
+    slack: SlackPeer, stage: Stage
+) -> None:
+    slack.fault("chat.postMessage", "ratelimited", times=1, retry_after=1)
+    await ask(stage)
+    assert [line.text for line in answers(slack)] == ["You said: Hello"]
+
+
+async def test_a_long_answer_is_split_below_the_limit(slack: SlackPeer, stage: Stage) -> None:
+    paragraph = "All of this is one paragraph. " * 100
+    stage.model.script("\n\n".join([paragraph.strip()] * 8))
+    await ask(stage)
+    lines = answers(slack)
+    assert len(lines) == 3
+    assert "\n\n".join(line.text for line in lines) == "\n\n".join([paragraph.strip()] * 8)
+    assert not any("Stop" in line.buttons for line in lines)
+
+
+async def test_every_part_stands_in_the_thread_of_the_question(
+    slack: SlackPeer, stage: Stage
+) -> None:
+    thread = slack.say(CHANNEL, "U0ANNA", "question")
+    stage.model.script("\n\n".join(["word " * 1_000] * 5))
+    accepted = await stage.say("Hello", room=ROOM, reply_to=thread)
+    await settle(stage, accepted.conversation_id)
+    assert [line.thread for line in answers(slack)] == [thread] * 3
+
+
+@pytest.mark.parametrize("fault", [None, "drop_after_commit", "drop_before_commit", "status"])
+async def test_code_that_is_too_long_comes_once_as_a_file(
+    slack: SlackPeer, stage: Stage, fault: str | None
+) -> None:
+    code = "\n".join(f"print({number})" for number in range(2_000))
+    stage.model.script(f"Here it is:\n\n```python\n{code}\n```\n\nThat is all.")
+    if fault:
+        slack.fault("files.completeUploadExternal", fault, times=1)
+    await ask(stage)
+    before, file, after = answers(slack)
+    assert (before.text, after.text) == ("Here it is:", "That is all.")
+    [uploaded] = [each for each in slack.backend.world.files.values() if each.shares]
+    assert file.files == (uploaded.name,)
+    assert uploaded.content.decode() == f"{code}\n"
+
+
+async def test_nothing_a_model_writes_pings_in_any_message(slack: SlackPeer, stage: Stage) -> None:
+    stage.model.script("<!channel> @everyone " * 2_000)
+    await ask(stage)
+    assert not any(line.pings for line in answers(slack))
+    assert "@" not in "".join(line.text for line in answers(slack))

@@ -1,0 +1,97 @@
+"""What a model writes is shown, and pings nobody."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.slack.format import as_file, fallback, harmless, shown
+from tests.peers.slack import reading
+from tests.peers.slack.wire import Json
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *("<", "!", "<!", "&lt;", "&#60;", "\\", "@", ">", "|", "^", " ", "\n", "`", "```"),
+            *("channel", "here", "everyone", "subteam", "subteam^S0123", "HERE", "Channel"),
+            *("<!here>", "<!channel|x>", "<!subteam^S1|@us>", "@everyone", "text"),
+        ]
+    ),
+    max_size=40,
+).map("".join)
+
+
+def pings(text: str) -> bool:
+    """Whether Slack, in any of its ways to read a text, could ping more than one person."""
+    text = text.replace("&lt;", "<").replace("&#60;", "<").replace("\\", "")
+    found = re.search(r"(?:<!|@)(channel|here|everyone)\b|<!subteam\b", text, re.IGNORECASE)
+    return bool(found) or bool(reading.pings(Json(text=text)))
+
+
+@given(PIECES)
+def test_nothing_pings(text: str) -> None:
+    assert not pings(harmless(text))
+    assert not pings(shown(text))
+    assert not reading.pings(Json(text=fallback(text)))
+
+
+@given(PIECES | st.text())
+def test_being_harmless_makes_no_text_longer_and_happens_once(text: str) -> None:
+    once = harmless(text)
+    assert len(once) <= len(text)
+    assert harmless(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("hi <!channel>", "hi \uff20channel"),
+        ("hi <!here|here> you", "hi \uff20here you"),
+        ("<!subteam^S012|@sales>, look", "\uff20sales, look"),
+        ("<!subteam^S012>", "\uff20group"),
+        ("@everyone!", "\uff20everyone!"),
+        ("<@U0ANNA>, see <!DOCTYPE html> and <!-- this -->", None),
+        ("<!date^1392734382^{date}|then>", None),
+        ("@heresy and a@b.example", None),
+    ],
+)
+def test_only_what_pings_is_changed(text: str, seen: str | None) -> None:
+    assert harmless(text) == (seen or text)
+
+
+@pytest.mark.parametrize("text", ["", " \n "])
+def test_an_empty_text_is_shown_as_such(text: str) -> None:
+    assert (shown(text), fallback(text)) == ("(empty)", "(empty)")
+
+
+@given(st.text("a&<>;", max_size=9_000))
+def test_the_plain_text_fits_an_edit_and_holds_no_commands(text: str) -> None:
+    plain = fallback(text)
+    assert len(plain) <= 3_000
+    assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", plain)
+
+
+def test_a_code_block_becomes_a_file_of_its_language() -> None:
+    file = as_file("```python\nprint('`')\n\nprint(2)\n```", "k1")
+    assert (file.name, file.content) == ("answer-k1.py", b"print('`')\n\nprint(2)\n")
+
+
+@pytest.mark.parametrize(
+    ("fence", "name"),
+    [
+        ("```", "answer-k1.txt"),
+        ("~~~json", "answer-k1.json"),
+        ("```../../etc/@channel <!here>", "answer-k1.etcchannel"),
+        ("```c++ title=x", "answer-k1.c"),
+    ],
+)
+def test_the_name_of_a_file_is_made_of_harmless_letters(fence: str, name: str) -> None:
+    assert as_file(f"{fence}\ncode\n{fence[:3]}", "k1").name == name
+
+
+def test_a_table_becomes_a_file_for_a_spreadsheet() -> None:
+    file = as_file('| a | b |\n|---|:-:|\n| 1 | x \\| "y", z |\n|2|', "k1")
+    assert (file.name, file.content) == ("answer-k1.csv", b'a,b\n1,"x | ""y"", z"\n2\n')

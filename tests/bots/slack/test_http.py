@@ -1,0 +1,126 @@
+"""The way in by HTTP: signed, through the same door, and answered 503 where nothing is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp import ClientSession
+from pydantic import SecretStr
+
+from bots.http import HttpPort
+from bots.slack.http import PATHS
+from tests.bots.slack.bots import Bot, Workspace
+from tests.peers.slack.webhooks import Webhooks
+
+SIGNED = {"slack_app_token": None, "slack_signing_secret": SecretStr("peer-signing-secret")}
+
+
+@asynccontextmanager
+async def served(workspace: Workspace, **changes: object) -> AsyncIterator[tuple[Bot, str]]:
+    """A bot in HTTP mode, and the URL of its port."""
+    async with workspace.bot(**{**SIGNED, "port": 1, **changes}) as bot:  # type: ignore[arg-type]
+        port = HttpPort(0, {}, bot.ways_in.routes)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(port.run(bot.runtime.intake, asyncio.Event()))
+            url = f"http://127.0.0.1:{port.port}"
+            assert await workspace.slack.use_http(f"{url}{PATHS[0]}")
+            try:
+                yield bot, url
+            finally:
+                task.cancel()
+
+
+async def test_events_are_answered(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with served(workspace):
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+        assert await workspace.answered("C0GENERAL") == ["You said: hello"]
+        await slack.until_quiet()
+    assert all(delivery.is_acked for delivery in slack.deliveries)
+
+
+async def test_commands_and_buttons_come_as_forms(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with served(workspace):
+        slack.command("/agent", "ask hello", "C0GENERAL", "U0ANNA")
+        await workspace.answered("C0GENERAL")
+        slack.click("C0GENERAL", workspace.answers("C0GENERAL")[0].ts, "feedback", "U0BEN")
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM feedback"))
+    assert workspace.whispers("C0GENERAL") == ["Asking *assistant* …"]
+
+
+async def test_what_cannot_be_stored_is_tried_again_by_slack(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with served(workspace, database_url=workspace.impatient):
+        with workspace.locked():
+            ts = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+            await slack.until(lambda: any(each.attempts for each in slack.deliveries))
+        assert await workspace.answered("C0GENERAL") == ["You said: hello"]
+        await slack.until_quiet()
+    attempts = [each.attempts for each in slack.deliveries if each.event.get("ts") == ts]
+    assert any(each[0].reason == "http_error" for each in attempts)
+    assert workspace.said("C0GENERAL") == ["You said: hello"]
+
+
+async def posted(url: str, body: str | bytes, headers: Mapping[str, str]) -> int:
+    async with (
+        ClientSession() as http,
+        http.post(url, data=body, headers=dict(headers)) as response,
+    ):
+        return response.status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Slack-Request-Timestamp": "soon", "X-Slack-Signature": "v0=1"},
+        {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": "v0=1"},
+        {"X-Slack-Request-Timestamp": "9999999999", "X-Slack-Signature": "v0=é"},
+    ],
+)
+async def test_what_slack_did_not_sign_is_turned_away(
+    workspace: Workspace, headers: dict[str, str]
+) -> None:
+    async with served(workspace) as (_, url):
+        assert await posted(f"{url}{PATHS[0]}", "{}", headers) == 401
+        assert await posted(f"{url}{PATHS[0]}", b"\xff\xfe", headers) == 401
+
+
+async def test_a_signature_is_good_for_five_minutes(workspace: Workspace) -> None:
+    async with served(workspace) as (_, url):
+        slack = workspace.slack
+        slack.advance(-400)
+        headers = signed(workspace, "{}")
+        assert await posted(f"{url}{PATHS[0]}", "{}", headers) == 401
+
+
+def signed(workspace: Workspace, body: str, kind: str = "application/json") -> dict[str, str]:
+    webhooks = workspace.slack.backend.deliveries.carrier
+    assert isinstance(webhooks, Webhooks)
+    return {"Content-Type": kind, **webhooks.signature(body)}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "body",
+    ["", "no json", "[1]", "null", json.dumps({"type": "app_rate_limited", "team_id": "T0001"})],
+)
+async def test_unknown_and_malformed_requests_are_acknowledged(
+    workspace: Workspace, path: str, body: str
+) -> None:
+    async with served(workspace) as (_, url):
+        assert await posted(f"{url}{path}", body, signed(workspace, body)) == 200
+
+
+@pytest.mark.parametrize("form", [{"ssl_check": "1"}, {"payload": "{"}, {"command": "/agent"}])
+async def test_odd_forms_are_acknowledged(workspace: Workspace, form: dict[str, str]) -> None:
+    body = urlencode(form)
+    async with served(workspace) as (_, url):
+        headers = signed(workspace, body, "application/x-www-form-urlencoded")
+        assert await posted(f"{url}{PATHS[1]}", body, headers) == 200

@@ -1,0 +1,244 @@
+"""The way in by Socket Mode: heard, stored, acknowledged, answered once."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from bots.slack.listener import SocketListener
+from tests.bots.slack.bots import Workspace
+from tests.peers.endpoint import Reply
+from tests.peers.slack.wire import Json
+
+SUPPORT = """
+[agents.assistant]
+[agents.support]
+[[bindings]]
+at = "slack/T0001/C0SUPPORT"
+agent = "support"
+listen = "all"
+"""
+
+
+async def test_a_mention_is_answered_in_its_thread_once(workspace: Workspace) -> None:
+    """`message` and `app_mention` of one post are one message."""
+    slack = workspace.slack
+    async with workspace.bot():
+        ts = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+        assert await workspace.answered("C0GENERAL") == ["You said: hello"]
+        await slack.until_quiet()
+    assert workspace.said("C0GENERAL", ts) == ["You said: hello"]
+    assert {"message", "app_mention"} <= {each.event["type"] for each in slack.deliveries}
+    assert all(delivery.is_acked for delivery in slack.deliveries)
+    assert workspace.rows("SELECT key, author, author_id FROM inbox") == [
+        (f"slack/T0001/C0GENERAL/{ts}", "anna", "U0ANNA")
+    ]
+
+
+async def test_without_a_mention_nobody_answers_in_a_channel(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot():
+        slack.say("C0GENERAL", "U0ANNA", "hello Ben")
+        await slack.until_quiet()
+    assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
+
+
+async def test_a_channel_that_is_listened_to_needs_no_mention(workspace: Workspace) -> None:
+    async with workspace.bot(SUPPORT):
+        workspace.slack.say("C0SUPPORT", "U0ANNA", "it is broken")
+        assert await workspace.answered("C0SUPPORT") == ["You said: it is broken"]
+
+
+async def test_a_direct_message_needs_no_mention(workspace: Workspace) -> None:
+    slack = workspace.slack
+    place = slack.direct("U0ANNA")
+    async with workspace.bot():
+        slack.say(place, "U0ANNA", "hello")
+        assert await workspace.answered(place) == ["You said: hello"]
+
+
+async def test_an_agent_is_reached_by_its_name(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} support what now")
+        await workspace.answered("C0GENERAL")
+        slack.say("C0GENERAL", "U0ANNA", "support: and now?")
+        await workspace.answered("C0GENERAL", 2)
+    assert [line.author for line in workspace.answers("C0GENERAL")] == ["support", "support"]
+    assert workspace.said("C0GENERAL") == ["You said: what now", "You said: and now?"]
+
+
+async def test_own_messages_and_other_bots_are_not_answered(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        slack.say("C0SUPPORT", "U0ANNA", "one")
+        await workspace.answered("C0SUPPORT")
+        slack.say_as_other_bot("C0SUPPORT", f"{slack.mention} two")
+        await slack.until_quiet()
+    assert workspace.rows("SELECT count(*) FROM inbox") == [(1,)]
+
+
+async def test_what_cannot_be_stored_is_not_acknowledged_and_answered_once_when_it_comes_again(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(database_url=workspace.impatient):
+        with workspace.locked():
+            ts = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+            await slack.until(lambda: "not stored, so not acknowledged" in caplog.messages)
+        assert await workspace.answered("C0GENERAL") == ["You said: hello"]
+        await slack.until_quiet()
+    assert workspace.said("C0GENERAL", ts) == ["You said: hello"]
+    asked = [each for each in slack.deliveries if each.event.get("ts") == ts]
+    assert all(each.is_acked for each in asked)
+    assert max(len(each.attempts) for each in asked) > 1
+
+
+async def test_a_command_that_cannot_be_stored_is_not_acknowledged(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(database_url=workspace.impatient):
+        with workspace.locked():
+            slack.command("/agent", "ask hello", "C0GENERAL", "U0ANNA")
+            await slack.until_quiet()
+    assert workspace.whispers("C0GENERAL") == ['/agent failed with the error "operation_timeout"']
+    assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
+
+
+async def test_an_edit_of_a_waiting_message_changes_what_is_answered(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.05))
+        slack.say("C0SUPPORT", "U0ANNA", "begin")
+        await workspace.endpoint.arrived()
+        thread = workspace.slack.transcript("C0SUPPORT")[0].ts
+        waiting = slack.say("C0SUPPORT", "U0BEN", "wrong", thread)
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM inbox WHERE text = 'wrong'"))
+        slack.edit("C0SUPPORT", waiting, "right &amp; proper")
+        assert await workspace.answered("C0SUPPORT", 2) == [
+            "First.",
+            "You said: Ben: right & proper".replace("Ben", "ben"),
+        ]
+
+
+async def test_a_deleted_message_that_waits_is_not_answered(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.05))
+        thread = slack.say("C0SUPPORT", "U0ANNA", "begin")
+        await workspace.endpoint.arrived()
+        waiting = slack.say("C0SUPPORT", "U0BEN", "never mind", thread)
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM inbox WHERE text = 'never mind'"))
+        slack.delete("C0SUPPORT", waiting)
+        await workspace.answered("C0SUPPORT")
+        await slack.until_quiet()
+    assert workspace.said("C0SUPPORT") == ["First."]
+    assert workspace.rows("SELECT state FROM inbox ORDER BY id") == [("answered",), ("withdrawn",)]
+
+
+async def test_our_own_edits_and_links_that_unfold_change_nothing(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        slack.say("C0SUPPORT", "U0ANNA", "one")
+        await workspace.answered("C0SUPPORT")
+        await slack.until_quiet()
+    assert slack.delivered("message", "message_changed")
+    assert workspace.said("C0SUPPORT") == ["You said: one"]
+
+
+async def test_the_refresh_of_the_sockets_loses_no_command(workspace: Workspace) -> None:
+    """Slack warns all sockets at the same moment; one of them is always open."""
+    slack = workspace.slack
+    async with workspace.bot():
+        opened = slack.sockets.opened
+        await slack.sockets.disconnect("warning")
+        for number in range(40):
+            slack.command("/agent", f"remember fact {number}", "C0GENERAL", "U0ANNA")
+            await slack.until(lambda: slack.sockets.live, 1)
+            await slack.until_quiet()
+        await slack.until(lambda: slack.sockets.opened >= opened + 2)
+    assert all(delivery.is_acked for delivery in slack.delivered("slash_commands"))
+    assert workspace.rows("SELECT count(*) FROM fact") == [(40,)]
+
+
+@pytest.mark.parametrize("how", ["abort", "close"])
+async def test_sockets_that_are_cut_come_back(workspace: Workspace, how: str) -> None:
+    slack = workspace.slack
+    async with workspace.bot():
+        opened = slack.sockets.opened
+        await slack.kill_sockets("abort" if how == "abort" else "close")
+        await slack.until(lambda: slack.sockets.opened >= opened + 2)
+        await slack.until_connected(2)
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+        assert await workspace.answered("C0GENERAL") == ["You said: hello"]
+
+
+async def test_half_open_sockets_are_replaced(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot():
+        opened = slack.sockets.opened
+        slack.sockets.freeze()
+        await slack.until(lambda: slack.sockets.opened >= opened + 2)
+
+
+async def test_an_event_that_comes_twice_is_answered_once(workspace: Workspace) -> None:
+    slack = workspace.slack
+    slack.disturb(duplicate=1.0)
+    async with workspace.bot():
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+        await workspace.answered("C0GENERAL")
+        await slack.until_quiet()
+    assert workspace.said("C0GENERAL") == ["You said: hello"]
+
+
+HOSTILE: list[Json] = [
+    Json(type="events_api", payload=Json()),
+    Json(type="events_api", payload=[1, "two"]),
+    Json(type="events_api", payload=None),
+    Json(type="events_api", payload=Json(team_id="T0001", event=Json(type="never_heard_of"))),
+    Json(type="events_api", payload=Json(type="app_rate_limited", team_id="T0001")),
+    Json(type="interactive", payload=Json(type="view_submission", team=Json(id="T0001"))),
+    Json(type="slash_commands", payload=Json(command=7)),
+    Json(type="of_the_future", payload=Json()),
+]
+
+
+async def test_unknown_and_malformed_deliveries_are_acknowledged_and_logged_once(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack = workspace.slack
+    caplog.set_level(logging.INFO, "bots.slack.door")
+    async with workspace.bot():
+        socket = slack.sockets.live[0]
+        for number, frame in enumerate([*HOSTILE, *HOSTILE]):
+            await socket.send(Json(frame, envelope_id=f"hostile-{number}"))
+        await slack.until(lambda: len(slack.sockets.stray_acks) >= 2 * len(HOSTILE))
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} still there?")
+        await workspace.answered("C0GENERAL")
+    kinds = [record.__dict__["kind"] for record in caplog.records if "kind" in record.__dict__]
+    assert len(kinds) == len(set(kinds))
+
+
+async def test_after_stop_nothing_new_is_taken(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot() as bot:
+        bot.stop.set()
+        await slack.until(lambda: not slack.sockets.live)
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+    assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
+
+
+async def test_readiness_knows_whether_anything_can_come_in(workspace: Workspace) -> None:
+    async with workspace.bot() as bot:
+        listener = bot.ways_in.listener
+        assert isinstance(listener, SocketListener)
+        await workspace.slack.until(lambda: listener.is_listening)
+        await listener.check()
+        await workspace.slack.disable_sockets()
+        await workspace.slack.until(lambda: not listener.is_listening)
+        with pytest.raises(ConnectionError):
+            await listener.check()

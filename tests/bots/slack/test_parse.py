@@ -1,0 +1,299 @@
+"""Raw bodies become typed happenings, and nothing makes the parser fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bots.slack import parse
+from bots.slack.happenings import (
+    Edited,
+    HomeOpened,
+    Press,
+    Shortcut,
+    SlashCommand,
+    StopPressed,
+    Uninstalled,
+    Withdrawn,
+)
+from core.messages import Heard
+
+NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
+Json = dict[str, object]
+
+
+def body(**event: object) -> Json:
+    """An event as Slack wraps it."""
+    return {
+        "type": "event_callback",
+        "team_id": "T0001",
+        "api_app_id": "A0001",
+        "event_id": "Ev1",
+        "authorizations": [{"team_id": "T0001", "user_id": "U0BOT", "is_bot": True}],
+        "event": {"type": "message", "channel": "C1", "channel_type": "channel", **event},
+    }
+
+
+def said(text: str = "hello", **event: object) -> Json:
+    """A message by Anna."""
+    return body(**{"user": "U0ANNA", "ts": "1700000000.000100", "text": text, **event})
+
+
+def as_mapping(value: object) -> Json:
+    assert isinstance(value, dict)
+    return value
+
+
+def heard(raw: object) -> Heard:
+    found = parse.event(raw, NAMES)
+    assert isinstance(found, Heard)
+    return found
+
+
+def test_a_message_has_the_key_and_the_place_of_its_post() -> None:
+    message = heard(said())
+    assert message.key == "slack/T0001/C1/1700000000.000100"
+    assert (message.place.key, message.thread, message.opens) == (
+        "slack/T0001/C1",
+        None,
+        "1700000000.000100",
+    )
+    assert message.position == 1_700_000_000_000_100
+    assert f"{message.sent_at:%Y-%m-%d %H:%M:%S.%f}" == "2023-11-14 22:13:20.000100"
+    assert (message.author.id, message.author.name) == ("U0ANNA", "Anna")
+    assert not message.is_mention
+    assert not message.is_direct
+
+
+def test_a_mention_and_its_message_are_one_message() -> None:
+    text = "<@U0BOT> hello"
+    assert heard(said(text)) == heard(said(text, type="app_mention", channel_type=None))
+    assert heard(said(text)).is_mention
+    assert heard(said(text)).text == "hello"
+
+
+def test_a_reply_knows_its_thread_and_a_parent_is_none() -> None:
+    assert heard(said(thread_ts="1600000000.000001")).thread == "1600000000.000001"
+    assert heard(said(thread_ts="1700000000.000100")).thread is None
+
+
+def test_a_direct_message_is_direct() -> None:
+    assert heard(said(channel="D1", channel_type="im")).is_direct
+    assert not heard(said(channel_type="mpim")).is_direct
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("a &lt;b&gt; &amp;amp; c", "a <b> &amp; c"),
+        ("&lt;@U0BEN&gt;", "<@U0BEN>"),
+        ("<https://x.io/a|site> and <https://x.io>", "site (https://x.io/a) and https://x.io"),
+        ("<mailto:a@b.c|a@b.c>", "a@b.c"),
+        ("in <#C9|general> or <#C8>", "in #general or #C8"),
+        ("ask <@U0BEN> or <@U9>", "ask @Ben or @U9"),
+        ("<!here> <!subteam^S1|@team> <!date^1^{date}|today>", "@here @team today"),
+        ("<@U0BOT>: hello", "hello"),
+        ("hey <@U0BOT>, hello", "hey, hello"),
+        ("<@U0BOT|bot> hello", "hello"),
+        ("1 < 2 <> 3", "1 < 2 <> 3"),
+    ],
+)
+def test_text_is_read_as_people_read_it(text: str, plain: str) -> None:
+    assert heard(said(text)).text == plain
+
+
+def test_files_come_as_attachments() -> None:
+    file = {"name": "a.txt", "mimetype": "text/plain", "size": 3, "url_private": "https://f/a"}
+    files = [file, {"name": "gone"}, 7]
+    [attachment] = heard(said("", subtype="file_share", files=files)).attachments
+    assert (attachment.name, attachment.kind, attachment.size) == ("a.txt", "text/plain", 3)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"bot_id": "B1", "app_id": "A0001"},
+        {"bot_id": "B9"},
+        {"app_id": "A0001"},
+        {"user": "U0BOT"},
+        {"user": "USLACKBOT"},
+        {"subtype": "channel_join"},
+        {"subtype": "bot_message"},
+        {"hidden": True},
+        {"ts": "yesterday"},
+        {"channel": "C1/../C2"},
+        {"user": None},
+    ],
+)
+def test_what_no_person_wrote_is_not_heard(event: Json) -> None:
+    raw = said()
+    raw["event"] = {**as_mapping(raw["event"]), **event}
+    assert parse.event(raw, NAMES) is None
+
+
+def edited(after: Mapping[str, object], before: Mapping[str, object] | None = None) -> object:
+    person = {"type": "message", "user": "U0ANNA", "ts": "1700000000.000100"}
+    raw = body(
+        subtype="message_changed",
+        hidden=True,
+        ts="1700000009.000100",
+        message={**person, **after},
+        previous_message={**person, **(before or {})},
+    )
+    return parse.event(raw, NAMES)
+
+
+def test_an_edit_has_the_key_of_its_message() -> None:
+    after = {"text": "<@U0BOT> better", "edited": {"ts": "1700000009.000000"}}
+    assert edited(after) == Edited(key="slack/T0001/C1/1700000000.000100", text="better")
+
+
+def test_a_link_that_unfolds_is_no_edit() -> None:
+    mark = {"ts": "1700000001.000000"}
+    assert edited({"text": "x"}) is None
+    assert edited({"text": "x", "edited": mark}, {"edited": mark}) is None
+
+
+def test_an_edit_of_our_own_message_is_none() -> None:
+    after = {"text": "x", "edited": {"ts": "1700000009.000000"}, "app_id": "A0001", "bot_id": "B"}
+    assert edited(after) is None
+
+
+def test_deleted_messages_are_withdrawn_parents_of_threads_too() -> None:
+    gone = Withdrawn(key="slack/T0001/C1/1700000000.000100")
+    assert parse.event(body(subtype="message_deleted", deleted_ts="1700000000.000100")) == gone
+    assert edited({"subtype": "tombstone", "user": "USLACKBOT"}) == gone
+
+
+def test_the_workspace_is_the_one_that_the_app_is_installed_in() -> None:
+    shared = said()
+    shared["team_id"] = "T9"
+    assert heard(shared).place.parts[0] == "T0001"
+
+
+def test_other_events_are_what_they_are() -> None:
+    opened = body(type="app_home_opened", user="U0ANNA", tab="home")
+    stopped = body(type="agent_session_stopped", thread_ts="1700000000.000100")
+    assert parse.event(opened) == HomeOpened(team="T0001", user="U0ANNA")
+    assert parse.event(body(type="app_home_opened", user="U0ANNA", tab="messages")) is None
+    assert isinstance(parse.event(stopped), StopPressed)
+    assert parse.event(body(type="app_uninstalled")) == Uninstalled(team="T0001")
+    assert parse.event(body(type="tokens_revoked", tokens={"bot": ["U0BOT"]})) == Uninstalled(
+        team="T0001"
+    )
+    assert parse.event(body(type="tokens_revoked", tokens={"oauth": ["U1"]})) is None
+
+
+COMMAND: Json = {
+    "command": "/agent",
+    "text": "ask &lt;b&gt; <@U0BEN|ben>",
+    "team_id": "T0001",
+    "channel_id": "C1",
+    "user_id": "U0ANNA",
+    "user_name": "anna",
+    "trigger_id": "13345224609.738474920.8088930838d88f008e0",
+}
+PRESS: Json = {
+    "type": "block_actions",
+    "team": {"id": "T0001"},
+    "user": {"id": "U0ANNA"},
+    "trigger_id": "t.1",
+    "container": {"type": "message", "message_ts": "1.000001", "channel_id": "C1"},
+    "actions": [{"action_id": "feedback", "value": "good:k", "type": "feedback_buttons"}],
+}
+SHORTCUT: Json = {
+    "type": "message_action",
+    "callback_id": "ask_agent",
+    "team": {"id": "T0001"},
+    "user": {"id": "U0ANNA"},
+    "trigger_id": "t.2",
+    "channel": {"id": "C1"},
+    "message_ts": "1700000000.000100",
+    "message": {"ts": "1700000000.000100", "text": "a &amp; b", "user": "U0BEN"},
+}
+
+
+def test_a_command_is_keyed_by_its_trigger() -> None:
+    command = parse.command(COMMAND, NAMES)
+    assert isinstance(command, SlashCommand)
+    assert command.key == "slack/T0001/cmd/13345224609.738474920.8088930838d88f008e0"
+    assert (command.text, command.user_name) == ("ask <b> @Ben", "Anna")
+
+
+def test_a_press_says_what_was_pressed_where() -> None:
+    press = parse.interaction(PRESS)
+    assert isinstance(press, Press)
+    assert (press.action, press.value, press.channel, press.message_ts) == (
+        "feedback",
+        "good:k",
+        "C1",
+        "1.000001",
+    )
+
+
+def test_a_shortcut_says_on_which_message() -> None:
+    shortcut = parse.interaction(SHORTCUT)
+    assert isinstance(shortcut, Shortcut)
+    assert (shortcut.callback_id, shortcut.text) == ("ask_agent", "a & b")
+
+
+ANY_TIME = settings(deadline=None)  # the machine may be busy
+KNOWN = [
+    said("<@U0BOT> hi", files=[{"name": "a"}], thread_ts="1600000000.000001"),
+    body(subtype="message_deleted", deleted_ts="1700000000.000100"),
+    body(subtype="message_changed", message=said()["event"], previous_message=said()["event"]),
+    body(type="app_home_opened", user="U0ANNA", tab="home"),
+    COMMAND,
+    PRESS,
+    SHORTCUT,
+]
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def read_in_every_way(raw: object) -> None:
+    names = dict.fromkeys(parse.people(raw), "X")
+    parse.event(raw, names)
+    parse.command(raw, names)
+    parse.interaction(raw, names)
+    assert parse.kind(raw)
+    assert isinstance(parse.team_of(raw), str)
+
+
+@ANY_TIME
+@given(json)
+def test_arbitrary_json_is_never_an_error(raw: object) -> None:
+    read_in_every_way(raw)
+
+
+def places(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    if isinstance(value, dict):
+        steps = list(value.items())
+    else:
+        steps = list(enumerate(value)) if isinstance(value, list) else []
+    return [path, *(each for step, item in steps for each in places(item, (*path, step)))]
+
+
+@ANY_TIME
+@given(st.data())
+def test_a_real_payload_with_something_else_in_it_is_never_an_error(data: st.DataObject) -> None:
+    raw = deepcopy(data.draw(st.sampled_from(KNOWN)))
+    *path, last = data.draw(st.sampled_from([place for place in places(raw) if place]))
+    target: object = raw
+    for step in path:
+        target = target[step]  # type: ignore[index]  # a place that was found in it
+    target[last] = data.draw(json)  # type: ignore[index]  # as above
+    read_in_every_way(raw)
+
+
+@ANY_TIME
+@given(st.text(alphabet="<>@!#|&;:^ U0BOTltamp\n", max_size=60))
+def test_any_markup_is_read(text: str) -> None:
+    parse.event(said(text), NAMES)

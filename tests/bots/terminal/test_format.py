@@ -1,0 +1,55 @@
+"""How things look."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from rich.console import Console, RenderableType
+from rich.theme import Theme
+
+from bots.terminal import format as looks
+from core.commands import Remembered, Said
+
+
+def drawn(renderable: RenderableType, *, width: int = 80) -> str:
+    """What would stand on a screen of this width."""
+    console = Console(width=width, color_system=None, theme=Theme(looks.STYLES))
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def said(author: str, text: str, at: datetime, *, is_agent: bool = False) -> Said:
+    """One entry of a history."""
+    return Said(author=author, text=text, at=at, is_agent=is_agent)
+
+
+def test_a_history_says_when_you_last_spoke(now: datetime) -> None:
+    entries = [
+        said("ana", "hello", now - timedelta(days=3)),
+        said("bob", "hi", now - timedelta(hours=1)),
+    ]
+    assert "you last spoke 3 days ago" in drawn(looks.history(entries, "ana", now))
+
+
+def test_a_history_of_others_says_how_old_it_is(now: datetime) -> None:
+    entries = [said("bob", "hi", now - timedelta(hours=1))]
+    assert "from an hour ago" in drawn(looks.history(entries, "ana", now))
+
+
+def test_an_old_message_is_cut_and_cannot_mark_up_the_screen(now: datetime) -> None:
+    entries = [said("bob", f"[red]\x1b[31m {'x' * 1000}", now)]
+    shown = drawn(looks.history(entries, "ana", now), width=40)
+    assert "[red]" in shown
+    assert "\x1b" not in shown
+    assert shown.count("x") < 300
+    assert max(map(len, shown.splitlines())) <= 40
+
+
+def test_a_fact_has_its_source(now: datetime) -> None:
+    fact = Remembered(id=7, text="the deadline is near", said_by="ana", at=now - timedelta(days=1))
+    assert "7  the deadline is near (ana, a day ago)" in drawn(looks.facts([fact], now))
+
+
+def test_the_address_of_a_link_is_spelled_out() -> None:
+    assert "https://example.com" in drawn(looks.answer("[here](https://example.com)"))

@@ -1,0 +1,278 @@
+"""`moorings doctor`, the whole program against the peers: what it says, and with which code."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bots.slack.manifest import EVENTS, SCOPES
+from bots.slack.workspaces import Workspaces
+from core import clock
+from core.installations import Installations
+from storage.database import open_database
+from tests.bots.program import Ended, Program
+from tests.bots.slack.test_workspaces import granted
+from tests.peers.endpoint import Endpoint, Fail
+from tests.peers.slack.peer import SlackPeer
+
+_NOT_ONE = "d"
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackPeer]:
+    """One workspace, whose token has every scope that the manifest asks for."""
+    async with SlackPeer() as slack:
+        slack.backend.world.tokens[slack.bot_token].scopes.update(SCOPES)
+        yield slack
+
+
+@pytest.fixture
+def ready(program: Program, slack: SlackPeer, endpoint: Endpoint) -> Program:
+    """The program, with all that Socket Mode needs."""
+    program.set(
+        SLACK_BOT_TOKEN=slack.bot_token,
+        SLACK_APP_TOKEN=slack.app_token,
+        SLACK_API_URL=slack.api_url,
+    )
+    return program
+
+
+def lines(ended: Ended, about: str) -> list[str]:
+    """What was said about one thing, with the verdict in front."""
+    found = [line.split(maxsplit=2) for line in ended.out.splitlines()]
+    return [f"{verdict} {sentence}" for verdict, subject, sentence in found if subject == about]
+
+
+async def doctor(program: Program) -> Ended:
+    """What it says; never a trace."""
+    ended = await program.run("doctor")
+    assert ended.err == ""
+    return ended
+
+
+async def test_where_all_is_well_it_says_so_line_by_line(ready: Program) -> None:
+    await ready.run("migrate")
+    ended = await doctor(ready)
+    assert ended.code == 0
+    assert lines(ended, "database") == ["ok sqlite://./moorings.db, schema 0001_initial"]
+    assert lines(ended, "model") == ["ok assistant: gpt-4o answers"]
+    assert lines(ended, "slack")[:2] == [
+        "ok SLACK_BOT_TOKEN is @agentbot in Harbour (T0001)",
+        "ok SLACK_APP_TOKEN opens Socket Mode",
+    ]
+    assert lines(ended, "discord") == ["-- not configured (set DISCORD_TOKEN)"]
+
+
+async def test_it_changes_nothing(ready: Program, slack: SlackPeer) -> None:
+    before = sorted(path.name for path in ready.folder.iterdir())
+    await doctor(ready)
+    assert sorted(path.name for path in ready.folder.iterdir()) == before
+    assert {entry.method for entry in slack.calls()} == {"auth.test", "apps.connections.open"}
+
+
+async def test_what_is_not_configured_is_skipped(program: Program, endpoint: Endpoint) -> None:
+    ended = await doctor(program)
+    assert ended.code == 0
+    assert lines(ended, "slack") == ["-- not configured (set SLACK_BOT_TOKEN and SLACK_APP_TOKEN)"]
+    assert lines(ended, "http") == ["-- not configured (set PORT)"]
+    assert lines(ended, "database")[0].startswith("ok sqlite://./moorings.db, empty")
+
+
+async def test_a_missing_scope_is_named_with_the_remedy(ready: Program, slack: SlackPeer) -> None:
+    slack.remove_scope("chat:write")
+    ended = await doctor(ready)
+    assert ended.code == 1
+    assert (
+        "FAIL the bot token lacks the scope chat:write: add it under OAuth & Permissions, "
+        "then reinstall the app"
+    ) in lines(ended, "slack")
+
+
+async def test_a_scope_that_is_not_needed_is_not_a_failure(
+    ready: Program, slack: SlackPeer
+) -> None:
+    slack.remove_scope("chat:write.public")
+    ended = await doctor(ready)
+    assert ended.code == 0
+    assert "-- the bot token lacks the scope chat:write.public" in "\n".join(lines(ended, "slack"))
+
+
+async def test_several_missing_scopes_are_one_line(ready: Program, slack: SlackPeer) -> None:
+    slack.remove_scope("chat:write")
+    slack.remove_scope("files:read")
+    [line] = [line for line in lines(await doctor(ready), "slack") if line.startswith("FAIL")]
+    assert "lacks the scopes chat:write, files:read: add them" in line
+
+
+async def test_the_events_to_subscribe_to_are_listed(ready: Program) -> None:
+    [line] = [line for line in lines(await doctor(ready), "slack") if "Subscribe" in line]
+    assert line.startswith("-- ")
+    assert line.endswith(", ".join(EVENTS))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("invalid_auth", "Slack does not know SLACK_BOT_TOKEN: copy it anew"),
+        ("token_revoked", "SLACK_BOT_TOKEN has been revoked: reinstall the app"),
+        ("account_inactive", "an app that was uninstalled or disabled in its workspace"),
+    ],
+)
+async def test_a_token_that_slack_does_not_accept_any_more_is_told(
+    ready: Program, slack: SlackPeer, error: str, words: str
+) -> None:
+    slack.spoil_token(slack.bot_token, error)
+    ended = await doctor(ready)
+    assert ended.code == 1
+    assert lines(ended, "slack")[0].startswith("FAIL ")
+    assert words in lines(ended, "slack")[0]
+
+
+async def test_swapped_tokens_are_told(ready: Program, slack: SlackPeer) -> None:
+    ready.set(SLACK_BOT_TOKEN=slack.app_token, SLACK_APP_TOKEN=slack.bot_token)
+    first, second, *_ = lines(await doctor(ready), "slack")
+    assert (first[:5], second[:5]) == ("FAIL ", "FAIL ")
+    assert "has to begin with xoxb-" in first
+    assert "has to begin with xapp-" in second
+
+
+async def test_a_socket_token_without_its_scope_is_told(ready: Program, slack: SlackPeer) -> None:
+    slack.remove_scope("connections:write")
+    ended = await doctor(ready)
+    assert "FAIL SLACK_APP_TOKEN lacks the scope connections:write" in "\n".join(
+        lines(ended, "slack")
+    )
+
+
+async def test_socket_mode_that_is_off_is_told(ready: Program, slack: SlackPeer) -> None:
+    await slack.disable_sockets()
+    ended = await doctor(ready)
+    assert "FAIL Socket Mode is off: switch it on" in "\n".join(lines(ended, "slack"))
+
+
+async def test_slack_out_of_reach_is_told(ready: Program, slack: SlackPeer) -> None:
+    slack.fault("auth.test", "drop_before_commit")
+    ended = await doctor(ready)
+    assert ended.code == 1
+    assert lines(ended, "slack")[0].startswith("FAIL Slack cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"SLACK_BOT_TOKEN": "xoxb-1"}, "Nothing can come in"),
+        ({"SLACK_APP_TOKEN": "xapp-1"}, "SLACK_BOT_TOKEN is not set"),
+        ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s"}, "PORT is not set"),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_SIGNING_SECRET": "s", "PORT": "80"}, "go together"),
+    ],
+)
+async def test_half_of_a_configuration_is_told(
+    program: Program, slack: SlackPeer, variables: dict[str, str], words: str
+) -> None:
+    program.set(SLACK_API_URL=slack.api_url, **variables)
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert words in lines(ended, "slack")[0]
+
+
+async def test_each_installed_workspace_is_looked_at(
+    program: Program, slack: SlackPeer, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    slack.add_team("T0002", "Quay")
+    database = await open_database(f"sqlite://{tmp_path}/moorings.db")
+    workspaces = Workspaces(Installations("slack", clock.now))
+    for team in ("T0001", "T0002"):
+        await workspaces.store(granted(team, f"xoxb-{team}-peer", clock.now()))
+    await database.close()
+    slack.uninstall("T0002")
+    program.set(
+        SLACK_CLIENT_ID=slack.client_id,
+        SLACK_CLIENT_SECRET=slack.client_secret,
+        SLACK_SIGNING_SECRET=slack.signing_secret,
+        SLACK_API_URL=slack.api_url,
+        PORT="8080",
+    )
+    ended = await doctor(program)
+    assert lines(ended, "slack")[:2] == [
+        "ok SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are the app's",
+        "ok installed in workspace (T0001)",
+    ]
+    assert "FAIL The installation in workspace (T0002) does not work (account_inactive)" in (
+        "\n".join(lines(ended, "slack"))
+    )
+
+
+async def test_a_wrong_client_secret_is_told(program: Program, slack: SlackPeer) -> None:
+    program.set(
+        SLACK_CLIENT_ID=slack.client_id,
+        SLACK_CLIENT_SECRET=slack.client_secret[::-1],
+        SLACK_SIGNING_SECRET=slack.signing_secret,
+        SLACK_API_URL=slack.api_url,
+        PORT="8080",
+    )
+    [line, *_] = lines(await doctor(program), "slack")
+    assert line.startswith("FAIL SLACK_CLIENT_SECRET is not that of SLACK_CLIENT_ID")
+
+
+async def test_a_mistake_in_the_settings_is_told(program: Program) -> None:
+    program.set(PORT="http", MOORINGS_LEASE_SECONDS="0")
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert ended.out == (
+        "FAIL settings  PORT has to be a whole number, not 'http'.\n"
+        "FAIL settings  MOORINGS_LEASE_SECONDS has to be more than 0, not '0'.\n"
+    )
+
+
+async def test_a_mistake_in_the_agents_file_is_told_with_its_line(program: Program) -> None:
+    (program.folder / "agents.toml").write_text('[agents.ada]\nmodle = "m"\n')
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert "agents.toml:2: agents.ada.modle" in lines(ended, "agents")[0]
+
+
+async def test_a_tool_that_cannot_be_imported_is_told(program: Program) -> None:
+    (program.folder / "agents.toml").write_text('[agents.ada]\ntools = ["gone:lookup"]\n')
+    [line] = lines(await doctor(program), "tools")
+    assert line.startswith("FAIL agent ada: tool 'gone:lookup'")
+
+
+async def test_a_missing_key_is_told(program: Program) -> None:
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert "set OPENAI_API_KEY" in lines(ended, "model")[0]
+
+
+async def test_a_model_that_refuses_is_told(program: Program, endpoint: Endpoint) -> None:
+    endpoint.script(Fail(status=401))
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert "does not accept the key" in lines(ended, "model")[0]
+
+
+async def test_a_model_of_several_agents_is_asked_once(
+    program: Program, endpoint: Endpoint
+) -> None:
+    (program.folder / "agents.toml").write_text(
+        '[agents.ada]\nfallback_models = ["small"]\n[agents.ben]\n'
+    )
+    ended = await doctor(program)
+    assert lines(ended, "model") == ["ok ada, ben: gpt-4o answers", "ok ada: small answers"]
+    assert [body["model"] for body in endpoint.requests] == ["gpt-4o", "small"]
+
+
+async def test_a_database_out_of_reach_is_told(program: Program, endpoint: Endpoint) -> None:
+    program.set(DATABASE_URL="postgres://nobody:secret@127.0.0.1:1/gone")
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert lines(ended, "database")[0].startswith("FAIL ")
+    assert "secret" not in ended.out
+
+
+async def test_discord_is_not_in_this_version(program: Program, endpoint: Endpoint) -> None:
+    program.set(DISCORD_TOKEN=_NOT_ONE)
+    ended = await doctor(program)
+    assert ended.code == 0
+    assert lines(ended, "discord") == ["-- not in this version: DISCORD_TOKEN is not used"]

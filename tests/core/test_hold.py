@@ -1,0 +1,73 @@
+"""A lease is renewed while it is held, and whoever holds it knows when it may be gone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from core.clock import monotonic
+from core.hold import Hold
+from storage.database import Database
+from storage.errors import DatabaseUnusable, LeaseLost
+from tests.core.given import Stage, broken, locked
+
+
+@pytest.fixture
+async def stage(stage: Stage) -> Stage:
+    stage.lease_seconds = 0.15
+    await stage.say("Hello")
+    return stage
+
+
+async def test_a_lease_that_is_kept_does_not_lapse(stage: Stage) -> None:
+    hold = await stage.hold()
+    before = (await stage.conversation()).ready_at
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await hold.keep()
+    hold.check()
+    assert (await stage.conversation()).ready_at != before
+
+
+async def test_a_lease_that_is_not_kept_may_be_gone(stage: Stage) -> None:
+    stage.lease_seconds = 0
+    hold = await stage.hold()
+    with pytest.raises(LeaseLost, match="lapsed"):
+        hold.check()
+
+
+async def test_keeping_ends_when_somebody_else_has_it(stage: Stage) -> None:
+    hold = await stage.hold()
+    stage.clock.forward(60)
+    await stage.lease()
+    with pytest.raises(LeaseLost, match="another process"):
+        await hold.keep()
+
+
+async def test_a_busy_database_is_waited_for_as_long_as_the_lease_is_safe(
+    stage: Stage, sqlite: Database
+) -> None:
+    hold = await stage.hold()
+    with locked(sqlite.file), pytest.raises(LeaseLost, match="lapsed"):
+        await hold.keep()
+
+
+async def test_a_database_that_is_gone_is_told(stage: Stage, sqlite: Database) -> None:
+    hold = await stage.hold()
+    with broken(sqlite.file), pytest.raises(DatabaseUnusable):
+        await hold.keep()
+
+
+async def test_the_present_is_that_of_the_clock(stage: Stage) -> None:
+    hold: Hold = await stage.hold()
+    stage.clock.forward(3_600)
+    assert hold.now().hour == stage.clock().hour
+
+
+async def test_the_lease_counts_from_before_it_was_asked_for(stage: Stage) -> None:
+    stage.lease_seconds = 15
+    lease = await stage.lease()
+    hold = Hold(lease, stage.clock, claimed_at=monotonic() - 15)
+    with pytest.raises(LeaseLost, match="lapsed"):
+        hold.check()

@@ -1,0 +1,144 @@
+"""One runtime in a program: opened at first use, in whatever event loop that is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.core.programs import Ended, run
+from tests.peers.endpoint import Endpoint, recall
+
+REMEMBER = """
+import asyncio
+from core import Agent
+
+async def main():
+    agent = await Agent.create(name="ProjectAssistant", model="gpt-4o")
+    await agent.ask("Remember that our project deadline is March 15th")
+
+asyncio.run(main())
+"""
+RECALL = """
+import asyncio
+from core import Agent, close
+
+async def main():
+    loaded = await Agent.find_by_name("ProjectAssistant")
+    print(await loaded.ask("What is our project deadline?"))
+    await close()
+
+asyncio.run(main())
+"""
+TWO_LOOPS = """
+import asyncio
+from core import Agent, close
+
+async def ask(text, room="main"):
+    agent = await Agent.create(name="Ada")
+    return await agent.ask(text, room=room)
+
+async def many():
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(ask(f"again {n}", str(n))) for n in range(5)]
+    print([task.result() for task in tasks])
+    await close()
+
+print(asyncio.run(ask("first")))
+asyncio.run(many())
+"""
+CLOSED_IN_ANOTHER_LOOP = """
+import asyncio
+from core import Agent, close
+
+async def main():
+    agent = await Agent.create(name="Ada")
+    print(await agent.ask("first"))
+
+asyncio.run(main())
+asyncio.run(close())
+asyncio.run(main())
+asyncio.run(close())
+"""
+INTERRUPTED = """
+import asyncio
+from core import Agent
+
+async def main():
+    agent = await Agent.create(name="Ada")
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(agent.ask("first"))
+        await asyncio.sleep(0.3)
+        asking.cancel()
+    print("cancelled", asking.cancelled())
+    print(await agent.ask("second"))
+
+asyncio.run(main())
+"""
+CLOSED_TWICE = """
+import asyncio
+from core import close
+
+asyncio.run(close())
+asyncio.run(close())
+"""
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with Endpoint(recall) as endpoint:
+        yield endpoint
+
+
+async def program(source: str, endpoint: Endpoint, folder: Path) -> Ended:
+    """The program, with this endpoint in its environment."""
+    environment = {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": "sk-1"}
+    return await run(source, folder=folder, environment=environment)
+
+
+async def test_a_new_process_knows_the_agent_and_what_it_was_told(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    await program(REMEMBER, endpoint, tmp_path)
+    ended = await program(RECALL, endpoint, tmp_path)
+    assert ended.out == "Earlier you said: Remember that our project deadline is March 15th\n"
+
+
+async def test_a_program_that_forgets_to_close_exits(endpoint: Endpoint, tmp_path: Path) -> None:
+    ended = await program(REMEMBER, endpoint, tmp_path)
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+async def test_a_program_can_have_one_event_loop_after_another(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    ended = await program(TWO_LOOPS, endpoint, tmp_path)
+    assert ended.out == (
+        "You said: first\n"
+        "['You said: again 0', 'You said: again 1', 'You said: again 2', "
+        "'You said: again 3', 'You said: again 4']\n"
+    )
+    assert ended.code == 0
+
+
+async def test_a_program_can_close_in_another_event_loop(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    ended = await program(CLOSED_IN_ANOTHER_LOOP, endpoint, tmp_path)
+    assert ended.code == 0, ended.err
+    assert ended.out == "You said: first\nYou said: first\n"
+
+
+async def test_a_question_that_is_cancelled_is_answered_with_the_next(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    async with Endpoint(recall, pause=0.1) as slow:
+        ended = await program(INTERRUPTED, slow, tmp_path)
+    assert ended.out == "cancelled True\nYou said: second\n"
+    assert (ended.code, ended.err) == (0, "")
+
+
+async def test_closing_what_is_not_open_does_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
+    ended = await program(CLOSED_TWICE, endpoint, tmp_path)
+    assert (ended.code, ended.err) == (0, "")

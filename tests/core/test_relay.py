@@ -1,0 +1,183 @@
+"""The outbox of a conversation is delivered in order, each message once."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.clock import monotonic
+from core.errors import DeliveryRefused, Transient
+from core.hold import Hold
+from core.relay import deliver, outgoing_of
+from storage import outbox, turns
+from storage.errors import LeaseLost
+from storage.models import OutboxState, TurnState
+from storage.turns import Ending
+from tests.core.given import Stage
+
+
+@pytest.fixture
+async def hold(stage: Stage) -> Hold:
+    await stage.say("Hello")
+    return await stage.hold()
+
+
+@pytest.fixture
+async def turn_id(stage: Stage, hold: Hold) -> int:
+    """A turn that ended with an answer in two parts."""
+    opened = await stage.opened(hold)
+    ending = Ending(state=TurnState.DONE, entries=[], parts=["One", "Two"])
+    await turns.end(hold.lease, opened.turn.id, ending, stage.clock())
+    return opened.turn.id
+
+
+async def states(turn_id: int) -> list[OutboxState]:
+    """Where the two parts stand."""
+    return [row.state for row in await outbox.of_turn(turn_id)]
+
+
+async def waits(stage: Stage, hold: Hold, tries: int) -> list[float | None]:
+    """How long each of so many tries in a row wants to be put off."""
+    return [await _wait(stage, hold) for _ in range(tries)]
+
+
+async def _wait(stage: Stage, hold: Hold) -> float | None:
+    with pytest.raises(Transient) as later:
+        await deliver(hold, stage.platform, "Ada")
+    return later.value.retry_after
+
+
+async def test_parts_appear_in_order(stage: Stage, hold: Hold, turn_id: int) -> None:
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.transcript == ["One", "Two"]
+    assert await states(turn_id) == [OutboxState.DELIVERED] * 2
+
+
+async def test_every_part_stands_where_the_question_stood(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    await deliver(hold, stage.platform, "Ada")
+    assert [post.reply_to for post in stage.platform.posts] == ["q1", "q1"]
+    assert all(post.is_final for post in stage.platform.posts)
+
+
+async def test_what_was_delivered_is_not_delivered_again(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    await deliver(hold, stage.platform, "Ada")
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.calls == ["post", "post"]
+
+
+async def test_a_message_that_was_opened_is_edited(stage: Stage, hold: Hold, turn_id: int) -> None:
+    [first, _] = await outbox.of_turn(turn_id)
+    await outbox.opened(hold.lease, outbox_id=first.id, message_id="m1", now=stage.clock())
+    await stage.platform.post(outgoing_of(first, hold, "Ada"))
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.transcript == ["One", "Two"]
+    assert stage.platform.calls == ["post", "edit", "post"]
+
+
+async def test_a_post_that_arrived_in_silence_is_found_and_not_repeated(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    stage.platform.fail("post", Transient("time-out"), after_effect=True)
+    await waits(stage, hold, 1)
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.transcript == ["One", "Two"]
+    assert stage.platform.calls == ["post", "find", "edit", "post"]
+
+
+async def test_a_post_that_did_not_arrive_is_made_again(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    stage.platform.fail("post", Transient("time-out"))
+    await waits(stage, hold, 1)
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.transcript == ["One", "Two"]
+
+
+async def test_nothing_overtakes_what_is_put_off(stage: Stage, hold: Hold, turn_id: int) -> None:
+    stage.platform.fail("post", Transient("later"))
+    await waits(stage, hold, 1)
+    assert stage.platform.transcript == []
+    assert await states(turn_id) == [OutboxState.DUE] * 2
+
+
+async def test_waits_grow_up_to_a_minute(stage: Stage, hold: Hold, turn_id: int) -> None:
+    stage.platform.fail_always("post", Transient("later"))
+    assert await waits(stage, hold, 7) == [2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_the_platform_says_how_long_to_wait(stage: Stage, hold: Hold, turn_id: int) -> None:
+    stage.platform.fail("post", Transient("slowly", retry_after=7.5))
+    assert await waits(stage, hold, 1) == [7.5]
+
+
+async def test_what_is_refused_is_given_up_and_the_next_goes_on(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    stage.platform.fail("post", DeliveryRefused("the channel is gone"))
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.transcript == ["Two"]
+    assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
+
+
+async def test_an_unexpected_failure_is_put_off_and_tells_no_details(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    stage.platform.fail("post", KeyError("secret"), after_effect=True)
+    with pytest.raises(Transient, match="unexpected KeyError"):
+        await deliver(hold, stage.platform, "Ada")
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.transcript == ["One", "Two"]
+
+
+@pytest.mark.parametrize("error", [Transient("later"), KeyError("unexpected")])
+async def test_after_twelve_tries_a_message_is_given_up_and_the_next_goes_on(
+    stage: Stage, hold: Hold, turn_id: int, error: Exception
+) -> None:
+    for nth in range(1, 13):
+        stage.platform.fail("post", error, nth=nth)
+    await waits(stage, hold, 11)
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.transcript == ["Two"]
+    assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
+
+
+@pytest.mark.parametrize("error", [Transient("later"), KeyError("unexpected")])
+async def test_a_message_that_cannot_be_looked_for_is_given_up_too(
+    stage: Stage, hold: Hold, turn_id: int, error: Exception
+) -> None:
+    stage.platform.fail("post", Transient("time-out"))
+    stage.platform.fail_always("find", error)
+    await waits(stage, hold, 11)
+    await deliver(hold, stage.platform, "Ada")
+    assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
+
+
+async def test_who_lost_the_lease_delivers_nothing(stage: Stage, hold: Hold, turn_id: int) -> None:
+    stage.clock.forward(60)
+    await stage.lease()
+    with pytest.raises(LeaseLost):
+        await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.calls == []
+
+
+async def test_who_may_have_lost_the_lease_delivers_nothing(stage: Stage) -> None:
+    await stage.say("Hello")
+    hold = Hold(await stage.lease(), stage.clock, claimed_at=monotonic() - 15)
+    opened = await stage.opened(hold)
+    ending = Ending(state=TurnState.DONE, entries=[], parts=["One"])
+    await turns.end(hold.lease, opened.turn.id, ending, stage.clock())
+    with pytest.raises(LeaseLost, match="lapsed"):
+        await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.calls == []
+
+
+async def test_who_loses_the_lease_meanwhile_records_nothing(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    stage.platform.fail("post", LeaseLost("somebody else"))
+    with pytest.raises(LeaseLost):
+        await deliver(hold, stage.platform, "Ada")
+    assert await states(turn_id) == [OutboxState.DUE] * 2

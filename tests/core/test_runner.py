@@ -1,0 +1,301 @@
+"""One turn: model and tools by turns, each step kept, until there is an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import ContextOverflow, ModelDown, ModelRefused
+from core.hold import Hold
+from core.llm import Role, ToolCall
+from core.relay import outgoing_of
+from core.reply import Reply
+from core.spec import AgentSpec
+from core.tools import ToolContext
+from storage import turns, usage
+from storage.errors import LeaseLost
+from storage.models import Step, Usage
+from storage.turns import OpenTurn
+from tests.core.given import Stage, tool
+from tests.peers.model import Then, calling
+from tests.peers.platform import Platform
+
+OVERFLOW = ContextOverflow("too long", told="too long")
+U, A, T = Role.USER, Role.ASSISTANT, Role.TOOL
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Stage:
+    stage.platform = Platform(seconds_between_edits=0)
+    return stage
+
+
+@pytest.fixture
+async def hold(stage: Stage) -> Hold:
+    await stage.say("Hello")
+    return await stage.hold()
+
+
+@pytest.fixture
+def calls(stage: Stage) -> list[ToolContext]:
+    """Each call of the tools `noon` and `weather` that ran."""
+    seen: list[ToolContext] = []
+
+    def noon(context: ToolContext) -> str:
+        seen.append(context)
+        return "It is noon."
+
+    def weather(context: ToolContext) -> str:
+        seen.append(context)
+        return "It rains."
+
+    stage.tools = [tool("noon", noon), tool("weather", weather)]
+    return seen
+
+
+async def run(stage: Stage, hold: Hold, opened: OpenTurn | None = None) -> str:
+    """The answer of this process to what waits."""
+    opened = opened or await stage.opened(hold)
+    reply = Reply(hold, stage.platform, opened.draft, outgoing_of(opened.draft, hold, "Ada"))
+    return await stage.runner.run(hold, await stage.agent(), opened, reply)
+
+
+async def taken_over(stage: Stage) -> Hold:
+    """The conversation in the hands of the next process."""
+    stage.clock.forward(60)
+    return await stage.hold()
+
+
+async def test_a_model_that_needs_no_tool_answers_at_once(stage: Stage, hold: Hold) -> None:
+    stage.model.script("Good morning")
+    assert await run(stage, hold) == "Good morning"
+    assert stage.platform.transcript == ["Good morning"]
+
+
+async def test_model_and_tools_take_turns(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(calling("noon"), calling("weather", id="c2"), "Noon, and it rains.")
+    assert await run(stage, hold) == "Noon, and it rains."
+    assert stage.model.prompts[-1][1:] == [
+        (U, "Hello"),
+        (A, ""),
+        (T, "It is noon."),
+        (A, ""),
+        (T, "It rains."),
+    ]
+
+
+async def test_several_calls_of_one_answer_run_in_order(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script((calling("weather", id="c1"), calling("noon", id="c2")), "Done.")
+    await run(stage, hold)
+    results = [each for each in stage.model.requests[-1].messages if each.role is T]
+    assert [(each.tool_call_id, each.content) for each in results] == [
+        ("c1", "It rains."),
+        ("c2", "It is noon."),
+    ]
+
+
+async def test_what_is_said_over_several_steps_is_one_answer(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(("Let me look.", calling("noon")), "It is noon.")
+    assert await run(stage, hold) == "Let me look.\n\nIt is noon."
+    assert stage.platform.transcript == ["Let me look.\n\nIt is noon."]
+
+
+async def test_a_tool_knows_where_it_is_called_from(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    await stage.say("And now?")
+    stage.model.script(calling("noon"), "Noon.")
+    opened = await stage.opened(hold)
+    await run(stage, hold, opened)
+    [context] = calls
+    assert context.idempotency_key == f"{opened.draft.key}.2"
+    assert (context.author, context.source_key) == ("ana", "slack/T1/C1/2")
+    assert (context.scope, context.conversation_id) == ("slack/T1/C1", hold.lease.conversation_id)
+    assert context.agent_id == (await stage.agent()).id
+
+
+async def test_every_step_is_on_record_with_what_it_cost(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.price = 7
+    stage.model.script(calling("noon"), "Noon.")
+    await run(stage, hold)
+    steps = await Step.all().order_by("number")
+    assert [(step.number, step.kind) for step in steps] == [(1, "model"), (2, "tool"), (3, "model")]
+    spent = await Usage.all().order_by("step")
+    assert [
+        (each.step, each.input_tokens, each.cached_tokens, each.output_tokens) for each in spent
+    ] == [(1, 100, 40, 10), (3, 100, 40, 10)]
+    agent_id = (await stage.agent()).id
+    assert await usage.nano_usd_since(agent_id=agent_id, since=spent[0].at) == 14
+
+
+async def test_taken_over_no_finished_step_runs_again(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(("Let me look.", calling("noon")), ModelDown("broke off"))
+    with pytest.raises(ModelDown):
+        await run(stage, hold)
+    stage.model.script("It is noon.")
+    assert await run(stage, await taken_over(stage)) == "Let me look.\n\nIt is noon."
+    assert (len(calls), len(stage.model.requests)) == (1, 3)
+    assert stage.model.prompts[-1] == stage.model.prompts[-2]
+
+
+async def test_a_call_that_was_cut_in_the_middle_is_made_again_with_the_same_key(
+    stage: Stage, hold: Hold
+) -> None:
+    keys: list[str] = []
+
+    def once_broken(context: ToolContext) -> str:
+        keys.append(context.idempotency_key)
+        if len(keys) == 2:
+            raise LeaseLost("cut")
+        return "done"
+
+    stage.tools = [tool("pay", once_broken)]
+    stage.model.script((calling("pay", id="c1"), calling("pay", id="c2")), "Paid twice.")
+    with pytest.raises(LeaseLost):
+        await run(stage, hold)
+    await run(stage, await taken_over(stage))
+    first, cut, again = keys
+    assert first != cut == again
+    assert len(stage.model.requests) == 2
+
+
+async def test_an_answer_that_was_finished_is_not_made_again(stage: Stage, hold: Hold) -> None:
+    await run(stage, hold)
+    assert await run(stage, await taken_over(stage)) == "You said: Hello"
+    assert len(stage.model.requests) == 1
+
+
+async def test_a_turn_has_twelve_model_calls_and_the_last_is_offered_no_tools(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(*[calling("noon")] * 11, "Enough.")
+    assert await run(stage, hold) == "Enough."
+    offered = [[spec.name for spec in request.tools] for request in stage.model.requests]
+    assert offered == [["noon", "weather"]] * 11 + [[]]
+
+
+async def test_a_model_that_calls_tools_it_was_not_offered_is_not_asked_for_ever(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(*[calling("noon")] * 11, ("Enough.", calling("noon")))
+    assert await run(stage, hold) == "Enough."
+    assert (len(stage.model.requests), len(calls)) == (12, 11)
+
+
+async def test_a_model_that_only_ever_calls_tools_gives_no_answer(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(*[calling("noon")] * 20)
+    with pytest.raises(ModelDown, match="empty answer"):
+        await run(stage, hold)
+    assert len(stage.model.requests) == 12
+
+
+async def test_the_twelve_are_counted_over_all_who_work_on_the_turn(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(*[calling("noon")] * 6, ModelDown("broke off"))
+    with pytest.raises(ModelDown):
+        await run(stage, hold)
+    stage.model.script(*[calling("noon")] * 5, "Enough.")
+    assert await run(stage, await taken_over(stage)) == "Enough."
+    assert stage.model.requests[-1].tools == ()
+
+
+async def test_a_prompt_that_is_too_long_is_cut_down_and_sent_once_more(stage: Stage) -> None:
+    stage = Stage(spec=AgentSpec(name="Ada", tools=(), window_tokens=8_000))
+    worker = stage.worker()
+    for text in ("word " * 1_000, "word " * 1_000):
+        await worker.attend((await stage.say(text)).conversation_id)
+    await stage.say("Hello")
+    stage.model.script(OVERFLOW, "Good morning")
+    assert await run(stage, await stage.hold()) == "Good morning"
+    whole, cut = stage.model.prompts[-2:]
+    assert len(str(cut)) < len(str(whole)) / 2
+    assert len(await stage.cuts()) == 1
+
+
+async def test_a_prompt_that_is_too_long_twice_is_refused(stage: Stage, hold: Hold) -> None:
+    stage.model.script(OVERFLOW, OVERFLOW)
+    with pytest.raises(ContextOverflow):
+        await run(stage, hold)
+
+
+@pytest.mark.parametrize("reply", [(), "", " \n"])
+async def test_an_empty_answer_is_none(
+    stage: Stage, hold: Hold, reply: str | tuple[str, ...]
+) -> None:
+    stage.model.script(reply)
+    with pytest.raises(ModelDown, match="scripted gave an empty answer"):
+        await run(stage, hold)
+    assert await Step.all().count() == 0
+
+
+async def test_an_empty_last_word_after_words_is_an_answer(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(("Let me see: noon.", calling("noon")), "")
+    assert await run(stage, hold) == "Let me see: noon."
+
+
+async def test_a_stream_without_an_end_is_no_answer(stage: Stage, hold: Hold) -> None:
+    stage.model.script(("Good mor", Then.BREAK_OFF))
+    with pytest.raises(ModelDown, match="ended without an answer"):
+        await run(stage, hold)
+
+
+async def test_an_agent_whose_money_is_spent_asks_no_model(stage: Stage) -> None:
+    stage = Stage(spec=AgentSpec(name="Ada", tools=(), daily_usd=0.000_000_001), price=1)
+    await stage.say("Hello")
+    hold = await stage.hold()
+    stage.tools = [tool("noon", lambda _: "noon")]
+    stage.model.script(calling("noon"))
+    with pytest.raises(ModelRefused, match="has spent"):
+        await run(stage, hold)
+    assert len(stage.model.requests) == 1
+
+
+async def test_an_agent_is_asked_with_its_temperature(stage: Stage) -> None:
+    stage = Stage(spec=AgentSpec(name="Ada", tools=(), temperature=0.2))
+    await stage.say("Hello")
+    await run(stage, await stage.hold())
+    assert stage.model.requests[0].temperature == 0.2
+
+
+async def test_who_lost_the_lease_keeps_no_step(stage: Stage, hold: Hold) -> None:
+    opened = await stage.opened(hold)
+    stage.platform = Platform(seconds_between_edits=None)
+    await taken_over(stage)
+    with pytest.raises(LeaseLost):
+        await run(stage, hold, opened)
+    assert await Step.all().count() == 0
+
+
+async def test_progress_gives_the_turn_its_attempts_back(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    await stage.opened(hold)
+    opened = await stage.opened(hold)
+    assert opened.turn.attempts == 2
+    stage.model.script(calling("noon"), ModelDown("broke off"))
+    with pytest.raises(ModelDown):
+        await run(stage, hold, opened)
+    assert opened.turn.attempts == (await turns.by_id(opened.turn.id)).attempts == 1
+
+
+async def test_a_call_is_shown_to_the_model_as_it_was_made(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    call = ToolCall(id="x9", name="noon", arguments='{ "a":1}')
+    stage.model.script(call, "Noon.")
+    await run(stage, hold)
+    assert stage.model.requests[1].messages[2].tool_calls == (call,)

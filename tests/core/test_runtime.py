@@ -1,0 +1,153 @@
+"""Everything that answers need: opened once, closed once, whatever else happens."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from core.address import Address
+from core.errors import ConfigMistake
+from core.intake import Accepted
+from core.messages import Author, Incoming
+from core.runtime import Runtime
+from core.settings import Settings, load
+from storage import conversations, owners
+from storage.database import open_database
+from storage.errors import DatabaseBusy, DatabaseUnusable
+from storage.models import Conversation
+from tests.core.given import locked
+from tests.peers.platform import Platform
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    url = f"sqlite://{tmp_path}/moorings.db?busy_timeout=20"
+    return load({"DATABASE_URL": url}, tmp_path)
+
+
+async def said(runtime: Runtime, text: str = "Hello") -> Accepted:
+    """Somebody writes."""
+    incoming = Incoming(
+        key=f"q {text}",
+        address=Address.parse("slack/T1/C1"),
+        author=Author(id="U1", name="ana"),
+        text=text,
+        sent_at=runtime.clock(),
+        position=1,
+    )
+    return await runtime.intake.accept(incoming, "assistant")
+
+
+async def leased(runtime: Runtime, owner: str) -> int:
+    """A conversation in the hands of this owner."""
+    accepted = await said(runtime)
+    assert await conversations.claim_one(
+        conversation_id=accepted.conversation_id, owner=owner, now=runtime.clock(), seconds=15
+    )
+    return accepted.conversation_id
+
+
+async def test_the_built_in_agent_answers_offline_where_that_is_allowed(
+    settings: Settings,
+) -> None:
+    runtime = await Runtime.open(settings, may_demo=True)
+    platform = Platform()
+    accepted = await said(runtime)
+    await runtime.worker({"slack": platform}).attend(accepted.conversation_id)
+    await runtime.close()
+    assert "offline demo" in platform.transcript[0]
+
+
+async def test_without_a_key_the_person_is_told_who_can_act(settings: Settings) -> None:
+    runtime = await Runtime.open(settings)
+    platform = Platform()
+    accepted = await said(runtime)
+    await runtime.worker({"slack": platform}).attend(accepted.conversation_id)
+    await runtime.close()
+    assert platform.transcript[0].startswith("I have no key for my language model.")
+
+
+async def test_what_it_had_leased_is_handed_over_when_it_closes(settings: Settings) -> None:
+    runtime = await Runtime.open(settings)
+    conversation_id = await leased(runtime, runtime.worker({})._bench.owner)
+    await runtime.close()
+    again = await Runtime.open(settings)
+    row = await Conversation.get(id=conversation_id)
+    assert row.owner is None
+    assert await again.worker({"slack": Platform()}).attend(conversation_id)
+    await again.close()
+
+
+async def test_what_a_dead_process_left_can_be_taken_up_at_once(
+    settings: Settings, tmp_path: Path
+) -> None:
+    runtime = await Runtime.open(settings)
+    conversation_id = await leased(runtime, "dead")
+    (tmp_path / "moorings.db-processes" / "dead").touch()
+    await runtime.take_over()
+    assert (await Conversation.get(id=conversation_id)).owner is None
+    await runtime.close()
+
+
+async def test_what_a_living_process_has_is_left_to_it(settings: Settings, tmp_path: Path) -> None:
+    runtime = await Runtime.open(settings)
+    other = owners.Owner(tmp_path / "moorings.db")
+    conversation_id = await leased(runtime, other.name)
+    await runtime.take_over()
+    assert (await Conversation.get(id=conversation_id)).owner == other.name
+    other.leave()
+    await runtime.close()
+
+
+async def test_closing_waits_for_who_still_answers(settings: Settings) -> None:
+    runtime = await Runtime.open(settings)
+    is_asked, order = asyncio.Event(), list[str]()
+
+    async def answering() -> None:
+        with runtime.in_use():
+            is_asked.set()
+            await said(runtime)
+            order.append("answered")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(answering())
+        await is_asked.wait()
+        await runtime.close()
+        order.append("closed")
+    assert order == ["answered", "closed"]
+
+
+async def test_closed_in_spite_of_a_busy_database_it_can_be_opened_again(
+    settings: Settings, tmp_path: Path
+) -> None:
+    runtime = await Runtime.open(settings)
+    with locked(tmp_path / "moorings.db"), pytest.raises(DatabaseBusy):
+        await runtime.close()
+    await (await Runtime.open(settings)).close()
+
+
+async def test_a_start_that_fails_leaves_nothing_open(settings: Settings, tmp_path: Path) -> None:
+    await (await open_database(settings.database_url)).close()
+    (tmp_path / "moorings.db-processes").mkdir()
+    (tmp_path / "moorings.db-processes" / "dead").touch()
+    with locked(tmp_path / "moorings.db"), pytest.raises(DatabaseBusy):
+        await Runtime.open(settings)
+    assert [file.name for file in (tmp_path / "moorings.db-processes").iterdir()] == ["dead"]
+    await (await Runtime.open(settings)).close()
+
+
+async def test_an_agents_file_with_errors_is_refused_before_anything_is_opened(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "agents.toml").write_text("[agents.Ada]\ntemperature = 9\n")
+    settings = load({"DATABASE_URL": f"sqlite://{tmp_path}/moorings.db"}, tmp_path)
+    with pytest.raises(ConfigMistake, match="temperature"):
+        await Runtime.open(settings)
+    assert not (tmp_path / "moorings.db").exists()
+
+
+async def test_a_database_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnusable):
+        await Runtime.open(load({"DATABASE_URL": "sqlite:///nowhere/at/all.db"}, tmp_path))

@@ -1,0 +1,209 @@
+"""A worker serves its queues until it is asked to stop, and loses nothing then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from core.answer import answer_to
+from core.errors import Transient
+from core.worker import Worker
+from storage.database import Database
+from storage.models import Conversation, Turn
+from tests.core.given import Stage, locked, of_a_later_version
+from tests.peers.model import Then
+from tests.peers.platform import Platform
+
+ROOMS = [f"slack/T1/C{number}" for number in range(8)]
+
+
+@asynccontextmanager
+async def running(
+    worker: Worker, queues: Sequence[str] = ("slack",), *, drain: float = 5
+) -> AsyncIterator[asyncio.Event]:
+    """A worker that runs until the end, or until its `stop` is set."""
+    stop = asyncio.Event()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(worker.run(queues, stop, drain))
+        yield stop
+        stop.set()
+
+
+async def test_many_conversations_are_answered_at_once(stage: Stage) -> None:
+    stage.model.script(*[("Half ", Then.PAUSE, "done.")] * len(ROOMS))
+    for room in ROOMS:
+        await stage.say("Hello", room=room)
+    async with running(stage.worker()):
+        for _ in ROOMS:
+            await stage.model.paused.acquire()
+        stage.model.resume()
+        await stage.platform.shows(len(ROOMS))
+    assert stage.model.most_running == len(ROOMS)
+    assert {post.room for post in stage.platform.posts} == set(ROOMS)
+
+
+async def test_no_more_are_answered_at_once_than_there_are_slots(stage: Stage) -> None:
+    stage.model.script(*[(Then.PAUSE, "done.")] * len(ROOMS))
+    for room in ROOMS:
+        await stage.say("Hello", room=room)
+    worker = stage.worker(slots=2)
+    async with running(worker):
+        await stage.model.paused.acquire()
+        await stage.model.paused.acquire()
+        worker.wake()
+        await asyncio.sleep(0.1)  # time enough to begin a third
+        stage.model.resume()
+        await stage.platform.shows(len(ROOMS))
+    assert stage.model.most_running == 2
+
+
+async def test_what_comes_in_later_is_answered_when_it_is_woken(stage: Stage) -> None:
+    worker = stage.worker()
+    async with running(worker):
+        await stage.say("Hello")
+        worker.wake()
+        await stage.platform.shows(1)
+
+
+async def test_what_nobody_woke_it_for_is_found_by_looking(stage: Stage) -> None:
+    async with running(stage.worker()):
+        await stage.say("First")
+        await stage.platform.shows(1)
+        await stage.say("Second")
+        await stage.platform.shows(2)
+
+
+async def test_it_serves_its_queues_and_no_others(stage: Stage) -> None:
+    terminal = Platform()
+    stage.adapters = {"slack": stage.platform, "terminal": terminal}
+    await stage.say("Hello")
+    await stage.say("Hello", room="terminal/main")
+    await stage.say("Hello", room="terminal/other")
+    async with running(stage.worker(), ["slack", "terminal/main"]):
+        await stage.platform.shows(1)
+        await terminal.shows(1)
+    assert [post.room for post in terminal.posts] == ["terminal/main"]
+
+
+async def test_draining_it_lets_running_turns_finish_and_delivers_them(stage: Stage) -> None:
+    stage.model.script(("Half ", Then.PAUSE, "done."))
+    await stage.say("Hello")
+    async with running(stage.worker()) as stop:
+        await stage.model.paused.acquire()
+        stop.set()
+        stage.model.resume()
+    assert stage.platform.transcript == ["Half done."]
+
+
+async def test_draining_it_begins_no_new_turn(stage: Stage) -> None:
+    stage.model.script(("Half ", Then.PAUSE, "done."))
+    await stage.say("One")
+    async with running(stage.worker()) as stop:
+        await stage.model.paused.acquire()
+        await stage.say("Two")
+        stop.set()
+        await asyncio.sleep(0.05)
+        stage.model.resume()
+    assert stage.platform.transcript == ["Half done."]
+    assert (await stage.conversation()).owner is None
+    assert await stage.worker(owner="other").attend((await stage.conversation()).id)
+    assert stage.platform.transcript == ["Half done.", "You said: Two"]
+
+
+async def test_asked_to_stop_it_hands_over_at_once_what_it_had_not_begun(stage: Stage) -> None:
+    await stage.say("Hello")
+    stop = asyncio.Event()
+
+    async def stopping() -> None:
+        stop.set()
+
+    bench = replace(stage.bench(), take_over=stopping)
+    await Worker(bench).run(["slack"], stop, 5)
+    assert stage.model.requests == []
+    assert await stage.worker(owner="other").attend((await stage.conversation()).id)
+
+
+async def test_asked_to_stop_it_leaves_to_the_next_what_it_had_not_begun_to_deliver(
+    stage: Stage,
+) -> None:
+    stage.platform.fail("post", Transient("later"))
+    accepted = await stage.say("Hello")
+    await stage.worker().attend(accepted.conversation_id)
+    stage.clock.forward(60)
+    stop = asyncio.Event()
+
+    async def stopping() -> None:
+        stop.set()
+
+    await Worker(replace(stage.bench(), take_over=stopping)).run(["slack"], stop, 5)
+    assert stage.platform.calls == ["post"]
+    assert await stage.worker(owner="other").attend(accepted.conversation_id)
+    assert stage.platform.transcript == ["You said: Hello"]
+
+
+async def test_what_does_not_finish_in_time_is_taken_up_by_another_at_once(stage: Stage) -> None:
+    stage.platform = Platform(seconds_between_edits=0)
+    stage.model.script(("Half ", Then.PAUSE, "done."))
+    await stage.say("Hello")
+    async with running(stage.worker(), drain=0):
+        await stage.model.paused.acquire()
+    assert (await Turn.get(number=1)).attempts == 0
+    assert await stage.worker(owner="other").attend((await stage.conversation()).id)
+    assert stage.platform.transcript == ["You said: Hello"]
+    assert (await Turn.get(number=1)).attempts == 1
+
+
+async def test_a_conversation_that_cannot_be_served_takes_no_other_down(stage: Stage) -> None:
+    waiting = await of_a_later_version(stage)
+    await stage.say("Hello")
+    async with running(stage.worker()):
+        await stage.platform.shows(1)
+    assert (await Conversation.get(id=waiting)).owner == "me"
+
+
+async def test_a_busy_database_does_not_end_it(stage: Stage, sqlite: Database) -> None:
+    worker = stage.worker()
+    async with running(worker):
+        await stage.say("Hello")
+        with locked(sqlite.file):
+            worker.wake()
+            await asyncio.sleep(0.05)  # longer than a statement waits for the lock
+        await stage.platform.shows(1)
+
+
+async def test_a_database_that_is_busy_in_the_middle_of_a_turn_does_not_end_it(
+    stage: Stage, sqlite: Database
+) -> None:
+    stage.model.script(("Half ", Then.PAUSE, "done."))
+    await stage.say("Hello")
+    async with running(stage.worker()):
+        await stage.model.paused.acquire()
+        with locked(sqlite.file):
+            stage.model.resume()
+            await stage.model.is_idle.wait()
+            await asyncio.sleep(0.1)  # longer than a statement waits for the lock
+        stage.clock.forward(60)
+        await stage.platform.shows(1)
+    assert stage.platform.transcript == ["You said: Hello"]
+
+
+async def test_a_machine_that_is_out_of_files_does_not_end_it(stage: Stage) -> None:
+    failures = [OSError("too many open files")]
+
+    async def fails_once() -> None:
+        if failures:
+            raise failures.pop()
+
+    await stage.say("Hello")
+    async with running(Worker(replace(stage.bench(), take_over=fails_once))):
+        await stage.platform.shows(1)
+
+
+async def test_what_is_put_off_is_taken_up_when_its_time_has_come(stage: Stage) -> None:
+    stage.platform.fail("post", Transient("later", retry_after=0.01))
+    accepted = await stage.say("Hello")
+    async with running(stage.worker()):
+        answer = await answer_to(accepted, stage.worker(owner="other"))
+    assert answer.text == "You said: Hello"

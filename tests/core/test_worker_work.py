@@ -1,0 +1,72 @@
+"""While an answer is being written, the platform shows that; it never costs the answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from core.errors import DeliveryRefused, Transient
+from core.messages import Outgoing
+from tests.core.given import Stage
+from tests.peers.model import Then
+from tests.peers.platform import Platform
+
+
+class Busy(Platform):
+    """A platform that shows who is at work."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds_between_edits=0)
+        self.shown: list[Outgoing] = []
+        self.error: Exception | None = None
+        self.takes = 0.0
+
+    async def working(self, outgoing: Outgoing) -> None:
+        """As ShowsWork says."""
+        self.shown.append(outgoing)
+        await asyncio.sleep(self.takes)
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def busy() -> Busy:
+    return Busy()
+
+
+@pytest.fixture
+def stage(stage: Stage, busy: Busy) -> Stage:
+    stage.adapters = {"slack": busy}
+    return stage
+
+
+async def test_it_is_shown_before_the_first_word(stage: Stage, busy: Busy) -> None:
+    stage.model.script((Then.PAUSE, "An answer"))
+    accepted = await stage.say("Hello")
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(stage.worker().attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        [shown] = busy.shown
+        assert (shown.text, shown.reply_to, shown.agent) == ("", "q1", "Ada")
+        assert busy.posts == []
+        stage.model.resume()
+
+
+@pytest.mark.parametrize("error", [Transient("later"), DeliveryRefused("never")])
+async def test_where_it_cannot_be_shown_the_answer_comes_all_the_same(
+    stage: Stage, busy: Busy, error: Exception
+) -> None:
+    busy.error = error
+    await stage.worker().attend((await stage.say("Hello")).conversation_id)
+    assert busy.transcript == ["You said: Hello"]
+
+
+async def test_a_platform_that_takes_long_to_show_it_is_not_waited_for(
+    stage: Stage, busy: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.worker._STATUS_SECONDS", 0.01)
+    busy.takes = 60
+    async with asyncio.timeout(5):
+        await stage.worker().attend((await stage.say("Hello")).conversation_id)
+    assert busy.transcript == ["You said: Hello"]

@@ -1,0 +1,50 @@
+"""Processes that are killed with real signals, forked from one that has imported everything."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+
+_FORKED = multiprocessing.get_context("forkserver")
+_FORKED.set_forkserver_preload(
+    ["tests.journeys.bot", "tests.journeys.program", "core.llm.openai", "genai_prices"]
+)
+
+
+def start(life: Callable[..., None], *arguments: object) -> BaseProcess:  # type: ignore[explicit-any]  # each life has its own
+    """A process that lives as the function says."""
+    process = _FORKED.Process(target=life, args=arguments, daemon=True)
+    process.start()
+    return process
+
+
+async def ended(process: BaseProcess, within: float = 30) -> int:
+    """The exit status, once the process has ended; negative is the signal that killed it."""
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(process.sentinel, over.set)
+    try:
+        async with asyncio.timeout(within):
+            await over.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+async def asked_to_stop(process: BaseProcess) -> int:
+    """The exit status after SIGTERM."""
+    assert process.pid
+    os.kill(process.pid, signal.SIGTERM)
+    return await ended(process)
+
+
+async def killed(process: BaseProcess) -> int:
+    """The exit status after SIGKILL."""
+    process.kill()
+    return await ended(process)

@@ -1,0 +1,21 @@
+"""The program itself as a process: `moorings run`, forked from one that has imported everything."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from bots.__main__ import main
+
+ERRORS = Path("errors.txt")
+
+
+def moorings(folder: Path, environment: dict[str, str], *arguments: str) -> None:
+    """The whole life of the process, in `folder`, as if typed in a shell."""
+    os.chdir(folder)
+    os.environ.update(environment)  # noqa: TID251  # of this process alone
+    errors = os.open(ERRORS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(errors, 2)
+    sys.argv = ["moorings", *arguments]
+    main()

@@ -1,0 +1,162 @@
+"""The Slack bot is killed at random moments; every message has exactly one visible answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.journeys import processes, program
+from tests.peers.endpoint import Endpoint
+from tests.peers.slack.deliveries import Schedule
+from tests.peers.slack.peer import SlackPeer
+
+AGENTS = """
+[agents.assistant]
+model = "gpt-4o"
+tools = []
+
+[[bindings]]
+at = "slack/T0001"
+agent = "assistant"
+listen = "all"
+conversation = "channel"
+"""
+CHANNELS = [f"C{number:04}" for number in range(5)]
+OVERTAKEN = """
+SELECT late.text, early.text FROM inbox AS late JOIN inbox AS early
+ON late.conversation_id = early.conversation_id AND early.position < late.position
+JOIN turn ON turn.id = late.turn_id
+WHERE early.turn_id > late.turn_id AND early.received_at < turn.opened_at
+"""  # what was there when a later message was taken up, and was answered after it
+MARKER = re.compile(r"#\d+")
+
+
+@dataclass(kw_only=True)
+class Talk:
+    """Ten places, five channels and a thread in each, and what people said there."""
+
+    slack: SlackPeer
+    random: Random
+    threads: dict[str, str] = field(default_factory=dict)
+    said: dict[str, list[str]] = field(default_factory=dict)
+    count: int = 0
+
+    def say(self, messages: int) -> None:
+        """Somebody says something somewhere, that many times."""
+        for _ in range(messages):
+            channel = self.random.choice(CHANNELS)
+            thread = self.threads.get(channel) if self.random.random() < 0.5 else None
+            self.count += 1
+            user = self.random.choice(["U0ANNA", "U0BEN"])
+            marker = f"#{self.count}"
+            ts = self.slack.say(channel, user, f"message {marker}", thread=thread)
+            self.threads.setdefault(channel, ts)
+            self.said.setdefault(channel, []).append(marker)
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackPeer]:
+    async with SlackPeer(seed=7, schedule=Schedule(deadline=1, retries=(0, 1, 3))) as peer:
+        for channel in CHANNELS:
+            peer.add_channel(channel)
+        yield peer
+
+
+@pytest.mark.parametrize(
+    ("kills", "messages", "trouble"),
+    [
+        (12, 60, False),
+        pytest.param(200, 500, False, marks=pytest.mark.chaos),
+        pytest.param(200, 500, True, marks=pytest.mark.chaos),
+    ],
+)
+async def test_every_message_has_one_visible_answer(
+    tmp_path: Path, slack: SlackPeer, kills: int, messages: int, *, trouble: bool
+) -> None:
+    if trouble:
+        slack.fault("chat.postMessage", "drop_after_commit", probability=0.1)
+        slack.fault("chat.postMessage", "ratelimited", probability=0.1)
+        slack.fault("chat.update", "ratelimited", probability=0.1)
+    talk = Talk(slack=slack, random=Random(kills))  # noqa: S311
+    (tmp_path / "agents.toml").write_text(AGENTS)
+    async with Endpoint(pause=0.02) as endpoint:
+        environment = {
+            "DATABASE_URL": "sqlite://./moorings.db",
+            "OPENAI_BASE_URL": endpoint.base_url,
+            "OPENAI_API_KEY": "test-key",
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": slack.api_url,
+            "MOORINGS_LEASE_SECONDS": "3",
+        }
+        await _first_start(slack, tmp_path, environment)
+        for turn in range(kills):
+            talk.say(messages * (turn + 1) // kills - talk.count)
+            bot = processes.start(program.moorings, tmp_path, environment, "run")
+            await asyncio.sleep(talk.random.uniform(0.2, 2.0))  # the random moment
+            assert await processes.killed(bot) == -9
+        bot = processes.start(program.moorings, tmp_path, environment, "run")
+        await slack.until(lambda: _all_ended(tmp_path, talk.count), within=60)
+        assert await processes.asked_to_stop(bot) == 0
+    _check(slack, talk, tmp_path)
+
+
+async def _first_start(slack: SlackPeer, folder: Path, environment: dict[str, str]) -> None:
+    """The first start sets the cursors: what is said later is not a backlog."""
+    bot = processes.start(program.moorings, folder, environment, "run")
+    await slack.until_connected(2)
+    await slack.until(lambda: _rows(folder, "SELECT 1 FROM cursor WHERE name = 'slack/T0001'"))
+    assert await processes.asked_to_stop(bot) == 0
+
+
+def _rows(folder: Path, statement: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(folder / "moorings.db")) as database:
+        return list(database.execute(statement))
+
+
+def _all_ended(folder: Path, count: int) -> bool:
+    ended = _rows(folder, "SELECT count(*) FROM inbox WHERE state IN ('answered', 'failed')")
+    due = _rows(folder, "SELECT count(*) FROM outbox WHERE state != 'delivered'")
+    return [*ended, *due] == [(count,), (0,)]
+
+
+def _check(slack: SlackPeer, talk: Talk, folder: Path) -> None:
+    delivered = _rows(
+        folder,
+        "SELECT conversation.address, outbox.message_id, outbox.text FROM outbox"
+        " JOIN conversation ON conversation.id = outbox.conversation_id ORDER BY outbox.turn_id",
+    )
+    seen = {
+        (channel, line.ts): line
+        for channel in CHANNELS
+        for line in slack.transcript(channel)
+        if line.is_bot
+    }
+    on_record = {(address.split("/")[2], ts): text for address, ts, text in delivered}
+    assert seen.keys() == on_record.keys()  # nothing shown twice, nothing left dangling
+    assert not [line for line in seen.values() if line.kind == "status" or "Stop" in line.buttons]
+    for (channel, ts), text in on_record.items():
+        assert MARKER.findall(seen[channel, ts].text) == MARKER.findall(text)
+    failed = _rows(
+        folder,
+        "SELECT substr(inbox.key, 13, 5), substr(inbox.text, 9) FROM inbox"
+        " WHERE inbox.state = 'failed'",
+    )
+    for channel in CHANNELS:
+        answered = [
+            MARKER.findall(text)
+            for address, _, text in delivered
+            if address.split("/")[2] == channel
+        ]
+        markers = [marker for answer in answered for marker in answer]
+        given_up = [text for place, text in failed if place == channel]
+        assert sorted(markers + given_up) == sorted(talk.said.get(channel, []))
+    assert not _rows(folder, OVERTAKEN)

@@ -1,0 +1,59 @@
+"""One database of each kind for all storage tests, empty at the start of each."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.database import Database, open_database
+from tests import conftest
+from tests.storage import processes, sql
+
+WIDER = "queue = fields.CharField(max_length=190)"
+WIDENED = """queue = fields.CharField(max_length=200)
+    note = fields.CharField(max_length=64, null=True)"""
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres", "mysql"])
+def lasting_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of a database that the tests use one after the other."""
+    kind = str(request.param)
+    if kind == "sqlite":
+        yield f"sqlite://{tmp_path_factory.mktemp('lasting')}/moorings.db"
+        return
+    server = conftest.SERVERS[kind]
+    if not server:
+        pytest.skip(conftest.SWITCH_ON.format(kind.upper(), kind))
+    name = f"moorings_{secrets.token_hex(6)}"
+    asyncio.run(conftest._execute(server, f"CREATE DATABASE {name}"))
+    yield f"{server.rpartition('/')[0]}/{name}"
+    asyncio.run(conftest._execute(server, f"DROP DATABASE {name}"))
+
+
+@pytest.fixture
+async def database(lasting_url: str) -> AsyncIterator[Database]:
+    """An open, empty database of each kind that is switched on."""
+    opened = await open_database(lasting_url)
+    for table in sql.declared():
+        await sql.rows(opened, f"DELETE FROM {sql.quoted(opened, table)}")  # noqa: S608
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def later_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a later version of storage, whose migration rebuilds a table of SQLite."""
+    home = tmp_path_factory.mktemp("later")
+    shutil.copytree(processes.ROOT / "storage", home / "storage")
+    models = home / "storage" / "models.py"
+    models.write_text(models.read_text().replace(WIDER, WIDENED))
+    command = ["-m", "tortoise", "-c", "storage.database.SCHEMA", "makemigrations"]
+    asyncio.run(processes.successful(*command, home=home))
+    return home

@@ -1,0 +1,120 @@
+"""The database behind the verbs: plain statements, and what the schema really is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from tortoise import Tortoise
+from tortoise.models import Model
+
+from storage import models
+from storage.database import Database
+
+_COLUMNS = {
+    "sqlite": """
+        SELECT tables.name AS owner, columns.name AS name, columns."notnull" AS is_required
+        FROM sqlite_master tables, pragma_table_info(tables.name) columns
+        WHERE tables.type = 'table' AND NOT columns.pk""",
+    "postgres": """
+        SELECT table_name AS owner, column_name AS name, is_nullable = 'NO' AS is_required
+        FROM information_schema.columns WHERE table_schema = 'public' AND column_name <> 'id'""",
+    "mysql": """
+        SELECT table_name AS owner, column_name AS name, is_nullable = 'NO' AS is_required
+        FROM information_schema.columns WHERE table_schema = database() AND column_name <> 'id'""",
+}
+_INDEXES = {
+    "sqlite": """
+        SELECT tables.name AS owner, indexes.name AS name, indexes."unique" AS is_unique,
+            group_concat(columns.name) AS columns
+        FROM sqlite_master tables, pragma_index_list(tables.name) indexes,
+            pragma_index_info(indexes.name) columns
+        WHERE tables.type = 'table' GROUP BY 1, 2, 3""",
+    "postgres": """
+        SELECT tables.relname AS owner, indexes.relname AS name, indisunique AS is_unique,
+            string_agg(attname, ',' ORDER BY place) AS columns
+        FROM pg_index JOIN pg_class tables ON tables.oid = indrelid
+        JOIN pg_class indexes ON indexes.oid = indexrelid
+        JOIN pg_namespace ON pg_namespace.oid = tables.relnamespace
+        CROSS JOIN LATERAL unnest(indkey) WITH ORDINALITY AS keys(number, place)
+        JOIN pg_attribute ON attrelid = indrelid AND attnum = number
+        WHERE nspname = 'public' AND NOT indisprimary GROUP BY 1, 2, 3""",
+    "mysql": """
+        SELECT table_name AS owner, index_name AS name, non_unique = 0 AS is_unique,
+            group_concat(column_name ORDER BY seq_in_index) AS columns
+        FROM information_schema.statistics
+        WHERE table_schema = database() AND index_name <> 'PRIMARY' GROUP BY 1, 2, 3""",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns with whether they are required, unique keys, and other indexes by name."""
+
+    columns: frozenset[tuple[str, bool]]
+    unique: frozenset[str]
+    indexes: frozenset[tuple[str, str]]
+
+
+async def rows(database: Database, statement: str) -> list[dict[str, object]]:
+    """What a plain statement returns."""
+    return await Tortoise.get_connection(database.url.dialect).execute_query_dict(statement)
+
+
+def quoted(database: Database, table: str) -> str:
+    """A table's name, for plain statements."""
+    return f"`{table}`" if database.url.dialect == "mysql" else f'"{table}"'
+
+
+async def real(database: Database) -> dict[str, Table]:
+    """The tables that the database has."""
+    columns = await rows(database, _COLUMNS[database.url.dialect])
+    indexes = await rows(database, _INDEXES[database.url.dialect])
+    return {
+        table: Table(
+            columns=frozenset(
+                (str(c["name"]), bool(c["is_required"])) for c in columns if c["owner"] == table
+            ),
+            unique=frozenset(
+                str(i["columns"]) for i in indexes if i["owner"] == table and i["is_unique"]
+            ),
+            indexes=frozenset(
+                (str(i["name"]), str(i["columns"]))
+                for i in indexes
+                if i["owner"] == table and not i["is_unique"]
+            ),
+        )
+        for table in declared()
+    }
+
+
+@cache
+def declared() -> dict[str, Table]:
+    """The tables that the models declare."""
+    found = [
+        thing.describe()
+        for thing in vars(models).values()
+        if isinstance(thing, type) and issubclass(thing, Model) and thing is not Model
+    ]
+    return {
+        model["table"]: Table(
+            columns=frozenset((f["db_column"], not f["nullable"]) for f in model["data_fields"]),
+            unique=frozenset(
+                [f["db_column"] for f in model["data_fields"] if f["unique"]]
+                + [",".join(key) for key in model["unique_together"]]
+            ),
+            indexes=frozenset((i["name"], ",".join(i["fields"])) for i in model["indexes"]),
+        )
+        for model in found
+    }
+
+
+def insert(database: Database, table: str, given: dict[str, str]) -> str:
+    """The statement that adds a row with these values, and something in what else it requires."""
+    required = [name for name, is_required in declared()[table].columns if is_required]
+    filler = {name: "2026-03-01" if name.endswith("at") else "1" for name in required}
+    values = filler | given
+    quote = "`" if database.url.dialect == "mysql" else '"'
+    names = ", ".join(f"{quote}{name}{quote}" for name in values)
+    literals = ", ".join(f"'{value}'" for value in values.values())
+    return f"INSERT INTO {quoted(database, table)} ({names}) VALUES ({literals})"  # noqa: S608

@@ -1,0 +1,60 @@
+"""A process that forgets to close its database ends all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.storage import processes
+
+RETURNS = """
+import asyncio, sys
+from storage.database import open_database
+asyncio.run(open_database(sys.argv[1]))
+"""
+RAISES = """
+import asyncio, sys
+from storage.database import open_database
+
+async def main():
+    await open_database(sys.argv[1])
+    raise SystemExit("as the program wished")
+
+asyncio.run(main())
+"""
+EXITS_WITH_THREADS = """
+import asyncio, sys, time
+from storage.database import open_database
+
+async def main():
+    await open_database(sys.argv[1])
+    await asyncio.to_thread(time.monotonic)
+    sys.exit(0)
+
+asyncio.run(main())
+"""
+USES = """
+import asyncio, sys
+from storage import agents
+from storage.database import open_database
+
+async def main():
+    await open_database(sys.argv[1])
+    await agents.everyone()
+
+asyncio.run(main())
+"""
+
+
+async def _status(code: str, url: str) -> int:
+    return (await processes.ended(await processes.start("-c", code, url), seconds=5))[0]
+
+
+async def test_a_process_that_forgets_to_close_ends(lasting_url: str) -> None:
+    assert await _status(USES, lasting_url) == 0
+
+
+@pytest.mark.parametrize(("code", "status"), [(RETURNS, 0), (RAISES, 1), (EXITS_WITH_THREADS, 0)])
+async def test_a_process_ends_in_whatever_way_it_forgets(
+    sqlite_url: str, code: str, status: int
+) -> None:
+    assert await _status(code, sqlite_url) == status

@@ -1,0 +1,85 @@
+"""Facts, once each, in their scope, forgotten or superseded but never lost."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from storage import facts
+from storage.facts import Statement
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def _statement(
+    now: datetime, *, key: str = "k1", text: str = "the deadline is March 15th"
+) -> Statement:
+    return Statement(
+        key=key,
+        agent_id=1,
+        scope="terminal/main",
+        text=text,
+        said_by="ana",
+        source_key="m1",
+        said_at=now,
+    )
+
+
+async def _current() -> list[str]:
+    return [fact.text for fact in await facts.current(agent_id=1, scope="terminal/main")]
+
+
+async def test_a_fact_is_remembered_with_its_source(now: datetime) -> None:
+    made = await facts.add(_statement(now))
+    found = await facts.find(fact_id=made.id, agent_id=1, scope="terminal/main")
+    assert found
+    assert (found.text, found.said_by, found.source_key, found.said_at) == (
+        "the deadline is March 15th",
+        "ana",
+        "m1",
+        now,
+    )
+
+
+async def test_the_same_key_again_is_the_same_fact(now: datetime) -> None:
+    first = await facts.add(_statement(now))
+    again = await facts.add(_statement(now, text="something else"))
+    assert (again.id, again.text) == (first.id, first.text)
+
+
+async def test_of_many_that_remember_one_fact_at_once_all_get_it(now: datetime) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(facts.add(_statement(now))) for _ in range(10)]
+    assert len({task.result().id for task in tasks}) == 1
+
+
+async def test_a_forgotten_fact_holds_no_more_and_is_forgotten_once(now: datetime) -> None:
+    fact = await facts.add(_statement(now))
+    assert await facts.forget(fact_id=fact.id, agent_id=1, scope="terminal/main", now=now)
+    assert not await facts.forget(fact_id=fact.id, agent_id=1, scope="terminal/main", now=now)
+    assert await _current() == []
+    assert await facts.find(fact_id=fact.id, agent_id=1, scope="terminal/main")
+
+
+async def test_a_newer_fact_takes_the_place_of_an_older_one(now: datetime) -> None:
+    old = await facts.add(_statement(now))
+    new = await facts.add(_statement(now, key="k2", text="it is March 20th"))
+    done = await facts.supersede(fact_id=old.id, by=new.id, agent_id=1, scope="terminal/main")
+    assert done
+    assert await _current() == ["it is March 20th"]
+    again = await facts.supersede(fact_id=old.id, by=new.id, agent_id=1, scope="terminal/main")
+    assert not again
+
+
+@pytest.mark.parametrize(("agent_id", "scope"), [(2, "terminal/main"), (1, "terminal/other")])
+async def test_a_fact_of_elsewhere_is_neither_seen_nor_changed(
+    now: datetime, agent_id: int, scope: str
+) -> None:
+    fact = await facts.add(_statement(now))
+    assert await facts.current(agent_id=agent_id, scope=scope) == []
+    assert await facts.find(fact_id=fact.id, agent_id=agent_id, scope=scope) is None
+    assert not await facts.forget(fact_id=fact.id, agent_id=agent_id, scope=scope, now=now)
+    assert not await facts.supersede(fact_id=fact.id, by=9, agent_id=agent_id, scope=scope)
+    assert await _current() == ["the deadline is March 15th"]

@@ -1,0 +1,206 @@
+"""An older database is brought up to date with all that is in it, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+import storage
+from storage import migration
+from storage.database import Database, open_database
+from storage.errors import DatabaseUnusable, NewerDatabase
+from tests.storage import given, processes, sql
+
+OPEN = """
+import asyncio, sys
+from storage.database import open_database
+from tests.storage import sql
+
+async def main():
+    database = await open_database(sys.argv[1])
+    real, declared = await sql.real(database), sql.declared()
+    assert real == declared, set(real.items()) ^ set(declared.items())
+    await database.close()
+
+asyncio.run(main())
+"""
+# Killed as `kill -9` would, before the statement that begins with these words for the Nth time.
+OPEN_AND_DIE = """
+import asyncio, logging, os, signal, sys
+from storage.database import open_database
+
+class Death(logging.Handler):
+    left = int(sys.argv[3])
+
+    def emit(self, record):
+        if str(record.args or record.msg).find(sys.argv[2]) >= 0:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+log = logging.getLogger("tortoise.db_client")
+log.setLevel(logging.DEBUG)
+log.addHandler(Death())
+asyncio.run(open_database(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+async def with_a_history(sqlite: Database, now: datetime) -> None:
+    """A closed file of this version, with 60 messages received in three conversations."""
+    for room in ("a", "b", "c"):
+        where = await given.conversation(now, room=room)
+        for number in range(20):
+            await given.received(where, f"{room}{number}", now, position=number)
+        lease = await given.leased(where, now)
+        turn = await given.opened(lease, now)
+        await given.answered(lease, turn, now)
+    await sqlite.close()
+
+
+def _content(file: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every row that this version's tables have, without what a later version added."""
+    with closing(sqlite3.connect(file)) as connection:
+        return {
+            table: connection.execute(
+                f"SELECT id, {', '.join(sorted(name for name, _ in declared.columns))}"  # noqa: S608
+                f' FROM "{table}" ORDER BY id'
+            ).fetchall()
+            for table, declared in sql.declared().items()
+        }
+
+
+def _columns(file: Path) -> list[str]:
+    """The columns of the table that the later version changes."""
+    with closing(sqlite3.connect(file)) as connection:
+        return [row[1] for row in connection.execute("PRAGMA table_info(conversation)")]
+
+
+def _file(url: str) -> Path:
+    return Path(url.removeprefix("sqlite://"))
+
+
+def _copy_of(url: str, before: str) -> Path:
+    return _file(url).with_name(f"{_file(url).name}-before-{before}")
+
+
+@pytest.fixture
+def later_migrations(later_version: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The migrations of the later version, in this process; returns the name of the newest."""
+    migrations = later_version / "storage" / "migrations"
+    shutil.copytree(migrations, later_version / "later_migrations", dirs_exist_ok=True)
+    monkeypatch.syspath_prepend(str(later_version))
+    monkeypatch.setattr(storage, "migrations", importlib.import_module("later_migrations"))
+    return migration.known()[-1]
+
+
+@pytest.mark.usefixtures("with_a_history")
+async def test_a_database_of_this_version_is_left_as_it_is(sqlite_url: str) -> None:
+    before = _file(sqlite_url).read_bytes()
+    await (await open_database(sqlite_url)).close()
+    assert _file(sqlite_url).read_bytes() == before
+    assert not list(_file(sqlite_url).parent.glob("*-before-*"))
+
+
+@pytest.mark.usefixtures("with_a_history", "later_migrations")
+async def test_a_rebuilt_table_loses_no_row_key_or_index(sqlite_url: str) -> None:
+    before = _content(_file(sqlite_url))
+    assert len(before["inbox"]) == 60
+    database = await open_database(sqlite_url)
+    real = await sql.real(database)
+    await database.close()
+    assert _content(_file(sqlite_url)) == before
+    assert ("note", False) in real["conversation"].columns
+    for table, declared in sql.declared().items():
+        assert (real[table].unique, real[table].indexes) == (declared.unique, declared.indexes)
+
+
+async def test_an_older_database_gets_the_keys_and_indexes_of_the_later_version(
+    url: str, later_version: Path
+) -> None:
+    await (await open_database(url)).close()
+    await processes.successful("-c", OPEN, url, home=later_version)
+
+
+@pytest.mark.usefixtures("with_a_history")
+async def test_a_file_is_copied_before_it_is_migrated(
+    sqlite_url: str, later_migrations: str
+) -> None:
+    before = _content(_file(sqlite_url))
+    await (await open_database(sqlite_url)).close()
+    copy = _copy_of(sqlite_url, later_migrations)
+    assert _content(copy) == before
+    assert "note" not in _columns(copy)
+
+
+@pytest.mark.usefixtures("with_a_history")
+async def test_a_copy_that_was_not_finished_is_made_anew(
+    sqlite_url: str, later_migrations: str
+) -> None:
+    copy = _copy_of(sqlite_url, later_migrations)
+    copy.with_name(f"{copy.name}.part").write_text("half a copy")
+    await (await open_database(sqlite_url)).close()
+    assert len(_content(copy)["inbox"]) == 60
+    assert not list(copy.parent.glob("*.part"))
+
+
+@pytest.mark.usefixtures("with_a_history")
+async def test_a_copy_that_is_there_is_not_overwritten(
+    sqlite_url: str, later_migrations: str
+) -> None:
+    copy = _copy_of(sqlite_url, later_migrations)
+    copy.write_text("the oldest copy")
+    await (await open_database(sqlite_url)).close()
+    assert copy.read_text() == "the oldest copy"
+
+
+async def test_a_database_of_a_later_version_is_refused(url: str, later_version: Path) -> None:
+    await processes.successful("-c", OPEN, url, home=later_version)
+    with pytest.raises(NewerDatabase, match="install that version or a newer one"):
+        await open_database(url)
+
+
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [("CREATE TABLE", 9), ("INSERT INTO", 1)],
+)
+async def test_a_first_migration_killed_in_the_middle_is_done_by_the_next(
+    sqlite_url: str, words: str, times: int
+) -> None:
+    await _killed(sqlite_url, words, times, processes.ROOT)
+    database = await open_database(sqlite_url)
+    assert await sql.real(database) == sql.declared()
+    await database.close()
+
+
+@pytest.mark.parametrize("words", ["VACUUM", "DROP TABLE", 'INSERT INTO "tortoise'])
+@pytest.mark.usefixtures("with_a_history")
+async def test_a_later_migration_killed_in_the_middle_is_done_by_the_next(
+    sqlite_url: str, later_version: Path, words: str
+) -> None:
+    before = _content(_file(sqlite_url))
+    await _killed(sqlite_url, words, 1, later_version)
+    assert _content(_file(sqlite_url)) == before
+    await processes.successful("-c", OPEN, sqlite_url, home=later_version)
+    assert _content(_file(sqlite_url)) == before
+
+
+async def _killed(url: str, words: str, times: int, home: Path) -> None:
+    process = await processes.start("-c", OPEN_AND_DIE, url, words, str(times), home=home)
+    status, _, errors = await processes.ended(process)
+    assert status == -9, errors
+
+
+async def test_tables_of_another_program_are_left_alone(url: str) -> None:
+    database = await open_database(url)
+    for table in {*sql.declared(), "tortoise_migrations"} - {"message"}:
+        await sql.rows(database, f"DROP TABLE {sql.quoted(database, table)}")
+    await database.close()
+    with pytest.raises(DatabaseUnusable, match="tables of another program"):
+        await open_database(url)

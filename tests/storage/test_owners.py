@@ -1,0 +1,95 @@
+"""Which processes live: found by locks that the kernel lets go of."""
+
+from __future__ import annotations
+
+import os
+import signal
+from asyncio.subprocess import Process
+from pathlib import Path
+
+import pytest
+
+from storage import owners
+from storage.owners import Owner
+from tests.storage import processes
+
+LIVE = """
+import sys
+from pathlib import Path
+from storage.owners import Owner
+owner = Owner(Path(sys.argv[1]))
+print(owner.name, flush=True)
+sys.stdin.read()
+if sys.argv[2:] == ["leave"]:
+    owner.leave()
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a database is; nobody opens it."""
+    return tmp_path / "moorings.db"
+
+
+async def _living(file: Path, *arguments: str) -> tuple[Process, str]:
+    process = await processes.start("-c", LIVE, str(file), *arguments)
+    assert process.stdout
+    return process, (await process.stdout.readline()).decode().strip()
+
+
+async def test_a_killed_process_is_dead_at_once(file: Path) -> None:
+    process, name = await _living(file)
+    process.kill()
+    await process.wait()
+    assert owners.dead(file) == [name]
+
+
+async def test_a_living_process_is_not_dead_even_when_it_is_stopped(file: Path) -> None:
+    process, _ = await _living(file)
+    assert owners.dead(file) == []
+    os.kill(process.pid, signal.SIGSTOP)
+    assert owners.dead(file) == []
+    os.kill(process.pid, signal.SIGCONT)
+    await processes.ended(process)
+
+
+async def test_a_process_that_left_is_not_dead(file: Path) -> None:
+    process, _ = await _living(file, "leave")
+    await processes.ended(process)
+    assert owners.dead(file) == []
+
+
+async def test_a_buried_owner_is_not_found_again(file: Path) -> None:
+    process, name = await _living(file)
+    process.kill()
+    await process.wait()
+    owners.bury(file, [name])
+    owners.bury(file, [name])
+    assert owners.dead(file) == []
+
+
+def test_this_process_does_not_take_itself_for_dead(file: Path) -> None:
+    me = Owner(file)
+    assert owners.dead(file) == []
+    me.leave()
+    assert owners.dead(file) == []
+
+
+def test_two_owners_of_one_process_have_two_names(file: Path) -> None:
+    first, second = Owner(file), Owner(file)
+    assert first.name != second.name
+    assert str(os.getpid()) in first.name
+    assert len(first.name) < 190
+    first.leave()
+    second.leave()
+
+
+def test_where_no_process_ever_was_none_is_dead(file: Path) -> None:
+    assert owners.dead(file) == []
+
+
+def test_without_a_file_only_leases_tell() -> None:
+    owner = Owner(None)
+    assert owner.name
+    assert owners.dead(None) == []
+    owner.leave()
