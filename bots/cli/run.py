@@ -25,8 +25,8 @@ async def _run(settings: Settings) -> int:
     if not slack.is_wanted(settings):
         raise ConfigMistake(
             "There is no platform to serve: set SLACK_BOT_TOKEN, with SLACK_APP_TOKEN for Socket "
-            "Mode or SLACK_SIGNING_SECRET for HTTP. "
-            "`moorings chat` talks to your agents in the terminal."
+            "Mode or SLACK_SIGNING_SECRET for HTTP. This version does not speak Discord yet, so "
+            "DISCORD_TOKEN is not enough. `moorings chat` talks to your agents in the terminal."
         )
     runtime = await Runtime.open(settings)
     try:

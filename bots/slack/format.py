@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from io import StringIO
 
 # What stands for <! in one of Slack's readings of Markdown: entities and backslashes go.
-_OPEN = r"(?:<|&lt;|&#0*60;|&#x0*3c;)\\?!\\?"
+_OPEN = r"(?:<|&lt;|&#0*60;|&#x0*3c;)\\*!\\*"
 _PING = re.compile(rf"{_OPEN}(channel|here|everyone)\b(?:\|[^<>\n]*)?(?:>|&gt;)?", re.IGNORECASE)
 _GROUP = re.compile(rf"{_OPEN}subteam\b(?:\\?\^\w*)?(?:\|@?([^<>\n]*))?(?:>|&gt;)?", re.IGNORECASE)
-_WORD = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
+_WORD = re.compile(r"@(?=\\*(?:channel|here|everyone)\b)", re.IGNORECASE)
 _HARMLESS_AT = "\N{FULLWIDTH COMMERCIAL AT}"  # looks like @, pings nobody, and is as long
 
 _FALLBACK = 3_000  # characters of the plain text beside the blocks

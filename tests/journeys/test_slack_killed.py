@@ -117,15 +117,17 @@ async def _first_start(slack: SlackPeer, folder: Path, environment: dict[str, st
     assert await processes.asked_to_stop(bot) == 0
 
 
-def _rows(folder: Path, statement: str) -> list[tuple[object, ...]]:
+def _rows(folder: Path, statement: str) -> list[tuple[str, ...]]:
     with closing(sqlite3.connect(folder / "moorings.db")) as database:
         return list(database.execute(statement))
 
 
 def _all_ended(folder: Path, count: int) -> bool:
-    ended = _rows(folder, "SELECT count(*) FROM inbox WHERE state IN ('answered', 'failed')")
-    due = _rows(folder, "SELECT count(*) FROM outbox WHERE state != 'delivered'")
-    return [*ended, *due] == [(count,), (0,)]
+    ended = _rows(
+        folder, "SELECT cast(count(*) AS text) FROM inbox WHERE state IN ('answered', 'failed')"
+    )
+    due = _rows(folder, "SELECT cast(count(*) AS text) FROM outbox WHERE state != 'delivered'")
+    return [*ended, *due] == [(str(count),), ("0",)]
 
 
 def _check(slack: SlackPeer, talk: Talk, folder: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,11 +103,15 @@ class Workspace:
         await self.slack.until(lambda: len(self.answers(channel)) >= count, within)
         return self.said(channel)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
         """Another program writes to the database, and takes its time."""
-        with closing(sqlite3.connect(self.database, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with closing(sqlite3.connect(self.database, timeout=0, isolation_level=None)) as other:
+            while not other.in_transaction:
+                try:
+                    other.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:  # the bot is writing; it needs this event loop
+                    await asyncio.sleep(0.005)
             yield
 
     def change(self, statement: str) -> None:

@@ -46,7 +46,7 @@ async def test_a_press_that_cannot_be_stored_is_not_acknowledged(workspace: Work
         await workspace.answered(HERE)
         [(key,)] = workspace.rows("SELECT key FROM outbox")
         await slack.until_quiet()
-        with workspace.locked():
+        async with workspace.locked():
             slack.click(HERE, workspace.answers(HERE)[0].ts, "feedback", ANNA, f"good:{key}")
             await slack.until_quiet()
     assert [each.state for each in slack.delivered("interactive")] == ["given_up"]

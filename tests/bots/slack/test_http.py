@@ -57,7 +57,7 @@ async def test_commands_and_buttons_come_as_forms(workspace: Workspace) -> None:
 async def test_what_cannot_be_stored_is_tried_again_by_slack(workspace: Workspace) -> None:
     slack = workspace.slack
     async with served(workspace, database_url=workspace.impatient):
-        with workspace.locked():
+        async with workspace.locked():
             ts = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
             await slack.until(lambda: any(each.attempts for each in slack.deliveries))
         assert await workspace.answered("C0GENERAL") == ["You said: hello"]

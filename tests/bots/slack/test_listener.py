@@ -84,7 +84,7 @@ async def test_what_cannot_be_stored_is_not_acknowledged_and_answered_once_when_
 ) -> None:
     slack = workspace.slack
     async with workspace.bot(database_url=workspace.impatient):
-        with workspace.locked():
+        async with workspace.locked():
             ts = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
             await slack.until(lambda: "not stored, so not acknowledged" in caplog.messages)
         assert await workspace.answered("C0GENERAL") == ["You said: hello"]
@@ -99,10 +99,9 @@ async def test_a_command_that_cannot_be_stored_is_not_acknowledged(
     workspace: Workspace,
 ) -> None:
     slack = workspace.slack
-    async with workspace.bot(database_url=workspace.impatient):
-        with workspace.locked():
-            slack.command("/agent", "ask hello", "C0GENERAL", "U0ANNA")
-            await slack.until_quiet()
+    async with workspace.bot(database_url=workspace.impatient), workspace.locked():
+        slack.command("/agent", "ask hello", "C0GENERAL", "U0ANNA")
+        await slack.until_quiet()
     assert workspace.whispers("C0GENERAL") == ['/agent failed with the error "operation_timeout"']
     assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
 
