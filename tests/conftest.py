@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,10 +37,25 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite://{tmp_path}/moorings.db"
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database file with the schema: copying it saves a migration a test."""
+    file = tmp_path_factory.mktemp("migrated") / "moorings.db"
+    asyncio.run(_make(f"sqlite://{file}"))
+    return file
+
+
 @pytest.fixture
-async def sqlite(sqlite_url: str) -> AsyncIterator[Database]:
+def filled_url(migrated: Path, tmp_path: Path) -> str:
+    """A database file of this test's own that has the schema already."""
+    shutil.copy(migrated, tmp_path / "moorings.db")
+    return f"sqlite://{tmp_path}/moorings.db"
+
+
+@pytest.fixture
+async def sqlite(filled_url: str) -> AsyncIterator[Database]:
     """An open SQLite database."""
-    database = await open_database(sqlite_url)
+    database = await open_database(filled_url)
     yield database
     await database.close()
 
@@ -66,6 +82,10 @@ async def database(url: str) -> AsyncIterator[Database]:
     opened = await open_database(url)
     yield opened
     await opened.close()
+
+
+async def _make(url: str) -> None:
+    await (await open_database(url)).close()
 
 
 async def _execute(server: str, statement: str) -> None:

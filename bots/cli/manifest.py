@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bots.cli.start import with_settings
-from bots.slack.manifest import Served
-from bots.slack.manifest import manifest as slack_manifest
-from core.agents_file import read
+from core.agents_file import AgentsFile, read
+from core.llm.late import late
 from core.settings import Settings
+
+if TYPE_CHECKING:
+    from bots.slack.manifest import Served
 
 _PLACEHOLDER = "https://your-host.example"
 
@@ -34,14 +37,16 @@ def manifest(
     """Print the app's manifest, ready to paste."""
 
     async def printed(settings: Settings) -> int:
+        served: type[Served] = late("bots.slack.manifest", "Served")
+        made: Callable[[AgentsFile, Served], object] = late("bots.slack.manifest", "manifest")
         file = read(settings.config)
-        print(json.dumps(slack_manifest(file, _served(settings, url)), indent=2))
+        print(json.dumps(made(file, served(url=_address(settings, url))), indent=2))
         return 0
 
     with_settings(printed, level=logging.WARNING)
 
 
-def _served(settings: Settings, url: str | None) -> Served:
+def _address(settings: Settings, url: str | None) -> str | None:
     """By HTTP where an address or only the signing secret is given, else by Socket Mode."""
     is_http = settings.slack_signing_secret is not None and settings.slack_app_token is None
-    return Served(url=url or (_PLACEHOLDER if is_http else None))
+    return url or (_PLACEHOLDER if is_http else None)

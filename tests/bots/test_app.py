@@ -31,9 +31,9 @@ class Waiting:
 
 
 @pytest.fixture
-async def runtime(sqlite_url: str) -> AsyncIterator[Runtime]:
+async def runtime(filled_url: str) -> AsyncIterator[Runtime]:
     """An open runtime."""
-    runtime = await Runtime.open(Settings(database_url=sqlite_url))
+    runtime = await Runtime.open(Settings(database_url=filled_url))
     yield runtime
     await runtime.close()
 

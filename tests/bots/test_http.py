@@ -47,9 +47,9 @@ class Caller:
 
 
 @pytest.fixture
-async def runtime(sqlite_url: str) -> AsyncIterator[Runtime]:
+async def runtime(filled_url: str) -> AsyncIterator[Runtime]:
     """An open runtime."""
-    runtime = await Runtime.open(Settings(database_url=sqlite_url))
+    runtime = await Runtime.open(Settings(database_url=filled_url))
     yield runtime
     await runtime.close()
 
@@ -186,7 +186,7 @@ async def test_signals_stay_the_bots(runtime: Runtime) -> None:
         assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_port_that_is_taken_is_told(sqlite_url: str) -> None:
+def test_a_port_that_is_taken_is_told(filled_url: str) -> None:
     with socket.create_server(("", 0)) as other:
         number = other.getsockname()[1]
         with pytest.raises(ConfigMistake, match=f"PORT {number} cannot be opened"):

@@ -11,9 +11,9 @@ from tests.core.given import Stage
 
 
 @pytest.fixture
-async def sqlite(sqlite_url: str) -> AsyncIterator[Database]:
+async def sqlite(filled_url: str) -> AsyncIterator[Database]:
     """An open SQLite database that does not wait long for its lock."""
-    database = await open_database(f"{sqlite_url}?busy_timeout=20")
+    database = await open_database(f"{filled_url}?busy_timeout=20")
     yield database
     await database.close()
 

@@ -22,8 +22,8 @@ from tests.peers.platform import Platform
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    url = f"sqlite://{tmp_path}/moorings.db?busy_timeout=20"
+def settings(filled_url: str, tmp_path: Path) -> Settings:
+    url = f"{filled_url}?busy_timeout=20"
     return load({"DATABASE_URL": url}, tmp_path)
 
 

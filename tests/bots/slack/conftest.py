@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ QUICK = Schedule(deadline=1.0, retries=(0.0, 0.1, 0.1))
 
 
 @pytest.fixture
-async def workspace(tmp_path: Path) -> AsyncIterator[Workspace]:
+async def workspace(tmp_path: Path, migrated: Path) -> AsyncIterator[Workspace]:
     """Anna, Ben, #general and #support, as the peer has them; deliveries are retried quickly."""
+    shutil.copy(migrated, tmp_path / "moorings.db")
     async with SlackPeer(schedule=QUICK) as slack, Endpoint() as endpoint:
         yield Workspace(slack=slack, endpoint=endpoint, folder=tmp_path)

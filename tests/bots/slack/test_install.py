@@ -75,9 +75,9 @@ def _variables_that_bolt_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def scene(sqlite_url: str) -> AsyncIterator[Scene]:
+async def scene(filled_url: str) -> AsyncIterator[Scene]:
     """Two workspaces, neither of which has installed the app through the pages."""
-    runtime = await Runtime.open(Settings(database_url=sqlite_url))
+    runtime = await Runtime.open(Settings(database_url=filled_url))
     installations = Installations("slack", clock.now)
     workspaces = Workspaces(installations)
     async with SlackPeer() as slack, asyncio.TaskGroup() as group, ClientSession() as http:

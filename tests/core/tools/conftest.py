@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from storage.database import Database, open_database
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database(f"sqlite://{tmp_path}/t.db")
+async def database(filled_url: str) -> AsyncIterator[Database]:
+    opened = await open_database(filled_url)
     yield opened
     await opened.close()
 
