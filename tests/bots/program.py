@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
 import sqlite3
-import sys
 import termios
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bots.terminal.harmless import harmless
+from tests.forked import Forked, Life
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20  # seconds until a test gives up
@@ -35,7 +33,7 @@ class Program:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._started: list[Process] = []
+        self._started: list[Forked] = []
         self._environment = {
             "PATH": os.defpath,
             "PYTHONPATH": str(ROOT),
@@ -49,31 +47,36 @@ class Program:
         """Environment variables from now on."""
         self._environment.update(variables)
 
-    async def start(
-        self, *arguments: str | bytes, stdin: int = PIPE, stdout: int = PIPE
-    ) -> Process:
-        """Start it with pipes."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bots",
-            *arguments,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=PIPE,
-            cwd=self.folder,
-            env=self._environment,
-            limit=2**22,
-        )
+    async def start(self, *arguments: str | bytes, stdout: int | None = None) -> Running:
+        """Start it with pipes; `stdout` is where it writes, if not to us."""
+        theirs_in, ours_in = os.pipe()
+        ours_out, theirs_out = os.pipe()
+        ours_err, theirs_err = os.pipe()
+        out = theirs_out if stdout is None else stdout
+        process = Forked(self._life(arguments), theirs_in, out, theirs_err)
+        for number in (theirs_in, theirs_out, theirs_err):
+            os.close(number)
         self._started.append(process)
-        return process
+        return Running(
+            process=process,
+            stdin=await _writer(ours_in),
+            stdout=await _reader(ours_out),
+            stderr=await _reader(ours_err),
+        )
+
+    def _life(self, arguments: Sequence[str | bytes], *, has_terminal: bool = False) -> Life:
+        return Life(
+            arguments=tuple(os.fsdecode(argument) for argument in arguments),
+            folder=self.folder,
+            environment=self._environment,
+            has_terminal=has_terminal,
+        )
 
     async def end(self) -> None:
         """Kill what a test left running."""
         for process in self._started:
-            if process.returncode is None:
-                process.kill()
-                await process.communicate()
+            process.kill()
+            await process.wait()
 
     async def run(self, *arguments: str | bytes, typed: str | bytes = b"") -> Ended:
         """Run it to its end."""
@@ -94,34 +97,76 @@ class Program:
         """Run it at a terminal; what still runs at the end is killed."""
         ours, its = os.openpty()
         termios.tcsetwinsize(its, (rows, columns))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bots",
-            *arguments,
-            stdin=its,
-            stdout=its,
-            stderr=its,
-            cwd=self.folder,
-            env=self._environment,
-            start_new_session=True,
-            preexec_fn=_own_the_terminal,
-        )
+        process = Forked(self._life(arguments, has_terminal=True), its, its, its)
         os.close(its)
         terminal = Terminal(process, ours)
         try:
             yield terminal
         finally:
             terminal.close()
-            if process.returncode is None:
-                process.kill()
+            process.kill()
             await process.wait()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The program with its pipes."""
+
+    process: Forked
+    stdin: asyncio.StreamWriter
+    stdout: asyncio.StreamReader
+    stderr: asyncio.StreamReader
+
+    @property
+    def returncode(self) -> int | None:
+        """As the process's own."""
+        return self.process.returncode
+
+    def send_signal(self, number: int) -> None:
+        """As the kill command does."""
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+
+    async def wait(self) -> int:
+        """The exit status, once it has ended."""
+        return await self.process.wait()
+
+    async def communicate(self, typed: bytes = b"") -> tuple[bytes, bytes]:
+        """Type all this, and return all that is written until the end."""
+        async with asyncio.TaskGroup() as group:
+            out = group.create_task(self.stdout.read())
+            err = group.create_task(self.stderr.read())
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.stdin.write(typed)
+                await self.stdin.drain()
+            self.stdin.close()
+            await self.process.wait()
+        return out.result(), err.result()
+
+
+async def _reader(number: int) -> asyncio.StreamReader:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=2**22)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await loop.connect_read_pipe(lambda: protocol, os.fdopen(number, "rb"))
+    return reader
+
+
+async def _writer(number: int) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(
+        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(number, "wb")
+    )
+    return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 class Terminal:
     """A terminal with the program in it, and what it has shown."""
 
-    def __init__(self, process: Process, descriptor: int) -> None:
+    def __init__(self, process: Forked, descriptor: int) -> None:
         self.raw = ""
         self._process = process
         self._descriptor = descriptor
@@ -172,10 +217,6 @@ class Terminal:
             asyncio.get_running_loop().remove_reader(self._descriptor)
         self.raw += data.decode(errors="replace")
         self._changed.set()
-
-
-def _own_the_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def with_key(endpoint_url: str) -> Mapping[str, str]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
-_FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(
-    ["tests.journeys.bot", "tests.journeys.program", "core.llm.openai", "genai_prices"]
-)
+from tests.forked import FORKED
 
 
 def start(life: Callable[..., None], *arguments: object) -> BaseProcess:  # type: ignore[explicit-any]  # each life has its own
     """A process that lives as the function says."""
-    process = _FORKED.Process(target=life, args=arguments, daemon=True)
+    process = FORKED.Process(target=life, args=arguments, daemon=True)
     process.start()
     return process
 

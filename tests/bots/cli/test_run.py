@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
-from tests.bots.program import PATIENCE, Program
+from tests.bots.program import PATIENCE, Program, Running
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.peer import SlackPeer
 
@@ -37,7 +36,7 @@ def site(program: Program) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-async def until_ready(site: str, process: Process) -> None:
+async def until_ready(site: str, process: Running) -> None:
     """Wait until it says so."""
     async with asyncio.timeout(PATIENCE), ClientSession() as http:
         while await status(http, f"{site}/readyz") != 200:
@@ -54,7 +53,7 @@ async def status(http: ClientSession, url: str) -> int:
         return 0
 
 
-async def ended(process: Process) -> str:
+async def ended(process: Running) -> str:
     """Stop it as a host does; its log."""
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(PATIENCE):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from asyncio.subprocess import Process
 from pathlib import Path
 
 import pytest
 
-from tests.bots.program import PATIENCE, Program, break_the_database
+from tests.bots.program import PATIENCE, Program, Running, break_the_database
 from tests.peers.endpoint import Endpoint, Fail, Reply, Stall
 
 TWO_AGENTS = """
@@ -19,10 +18,8 @@ TWO_AGENTS = """
 """
 
 
-async def say(process: Process, line: str) -> str:
+async def say(process: Running, line: str) -> str:
     """Write one line, and read one."""
-    assert process.stdin
-    assert process.stdout
     process.stdin.write(f"{line}\n".encode())
     async with asyncio.timeout(PATIENCE):
         return (await process.stdout.readline()).decode()
@@ -34,7 +31,6 @@ async def test_a_reply_comes_before_the_next_line_is_written(
     process = await program.start("chat")
     assert await say(process, "one") == "You said: one\n"
     assert await say(process, "two") == "You said: two\n"
-    assert process.stdin
     process.stdin.close()
     assert await process.wait() == 0
 
@@ -135,7 +131,6 @@ async def test_an_earlier_question_is_answered_beside_the_answer(
 async def test_a_chat_begins_with_what_it_still_owes(program: Program, endpoint: Endpoint) -> None:
     endpoint.script(Stall(after=1))
     process = await program.start("chat")
-    assert process.stdin
     process.stdin.write(b"first\n")
     async with asyncio.timeout(PATIENCE):
         await endpoint.arrived()
