@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tortoise.exceptions import IntegrityError
+
 from storage.models import Agent, Revision
 from storage.transaction import reading, transaction
 
 
-@transaction
 async def record(*, name: str, revision: str, config: dict[str, object], now: datetime) -> Agent:
     """Make the agent, or give it this configuration; the earlier ones stay on record."""
+    try:
+        return await _record(name, revision, config, now)
+    except IntegrityError:  # made by another process meanwhile
+        return await _record(name, revision, config, now)
+
+
+@transaction
+async def _record(name: str, revision: str, config: dict[str, object], now: datetime) -> Agent:
     agent = await Agent.get_or_none(name=name)
     if agent is None:
         agent = await Agent.create(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
 from storage.lease import Lease, fence, milliseconds
@@ -15,20 +16,33 @@ from storage.models import (
     OutboxMessage,
     OutboxState,
 )
-from storage.transaction import reading, transaction
+from storage.transaction import reading, transaction, write_first
 
 
-@reading
 async def find_or_open(
     *, agent_id: int, address: str, queue: str, author: str, now: datetime
 ) -> Conversation:
     """The one conversation of this agent at this address."""
-    conversation, _ = await Conversation.get_or_create(  # pyright: ignore[reportUnknownMemberType]  # Tortoise says dict, not of what
-        agent_id=agent_id,
-        address=address,
-        defaults={"queue": queue, "opened_by": author, "created_at": now},
+    if conversation := await find(agent_id=agent_id, address=address):
+        return conversation
+    try:
+        return await _open(agent_id, address, queue, author, now)
+    except IntegrityError:  # opened by somebody else meanwhile
+        return await _by_address(agent_id, address)
+
+
+@write_first
+async def _open(
+    agent_id: int, address: str, queue: str, author: str, now: datetime
+) -> Conversation:
+    return await Conversation.create(
+        agent_id=agent_id, address=address, queue=queue, opened_by=author, created_at=now
     )
-    return conversation
+
+
+@reading
+async def _by_address(agent_id: int, address: str) -> Conversation:
+    return await Conversation.get(agent_id=agent_id, address=address)
 
 
 @reading
@@ -81,7 +95,7 @@ async def _claim(which: Q, owner: str, now: datetime, seconds: float, limit: int
     return leases
 
 
-@transaction
+@write_first
 async def keep(lease: Lease, now: datetime) -> None:
     """Renew the lease.
 
@@ -91,7 +105,7 @@ async def keep(lease: Lease, now: datetime) -> None:
     await fence(lease, now)
 
 
-@transaction
+@write_first
 async def release(lease: Lease, now: datetime, *, not_before: datetime | None = None) -> None:
     """Give the conversation back: idle, or claimable at once (or at `not_before`) if work waits.
 
@@ -105,7 +119,7 @@ async def release(lease: Lease, now: datetime, *, not_before: datetime | None = 
     )
 
 
-@transaction
+@write_first
 async def release_all(owners: Sequence[str], now: datetime) -> int:
     """Make everything that these owners had leased claimable at once; returns how many."""
     return await Conversation.filter(owner__in=list(owners)).update(

@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 
 from storage.lease import milliseconds
 from storage.models import Conversation, InboxMessage, InboxState
-from storage.transaction import reading, transaction
+from storage.transaction import reading, transaction, write_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ async def add(received: Received, now: datetime) -> bool:
     return True
 
 
-@transaction
+@write_first
 async def _add(received: Received, now: datetime) -> None:
     # The conversation's row first: it orders this against a claim and a release.
     await Conversation.filter(id=received.conversation_id).update(

@@ -8,7 +8,7 @@ from tortoise.expressions import F
 
 from storage.lease import Lease, fence
 from storage.models import OutboxMessage, OutboxState
-from storage.transaction import reading, transaction
+from storage.transaction import reading, write_first
 
 
 @reading
@@ -19,7 +19,7 @@ async def due(conversation_id: int) -> list[OutboxMessage]:
     ).order_by("turn_id", "part")
 
 
-@transaction
+@write_first
 async def begin(lease: Lease, *, outbox_id: int, now: datetime) -> None:
     """Record that the message is about to be posted or edited.
 
@@ -30,7 +30,7 @@ async def begin(lease: Lease, *, outbox_id: int, now: datetime) -> None:
     await OutboxMessage.filter(id=outbox_id).update(attempts=F("attempts") + 1)
 
 
-@transaction
+@write_first
 async def opened(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> None:
     """Record the platform's id of a message whose text still grows.
 
@@ -41,7 +41,7 @@ async def opened(lease: Lease, *, outbox_id: int, message_id: str, now: datetime
     await OutboxMessage.filter(id=outbox_id).update(message_id=message_id)
 
 
-@transaction
+@write_first
 async def delivered(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> None:
     """Record the receipt.
 
@@ -54,7 +54,7 @@ async def delivered(lease: Lease, *, outbox_id: int, message_id: str, now: datet
     )
 
 
-@transaction
+@write_first
 async def bury(lease: Lease, *, outbox_id: int, now: datetime) -> None:
     """Give the message up: the platform refuses it for good.
 

@@ -61,9 +61,20 @@ def transaction(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corout
         IntegrityError: as it is; the verb knows which key it means.
     """
 
+    return _in_one(verb, takes_lock=True)
+
+
+def write_first(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # as above
+    """As `transaction`, for a verb whose first statement is a write: that takes SQLite's lock."""
+    return _in_one(verb, takes_lock=False)
+
+
+def _in_one(  # type: ignore[explicit-any]  # as above
+    verb: Callable[P, Coroutine[Any, Any, R]], *, takes_lock: bool
+) -> Callable[P, Coroutine[Any, Any, R]]:
     @wraps(verb)
     async def in_one(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await _to_the_end(_retried(lambda: verb(*args, **kwargs)))
+        return await _to_the_end(_retried(lambda: verb(*args, **kwargs), takes_lock=takes_lock))
 
     return in_one
 
@@ -96,7 +107,7 @@ async def _to_the_end(work: Coroutine[Any, Any, R]) -> R:  # type: ignore[explic
         raise
 
 
-async def _retried(verb: Callable[[], Awaitable[R]]) -> R:
+async def _retried(verb: Callable[[], Awaitable[R]], *, takes_lock: bool) -> R:
     retrying = AsyncRetrying(
         retry=retry_if_exception(_is_conflict),
         stop=stop_after_attempt(8),
@@ -104,14 +115,14 @@ async def _retried(verb: Callable[[], Awaitable[R]]) -> R:
         reraise=True,
     )
     try:
-        return await retrying(_once, verb)
+        return await retrying(_once, verb, takes_lock)
     except IntegrityError:
         raise
     except DATABASE_ERRORS as error:
         raise translate(error) from error
 
 
-async def _once(verb: Callable[[], Awaitable[R]]) -> R:
+async def _once(verb: Callable[[], Awaitable[R]], takes_lock: bool) -> R:  # noqa: FBT001  # tenacity passes it on
     context = in_transaction()
     async with AsyncExitStack() as stack:
         try:
@@ -121,7 +132,7 @@ async def _once(verb: Callable[[], Awaitable[R]]) -> R:
             if hasattr(context, "token"):
                 await context.__aexit__(TransactionManagementError, None, None)
             raise
-        if connection.capabilities.dialect == "sqlite":
+        if takes_lock and connection.capabilities.dialect == "sqlite":
             await connection.execute_query(_TAKE_WRITE_LOCK)  # pyright: ignore[reportUnknownMemberType]  # rows of dict, not of what
         return await verb()
 

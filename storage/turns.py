@@ -26,7 +26,7 @@ from storage.models import (
     TurnState,
     Usage,
 )
-from storage.transaction import reading, transaction
+from storage.transaction import reading, transaction, write_first
 
 _TOGETHER = 50  # messages of one person that are answered in one turn, at most
 
@@ -63,7 +63,7 @@ class Spent:
     nano_usd: int | None
 
 
-@transaction
+@write_first
 async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn | None:
     """Take up the turn that was interrupted, or open one over what waits; None if nothing does.
 
@@ -135,7 +135,7 @@ class FinishedStep:
     spent: Spent | None = None
 
 
-@transaction
+@write_first
 async def record(lease: Lease, step: FinishedStep, now: datetime) -> None:
     """Journal a finished step; progress gives the turn its attempts back.
 
@@ -171,7 +171,7 @@ class Ending:
     failure: str | None = None
 
 
-@transaction
+@write_first
 async def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> None:
     """End the turn: history, turn, answered messages and what is to be delivered, or nothing.
 
@@ -222,7 +222,7 @@ async def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) ->
     )
 
 
-@transaction
+@write_first
 async def hand_over(lease: Lease, now: datetime) -> None:
     """Give an interrupted conversation to whoever claims it next, at once.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
 
 from storage import agents
 from storage.models import Agent, Revision
+from tests.storage import given
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -47,3 +49,9 @@ async def test_all_agents_are_listed_by_name(now: datetime) -> None:
     for name in ("support", "Support", "archive"):
         await _saved("r1", now, name=name)
     assert sorted(row.name for row in await agents.everyone()) == ["Support", "archive", "support"]
+
+
+async def test_many_that_make_an_agent_at_once_make_one(now: datetime) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(given.conversation(now)) for _ in range(12)]
+    assert len({task.result().agent_id for task in tasks}) == 1

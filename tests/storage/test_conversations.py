@@ -177,3 +177,22 @@ async def test_a_conversation_nobody_opened_is_not_found(database: Database, now
     assert found.id == where.id
     assert await conversations.find(agent_id=where.agent_id, address="terminal/x") is None
     assert await inbox.unanswered(where.id) == []
+
+
+async def test_opening_that_is_cancelled_tears_nothing(now: datetime) -> None:
+    where = await given.conversation(now)
+    for number in range(200):
+        opening = asyncio.create_task(  # noqa: TID251  # cancelled below
+            conversations.find_or_open(
+                agent_id=where.agent_id,
+                address=f"terminal/cancelled{number}",
+                queue="q",
+                author="ana",
+                now=now,
+            )
+        )
+        await asyncio.sleep(number / 100_000)
+        opening.cancel()
+        await asyncio.wait({opening})
+    async with asyncio.timeout(10):
+        await given.conversation(now, room="afterwards")
