@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test test-all check format migration lock bench clean
+.PHONY: help chat test test-all chaos check format migration lock bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ test-all: ## the suite with PostgreSQL and MariaDB on their standard ports (see 
 	MOORINGS_TEST_POSTGRES="$${MOORINGS_TEST_POSTGRES:-postgres://postgres@127.0.0.1/test}" \
 	MOORINGS_TEST_MYSQL="$${MOORINGS_TEST_MYSQL:-mysql://root:@127.0.0.1/test}" \
 	$(MAKE) test
+
+chaos: $(VENV)/.develops ## kill the bot 200 times during 500 messages, twice; takes minutes
+	$(BIN)/pytest -m chaos $(ARGS)
 
 check: $(VENV)/.develops ## format, lint, types, import contracts, layout: what CI holds
 	$(BIN)/ruff format --check .

@@ -36,6 +36,14 @@ ON late.conversation_id = early.conversation_id AND early.position < late.positi
 JOIN turn ON turn.id = late.turn_id
 WHERE early.turn_id > late.turn_id AND early.received_at < turn.opened_at
 """  # what was there when a later message was taken up, and was answered after it
+DELIVERED = """
+SELECT substr(conversation.address, 13, 5), outbox.message_id, outbox.text
+FROM outbox JOIN conversation ON conversation.id = outbox.conversation_id
+"""
+UNSHOWN = """
+SELECT inbox.text, count(outbox.id) FROM inbox LEFT JOIN outbox ON outbox.turn_id = inbox.turn_id
+GROUP BY inbox.id HAVING count(outbox.id) != 1
+"""  # questions whose turn is not exactly one visible message
 MARKER = re.compile(r"#\d+")
 
 
@@ -46,7 +54,6 @@ class Talk:
     slack: SlackPeer
     random: Random
     threads: dict[str, str] = field(default_factory=dict)
-    said: dict[str, list[str]] = field(default_factory=dict)
     count: int = 0
 
     def say(self, messages: int) -> None:
@@ -56,10 +63,8 @@ class Talk:
             thread = self.threads.get(channel) if self.random.random() < 0.5 else None
             self.count += 1
             user = self.random.choice(["U0ANNA", "U0BEN"])
-            marker = f"#{self.count}"
-            ts = self.slack.say(channel, user, f"message {marker}", thread=thread)
+            ts = self.slack.say(channel, user, f"message #{self.count}", thread=thread)
             self.threads.setdefault(channel, ts)
-            self.said.setdefault(channel, []).append(marker)
 
 
 @pytest.fixture
@@ -106,7 +111,7 @@ async def test_every_message_has_one_visible_answer(
         bot = processes.start(program.moorings, tmp_path, environment, "run")
         await slack.until(lambda: _all_ended(tmp_path, talk.count), within=60)
         assert await processes.asked_to_stop(bot) == 0
-    _check(slack, talk, tmp_path)
+    _check(slack, tmp_path)
 
 
 async def _first_start(slack: SlackPeer, folder: Path, environment: dict[str, str]) -> None:
@@ -130,35 +135,19 @@ def _all_ended(folder: Path, count: int) -> bool:
     return [*ended, *due] == [(str(count),), ("0",)]
 
 
-def _check(slack: SlackPeer, talk: Talk, folder: Path) -> None:
-    delivered = _rows(
-        folder,
-        "SELECT conversation.address, outbox.message_id, outbox.text FROM outbox"
-        " JOIN conversation ON conversation.id = outbox.conversation_id ORDER BY outbox.turn_id",
-    )
+def _check(slack: SlackPeer, folder: Path) -> None:
+    delivered = _rows(folder, DELIVERED)
+    on_record = {(channel, ts): text for channel, ts, text in delivered}
     seen = {
         (channel, line.ts): line
         for channel in CHANNELS
         for line in slack.transcript(channel)
         if line.is_bot
     }
-    on_record = {(address.split("/")[2], ts): text for address, ts, text in delivered}
     assert seen.keys() == on_record.keys()  # nothing shown twice, nothing left dangling
     assert not [line for line in seen.values() if line.kind == "status" or "Stop" in line.buttons]
-    for (channel, ts), text in on_record.items():
-        assert MARKER.findall(seen[channel, ts].text) == MARKER.findall(text)
-    failed = _rows(
-        folder,
-        "SELECT substr(inbox.key, 13, 5), substr(inbox.text, 9) FROM inbox"
-        " WHERE inbox.state = 'failed'",
-    )
-    for channel in CHANNELS:
-        answered = [
-            MARKER.findall(text)
-            for address, _, text in delivered
-            if address.split("/")[2] == channel
-        ]
-        markers = [marker for answer in answered for marker in answer]
-        given_up = [text for place, text in failed if place == channel]
-        assert sorted(markers + given_up) == sorted(talk.said.get(channel, []))
+    assert {place: MARKER.findall(line.text) for place, line in seen.items()} == {
+        place: MARKER.findall(text) for place, text in on_record.items()
+    }
+    assert not _rows(folder, UNSHOWN)
     assert not _rows(folder, OVERTAKEN)

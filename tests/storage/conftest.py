@@ -30,7 +30,7 @@ def lasting_url(
         return
     server = conftest.SERVERS[kind]
     if not server:
-        pytest.skip(conftest.SWITCH_ON.format(kind.upper(), kind))
+        conftest.switched_off(kind)
     name = f"moorings_{secrets.token_hex(6)}"
     asyncio.run(conftest._execute(server, f"CREATE DATABASE {name}"))
     yield f"{server.rpartition('/')[0]}/{name}"

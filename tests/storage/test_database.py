@@ -266,7 +266,7 @@ async def test_a_server_that_does_not_let_in_says_what_to_correct(
     kind: str, change: tuple[str, str], kind_of_error: type[StorageError], words: str
 ) -> None:
     if not conftest.SERVERS[kind]:
-        pytest.skip(conftest.SWITCH_ON.format(kind.upper(), kind))
+        conftest.switched_off(kind)
     error = await _refusal(conftest.SERVERS[kind].replace(*change))
     assert isinstance(error, kind_of_error)
     assert words in str(error)
