@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two a core: tests wait for processes and servers half of the time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
 .PHONY: help chat test test-all chaos check format migration lock bench clean
@@ -13,7 +15,7 @@ chat: $(VENV)/.runs ## talk to an agent in the terminal, without any key or toke
 	@$(BIN)/moorings chat $(ARGS)
 
 test: $(VENV)/.develops ## run the whole test suite; servers' tests are skipped unless switched on
-	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-all: ## the suite with PostgreSQL and MariaDB on their standard ports (see docs/CONTRIBUTING.md)
 	MOORINGS_TEST_POSTGRES="$${MOORINGS_TEST_POSTGRES:-postgres://postgres@127.0.0.1/test}" \
