@@ -109,7 +109,7 @@ async def test_every_message_has_one_visible_answer(
             await asyncio.sleep(talk.random.uniform(0.2, 2.0))  # the random moment
             assert await processes.killed(bot) == -9
         bot = processes.start(program.moorings, tmp_path, environment, "run")
-        await slack.until(lambda: _all_ended(tmp_path, talk.count), within=60)
+        await slack.until(lambda: _all_ended(tmp_path, talk.count), within=240)
         assert await processes.asked_to_stop(bot) == 0
     _check(slack, tmp_path)
 
