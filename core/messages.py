@@ -58,7 +58,8 @@ class Incoming:
 
     `key` is the platform's own identity of the message, never that of an envelope, so that a
     second delivery has the same one. `position` orders the messages of an address as the
-    platform does. `agent` names the agent that was addressed; None leaves it to the bindings.
+    platform does. `reply_to` is what an answer to it has to be given to stand at the right place: a
+    thread, a message, whatever the platform's adapter knows.
     """
 
     key: str
@@ -67,7 +68,6 @@ class Incoming:
     text: str
     sent_at: datetime
     position: int
-    agent: str | None = None
     reply_to: str | None = None
     attachments: tuple[Attachment, ...] = ()
 

@@ -88,7 +88,7 @@ class ScreenListener:
             await self._wait(self._talk.settle(agent), unfinished)
 
     async def _ask(self, text: str) -> None:
-        incoming = self._talk.message(text, self._agent)
+        incoming = self._talk.message(text)
         accepted = await self._talk.accept(incoming, self._agent)
         self._adapter.awaited = incoming.key
         self._screen.say("")

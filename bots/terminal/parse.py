@@ -78,7 +78,7 @@ def message(line: str) -> str:
     return line[1:] if line.startswith("//") else line
 
 
-def incoming(text: str, seat: Seat, agent: str, now: datetime) -> Incoming:
+def incoming(text: str, seat: Seat, now: datetime) -> Incoming:
     """A message typed now. It carries its own key as the id that an answer replies to."""
     key = f"{seat.address.key}/{secrets.token_hex(8)}"
     return Incoming(
@@ -88,7 +88,6 @@ def incoming(text: str, seat: Seat, agent: str, now: datetime) -> Incoming:
         text=text,
         sent_at=now,
         position=int(now.timestamp() * 1_000_000),
-        agent=agent,
         reply_to=key,
     )
 

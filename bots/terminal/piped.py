@@ -41,7 +41,7 @@ class PipeListener:
                 await self._talk.settle(agent)
                 async for line in lines(STDIN):
                     if text := cleaned(line):
-                        code |= await self._reply(self._talk.message(text, agent), agent)
+                        code |= await self._reply(self._talk.message(text), agent)
         except TimeoutError as error:
             raise BrokenPipeError from error
         return code
@@ -88,7 +88,7 @@ class Question:
 
     async def _run(self) -> int:
         await self._talk.settle(self._agent)
-        incoming = self._talk.message(self._text, self._agent)
+        incoming = self._talk.message(self._text)
         self._key = incoming.key
         answer = await self._talk.answer(await self._talk.accept(incoming, self._agent))
         if not self._adapter.has_answered(incoming.key):  # another process wrote it

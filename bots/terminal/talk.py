@@ -26,9 +26,9 @@ class Talk:
         """The agent that answers in this room unless another one is named."""
         return await self.commands.agent_at(self.seat.address)
 
-    def message(self, text: str, agent: str) -> Incoming:
+    def message(self, text: str) -> Incoming:
         """What the person says now."""
-        return parse.incoming(text, self.seat, agent, self.clock())
+        return parse.incoming(text, self.seat, self.clock())
 
     async def accept(self, incoming: Incoming, agent: str) -> Accepted:
         """Store what was said; from here on it survives everything."""

@@ -36,8 +36,8 @@ def test_an_unknown_command_like_no_other_gets_the_list() -> None:
 
 def test_each_message_has_a_key_of_its_own_and_a_place_in_time(now: datetime) -> None:
     seat = Seat.taken("main", "ana")
-    first = incoming("hi", seat, "assistant", now)
-    second = incoming("hi", seat, "assistant", now)
+    first = incoming("hi", seat, now)
+    second = incoming("hi", seat, now)
     assert first.key.startswith("terminal/main/")
     assert first.key != second.key
     assert first.position == int(now.timestamp()) * 1_000_000
