@@ -21,9 +21,15 @@ SERVERS = {
     "postgres": os.environ.get("MOORINGS_TEST_POSTGRES", ""),  # noqa: TID251
     "mysql": os.environ.get("MOORINGS_TEST_MYSQL", ""),  # noqa: TID251
 }
-SWITCH_ON = (
-    "needs a server: MOORINGS_TEST_{0}={1}://user:password@127.0.0.1/postgres-or-test make test"
-)
+NEEDS_SERVER = "needs a server"
+SWITCH_ON = NEEDS_SERVER + ": MOORINGS_TEST_{0}={1}://user:password@127.0.0.1/database make test"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for all tests that need a server, not one for each."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if count := sum(NEEDS_SERVER in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(f"{count} tests need a server: `make test-all` runs them")
 
 
 @pytest.fixture
