@@ -311,7 +311,7 @@ class Worker:
     async def _rest(self) -> None:
         """Wait for the next wake-up, or the next poll: replicas do not poll in step."""
         try:
-            async with asyncio.timeout(_POLL_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311
+            async with asyncio.timeout(_POLL_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311  # no secret
                 await self._wakened.wait()
         except TimeoutError:
             return

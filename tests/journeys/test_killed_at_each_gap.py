@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,6 +46,8 @@ PLACES = [
     ("delivered", 1),
     ("delivered", 2),
 ]
+ROOT = Path(__file__).parents[2]
+REACHED = re.compile(r'faults\.reach\("([^"]+)"\)')
 AMBIGUOUS = {"tool finished, not journalled"}  # the tool ran, and only its key can tell
 
 
@@ -97,3 +100,11 @@ async def test_every_message_is_answered_once_and_in_order(
     assert len(set(calls)) == 1
     assert len(calls) == 1 + (place in AMBIGUOUS)
     assert len((where.folder / EFFECTS).read_text().splitlines()) == 1
+
+
+def test_every_place_in_the_code_is_one_where_we_kill_and_is_explained() -> None:
+    sources = [file.read_text() for file in (ROOT / "core").rglob("*.py")]
+    places = {place for source in sources for place in REACHED.findall(source)}
+    assert places == {place for place, _ in PLACES}
+    explained = (ROOT / "docs" / "architecture.md").read_text()
+    assert [place for place in places if place not in explained] == []
