@@ -14,12 +14,18 @@ from core.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_MISSED_SECONDS = 1.5
+
 
 class Listener(Protocol):
     """The way in from one platform."""
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
         """Give the intake every message until `stop`; accept nothing after it."""
+        ...
+
+    async def caught_up(self) -> None:
+        """Return once what was missed before the start is in the inbox."""
         ...
 
 
@@ -39,6 +45,7 @@ async def run(
             group.create_task(_listen(listener, runtime.intake, stop)) for listener in listeners
         ]
         log.info("started", extra={"queues": ",".join(queues)})
+        await _wait_for_missed(listeners, stop)
         await worker.run(queues, stop, runtime.settings.drain_seconds)
         log.info("worker drained")
         for task in listening:
@@ -57,6 +64,27 @@ def _stop_at_signals() -> asyncio.Event:
 async def _say_when(stop: asyncio.Event) -> None:
     await stop.wait()
     log.info("stopping")
+
+
+async def _wait_for_missed(listeners: Sequence[Listener], stop: asyncio.Event) -> None:
+    """What was missed was asked before what comes in now, so that it is answered before it.
+
+    It is waited for only a moment: those who ask now do not know of it.
+    """
+    try:
+        async with asyncio.timeout(_MISSED_SECONDS), asyncio.TaskGroup() as group:
+            stopping = group.create_task(stop.wait())
+            missed = group.create_task(_all_caught_up(listeners))
+            await asyncio.wait({stopping, missed}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            missed.cancel()
+    except TimeoutError:
+        log.info("still catching up")
+
+
+async def _all_caught_up(listeners: Sequence[Listener]) -> None:
+    for listener in listeners:
+        await listener.caught_up()
 
 
 async def _listen(listener: Listener, intake: Intake, stop: asyncio.Event) -> None:

@@ -87,6 +87,9 @@ class HttpPort:
                 self._server.should_exit = True
                 await asyncio.wait({serving}, timeout=_GOODBYE_SECONDS + 1)
 
+    async def caught_up(self) -> None:
+        """A port misses nothing that it could find later."""
+
     async def _alive(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
 

@@ -33,6 +33,13 @@ class Adapter(Protocol):
         """What a message can hold here."""
         ...
 
+    def may_preview(self, outgoing: Outgoing) -> bool:
+        """Whether a growing answer may be shown so far, now.
+
+        False where that would keep ended answers waiting; a later piece is asked for again.
+        """
+        ...
+
     async def post(self, outgoing: Outgoing) -> str:
         """Make a new message and return the platform's id for it."""
         ...

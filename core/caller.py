@@ -28,6 +28,10 @@ class CallerAdapter:
         interval = 0 if self._awaited else None
         return Limits(text_length=_NO_LIMIT, seconds_between_edits=interval)
 
+    def may_preview(self, outgoing: Outgoing) -> bool:
+        """Nothing is scarce here."""
+        return True
+
     async def post(self, outgoing: Outgoing) -> str:
         """The answer as far as it has grown, unless it is to somebody else's message."""
         self._shown.add(outgoing.key)

@@ -6,7 +6,7 @@ from core.agents_file import AgentsFile
 from core.directory import Directory
 from core.intake import Accepted, Intake
 from core.messages import Heard, Incoming
-from core.routing import route
+from core.routing import route, unaddressed
 from core.text import cleaned
 from storage import inbox
 
@@ -44,9 +44,14 @@ class Reception:
         found = await route(heard, self._file, await self._directory.names())
         return found.agent if found else None
 
-    async def change(self, key: str, text: str) -> bool:
+    async def is_first(self, accepted: Accepted) -> bool:
+        """Whether nothing was accepted before that is answered at the same place."""
+        return await inbox.is_first(accepted.key)
+
+    async def change(self, heard: Heard) -> bool:
         """A message was edited; False if an answer to it is being written already."""
-        return await inbox.change(key, cleaned(text))
+        text = unaddressed(heard, await self._directory.names())
+        return await inbox.change(heard.key, cleaned(text))
 
     async def withdraw(self, key: str) -> bool:
         """A message was deleted; False if an answer to it is being written already."""

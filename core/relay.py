@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from core import faults, metrics
 from core.adapter import Adapter
@@ -10,13 +11,14 @@ from core.address import Address
 from core.errors import DeliveryRefused, Transient
 from core.hold import Hold
 from core.messages import Outgoing
-from storage import outbox
+from storage import outbox, turns
 from storage.errors import StorageError
 from storage.models import OutboxMessage
 
 log = logging.getLogger(__name__)
 
 _MOST_TRIES = 12
+_PATIENCE = timedelta(hours=24)  # with a platform that cannot take an answer
 _LONGEST_WAIT = 60.0  # seconds between two tries
 
 
@@ -33,12 +35,13 @@ async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> None:
         except StorageError:
             raise
         except Transient as error:
-            await _try_later(hold, row, error)
-        except DeliveryRefused:
-            await _bury(hold, row)
+            await _try_later(hold, row, error, patience=_PATIENCE)
+        except DeliveryRefused as error:
+            await _bury(hold, row, str(error))
         except Exception as error:
             log.exception("delivery failed", extra={"outbox": row.id})
-            await _try_later(hold, row, Transient(f"unexpected {type(error).__name__}"))
+            broken = Transient(f"unexpected {type(error).__name__}")
+            await _try_later(hold, row, broken, patience=timedelta(0))
         else:
             faults.reach("delivered, not recorded")
             await outbox.delivered(
@@ -73,17 +76,25 @@ async def _deliver(hold: Hold, adapter: Adapter, row: OutboxMessage, outgoing: O
     return await adapter.post(outgoing)
 
 
-async def _try_later(hold: Hold, row: OutboxMessage, error: Transient) -> None:
-    """Raise, with the wait before the next try; a message tried often enough is given up."""
-    if row.attempts >= _MOST_TRIES:
-        await _bury(hold, row)
+async def _try_later(
+    hold: Hold, row: OutboxMessage, error: Transient, *, patience: timedelta
+) -> None:
+    """Raise, with the wait before the next try; tried often and long enough, it is given up."""
+    if row.attempts >= _MOST_TRIES and await _age(hold, row) >= patience:
+        await _bury(hold, row, str(error))
         return
     metrics.DELIVERIES.labels(outcome="put_off").inc()
     wait = error.retry_after or min(2.0**row.attempts, _LONGEST_WAIT)
     raise Transient(str(error), retry_after=wait) from error
 
 
-async def _bury(hold: Hold, row: OutboxMessage) -> None:
+async def _age(hold: Hold, row: OutboxMessage) -> timedelta:
+    """How long ago the answer was there to be delivered."""
+    turn = await turns.by_id(row.turn_id)
+    return hold.now() - (turn.ended_at or turn.opened_at)
+
+
+async def _bury(hold: Hold, row: OutboxMessage, why: str) -> None:
     metrics.DELIVERIES.labels(outcome="given_up").inc()
-    log.error("delivery given up", extra={"outbox": row.id, "turn": row.turn_id})
+    log.error("delivery given up", extra={"outbox": row.id, "turn": row.turn_id, "why": why})
     await outbox.bury(hold.lease, outbox_id=row.id, now=hold.now())

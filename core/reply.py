@@ -41,16 +41,18 @@ class Reply:
         self.text = text
         if self._interval is None or monotonic() < self._next_at or not text:
             return
+        outgoing = _with_text(self._to, self._clipped(text))
+        if not self._adapter.may_preview(outgoing):
+            return
         try:
-            await self._preview(self._clipped(text))
+            await self._preview(outgoing)
         except (Transient, DeliveryRefused) as error:
             log.warning("preview failed", extra={"outbox": self._draft.id, "why": str(error)})
             self._next_at = monotonic() + 10 * max(self._interval, 1)
         else:
             self._next_at = monotonic() + self._interval
 
-    async def _preview(self, text: str) -> None:
-        outgoing = _with_text(self._to, text)
+    async def _preview(self, outgoing: Outgoing) -> None:
         if self._message_id:
             self._hold.check()
             self._message_id = await self._adapter.edit(self._message_id, outgoing)

@@ -72,6 +72,12 @@ def chosen_in_chat(row: models.Binding) -> Binding:
     )
 
 
+def unaddressed(heard: Heard, agents: Collection[str]) -> str:
+    """What was said, without the name of the agent that it was said to."""
+    _, text = _addressed(heard, agents)
+    return text
+
+
 def _addressed(heard: Heard, agents: Collection[str]) -> tuple[str | None, str]:
     """The agent that was named, beside the text or at its beginning, and the text without it."""
     if heard.agent:

@@ -27,7 +27,7 @@ DEFAULT_INSTRUCTIONS = (
     "You are a helpful assistant. You talk with people in a chat, so be brief and concrete. "
     "Say so when you do not know something, and ask when a question is unclear."
 )
-_LOOKS = {"display_name", "icon"}  # how an agent appears has no influence on what it says
+_LOOKS = {"display_name", "icon", "suggested_prompts"}  # have no influence on what it says
 
 _NOTHING_ELSE = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
@@ -48,6 +48,7 @@ class AgentConfig:
     fallback_models: tuple[_FilledIn, ...] = ()
     display_name: _FilledIn | None = None
     icon: _FilledIn | None = None
+    suggested_prompts: Annotated[tuple[_FilledIn, ...], Field(max_length=4)] = ()
     window_tokens: int = Field(default=16_000, strict=True, ge=1_000, le=10_000_000)
     daily_usd: float | None = Field(default=None, strict=True, gt=0)
 

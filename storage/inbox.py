@@ -77,6 +77,15 @@ async def by_key(key: str) -> InboxMessage | None:
 
 
 @reading
+async def is_first(key: str) -> bool:
+    """Whether no message was received before this one that is answered at the same place."""
+    message = await InboxMessage.get(key=key)
+    return not await InboxMessage.filter(
+        conversation_id=message.conversation_id, reply_to=message.reply_to, id__lt=message.id
+    ).exists()
+
+
+@reading
 async def count_waiting() -> int:
     """How many messages nobody has begun to answer: only conversations with work are looked at."""
     busy = await Conversation.filter(ready_at__not_isnull=True).values_list("id", flat=True)

@@ -56,9 +56,18 @@ class SlackAdapter:
         """Slack takes 12,000 characters of Markdown; the rest is for what stands around it."""
         return _LIMITS
 
+    def may_preview(self, outgoing: Outgoing) -> bool:
+        """Every answer that grows keeps room for its last edit; the others appear when ended."""
+        team = outgoing.address.parts[0]
+        calls = self._previews.growing(team) + 2
+        return self._previews.is_due(
+            team, outgoing.key, outgoing.text
+        ) and self._client.rates.has_room(team, "chat.update", calls)
+
     async def post(self, outgoing: Outgoing) -> str:
         """Post the message, or the file that it is."""
         key = outgoing.key
+        self._note(outgoing)
         self._not_done.discard(key)
         self._tried_at.setdefault(key, self._now())
         try:
@@ -74,12 +83,13 @@ class SlackAdapter:
         return message_id
 
     async def edit(self, message_id: str, outgoing: Outgoing) -> str:
-        """Replace text and buttons. A preview too many is left out, an ended answer never.
+        """Replace text and buttons.
 
         An ended answer whose message can be edited no more is posted anew, once it is certain
         that the old message is gone.
         """
-        if _file_of(outgoing) or not self._is_worth_an_edit(outgoing):
+        self._note(outgoing)
+        if _file_of(outgoing):
             return message_id
         try:
             with _mended_later():
@@ -114,16 +124,12 @@ class SlackAdapter:
         with _mended_later():
             return await self._client.download(found[1], attachment.url, limit)
 
-    def _is_worth_an_edit(self, outgoing: Outgoing) -> bool:
+    def _note(self, outgoing: Outgoing) -> None:
         team, key = outgoing.address.parts[0], outgoing.key
         if outgoing.is_final:
             self._previews.end(team, key)
-            return True
-        is_due = self._previews.is_due(team, key, outgoing.text)
-        if not (is_due and self._client.rates.has_room(team, "chat.update")):
-            return False
-        self._previews.show(team, key, outgoing.text)
-        return True
+        else:
+            self._previews.show(team, key, outgoing.text)
 
     async def _post_anew(self, message_id: str, outgoing: Outgoing, code: str) -> str:
         """Whoever did so before may have died of it, so that it is looked for first."""

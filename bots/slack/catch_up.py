@@ -34,7 +34,7 @@ _THREADS_OF = timedelta(days=7)
 _MOST_THREADS = 200
 _BEAT_SECONDS = 5.0
 _RETRY_SECONDS = 5.0
-_BURST, _BURST_SECONDS = 8, 16.0  # 30 calls a minute, leaving room for the answers' own
+_BURST, _BURST_SECONDS = 10, 20.0  # 30 calls a minute, leaving room for the answers' own
 
 Teams = Callable[[], Awaitable[list[Bot]]]
 Threads = Mapping[str, list[str]]
@@ -67,6 +67,7 @@ class CatchUp:
         self._pace = AsyncLimiter(_BURST, _BURST_SECONDS)
         self._listening = asyncio.Event()
         self._behind = asyncio.Event()
+        self.has_caught_up = asyncio.Event()
 
     def missed(self) -> None:
         """Something may have been missed until now."""
@@ -88,6 +89,7 @@ class CatchUp:
             self._behind.clear()
             for bot in await self._teams():
                 await self._workspace(bot)
+            self.has_caught_up.set()
             await self._beat()
 
     async def _teams(self) -> list[Bot]:

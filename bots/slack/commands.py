@@ -99,6 +99,11 @@ class SlackCommands:
         """As a message of the channel, which opens no thread: there is nothing to open it at."""
         if not text:
             raise UserMistake(f"Say what to ask: {command.command} {'' if agent else 'ask '}TEXT.")
+        if not await self._people.can_be_reached(command.team, command.channel):
+            raise UserMistake(
+                "I am not in this channel, so I could not answer here. Invite me (/invite and my "
+                "name), or write to me directly."
+            )
         now = self._clock()
         heard = Heard(
             key=command.key,

@@ -9,9 +9,11 @@ from enum import StrEnum
 from typing import assert_never
 
 from bots.slack import parse
+from bots.slack.agent_view import AgentView
 from bots.slack.blocks import FEEDBACK, STOP
 from bots.slack.commands import SlackCommands
 from bots.slack.happenings import (
+    ChatOpened,
     Edited,
     HomeOpened,
     Press,
@@ -50,6 +52,7 @@ class Room:
     commands: SlackCommands
     controls: Controls
     homes: Homes
+    agent_view: AgentView
     wake: Callable[[], None]
     uninstalled: Callable[[str], Awaitable[object]]
 
@@ -88,6 +91,8 @@ class Door:
                 await self._message(body)
             case HomeOpened():
                 self._room.homes.show(happened.team, happened.user)
+            case ChatOpened():
+                self._room.agent_view.greet(happened.place)
             case StopPressed():
                 await self._room.controls.stop_below(happened.place.below(happened.thread))
             case Uninstalled():
@@ -103,7 +108,7 @@ class Door:
             case Heard():
                 await self._hear(happened)
             case Edited():
-                await self._reception.change(happened.key, happened.text)
+                await self._reception.change(happened.heard)
             case Withdrawn():
                 await self._reception.withdraw(happened.key)
             case _:
@@ -117,6 +122,7 @@ class Door:
             return
         if accepted and accepted.is_new:
             self._room.wake()
+            self._room.agent_view.entitle(heard, accepted)
 
     async def _command(self, body: object) -> str:
         command = parse.command(body, await self._names(body))

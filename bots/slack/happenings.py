@@ -10,10 +10,9 @@ from core.messages import Attachment, Author, Heard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
-    """The message with this key says something else now."""
+    """A message says something else now."""
 
-    key: str
-    text: str
+    heard: Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +28,13 @@ class HomeOpened:
 
     team: str
     user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOpened:
+    """Somebody looks at the app's Messages tab, the direct messages with it."""
+
+    place: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,5 +106,5 @@ class Shortcut:
     attachments: tuple[Attachment, ...] = ()
 
 
-Event = Heard | Edited | Withdrawn | HomeOpened | StopPressed | Uninstalled
+Event = Heard | Edited | Withdrawn | HomeOpened | ChatOpened | StopPressed | Uninstalled
 Interaction = Press | Shortcut

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Sequence
 
 from slack_sdk.models.blocks import (
@@ -18,15 +16,12 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
+from bots.errands import Errands
 from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
 from core.address import Address
 from core.binding import Binding, Listen
 from core.commands import Commands, Own
-from core.errors import MooringsError
-from core.storing import storing
-
-log = logging.getLogger(__name__)
 
 FORGET = "forget_fact"
 _MOST_BINDINGS, _MOST_FACTS = 30, 50  # a view has at most 100 blocks
@@ -34,27 +29,16 @@ _LONGEST = 500  # characters of a fact that are shown
 
 
 class Homes:
-    """Shows the tab to whoever opened it, outside of the time that Slack gives to acknowledge."""
+    """Shows the tab to whoever opened it."""
 
-    def __init__(self, client: SlackClient, commands: Commands) -> None:
+    def __init__(self, client: SlackClient, commands: Commands, errands: Errands) -> None:
         self._client = client
         self._commands = commands
-        self._due: asyncio.Queue[tuple[str, str]] = asyncio.Queue(maxsize=1_000)
+        self._errands = errands
 
     def show(self, team: str, user: str) -> None:
-        """Show it soon; whoever opens it while a thousand others wait opens it again."""
-        if not self._due.full():
-            self._due.put_nowait((team, user))
-
-    async def run(self) -> None:
-        """Show what is due, one after the other, until cancelled."""
-        while True:
-            team, user = await self._due.get()
-            try:
-                with storing():
-                    await self._publish(team, user)
-            except MooringsError as error:
-                log.warning("home not shown", extra={"team": team, "why": str(error)})
+        """Show it soon."""
+        self._errands.add("home", lambda: self._publish(team, user))
 
     async def forget(self, team: str, user: str, value: str) -> None:
         """Forget a fact that this person has told, and show the tab without it."""

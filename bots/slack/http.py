@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bots.errands import Errands
 from bots.slack import parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.door import Door, Kind
-from bots.slack.home import Homes
 from core.errors import Transient
 from core.intake import Intake
 
@@ -41,21 +41,25 @@ def routes(door: Door, signing_secret: str, clock: Clock | None = None) -> list[
 class HttpListener:
     """What has to run beside the routes. They answer for as long as the port is open."""
 
-    def __init__(self, catch_up: CatchUp, homes: Homes) -> None:
+    def __init__(self, catch_up: CatchUp, errands: Errands) -> None:
         self._catch_up = catch_up
-        self._homes = homes
+        self._errands = errands
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
         """Until `stop`."""
         self._catch_up.listen(is_listening=True)
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._homes.run()),
+                group.create_task(self._errands.run()),
                 group.create_task(self._catch_up.run()),
             ]
             await stop.wait()
             for task in tasks:
                 task.cancel()
+
+    async def caught_up(self) -> None:
+        """Return once what was missed before the start is in the inbox."""
+        await self._catch_up.has_caught_up.wait()
 
 
 async def _content(request: Request) -> bytes | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.errands import Errands
 from bots.slack import parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.connection import Client, Connection
 from bots.slack.door import Door
-from bots.slack.home import Homes
 from core.clock import monotonic
 from core.errors import Transient
 from core.intake import Intake
@@ -48,11 +48,11 @@ class Line:
 class SocketListener:
     """Everything that comes by the sockets goes through one door."""
 
-    def __init__(self, line: Line, door: Door, catch_up: CatchUp, homes: Homes) -> None:
+    def __init__(self, line: Line, door: Door, catch_up: CatchUp, errands: Errands) -> None:
         self._line = line
         self._door = door
         self._catch_up = catch_up
-        self._homes = homes
+        self._errands = errands
         self._is_stopping = False
         self.is_listening = False
         turn = asyncio.Lock()
@@ -65,7 +65,7 @@ class SocketListener:
         """Until `stop`; then what is in hand is finished, and nothing new is taken."""
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._homes.run()),
+                group.create_task(self._errands.run()),
                 group.create_task(self._catch_up.run()),
                 group.create_task(self._watch()),
                 *(group.create_task(connection.run()) for connection in self._connections),
@@ -76,6 +76,10 @@ class SocketListener:
                 await connection.drain(_LAST_SECONDS / len(self._connections))
             for task in tasks:
                 task.cancel()
+
+    async def caught_up(self) -> None:
+        """Return once what was missed before the start is in the inbox."""
+        await self._catch_up.has_caught_up.wait()
 
     async def check(self) -> None:
         """Raise ConnectionError while nothing can come in."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bots.slack.agent_view import prompts
 from bots.slack.commands import AGENT, ASK_AGENT
 from core.agents_file import AgentsFile
 
@@ -84,8 +85,9 @@ def manifest(file: AgentsFile, served: Served) -> Json:
 
 
 def _features(file: AgentsFile, served: Served) -> Json:
+    suggested = prompts(file.agents[file.default_agent].suggested_prompts)
     return {
-        "agent_view": {"agent_description": _DESCRIPTION, "suggested_prompts": []},
+        "agent_view": {"agent_description": _DESCRIPTION, "suggested_prompts": suggested},
         "app_home": {
             "home_tab_enabled": True,
             "messages_tab_enabled": True,

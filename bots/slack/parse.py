@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bots.slack.happenings import (
+    ChatOpened,
     Edited,
     Event,
     HomeOpened,
@@ -114,7 +115,7 @@ def event(body: object, names: Mapping[str, str] = _NOBODY) -> Event | None:
         case "message" | "app_mention":
             return _message_event(happened, workspace, names)
         case "app_home_opened":
-            return _home_opened(happened, workspace)
+            return _opened(happened, workspace)
         case "agent_session_stopped":
             return _stop_pressed(happened, workspace)
         case going if going in _GOING:
@@ -198,7 +199,7 @@ def _changed(
     if not edited or edited == text_at(before, "edited", "ts"):
         return None
     heard = _heard(after, channel, workspace, names)
-    return Edited(key=heard.key, text=heard.text) if heard else None
+    return Edited(heard=heard) if heard else None
 
 
 def _withdrawn(team: str, channel: str, ts: str) -> Withdrawn | None:
@@ -252,11 +253,15 @@ def _attachments(raw: object) -> Iterator[Attachment]:
             )
 
 
-def _home_opened(happened: object, workspace: _Workspace) -> HomeOpened | None:
-    user = id_at(happened, "user")
-    if not user or text_at(happened, "tab") != "home":
-        return None
-    return HomeOpened(team=workspace.team, user=user)
+def _opened(happened: object, workspace: _Workspace) -> HomeOpened | ChatOpened | None:
+    user, channel = id_at(happened, "user"), id_at(happened, "channel")
+    match text_at(happened, "tab"):
+        case "home" if user:
+            return HomeOpened(team=workspace.team, user=user)
+        case "messages" if channel:
+            return ChatOpened(place=Address(platform="slack", parts=(workspace.team, channel)))
+        case _:
+            return None
 
 
 def _uninstalled(happened: object, workspace: _Workspace) -> Uninstalled | None:

@@ -11,8 +11,10 @@ from typing import TypeVar
 from pydantic import SecretStr
 from starlette.routing import Route
 
+from bots.errands import Errands
 from bots.slack import http, install, tokens
 from bots.slack.adapter import SlackAdapter
+from bots.slack.agent_view import AgentView
 from bots.slack.catch_up import CatchUp, Sources
 from bots.slack.client import SLACK, SlackClient
 from bots.slack.commands import SlackCommands
@@ -92,13 +94,14 @@ class SlackPlatform:
         people = People(reader)
         commands = Commands(runtime.directory, runtime.agents_file, runtime.clock)
         controls = Controls(worker, runtime.clock)
-        homes = Homes(self._client, commands)
+        errands = Errands()
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
         room = Room(
             people=people,
             commands=SlackCommands(commands, controls, people, runtime.agents_file, runtime.clock),
             controls=controls,
-            homes=homes,
+            homes=Homes(self._client, commands, errands),
+            agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
             wake=worker.wake,
             uninstalled=self._uninstalled,
         )
@@ -111,23 +114,23 @@ class SlackPlatform:
             wake=worker.wake,
         )
         catch_up = CatchUp(sources, runtime.clock, hours=self._settings.catch_up_hours)
-        return self._wired(Door(reception, room), catch_up, homes, watch)
+        return self._wired(Door(reception, room), catch_up, errands, watch)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    def _wired(self, door: Door, catch_up: CatchUp, homes: Homes, watch: Watch) -> WaysIn:
+    def _wired(self, door: Door, catch_up: CatchUp, errands: Errands, watch: Watch) -> WaysIn:
         app_token = _value(self._settings.slack_app_token)
         if app_token is None:
-            listener = HttpListener(catch_up, homes)
+            listener = HttpListener(catch_up, errands)
             return WaysIn(listener=listener, routes=self._routes(door), check=None)
         line = Line(
             app_token=app_token,
             api_url=self._settings.slack_api_url or SLACK,
             watch=watch,
         )
-        sockets = SocketListener(line, door, catch_up, homes)
+        sockets = SocketListener(line, door, catch_up, errands)
         return WaysIn(listener=sockets, routes=self._routes(door), check=sockets.check)
 
     def _routes(self, door: Door) -> list[Route]:

@@ -8,6 +8,7 @@ from core.clock import monotonic
 
 INTERVAL = 1.5  # seconds between two edits in a workspace: 40 a minute of the 50 that Slack takes
 _FORGOTTEN_AFTER = 60.0  # seconds without a preview: that answer has ended elsewhere
+_LONG_AGO = float("-inf")
 
 
 class Previews:
@@ -17,13 +18,16 @@ class Previews:
         self._shown: dict[str, dict[str, tuple[float, str]]] = defaultdict(dict)
 
     def is_due(self, team: str, key: str, text: str) -> bool:
-        """Whether this text may be shown now. Asking makes the answer one of the growing ones."""
-        now = monotonic()
-        growing = self._shown[team]
-        for other in [each for each, (at, _) in growing.items() if now - at > _FORGOTTEN_AFTER]:
-            del growing[other]
-        at, before = growing.setdefault(key, (now - INTERVAL, ""))
-        return text != before and now - at >= INTERVAL * len(growing)
+        """Whether this text is news, and its answer has waited long enough."""
+        at, before = self._shown[team].get(key, (_LONG_AGO, ""))
+        return text != before and monotonic() - at >= INTERVAL * self.growing(team)
+
+    def growing(self, team: str) -> int:
+        """How many answers are shown while they grow: each needs one more edit, its last."""
+        now, shown = monotonic(), self._shown[team]
+        for key in [key for key, (at, _) in shown.items() if now - at > _FORGOTTEN_AFTER]:
+            del shown[key]
+        return len(shown)
 
     def show(self, team: str, key: str, text: str) -> None:
         """The text is about to be shown."""

@@ -66,10 +66,10 @@ class Rates:
         until = monotonic() + seconds
         self._blocked_until[key] = max(until, self._blocked_until.get(key, 0))
 
-    def has_room(self, team: str, method: str) -> bool:
-        """Whether a call that nobody would miss may be made right now."""
+    def has_room(self, team: str, method: str, calls: int) -> bool:
+        """Whether so many calls could be made right now."""
         key = _key(team, method, "")
-        return not self._blocked_for(key) and self._bucket(key).has_capacity(_BURST / 2)
+        return not self._blocked_for(key) and self._bucket(key).has_capacity(calls)
 
     def _blocked_for(self, key: Key) -> float:
         left = self._blocked_until.get(key, 0) - monotonic()

@@ -10,6 +10,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack import parse
 from bots.slack.client import SlackClient
+from bots.slack.failures import SlackRefused
 from core.text import cleaned
 
 _PAGE = 200
@@ -64,6 +65,14 @@ class Reader:
             team, "conversations.info", lambda web: web.conversations_info(channel=channel)
         )
         return parse.id_at(answer.data, "channel", "creator")
+
+    async def is_known(self, team: str, channel: str) -> bool:
+        """Whether the bot could speak there: it is in the channel, or everybody may be."""
+        try:
+            await self.creator(team, channel)
+        except SlackRefused:
+            return False
+        return True
 
     async def channels(self, team: str) -> list[str]:
         """Where the bot is: channels, groups and direct messages."""

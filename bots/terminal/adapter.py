@@ -55,6 +55,10 @@ class ScreenAdapter:
         """A screen takes any length, and is drawn twelve times a second."""
         return Limits(text_length=_NO_LIMIT, seconds_between_edits=1 / 12)
 
+    def may_preview(self, outgoing: Outgoing) -> bool:
+        """A screen has no limit."""
+        return True
+
     async def post(self, outgoing: Outgoing) -> str:
         """Draw the answer as far as it has grown."""
         if not (outgoing.reply_to and self._shown.is_reply_to(outgoing.reply_to)):
@@ -97,6 +101,10 @@ class PipeAdapter:
     def limits(self) -> Limits:
         """Any length, and nothing while the answer grows."""
         return Limits(text_length=_NO_LIMIT, seconds_between_edits=None)
+
+    def may_preview(self, outgoing: Outgoing) -> bool:
+        """Never asked: a pipe shows no growth."""
+        return True
 
     async def post(self, outgoing: Outgoing) -> str:
         """Write the answer."""

@@ -10,10 +10,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bots import app
+from core import clock
+from core.address import Address
 from core.caller import CallerAdapter
 from core.intake import Intake
+from core.messages import Author, Incoming
 from core.runtime import Runtime
 from core.settings import Settings
+from tests.peers.platform import Platform
 
 
 class Waiting:
@@ -28,6 +32,10 @@ class Waiting:
         os.kill(os.getpid(), self._number)
         await stop.wait()
         self.has_stopped = True
+
+    async def caught_up(self) -> None:
+        """Never: whoever waits for it has to look at the clock, too."""
+        await asyncio.Event().wait()
 
 
 @pytest.fixture
@@ -51,3 +59,48 @@ async def test_a_signal_stops_listeners_and_drains(
     assert said[0] == "started"
     assert {"stopping", "listener stopped", "worker drained"} <= set(said)
     assert said[-1] == "stopped"
+
+
+class Late:
+    """A listener that hears of an earlier question only after a later one."""
+
+    def __init__(self, runtime: Runtime, platform: Platform) -> None:
+        self._runtime = runtime
+        self._platform = platform
+        self._has_heard = asyncio.Event()
+
+    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
+        """Ends the bot when both are answered."""
+        await intake.accept(said("ben", "later", 2), "assistant")
+        self._has_heard.set()
+        await self._platform.shows(2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+
+    async def caught_up(self) -> None:
+        """The earlier question is found."""
+        await self._has_heard.wait()
+        await self._runtime.intake.accept(said("ana", "earlier", 1), "assistant")
+
+
+def said(author: str, text: str, position: int) -> Incoming:
+    """A message of a channel."""
+    return Incoming(
+        key=f"k{position}",
+        address=Address.parse("slack/T1/C1"),
+        author=Author(id=author, name=author),
+        text=text,
+        sent_at=clock.now(),
+        position=position,
+    )
+
+
+async def test_what_was_missed_is_answered_before_what_comes_in_now(filled_url: str) -> None:
+    runtime = await Runtime.open(Settings(database_url=filled_url), may_demo=True)
+    platform = Platform()
+    worker = runtime.worker({"slack": platform})
+    await app.run(runtime, worker, [Late(runtime, platform)], ["slack"])
+    await runtime.close()
+    first, second = platform.transcript
+    assert "earlier" in first
+    assert "later" in second

@@ -132,12 +132,23 @@ async def test_an_unexpected_failure_is_put_off_and_tells_no_details(
     assert stage.platform.transcript == ["One", "Two"]
 
 
-@pytest.mark.parametrize("error", [Transient("later"), KeyError("unexpected")])
-async def test_after_twelve_tries_a_message_is_given_up_and_the_next_goes_on(
-    stage: Stage, hold: Hold, turn_id: int, error: Exception
+async def test_a_platform_that_is_out_of_order_is_waited_for_a_day(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    for nth in range(1, 32):
+        stage.platform.fail("post", Transient("later"), nth=nth)
+    await waits(stage, hold, 30)
+    stage.clock.forward(24 * 60 * 60)
+    await deliver(hold, stage.platform, "Ada")
+    assert stage.platform.transcript == ["Two"]
+    assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
+
+
+async def test_what_keeps_failing_for_no_known_reason_is_given_up_and_the_next_goes_on(
+    stage: Stage, hold: Hold, turn_id: int
 ) -> None:
     for nth in range(1, 13):
-        stage.platform.fail("post", error, nth=nth)
+        stage.platform.fail("post", KeyError("unexpected"), nth=nth)
     await waits(stage, hold, 11)
     await deliver(hold, stage.platform, "Ada")
     assert stage.platform.transcript == ["Two"]
@@ -151,6 +162,7 @@ async def test_a_message_that_cannot_be_looked_for_is_given_up_too(
     stage.platform.fail("post", Transient("time-out"))
     stage.platform.fail_always("find", error)
     await waits(stage, hold, 11)
+    stage.clock.forward(24 * 60 * 60)
     await deliver(hold, stage.platform, "Ada")
     assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
 

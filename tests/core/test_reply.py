@@ -96,6 +96,17 @@ async def test_a_platform_that_shows_no_growth_is_not_called(
     assert stage.platform.calls == []
 
 
+async def test_a_busy_platform_is_asked_again_with_the_next_piece(
+    stage: Stage, reply: Reply
+) -> None:
+    stage.platform.is_busy = True
+    await reply.show("One")
+    assert stage.platform.calls == []
+    stage.platform.is_busy = False
+    await reply.show("One two")
+    assert stage.platform.transcript == ["One two"]
+
+
 async def test_a_text_that_is_too_long_is_shown_as_far_as_it_fits(
     stage: Stage, reply: Reply
 ) -> None:

@@ -34,6 +34,10 @@ class BoardAdapter:
         """Edits at every piece: the more that happens, the more can go wrong."""
         return Limits(text_length=4000, seconds_between_edits=0)
 
+    def may_preview(self, outgoing: Outgoing) -> bool:
+        """Always."""
+        return True
+
     async def post(self, outgoing: Outgoing) -> str:
         """A new message."""
         body = {
@@ -77,6 +81,9 @@ class BoardListener:
                 await intake.accept(_parsed(event), self._agent)
                 async with self._session.delete(f"/events/{event['id']}"):
                     pass
+
+    async def caught_up(self) -> None:
+        """The board keeps what nobody fetches."""
 
 
 def _parsed(event: dict[str, str]) -> Incoming:

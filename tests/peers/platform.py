@@ -40,6 +40,7 @@ class Platform:
         self.posts: list[Post] = []
         self.calls: list[str] = []
         self.held = asyncio.Semaphore(0)
+        self.is_busy = False
         self._limits = Limits(text_length=text_length, seconds_between_edits=seconds_between_edits)
         self._counts = Counter[str]()
         self._faults: dict[tuple[str, int], Fault] = {}
@@ -75,6 +76,10 @@ class Platform:
     def let_go(self) -> None:
         """Let what is held go on."""
         self._go_on.set()
+
+    def may_preview(self, outgoing: Outgoing) -> bool:
+        """Unless `is_busy`."""
+        return not self.is_busy
 
     async def post(self, outgoing: Outgoing) -> str:
         """As Adapter says."""

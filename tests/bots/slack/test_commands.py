@@ -53,6 +53,18 @@ async def test_a_command_of_the_agents_file_asks_its_agent(workspace: Workspace)
     assert workspace.whispers(HERE) == ["Asking *support* …"]
 
 
+async def test_a_question_where_the_bot_cannot_answer_says_how_to_let_it_in(
+    workspace: Workspace,
+) -> None:
+    workspace.slack.add_channel("C0SECRET", kind="group", bot=False)
+    async with workspace.bot(AGENTS):
+        assert "Invite me" in await told(workspace, "ask what is new?", channel="C0SECRET")
+        assert workspace.rows("SELECT key FROM inbox") == []
+        workspace.slack.invite_bot("C0SECRET")
+        assert "Asking" in await told(workspace, "ask what is new?", channel="C0SECRET")
+        await workspace.answered("C0SECRET")
+
+
 async def test_an_answer_by_command_that_takes_long_arrives_after_a_restart(
     workspace: Workspace,
 ) -> None:

@@ -111,13 +111,13 @@ async def test_an_edit_of_a_waiting_message_changes_what_is_answered(
 ) -> None:
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
-        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.05))
+        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.2))
         slack.say("C0SUPPORT", "U0ANNA", "begin")
         await workspace.endpoint.arrived()
         thread = workspace.slack.transcript("C0SUPPORT")[0].ts
-        waiting = slack.say("C0SUPPORT", "U0BEN", "wrong", thread)
+        waiting = slack.say("C0SUPPORT", "U0BEN", "support: wrong", thread)
         await slack.until(lambda: workspace.rows("SELECT 1 FROM inbox WHERE text = 'wrong'"))
-        slack.edit("C0SUPPORT", waiting, "right &amp; proper")
+        slack.edit("C0SUPPORT", waiting, "support: right &amp; proper")
         assert await workspace.answered("C0SUPPORT", 2) == [
             "First.",
             "You said: Ben: right & proper".replace("Ben", "ben"),
@@ -127,7 +127,7 @@ async def test_an_edit_of_a_waiting_message_changes_what_is_answered(
 async def test_a_deleted_message_that_waits_is_not_answered(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
-        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.05))
+        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.2))
         thread = slack.say("C0SUPPORT", "U0ANNA", "begin")
         await workspace.endpoint.arrived()
         waiting = slack.say("C0SUPPORT", "U0BEN", "never mind", thread)

@@ -7,10 +7,14 @@ import json
 from bots.slack.manifest import EVENTS, SCOPES, Served, manifest
 from bots.slack.parse import at
 from core.agents_file import AgentsFile
+from core.spec import AgentSpec
 from tests.bots.program import Program
 
 FILE = AgentsFile(
-    default_agent="a", agents={}, bindings=(), commands={"/support": "support", "/agent": "a"}
+    default_agent="a",
+    agents={"a": AgentSpec(name="a", suggested_prompts=("What is due?",))},
+    bindings=(),
+    commands={"/support": "support", "/agent": "a"},
 )
 
 
@@ -44,6 +48,11 @@ def test_scopes_events_and_the_shortcut_are_there() -> None:
     assert at(made, "oauth_config", "scopes", "bot") == list(SCOPES)
     assert at(made, "settings", "event_subscriptions", "bot_events") == list(EVENTS)
     assert at(made, "features", "shortcuts", 0, "callback_id") == "ask_agent"
+
+
+def test_the_messages_tab_begins_with_what_the_default_agent_suggests() -> None:
+    suggested = at(manifest(FILE, Served()), "features", "agent_view", "suggested_prompts")
+    assert suggested == [{"title": "What is due?", "message": "What is due?"}]
 
 
 async def test_the_command_prints_it_as_json_alone(program: Program) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bots.slack import parse
 from bots.slack.happenings import (
+    ChatOpened,
     Edited,
     HomeOpened,
     Press,
@@ -20,6 +21,7 @@ from bots.slack.happenings import (
     Uninstalled,
     Withdrawn,
 )
+from core.address import Address
 from core.messages import Heard
 
 NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
@@ -149,7 +151,9 @@ def edited(after: Mapping[str, object], before: Mapping[str, object] | None = No
 
 def test_an_edit_has_the_key_of_its_message() -> None:
     after = {"text": "<@U0BOT> better", "edited": {"ts": "1700000009.000000"}}
-    assert edited(after) == Edited(key="slack/T0001/C1/1700000000.000100", text="better")
+    found = edited(after)
+    assert isinstance(found, Edited)
+    assert (found.heard.key, found.heard.text) == ("slack/T0001/C1/1700000000.000100", "better")
 
 
 def test_a_link_that_unfolds_is_no_edit() -> None:
@@ -179,7 +183,9 @@ def test_other_events_are_what_they_are() -> None:
     opened = body(type="app_home_opened", user="U0ANNA", tab="home")
     stopped = body(type="agent_session_stopped", thread_ts="1700000000.000100")
     assert parse.event(opened) == HomeOpened(team="T0001", user="U0ANNA")
-    assert parse.event(body(type="app_home_opened", user="U0ANNA", tab="messages")) is None
+    chat = body(type="app_home_opened", user="U0ANNA", tab="messages", channel="D0ANNA")
+    assert parse.event(chat) == ChatOpened(place=Address.parse("slack/T0001/D0ANNA"))
+    assert parse.event(body(type="app_home_opened", user="U0ANNA", tab="about")) is None
     assert isinstance(parse.event(stopped), StopPressed)
     assert parse.event(body(type="app_uninstalled")) == Uninstalled(team="T0001")
     assert parse.event(body(type="tokens_revoked", tokens={"bot": ["U0BOT"]})) == Uninstalled(

@@ -1,0 +1,84 @@
+"""The Messages tab: prompts to begin with, and a title for each thread of it."""
+
+from __future__ import annotations
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bots.errands import Errands
+from bots.slack.client import SlackClient
+from core.address import Address
+from core.agents_file import AgentsFile
+from core.commands import Commands
+from core.intake import Accepted
+from core.messages import Heard
+from core.reception import Reception
+
+_LONGEST_TITLE = 60  # characters
+
+Prompt = dict[str, str]
+
+
+class AgentView:
+    """Shows what Slack shows around a conversation with an agent."""
+
+    def __init__(
+        self,
+        client: SlackClient,
+        commands: Commands,
+        reception: Reception,
+        file: AgentsFile,
+        errands: Errands,
+    ) -> None:
+        self._client = client
+        self._commands = commands
+        self._reception = reception
+        self._file = file
+        self._errands = errands
+
+    def greet(self, place: Address) -> None:
+        """Somebody has opened the tab: suggest what its agent can be asked."""
+        self._errands.add("suggested prompts", lambda: self._suggest(place))
+
+    def entitle(self, heard: Heard, accepted: Accepted) -> None:
+        """Call a thread of the tab by its first question."""
+        if heard.is_direct and heard.thread and heard.text.strip():
+            self._errands.add("title", lambda: self._entitle(heard, accepted))
+
+    async def _suggest(self, place: Address) -> None:
+        agent = self._file.agents.get(await self._commands.agent_at(place))
+        if agent is None or not agent.suggested_prompts:
+            return
+        team, channel = place.parts[:2]
+        shown = prompts(agent.suggested_prompts)
+        await self._client.write(
+            team,
+            "assistant.threads.setSuggestedPrompts",
+            lambda web: web.assistant_threads_setSuggestedPrompts(
+                channel_id=channel, prompts=shown
+            ),
+        )
+
+    async def _entitle(self, heard: Heard, accepted: Accepted) -> None:
+        thread = heard.thread
+        if thread is None or not await self._reception.is_first(accepted):
+            return
+        team, channel = heard.place.parts[:2]
+        title = _title(heard.text)
+
+        async def entitle(web: AsyncWebClient) -> AsyncSlackResponse:
+            return await web.assistant_threads_setTitle(
+                channel_id=channel, thread_ts=thread, title=title
+            )
+
+        await self._client.write(team, "assistant.threads.setTitle", entitle)
+
+
+def prompts(texts: tuple[str, ...]) -> list[Prompt]:
+    """Suggestions as Slack takes them, in the app's manifest too."""
+    return [{"title": _title(text), "message": text} for text in texts]
+
+
+def _title(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_TITLE else f"{line[: _LONGEST_TITLE - 1]}…"
