@@ -1,0 +1,69 @@
+"""Faults that a test orders for an endpoint, drawn by count or by seeded chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+
+class Trouble(StrEnum):
+    RATE_LIMITED = "ratelimited"  # 429 of the bucket, nothing done
+    RATE_LIMITED_GLOBALLY = "ratelimited_globally"  # 429 of the whole bot, nothing done
+    BANNED = "banned"  # 429 from Cloudflare: no Via, no JSON
+    STATUS = "status"  # an HTTP error (500, 502, 503, …), nothing done
+    STATUS_AFTER_COMMIT = "status_after_commit"  # the same, but the effect is there
+    ERROR = "error"  # a JSON error with `status` and `code`, nothing done
+    DELAY = "delay"  # `seconds` before anything is done
+    DELAY_AFTER_COMMIT = "delay_after_commit"  # done, then `seconds` until the answer
+    DROP_BEFORE_COMMIT = "drop_before_commit"  # connection cut, nothing done
+    DROP_AFTER_COMMIT = "drop_after_commit"  # done, connection cut without an answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """`label` may be `*`. Without `times` it strikes for ever, `skip` calls go by first."""
+
+    label: str
+    trouble: Trouble
+    times: int | None = None
+    probability: float = 1.0
+    skip: int = 0
+    seconds: float = 1.0
+    retry_after: float = 0.3
+    status: int = 500
+    code: int = 0
+    message: str = "Ordered by a test"
+
+    @property
+    def is_after_commit(self) -> bool:
+        return self.trouble.value.endswith("_after_commit")
+
+
+class Faults:
+    """The orders that are open, in the order they were given; the first that fits strikes."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._open: list[tuple[Fault, list[int]]] = []  # with [seen, struck]
+
+    def add(self, label: str, trouble: str, **details: float | str | None) -> Fault:
+        """details: times, probability, skip, seconds, retry_after, status, code, message."""
+        fault = Fault(label=label, trouble=Trouble(trouble), **details)  # type: ignore[arg-type]
+        self._open.append((fault, [0, 0]))
+        return fault
+
+    def clear(self) -> None:
+        self._open.clear()
+
+    def draw(self, label: str) -> Fault | None:
+        for fault, counts in self._open:
+            if fault.label not in (label, "*"):
+                continue
+            counts[0] += 1
+            is_spent = fault.times is not None and counts[1] >= fault.times
+            if is_spent or counts[0] <= fault.skip or self._random.random() >= fault.probability:
+                continue
+            counts[1] += 1
+            return fault
+        return None

@@ -1,0 +1,1 @@
+"""The REST endpoints, a file for each kind of resource."""
