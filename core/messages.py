@@ -35,7 +35,9 @@ class Heard:
 
     `place` is the channel without the thread; `thread` the thread it stands in, `opens` the
     thread that an answer to it would open, None where it opens none, as a command does not.
-    `text` is without the mention of the bot. `agent` was named beside it, as by a command.
+    `reply_to` is what an answer has to be given to stand beside it, `reply_in` to stand in the
+    thread that it opens. `text` is without the mention of the bot. `agent` was named beside it,
+    as by a command.
     """
 
     key: str
@@ -48,6 +50,8 @@ class Heard:
     position: int
     is_direct: bool
     is_mention: bool
+    reply_to: str | None = None
+    reply_in: str | None = None
     attachments: tuple[Attachment, ...] = ()
     agent: str | None = None
 
@@ -77,8 +81,9 @@ class Outgoing:
     """One visible message of an answer.
 
     `key` is stable over every try, so that an adapter can give it to the platform and find
-    the message again by it. `agent` is the name it appears under, `reply_to` the platform's
-    id of the message it answers. `is_final` is False while the answer is still growing.
+    the message again by it. `agent` is the name it appears under, `reply_to` what it answers,
+    as `Incoming` was given it. `is_final` is False while the answer is still growing. At
+    `tried_at` it was last about to be posted, by whichever process; None: never yet.
     """
 
     key: str
@@ -87,3 +92,4 @@ class Outgoing:
     text: str
     reply_to: str | None
     is_final: bool
+    tried_at: datetime | None = None

@@ -34,7 +34,7 @@ class Reception:
             text=found.text,
             sent_at=heard.sent_at,
             position=heard.position,
-            reply_to=found.thread,
+            reply_to=found.reply_to,
             attachments=heard.attachments,
         )
         return await self._intake.accept(incoming, found.agent)

@@ -61,15 +61,19 @@ def outgoing_of(row: OutboxMessage, hold: Hold, agent_name: str) -> Outgoing:
         text=row.text,
         reply_to=row.reply_to,
         is_final=True,
+        tried_at=row.tried_at,
     )
 
 
 async def _deliver(hold: Hold, adapter: Adapter, row: OutboxMessage, outgoing: Outgoing) -> str:
     may_have_arrived = row.message_id is None and row.attempts > 0
-    await outbox.begin(hold.lease, outbox_id=row.id, now=hold.now())
+    is_new = row.message_id is None and not may_have_arrived
+    await outbox.begin(hold.lease, outbox_id=row.id, is_post=is_new, now=hold.now())
     row.attempts += 1
     faults.reach("delivery intended")
     message_id = await adapter.find(outgoing) if may_have_arrived else row.message_id
+    if may_have_arrived and message_id is None:
+        await outbox.begin_again(hold.lease, outbox_id=row.id, now=hold.now())
     hold.check()
     if message_id:
         return await adapter.edit(message_id, outgoing)

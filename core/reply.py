@@ -70,7 +70,8 @@ class Reply:
         """Post the first piece; an earlier try that may have arrived is looked for before."""
         if self._draft.attempts and (found := await self._adapter.find(outgoing)):
             return found
-        await outbox.begin(self._hold.lease, outbox_id=self._draft.id, now=self._hold.now())
+        now = self._hold.now()
+        await outbox.begin(self._hold.lease, outbox_id=self._draft.id, is_post=True, now=now)
         self._draft.attempts += 1
         faults.reach("opening intended")
         self._hold.check()
@@ -89,4 +90,5 @@ def _with_text(outgoing: Outgoing, text: str) -> Outgoing:
         text=text,
         reply_to=outgoing.reply_to,
         is_final=False,
+        tried_at=outgoing.tried_at,
     )

@@ -13,16 +13,15 @@ from core.messages import Heard
 from storage import bindings, models
 
 _NAMED = re.compile(r"\s*@?(?P<name>[^\s:,][^:,\n]{0,63}?)\s*[:,]\s+(?P<rest>.+)", re.DOTALL)
-_DEFAULTS = {"slack": SharedBy.THREAD}  # elsewhere a channel is one conversation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Who answers a message, in which conversation, in which thread, and what was asked."""
+    """Who answers a message, in which conversation, beside what, and what was asked."""
 
     agent: str
     address: Address
-    thread: str | None
+    reply_to: str | None
     text: str
 
 
@@ -49,7 +48,7 @@ async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Rout
     return Route(
         agent=named or (binding.agent if binding else file.default_agent),
         address=_conversation(heard, shared_by),
-        thread=heard.opens if opens_thread else heard.thread,
+        reply_to=heard.reply_in if opens_thread else heard.reply_to,
         text=text,
     )
 
@@ -97,7 +96,9 @@ def _shared_by(heard: Heard, binding: Binding | None) -> SharedBy:
         return binding.conversation
     if heard.is_direct:
         return SharedBy.CHANNEL
-    return _DEFAULTS.get(heard.place.platform, SharedBy.CHANNEL)
+    # A thread of Discord is a channel of its own, but a message outside opens none unasked.
+    is_threaded = heard.place.platform == "slack" or heard.thread
+    return SharedBy.THREAD if is_threaded else SharedBy.CHANNEL
 
 
 def _conversation(heard: Heard, shared_by: SharedBy) -> Address:

@@ -77,6 +77,12 @@ async def by_key(key: str) -> InboxMessage | None:
 
 
 @reading
+async def of_turn(turn_id: int) -> list[InboxMessage]:
+    """The messages that a turn answers, in the platform's order."""
+    return await InboxMessage.filter(turn_id=turn_id).order_by("position", "id")
+
+
+@reading
 async def is_first(key: str) -> bool:
     """Whether no message was received before this one that is answered at the same place."""
     message = await InboxMessage.get(key=key)

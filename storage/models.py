@@ -207,6 +207,7 @@ class OutboxMessage(Model):
     reply_to = fields.CharField(max_length=190, null=True)
     message_id = fields.CharField(max_length=190, null=True)
     attempts: int = fields.IntField(default=0)
+    tried_at = fields.DatetimeField(null=True)
     delivered_at = fields.DatetimeField(null=True)
 
     class Meta(Model.Meta):

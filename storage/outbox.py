@@ -20,14 +20,28 @@ async def due(conversation_id: int) -> list[OutboxMessage]:
 
 
 @write_first
-async def begin(lease: Lease, *, outbox_id: int, now: datetime) -> None:
-    """Record that the message is about to be posted or edited.
+async def begin(lease: Lease, *, outbox_id: int, is_post: bool, now: datetime) -> None:
+    """Record a try: the message is about to be posted, or else to be looked for or edited.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    await OutboxMessage.filter(id=outbox_id).update(attempts=F("attempts") + 1)
+    message = OutboxMessage.filter(id=outbox_id)
+    await message.update(attempts=F("attempts") + 1)
+    if is_post:
+        await message.update(tried_at=now)
+
+
+@write_first
+async def begin_again(lease: Lease, *, outbox_id: int, now: datetime) -> None:
+    """Record that the message, looked for and not found, is about to be posted once more.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    await OutboxMessage.filter(id=outbox_id).update(tried_at=now)
 
 
 @write_first

@@ -22,7 +22,7 @@ from core.messages import Attachment, Outgoing
 _LIMITS = Limits(text_length=11_000, seconds_between_edits=INTERVAL, takes_files=True)
 _UNEDITABLE = {GONE, "cant_update_message", "edit_window_closed", "streaming_state_conflict"}
 _TEAM_IN_URL = re.compile(r"/files-pri/([TE][A-Z0-9]+)-")
-_OLDEST = timedelta(days=2)  # how far back is looked for what an earlier process may have posted
+_OLDEST = timedelta(days=2)  # how far back is looked for what was posted who knows when
 _SKEW = timedelta(minutes=5)  # between Slack's clock and ours
 _UNTIL_MENDED = 120.0  # seconds between two tries of what the operator has to mend
 
@@ -49,7 +49,6 @@ class SlackAdapter:
         self._settle_seconds = settle_seconds
         self._now = now
         self._not_done: set[str] = set()
-        self._tried_at: dict[str, datetime] = {}
 
     @property
     def limits(self) -> Limits:
@@ -69,18 +68,15 @@ class SlackAdapter:
         key = outgoing.key
         self._note(outgoing)
         self._not_done.discard(key)
-        self._tried_at.setdefault(key, self._now())
         try:
             with _mended_later():
                 file = _file_of(outgoing)
-                message_id = await (
+                return await (
                     self._messages.share(outgoing, file) if file else self._messages.post(outgoing)
                 )
         except (NotDone, SlackRefused):
             self._not_done.add(key)
             raise
-        self._tried_at.pop(key, None)
-        return message_id
 
     async def edit(self, message_id: str, outgoing: Outgoing) -> str:
         """Replace text and buttons.
@@ -105,8 +101,8 @@ class SlackAdapter:
         if outgoing.key in self._not_done:
             return None
         found = await self._look_for(outgoing)
-        if found is None:
-            await asyncio.sleep(self._settle_seconds)
+        if found is None and (unsettled := self._unsettled(outgoing)):
+            await asyncio.sleep(unsettled)
             found = await self._look_for(outgoing)
         return found
 
@@ -138,10 +134,16 @@ class SlackAdapter:
                 await self._messages.delete(message_id, outgoing)
         return await self.find(outgoing) or await self.post(outgoing)
 
+    def _unsettled(self, outgoing: Outgoing) -> float:
+        """Seconds until it is certain that what was tried never appears."""
+        if outgoing.tried_at is None:
+            return self._settle_seconds
+        past = (self._now() - outgoing.tried_at).total_seconds()
+        return min(max(self._settle_seconds - past, 0), self._settle_seconds)
+
     async def _look_for(self, outgoing: Outgoing) -> str | None:
         team, channel = outgoing.address.parts[:2]
-        tried_at = self._tried_at.get(outgoing.key)
-        oldest = tried_at - _SKEW if tried_at else self._now() - _OLDEST
+        oldest = outgoing.tried_at or self._now() - _OLDEST
         file = _file_of(outgoing)
         sought = Sought(
             team=team,
@@ -149,7 +151,7 @@ class SlackAdapter:
             thread=outgoing.reply_to,
             key=outgoing.key,
             file=file.name if file else None,
-            oldest=f"{oldest.timestamp():.6f}",
+            oldest=f"{(oldest - _SKEW).timestamp():.6f}",
         )
         with _mended_later():
             return await self._readback.find(sought)

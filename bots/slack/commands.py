@@ -78,11 +78,13 @@ class SlackCommands:
         now = self._clock()
         names = await self._people.names(shortcut.team, [shortcut.user])
         name = names.get(shortcut.user, shortcut.user)
+        thread = shortcut.thread_ts or shortcut.message_ts
         heard = Heard(
             key=shortcut.key,
             place=Address(platform="slack", parts=(shortcut.team, shortcut.channel)),
-            thread=shortcut.thread_ts or shortcut.message_ts,
+            thread=thread,
             opens=None,
+            reply_to=thread,
             author=Author(id=shortcut.user, name=name),
             text=wording.question_about(shortcut.text),
             sent_at=now,

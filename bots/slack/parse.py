@@ -214,12 +214,15 @@ def _heard(
         return None
     text, bot = text_at(raw, "text"), workspace.bot_user
     is_mention = bot in mentioned(text) or text_at(raw, "type") == "app_mention"
-    thread = text_at(raw, "thread_ts")
+    said_in = text_at(raw, "thread_ts")
+    thread = said_in if position(said_in) and said_in != ts else None
     return Heard(
         key=_key(workspace.team, channel, ts),
         place=Address(platform="slack", parts=(workspace.team, channel)),
-        thread=thread if position(thread) and thread != ts else None,
+        thread=thread,
         opens=ts,
+        reply_to=thread,
+        reply_in=ts,
         author=Author(id=user, name=names.get(user) or user),
         text=plain(without_mention(text, bot) if bot else text, names),
         sent_at=_EPOCH + timedelta(microseconds=position(ts)),

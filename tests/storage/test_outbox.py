@@ -21,7 +21,7 @@ async def test_a_delivered_message_is_due_no_more(now: datetime) -> None:
     turn = await given.opened(lease, now)
     await given.answered(lease, turn, now)
     [row] = await outbox.due(where.id)
-    await outbox.begin(lease, outbox_id=row.id, now=now)
+    await outbox.begin(lease, outbox_id=row.id, is_post=True, now=now)
     await outbox.delivered(lease, outbox_id=row.id, message_id="m7", now=now)
     assert await outbox.due(where.id) == []
     [row] = await outbox.of_turn(turn.turn.id)
@@ -33,11 +33,29 @@ async def test_a_message_that_was_begun_shows_it(now: datetime) -> None:
     await given.received(where, "k1", now)
     lease = await given.leased(where, now)
     turn = await given.opened(lease, now)
-    await outbox.begin(lease, outbox_id=turn.draft.id, now=now)
+    await outbox.begin(lease, outbox_id=turn.draft.id, is_post=True, now=now)
     await outbox.opened(lease, outbox_id=turn.draft.id, message_id="m1", now=now)
     await given.answered(lease, turn, now)
     [row] = await outbox.due(where.id)
     assert (row.message_id, row.attempts) == ("m1", 1)
+
+
+async def test_only_a_post_is_noted_as_such(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    tries = []
+    await given.answered(lease, turn, now)
+    for is_post, minutes in ((True, 1), (False, 2)):
+        at = now + timedelta(minutes=minutes)
+        await outbox.begin(lease, outbox_id=turn.draft.id, is_post=is_post, now=at)
+        tries += [(row.attempts, row.tried_at) for row in await outbox.due(where.id)]
+    later = now + timedelta(minutes=3)
+    await outbox.begin_again(lease, outbox_id=turn.draft.id, now=later)
+    tries += [(row.attempts, row.tried_at) for row in await outbox.due(where.id)]
+    first = now + timedelta(minutes=1)
+    assert tries == [(1, first), (2, first), (2, later)]
 
 
 async def test_a_message_given_up_is_due_no_more(now: datetime) -> None:
@@ -60,6 +78,8 @@ async def test_a_zombie_can_begin_no_delivery(now: datetime) -> None:
     [row] = await outbox.due(where.id)
     await given.leased(where, now + timedelta(minutes=1), owner="other")
     with pytest.raises(LeaseLost):
-        await outbox.begin(zombie, outbox_id=row.id, now=now)
+        await outbox.begin(zombie, outbox_id=row.id, is_post=True, now=now)
+    with pytest.raises(LeaseLost):
+        await outbox.begin_again(zombie, outbox_id=row.id, now=now)
     with pytest.raises(LeaseLost):
         await outbox.delivered(zombie, outbox_id=row.id, message_id="m", now=now)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
+from bots.slack.messages import Persona
+from core import clock
 from core.adapter import FetchesFiles, ShowsWork
 from core.errors import DeliveryRefused, Transient
 from core.messages import Attachment
@@ -242,6 +245,16 @@ async def test_an_ended_answer_whose_message_is_gone_is_posted_anew(
     slack.delete(CHANNEL, ts)
     anew = await adapter.edit(ts, outgoing("Hello"))
     assert [(line.ts, line.text) for line in bots(slack)] == [(anew, "Hello")]
+
+
+async def test_what_was_tried_long_ago_is_looked_for_once(
+    slack: SlackPeer, client: SlackClient
+) -> None:
+    patient = SlackAdapter(client, lambda name: Persona(name=name), settle_seconds=60)
+    long_ago = clock.now() - timedelta(seconds=61)
+    async with asyncio.timeout(2):
+        assert await patient.find(replace(outgoing(), tried_at=long_ago)) is None
+    assert len(slack.calls("conversations.history")) == 1
 
 
 async def test_what_was_posted_anew_in_silence_is_not_posted_again(

@@ -1,0 +1,1 @@
+"""Discord: the ways in and out, on discord.py."""

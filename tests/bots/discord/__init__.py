@@ -1,0 +1,1 @@
+"""Slack: the real SDK against the peer."""
