@@ -14,7 +14,7 @@ from core.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_MISSED_SECONDS = 1.5
+_MISSED_SECONDS = 2.0
 
 
 class Listener(Protocol):

@@ -84,6 +84,7 @@ class Outgoing:
     the message again by it. `agent` is the name it appears under, `reply_to` what it answers,
     as `Incoming` was given it. `is_final` is False while the answer is still growing. At
     `tried_at` it was last about to be posted, by whichever process; None: never yet.
+    `asked_by` is the platform's id of who asked, known while the answer grows.
     """
 
     key: str
@@ -93,3 +94,4 @@ class Outgoing:
     reply_to: str | None
     is_final: bool
     tried_at: datetime | None = None
+    asked_by: str | None = None

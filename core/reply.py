@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from core import faults
 from core.adapter import Adapter
@@ -83,12 +84,4 @@ class Reply:
 
 
 def _with_text(outgoing: Outgoing, text: str) -> Outgoing:
-    return Outgoing(
-        key=outgoing.key,
-        address=outgoing.address,
-        agent=outgoing.agent,
-        text=text,
-        reply_to=outgoing.reply_to,
-        is_final=False,
-        tried_at=outgoing.tried_at,
-    )
+    return replace(outgoing, text=text, is_final=False)

@@ -253,7 +253,8 @@ class Worker:
         if opened.turn.attempts > _MOST_ATTEMPTS:
             await outcome.failed(_INTERRUPTED, "interrupted")
             return
-        to = relay.outgoing_of(opened.draft, hold, agent.spec.name)
+        asked_by = opened.questions[-1].author_id
+        to = replace(relay.outgoing_of(opened.draft, hold, agent.spec.name), asked_by=asked_by)
         if not opened.draft.attempts:  # else the answer's message may be there already
             await _show_work(adapter, to)
         outcome = replace(outcome, files=await read_files(adapter, opened.questions))

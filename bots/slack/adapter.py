@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
 from bots.slack.format import TextFile, as_file
-from bots.slack.messages import GONE, Messages, Persona
+from bots.slack.messages import GONE, Messages
+from bots.slack.personas import Persona
 from bots.slack.previews import INTERVAL, Previews
 from bots.slack.readback import Readback, Sought
+from bots.slack.streams import Streams
 from core import clock
 from core.adapter import Limits
 from core.errors import ConfigMistake
 from core.messages import Attachment, Outgoing
 
 _LIMITS = Limits(text_length=11_000, seconds_between_edits=INTERVAL, takes_files=True)
-_UNEDITABLE = {GONE, "cant_update_message", "edit_window_closed", "streaming_state_conflict"}
+_STREAMING = "streaming_state_conflict"
+_UNEDITABLE = {GONE, "cant_update_message", "edit_window_closed", _STREAMING}
 _TEAM_IN_URL = re.compile(r"/files-pri/([TE][A-Z0-9]+)-")
 _OLDEST = timedelta(days=2)  # how far back is looked for what was posted who knows when
 _SKEW = timedelta(minutes=5)  # between Slack's clock and ours
@@ -40,10 +43,12 @@ class SlackAdapter:
         persona_of: Callable[[str], Persona],
         *,
         settle_seconds: float = 5,
+        streams: Streams | None = None,
         now: clock.Clock = clock.now,
     ) -> None:
         self._client = client
         self._messages = Messages(client, persona_of)
+        self._streams = streams or Streams(client, persona_of)
         self._readback = Readback(client)
         self._previews = Previews()
         self._settle_seconds = settle_seconds
@@ -57,6 +62,8 @@ class SlackAdapter:
 
     def may_preview(self, outgoing: Outgoing) -> bool:
         """Every answer that grows keeps room for its last edit; the others appear when ended."""
+        if self._streams.is_open(outgoing.key):
+            return self._streams.is_due(outgoing)
         team = outgoing.address.parts[0]
         calls = self._previews.growing(team) + 2
         return self._previews.is_due(
@@ -64,16 +71,13 @@ class SlackAdapter:
         ) and self._client.rates.has_room(team, "chat.update", calls)
 
     async def post(self, outgoing: Outgoing) -> str:
-        """Post the message, or the file that it is."""
+        """Post the message, the beginning of a stream, or the file that it is."""
         key = outgoing.key
         self._note(outgoing)
         self._not_done.discard(key)
         try:
             with _mended_later():
-                file = _file_of(outgoing)
-                return await (
-                    self._messages.share(outgoing, file) if file else self._messages.post(outgoing)
-                )
+                return await self._post(outgoing)
         except (NotDone, SlackRefused):
             self._not_done.add(key)
             raise
@@ -89,7 +93,7 @@ class SlackAdapter:
             return message_id
         try:
             with _mended_later():
-                await self._messages.update(message_id, outgoing)
+                await self._edit(message_id, outgoing)
         except SlackRefused as refused:
             if not outgoing.is_final or refused.code not in _UNEDITABLE:
                 raise
@@ -119,6 +123,25 @@ class SlackAdapter:
             raise SlackRefused("the download of a file", "kept_elsewhere")
         with _mended_later():
             return await self._client.download(found[1], attachment.url, limit)
+
+    async def _post(self, outgoing: Outgoing) -> str:
+        if file := _file_of(outgoing):
+            return await self._messages.share(outgoing, file)
+        if not outgoing.is_final and self._streams.can_begin(outgoing):
+            with suppress(SlackRefused):  # not every workspace has streams
+                return await self._streams.begin(outgoing)
+        return await self._messages.post(outgoing)
+
+    async def _edit(self, message_id: str, outgoing: Outgoing) -> None:
+        if await self._streams.grow(message_id, outgoing):
+            return
+        try:
+            await self._messages.update(message_id, outgoing)
+        except SlackRefused as refused:
+            if refused.code != _STREAMING:
+                raise
+            await self._streams.end(message_id, outgoing)  # another process left it open
+            await self._messages.update(message_id, outgoing)
 
     def _note(self, outgoing: Outgoing) -> None:
         team, key = outgoing.address.parts[0], outgoing.key

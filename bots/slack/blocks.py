@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
@@ -14,6 +16,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
+from bots.slack import parse
 from bots.slack.format import shown
 from core.messages import Outgoing
 
@@ -23,7 +26,16 @@ _SECTION = 3_000  # characters of one
 
 def answer(outgoing: Outgoing) -> list[Block]:
     """The text, and what can be pressed below it."""
-    return [MarkdownBlock(text=shown(outgoing.text)), _controls(outgoing)]
+    return [MarkdownBlock(text=shown(outgoing.text)), controls(outgoing)]
+
+
+def growing_key(raw: Sequence[object]) -> str:
+    """The key of the growing answer that has these blocks, as history gives them; else empty."""
+    pressed = [parse.at(block, "elements", 0) for block in raw]
+    stops = (
+        parse.text_at(each, "value") for each in pressed if parse.at(each, "action_id") == STOP
+    )
+    return next(stops, "")
 
 
 def plain(outgoing: Outgoing) -> list[Block]:
@@ -35,7 +47,8 @@ def plain(outgoing: Outgoing) -> list[Block]:
     ]
 
 
-def _controls(outgoing: Outgoing) -> Block:
+def controls(outgoing: Outgoing) -> Block:
+    """What can be pressed: to stop an answer that grows, to judge one that has ended."""
     if outgoing.is_final:
         return ContextActionsBlock(elements=[_feedback(outgoing.key)])
     stop = ButtonElement(text="Stop", action_id=STOP, value=outgoing.key)

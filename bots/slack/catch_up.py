@@ -34,7 +34,8 @@ _THREADS_OF = timedelta(days=7)
 _MOST_THREADS = 200
 _BEAT_SECONDS = 5.0
 _RETRY_SECONDS = 5.0
-_BURST, _BURST_SECONDS = 10, 20.0  # 30 calls a minute, leaving room for the answers' own
+_AT_ONCE = 4  # channels
+_BURST, _BURST_SECONDS = 20, 40.0  # 30 calls a minute, leaving room for the answers' own
 
 Teams = Callable[[], Awaitable[list[Bot]]]
 Threads = Mapping[str, list[str]]
@@ -136,13 +137,21 @@ class CatchUp:
         first = known.get(_workspace(bot.team).below(_FIRST).key, 0)
         oldest = max(first, _micro(began_at - self._most))
         channels = await self._ask(lambda: self._from.reader.channels(bot.team)) or []
-        found = 0
-        for channel in sorted(channels, key=_most_urgent_first(threads)):
+        at_once = asyncio.Semaphore(_AT_ONCE)
+
+        async def catch_up(channel: str) -> int:
             address = _workspace(bot.team).below(channel)
             start = max(heard_up_to, known.get(address.key, 0)) - _OVERLAP
-            found += await self._channel(bot, channel, threads, max(start, oldest))
+            async with at_once:
+                news = await self._channel(bot, channel, threads, max(start, oldest))
             await self._advance(address, _micro(began_at))
-        log.info("caught up", extra={"team": bot.team, "messages": found})
+            return news
+
+        async with asyncio.TaskGroup() as group:
+            in_order = sorted(channels, key=_most_urgent_first(threads))
+            found = [group.create_task(catch_up(channel)) for channel in in_order]
+        news = sum(task.result() for task in found)
+        log.info("caught up", extra={"team": bot.team, "messages": news})
 
     async def _threads(self, team: str, now: datetime) -> Threads:
         """The threads in which somebody wrote lately, by channel."""

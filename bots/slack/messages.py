@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.metadata import Metadata
@@ -14,6 +13,7 @@ from bots.slack import blocks
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
 from bots.slack.format import TextFile, fallback
+from bots.slack.personas import Persona
 from bots.slack.posted import EVENT_TYPE, receipt, upload_place
 from core.errors import Transient
 from core.messages import Outgoing
@@ -24,24 +24,6 @@ _UNSHOWABLE = {
 }
 _NO_THREAD = {"thread_not_found", "invalid_thread_ts"}
 _STATUS = "is thinking…"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Persona:
-    """How an agent appears: its name, and an :emoji: or the address of a picture."""
-
-    name: str | None = None
-    icon: str | None = None
-
-    @property
-    def emoji(self) -> str | None:
-        """The icon, if it is an emoji."""
-        return self.icon if self.icon and self.icon.startswith(":") else None
-
-    @property
-    def picture(self) -> str | None:
-        """The icon, if it is the address of a picture."""
-        return self.icon if self.icon and not self.emoji else None
 
 
 class Messages:

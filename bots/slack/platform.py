@@ -23,8 +23,8 @@ from bots.slack.home import Homes
 from bots.slack.http import HttpListener
 from bots.slack.listener import Line, SocketListener, Watch
 from bots.slack.manifest import SCOPES
-from bots.slack.messages import Persona
 from bots.slack.people import People
+from bots.slack.personas import Persona
 from bots.slack.reader import Bot, Reader
 from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Workspaces

@@ -40,6 +40,7 @@ class Posted:
     user: str | None = None
     metadata: Metadata | None = None
     files: tuple[SharedFile, ...] = ()
+    blocks: tuple[object, ...] = ()
 
     @property
     def key(self) -> object:

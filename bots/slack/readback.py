@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bots.slack.blocks import growing_key
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
 from bots.slack.posted import Identity, Page, Posted, identity, page
@@ -33,7 +34,7 @@ class Sought:
         """The id of the message, or of the file, if it is this one."""
         if self.file:
             return next((each.id for each in posted.files if each.name == self.file), None)
-        return posted.ts if posted.key == self.key else None
+        return posted.ts if self.key in (posted.key, growing_key(posted.blocks)) else None
 
 
 class Readback:

@@ -12,7 +12,7 @@ import pytest
 from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
-from bots.slack.messages import Persona
+from bots.slack.personas import Persona
 from core import clock
 from core.adapter import FetchesFiles, ShowsWork
 from core.errors import DeliveryRefused, Transient
