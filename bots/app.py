@@ -6,27 +6,15 @@ import asyncio
 import logging
 import signal
 from collections.abc import Sequence
-from typing import Protocol
 
+from bots.listening import Listener
 from core.intake import Intake
 from core.runtime import Runtime
 from core.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_MISSED_SECONDS = 2.0
-
-
-class Listener(Protocol):
-    """The way in from one platform."""
-
-    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
-        """Give the intake every message until `stop`; accept nothing after it."""
-        ...
-
-    async def caught_up(self) -> None:
-        """Return once what was missed before the start is in the inbox."""
-        ...
+_MISSED_SECONDS = 5.0
 
 
 async def run(

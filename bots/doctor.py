@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -14,10 +22,12 @@ from bots.slack.workspaces import Grant, Workspaces
 from core import clock
 from core.agents_file import AgentsFile
 from core.agents_file import read as read_agents_file
+from core.binding import Binding
 from core.errors import ConfigMistake, ModelDown, ModelRefused
 from core.installations import Installations
 from core.llm import ModelRequest, PromptMessage, Role
 from core.llm.endpoints import Endpoints
+from core.llm.late import late
 from core.model_choice import ModelChoice
 from core.settings import Settings, from_environment
 from core.spec import AgentSpec
@@ -25,6 +35,8 @@ from core.tools.catalogue import toolbox
 from storage.database import Condition, open_database
 from storage.database import examine as examine_database
 from storage.errors import StorageError
+
+ExamineDiscord = Callable[[Settings, Sequence[Binding]], Awaitable[list[Finding]]]
 
 _MODEL_SECONDS = 30
 _GREETING = ModelRequest(messages=(PromptMessage(role=Role.USER, content="Say ok."),))
@@ -39,26 +51,28 @@ async def examine() -> AsyncIterator[Finding]:
             yield finding
         return
     yield fine("settings", "the environment and .env can be read")
-    async for finding in _agents(settings):
-        yield finding
+    file: AgentsFile | None = None
+    try:
+        file = read_agents_file(settings.config)
+    except ConfigMistake as mistake:
+        for finding in failures("agents", mistake):
+            yield finding
+    else:
+        async for finding in _agents(settings, file):
+            yield finding
     finding, condition = await _database(settings)
     yield finding
     for finding in await checkup.examine(
         settings, Wanted(scopes=SCOPES, events=EVENTS), await _installed(settings, condition)
     ):
         yield finding
-    for finding in _others(settings):
+    for finding in await _discord(settings, file):
         yield finding
+    yield _http(settings)
 
 
-async def _agents(settings: Settings) -> AsyncIterator[Finding]:
-    """The agents file, the tools that it names, and each agent's models."""
-    try:
-        file = read_agents_file(settings.config)
-    except ConfigMistake as mistake:
-        for finding in failures("agents", mistake):
-            yield finding
-        return
+async def _agents(settings: Settings, file: AgentsFile) -> AsyncIterator[Finding]:
+    """What the agents file names: agents, their tools, and each agent's models."""
     whence = f"{settings.config}" if settings.config else "no agents.toml, so the built-in one"
     yield fine("agents", f"{whence}: {', '.join(file.agents)}; {file.default_agent} by default")
     for finding in _tools(file):
@@ -137,12 +151,15 @@ async def _installed(settings: Settings, condition: Condition | None) -> list[Gr
         await database.close()
 
 
-def _others(settings: Settings) -> Iterator[Finding]:
-    if settings.discord_token:
-        yield skipped("discord", "not in this version: DISCORD_TOKEN is not used")
-    else:
-        yield skipped("discord", "not configured (set DISCORD_TOKEN)")
+async def _discord(settings: Settings, file: AgentsFile | None) -> list[Finding]:
+    """Importing Discord's SDK takes half a second: only where there is a token."""
+    if settings.discord_token is None:
+        return [skipped("discord", "not configured (set DISCORD_TOKEN)")]
+    examine: ExamineDiscord = late("bots.discord.checkup", "examine")
+    return await examine(settings, file.bindings if file else ())
+
+
+def _http(settings: Settings) -> Finding:
     if settings.port:
-        yield fine("http", f"PORT {settings.port}: /healthz, /readyz, /metrics")
-    else:
-        yield skipped("http", "not configured (set PORT)")
+        return fine("http", f"PORT {settings.port}: /healthz, /readyz, /metrics")
+    return skipped("http", "not configured (set PORT)")

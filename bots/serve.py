@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Protocol
 
 from bots import app
-from bots.app import Listener
 from bots.http import Check, HttpPort
-from bots.slack import platform as slack
-from bots.slack.platform import SlackPlatform, WaysIn
+from bots.listening import Listener, WaysIn
+from core.adapter import Adapter
 from core.errors import ConfigMistake
+from core.llm.late import late
 from core.runtime import Runtime
 from core.settings import Settings
+from core.worker import Worker
+
+if TYPE_CHECKING:
+    from bots.discord.platform import DiscordPlatform
+    from bots.slack.platform import SlackPlatform
+
+_SLACK, _DISCORD = "slack", "discord"
+
+
+class Platform(Protocol):
+    """A platform that is open. Whoever opened it closes it."""
+
+    @property
+    def adapter(self) -> Adapter:
+        """The way out."""
+        ...
+
+    def ways_in(self, worker: Worker) -> WaysIn:
+        """Whatever comes in wakes this worker."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+Open = Callable[[Runtime], Awaitable[Platform]]
 
 
 async def serve(settings: Settings) -> int:
@@ -21,36 +51,64 @@ async def serve(settings: Settings) -> int:
         ConfigMistake: there is nothing to serve, or a token is wrong.
         DatabaseUnusable, DatabaseBusy: the database cannot be used.
     """
-    if not slack.is_wanted(settings):
+    wanted = _wanted(settings)
+    if not wanted:
         raise ConfigMistake(
             "There is no platform to serve: set SLACK_BOT_TOKEN, with SLACK_APP_TOKEN for Socket "
-            "Mode or SLACK_SIGNING_SECRET for HTTP. This version does not speak Discord yet, so "
-            "DISCORD_TOKEN is not enough. `moorings chat` talks to your agents in the terminal."
+            "Mode or SLACK_SIGNING_SECRET for HTTP, or set DISCORD_TOKEN, or both. "
+            "`moorings chat` talks to your agents in the terminal."
         )
-    runtime = await Runtime.open(settings)
-    try:
-        await _serve(runtime)
-    finally:
-        await runtime.close()
+    async with AsyncExitStack() as opened:
+        runtime = await Runtime.open(settings)
+        opened.push_async_callback(runtime.close)
+        await _serve(runtime, await _platforms(wanted, runtime, opened))
     return 0
 
 
-async def _serve(runtime: Runtime) -> None:
-    platform = await SlackPlatform.open(runtime)
-    try:
-        worker = runtime.worker({slack.QUEUE: platform.adapter})
-        ways_in = platform.ways_in(worker)
-        listeners: list[Listener] = [ways_in.listener]
-        if port := runtime.settings.port:
-            listeners.append(HttpPort(port, _checks(runtime, ways_in), ways_in.routes))
-        await app.run(runtime, worker, listeners, [slack.QUEUE])
-    finally:
-        await platform.close()
+async def _serve(runtime: Runtime, platforms: Mapping[str, Platform]) -> None:
+    worker = runtime.worker({queue: platform.adapter for queue, platform in platforms.items()})
+    ways = {queue: platform.ways_in(worker) for queue, platform in platforms.items()}
+    listeners: list[Listener] = [way.listener for way in ways.values()]
+    if port := runtime.settings.port:
+        routes = [route for way in ways.values() for route in way.routes]
+        listeners.append(HttpPort(port, _checks(runtime, ways), routes))
+    await app.run(runtime, worker, listeners, list(platforms))
 
 
-def _checks(runtime: Runtime, ways_in: WaysIn) -> Mapping[str, Check]:
+def _checks(runtime: Runtime, ways: Mapping[str, WaysIn]) -> Mapping[str, Check]:
     """What readiness consists of."""
-    checks: dict[str, Check] = {"database": runtime.probe}
-    if ways_in.check:
-        checks["slack"] = ways_in.check
-    return checks
+    checks = {queue: way.check for queue, way in ways.items() if way.check}
+    return {"database": runtime.probe, **checks}
+
+
+def _wanted(settings: Settings) -> Mapping[str, Open]:
+    """By queue. Half a second goes by until a platform's SDK is imported: only what is served."""
+    wanted: dict[str, Open] = {}
+    if settings.slack_bot_token or settings.slack_client_id or settings.slack_app_token:
+        slack: type[SlackPlatform] = late("bots.slack.platform", "SlackPlatform")
+        wanted[_SLACK] = slack.open
+    if settings.discord_token:
+        discord: type[DiscordPlatform] = late("bots.discord.platform", "DiscordPlatform")
+        wanted[_DISCORD] = discord.open
+    return wanted
+
+
+async def _platforms(
+    wanted: Mapping[str, Open], runtime: Runtime, opened: AsyncExitStack
+) -> Mapping[str, Platform]:
+    """All at once: that one cannot be reached does not hide that another has a wrong token."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            opening = {
+                queue: group.create_task(_opened(open_it, runtime, opened))
+                for queue, open_it in wanted.items()
+            }
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return {queue: task.result() for queue, task in opening.items()}
+
+
+async def _opened(open_it: Open, runtime: Runtime, opened: AsyncExitStack) -> Platform:
+    platform = await open_it(runtime)
+    opened.push_async_callback(platform.close)
+    return platform

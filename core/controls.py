@@ -1,19 +1,38 @@
-"""What people press below an answer: stop it, or say whether it was good."""
+"""What people press below an answer: stop it, judge it, have it answered once more."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from core.address import Address
 from core.clock import Clock
+from core.directory import Directory
+from core.files import attachments_of
+from core.intake import Accepted, Intake
+from core.messages import Author, Incoming
 from core.worker import Worker
-from storage import places, turns
+from storage import conversations, inbox, places, turns
 from storage.models import Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """Who pressed, and when: `key`, `position` and `at` as of a message that they wrote."""
+
+    key: str
+    author: Author
+    position: int
+    at: datetime
 
 
 class Controls:
     """Answers are known by the key that an adapter was given with them."""
 
-    def __init__(self, worker: Worker, clock: Clock) -> None:
+    def __init__(self, worker: Worker, intake: Intake, directory: Directory, clock: Clock) -> None:
         self._worker = worker
+        self._intake = intake
+        self._directory = directory
         self._clock = clock
 
     async def stop(self, key: str) -> bool:
@@ -33,6 +52,29 @@ class Controls:
             return False
         await turns.judge(turn.id, person=person, is_good=is_good, now=self._clock())
         return True
+
+    async def again(self, key: str, press: Press) -> Accepted | None:
+        """Ask what the answer was given to once more, in the same place; None if nobody knows it.
+
+        The question is that of whoever pressed.
+        """
+        turn = await turns.by_outbox_key(key)
+        questions = await inbox.of_turn(turn.id) if turn else []
+        if turn is None or not questions:
+            return None
+        conversation = await conversations.by_id(turn.conversation_id)
+        agent = await self._directory.of(conversation.agent_id)
+        incoming = Incoming(
+            key=press.key,
+            address=Address.parse(conversation.address),
+            author=press.author,
+            text="\n".join(question.text for question in questions),
+            sent_at=press.at,
+            position=press.position,
+            reply_to=questions[-1].reply_to,
+            attachments=tuple(each for question in questions for each in attachments_of(question)),
+        )
+        return await self._intake.accept(incoming, agent.spec.name)
 
     async def _stop(self, turn: Turn) -> bool:
         if not await turns.ask_to_stop(turn.id, self._clock()):

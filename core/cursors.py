@@ -29,3 +29,8 @@ class Cursors:
         """The threads below an address in which something was heard, newest first."""
         found = await places.recent_threads(address.key, since=since, limit=limit)
         return [(Address.parse(path), thread) for path, thread in found]
+
+    async def places(self, address: Address, *, since: datetime, limit: int) -> list[Address]:
+        """The conversations below an address in which something was heard, newest first."""
+        found = await places.recent_conversations(address.key, since=since, limit=limit)
+        return [Address.parse(path) for path in found]

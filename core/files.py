@@ -105,7 +105,7 @@ async def read_files(adapter: Adapter, questions: Sequence[InboxMessage]) -> Fil
     by_message = {
         question.key: [
             await _read(adapter, attachment, is_one_too_many=number > _MOST_FILES)
-            for number, attachment in enumerate(_attachments(question), start=1)
+            for number, attachment in enumerate(attachments_of(question), start=1)
         ]
         for question in questions
         if question.attachments
@@ -113,7 +113,8 @@ async def read_files(adapter: Adapter, questions: Sequence[InboxMessage]) -> Fil
     return Files(by_message=by_message)
 
 
-def _attachments(question: InboxMessage) -> list[Attachment]:
+def attachments_of(question: InboxMessage) -> list[Attachment]:
+    """What came with the message, as it was stored."""
     found: list[Attachment] = []
     for each in question.attachments:
         try:

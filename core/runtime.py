@@ -11,6 +11,7 @@ from core import clock
 from core.adapter import Adapter
 from core.agents_file import AgentsFile
 from core.agents_file import read as read_agents_file
+from core.changes import Changes
 from core.directory import Directory
 from core.intake import Intake
 from core.llm.endpoints import Endpoints
@@ -40,6 +41,7 @@ class Runtime:
         self.clock = clock.now
         self.directory = Directory(agents_file.agents.values(), self.clock)
         self.intake = Intake(self.directory, self.clock)
+        self.changes = Changes(database, self.clock)
         self._database = database
         self._owner = owners.Owner(database.file)
         self._endpoints = Endpoints()

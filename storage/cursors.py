@@ -1,4 +1,4 @@
-"""How far something has been read; a cursor only moves forward."""
+"""How far something has been read, which only moves forward; or what it was when it was read."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ async def _advance(name: str, position: int, now: datetime) -> None:
         await Cursor.create(name=name, position=str(position), moved_at=now)
     elif int(cursor.position) < position:
         await Cursor.filter(id=cursor.id).update(position=str(position), moved_at=now)
+
+
+@reading
+async def last_seen(name: str) -> str | None:
+    """What stands under this name, which has to be none of a position."""
+    cursor = await Cursor.get_or_none(name=name)
+    return cursor.position if cursor else None
+
+
+@transaction
+async def see(name: str, what: str, now: datetime) -> None:
+    """Let this stand there from now on. One process at a time may do so for a name."""
+    if not await Cursor.filter(name=name).update(position=what, moved_at=now):
+        await Cursor.create(name=name, position=what, moved_at=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext
 
 from storage.errors import DatabaseUnusable
+from storage.lock import only_one
 from storage.migration import condition, known, migrate
 from storage.transaction import DATABASE_ERRORS, reading, translate
 from storage.url import DatabaseUrl, parse
@@ -37,6 +39,14 @@ class Database:
         """
         connection = self._context.connections.get(self.url.dialect)
         await connection.execute_query("SELECT name FROM tortoise_migrations LIMIT 1")  # pyright: ignore[reportUnknownMemberType]  # rows of dict, not of what
+
+    def only_one(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Hold the lock of this name, which one process of those that use the database has.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: the server that keeps it is out of reach.
+        """
+        return only_one(self._context.connections.get(self.url.dialect), self.url, name)
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""

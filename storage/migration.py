@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import pkgutil
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from filelock import FileLock
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import require_context
 from tortoise.exceptions import OperationalError
@@ -27,21 +23,12 @@ from tortoise.transactions import in_transaction
 
 import storage.migrations
 from storage.errors import NewerDatabase
-from storage.owners import try_lock
+from storage.lock import only_one
 from storage.url import DatabaseUrl
 
 log = logging.getLogger(__name__)
 
 _APP = "storage"
-_LOCK_POLL_SECONDS = 0.05
-_SERVER_LOCKS = {
-    "postgres": ("SELECT pg_advisory_lock(1836019570)", "SELECT pg_advisory_unlock(1836019570)"),
-    # A day: MariaDB takes no negative number for "for ever", and locks nothing.
-    "mysql": (
-        "SELECT GET_LOCK('moorings-migrate', 86400)",
-        "SELECT RELEASE_LOCK('moorings-migrate')",
-    ),
-}
 # Touches no row, but takes SQLite's write lock before the first read.
 _TAKE_WRITE_LOCK = "UPDATE tortoise_migrations SET app = app WHERE id = -1"
 
@@ -63,7 +50,7 @@ async def migrate(connection: BaseDBAsyncClient, url: DatabaseUrl) -> list[str]:
     """
     if not _missing(await _applied(connection)):
         return []
-    async with _only_one(connection, url):
+    async with only_one(connection, url, "migrating"):
         applied = await _applied(connection)
         missing = _missing(applied)
         if missing and applied and url.file:
@@ -171,28 +158,6 @@ async def _make_keys_and_indexes(connection: BaseDBAsyncClient) -> None:
         for index in meta.indexes:
             if isinstance(index, Index) and (meta.db_table, ",".join(index.fields)) not in there:
                 await editor.add_index(model, index)
-
-
-@asynccontextmanager
-async def _only_one(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGenerator[None]:
-    """Hold a lock that the operating system or the server frees if this process dies."""
-    if url.file:
-        lock = FileLock(f"{url.file}-migrating.lock")
-        while not try_lock(lock):  # noqa: ASYNC110  # nobody in this process could set an event
-            await asyncio.sleep(_LOCK_POLL_SECONDS)
-        try:
-            yield
-        finally:
-            lock.release()
-        return
-    take, free = _SERVER_LOCKS[url.dialect]
-    async with connection.acquire_connection() as raw:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # asyncpg and asyncmy have no types
-        execute = raw.execute if url.dialect == "postgres" else raw.query  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # as above
-        await execute(take)
-        try:
-            yield
-        finally:
-            await execute(free)
 
 
 async def _copy(connection: BaseDBAsyncClient, file: Path, before: str) -> None:

@@ -27,10 +27,8 @@ async def begin(lease: Lease, *, outbox_id: int, is_post: bool, now: datetime) -
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    message = OutboxMessage.filter(id=outbox_id)
-    await message.update(attempts=F("attempts") + 1)
-    if is_post:
-        await message.update(tried_at=now)
+    posted = {"tried_at": now} if is_post else {}
+    await OutboxMessage.filter(id=outbox_id).update(attempts=F("attempts") + 1, **posted)
 
 
 @write_first

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tortoise.expressions import Q, Subquery
+from tortoise.functions import Max
 
 from storage.models import (
     Conversation,
@@ -82,6 +83,22 @@ async def recent_threads(path: str, *, since: datetime, limit: int) -> list[tupl
     conversations = await Conversation.filter(id__in=[number for number, _ in found])
     addresses = {conversation.id: conversation.address for conversation in conversations}
     return [(addresses[number], thread) for number, thread in found]
+
+
+@reading
+async def recent_conversations(path: str, *, since: datetime, limit: int) -> list[str]:
+    """The addresses of the conversations that received messages lately, newest first."""
+    rows = (
+        await InboxMessage.filter(conversation_id__in=_inside(path), sent_at__gte=since)
+        .annotate(newest=Max("id"))
+        .group_by("conversation_id")
+        .order_by("-newest")
+        .limit(limit)
+        .values_list("conversation_id", flat=True)
+    )
+    conversations = await Conversation.filter(id__in=rows)
+    addresses = {conversation.id: conversation.address for conversation in conversations}
+    return list(dict.fromkeys(addresses[int(str(number))] for number in rows))
 
 
 @transaction

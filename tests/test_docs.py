@@ -1,4 +1,4 @@
-"""What the documentation lists is what there is: settings, commands, metrics, scopes, events."""
+"""What the documentation lists is what there is: settings, commands, metrics, permissions, …"""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bots.cli import cli
+from bots.discord.manifest import PERMISSIONS, PRIVILEGED
 from bots.slack.manifest import EVENTS, SCOPES
 from core import metrics
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = ROOT / "docs" / "operations.md"
 SLACK = ROOT / "docs" / "slack.md"
+DISCORD = ROOT / "docs" / "discord.md"
 README = ROOT / "README.md"
 
 
@@ -53,6 +55,14 @@ def test_every_scope_is_explained() -> None:
 
 def test_every_event_is_explained() -> None:
     assert sorted(first_cells(SLACK, "event")) == sorted(EVENTS)
+
+
+def test_every_permission_is_explained() -> None:
+    assert sorted(first_cells(DISCORD, "permission")) == sorted(PERMISSIONS.values())
+
+
+def test_every_intent_is_explained() -> None:
+    assert sorted(first_cells(DISCORD, "intent")) == sorted(PRIVILEGED.values())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`moorings manifest slack`: the app's manifest for this configuration, as JSON."""
+"""`moorings manifest`: what makes the app on Slack, or invites the bot to a server on Discord."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import logging
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
 
 from bots.cli.start import with_settings
 from core.agents_file import AgentsFile, read
+from core.errors import ConfigMistake
 from core.llm.late import late
 from core.settings import Settings
 
@@ -25,6 +26,7 @@ class Platform(StrEnum):
     """Whose manifest."""
 
     SLACK = "slack"
+    DISCORD = "discord"
 
 
 def manifest(
@@ -34,19 +36,41 @@ def manifest(
         typer.Option("--url", metavar="URL", help="Your public address, where Slack calls you."),
     ] = None,
 ) -> None:
-    """Print the app's manifest, ready to paste."""
+    """Print the Slack app's manifest, ready to paste, or the address that invites to Discord."""
 
     async def printed(settings: Settings) -> int:
-        served: type[Served] = late("bots.slack.manifest", "Served")
-        made: Callable[[AgentsFile, Served], object] = late("bots.slack.manifest", "manifest")
-        file = read(settings.config)
-        print(json.dumps(made(file, served(url=_address(settings, url))), indent=2))
+        match platform:
+            case Platform.SLACK:
+                print(_slack(settings, url))
+            case Platform.DISCORD:
+                print(_discord(settings))
+            case _:
+                assert_never(platform)
         return 0
 
     with_settings(printed, level=logging.WARNING)
+
+
+def _slack(settings: Settings, url: str | None) -> str:
+    served: type[Served] = late("bots.slack.manifest", "Served")
+    made: Callable[[AgentsFile, Served], object] = late("bots.slack.manifest", "manifest")
+    file = read(settings.config)
+    return json.dumps(made(file, served(url=_address(settings, url))), indent=2)
 
 
 def _address(settings: Settings, url: str | None) -> str | None:
     """By HTTP where an address or only the signing secret is given, else by Socket Mode."""
     is_http = settings.slack_signing_secret is not None and settings.slack_app_token is None
     return url or (_PLACEHOLDER if is_http else None)
+
+
+def _discord(settings: Settings) -> str:
+    if settings.discord_token is None:
+        raise ConfigMistake(
+            "DISCORD_TOKEN is not set, and the invitation is to its application: make one at "
+            "https://discord.com/developers/applications, copy the token from Bot > Reset Token, "
+            "and write DISCORD_TOKEN=… into .env. docs/discord.md shows each click."
+        )
+    application_of: Callable[[str], int] = late("bots.discord.tokens", "application_of")
+    made: Callable[[int], str] = late("bots.discord.manifest", "manifest")
+    return made(application_of(settings.discord_token.get_secret_value()))

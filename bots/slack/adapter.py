@@ -8,20 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
+from bots.previews import Previews
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
-from bots.slack.format import TextFile, as_file
 from bots.slack.messages import GONE, Messages
 from bots.slack.personas import Persona
-from bots.slack.previews import INTERVAL, Previews
 from bots.slack.readback import Readback, Sought
 from bots.slack.streams import Streams
+from bots.text_file import TextFile, as_file
 from core import clock
 from core.adapter import Limits
 from core.errors import ConfigMistake
 from core.messages import Attachment, Outgoing
 
-_LIMITS = Limits(text_length=11_000, seconds_between_edits=INTERVAL, takes_files=True)
+_INTERVAL = 1.5  # seconds between two edits in a workspace: 40 a minute of the 50 that Slack takes
+_LIMITS = Limits(text_length=11_000, seconds_between_edits=_INTERVAL, takes_files=True)
 _STREAMING = "streaming_state_conflict"
 _UNEDITABLE = {GONE, "cant_update_message", "edit_window_closed", _STREAMING}
 _TEAM_IN_URL = re.compile(r"/files-pri/([TE][A-Z0-9]+)-")
@@ -50,7 +51,7 @@ class SlackAdapter:
         self._messages = Messages(client, persona_of)
         self._streams = streams or Streams(client, persona_of)
         self._readback = Readback(client)
-        self._previews = Previews()
+        self._previews = Previews(_INTERVAL)
         self._settle_seconds = settle_seconds
         self._now = now
         self._not_done: set[str] = set()

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.finding import Finding, failed, fine, skipped
+from bots.slack.asking import SaidNo, asked, web
 from bots.slack.client import SLACK
-from bots.slack.failures import FAILURES
 from bots.slack.tokens import check_sockets, identify
 from bots.slack.workspaces import Grant
 from core.errors import ConfigMistake, Transient
 from core.settings import Settings
 
 _ABOUT = "slack"
-_CALL_SECONDS = 10
 _UNREACHABLE = "no answer"
 _SCOPES_PAGE = "OAuth & Permissions"
 _OPTIONAL = {
@@ -89,7 +85,7 @@ async def _bot(token: str, url: str, wanted: Wanted) -> list[Finding]:
         await identify(token, url)
     except (ConfigMistake, Transient) as error:
         return [failed(_ABOUT, str(error))]
-    answer, _ = await _asked(_web(url, token).auth_test())
+    answer, _ = await _answered(web(url, token).auth_test())
     if answer is None:
         return [failed(_ABOUT, _OAUTH_WORDS[_UNREACHABLE])]
     who = f"@{answer.get('user')} in {answer.get('team')} ({answer.get('team_id')})"
@@ -106,8 +102,8 @@ async def _sockets(token: str, url: str) -> Finding:
 
 async def _oauth(client_id: str, secret: str, url: str) -> Finding:
     """Slack looks at id and secret before it looks at the code, which is none."""
-    call = _web(url).oauth_v2_access(client_id=client_id, client_secret=secret, code="none")
-    _, code = await _asked(call)
+    call = web(url).oauth_v2_access(client_id=client_id, client_secret=secret, code="none")
+    _, code = await _answered(call)
     if code == "invalid_code":
         return fine(_ABOUT, "SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are the app's")
     return failed(_ABOUT, _OAUTH_WORDS.get(code, f"Slack refuses SLACK_CLIENT_ID: {code}."))
@@ -115,7 +111,7 @@ async def _oauth(client_id: str, secret: str, url: str) -> Finding:
 
 async def _installation(grant: Grant, url: str, wanted: Wanted) -> list[Finding]:
     where = f"{grant.team_name or 'workspace'} ({grant.team})"
-    answer, code = await _asked(_web(url, grant.bot_token).auth_test())
+    answer, code = await _answered(web(url, grant.bot_token).auth_test())
     if answer is None:
         sentence = f"The installation in {where} does not work ({code}): install the app again."
         return [failed(_ABOUT, sentence)]
@@ -155,22 +151,11 @@ def _of_events(wanted: Wanted) -> Finding:
     )
 
 
-async def _asked(call: Awaitable[AsyncSlackResponse]) -> tuple[AsyncSlackResponse | None, str]:
+async def _answered(call: Awaitable[AsyncSlackResponse]) -> tuple[AsyncSlackResponse | None, str]:
     """Slack's answer, or its word for why there is none."""
     try:
-        return await call, ""
-    except SlackApiError as error:
-        response: object = error.response
-        if isinstance(response, AsyncSlackResponse):
-            return None, str(response.get("error", _UNREACHABLE))
-        return None, _UNREACHABLE  # an answer that is not Slack's
-    except FAILURES:
+        return await asked(call), ""
+    except SaidNo as no:
+        return None, no.code or _UNREACHABLE
+    except Transient:
         return None, _UNREACHABLE
-
-
-def _web(url: str, token: str | None = None) -> AsyncWebClient:
-    quiet = logging.getLogger(f"{__name__}.sdk")
-    quiet.setLevel(logging.CRITICAL)  # what went wrong is a line of its own
-    return AsyncWebClient(
-        token=token, base_url=url, timeout=_CALL_SECONDS, retry_handlers=[], logger=quiet
-    )

@@ -129,7 +129,7 @@ class Door:
         if command is None:
             self._ignored(body)
             return _NOT_UNDERSTOOD
-        answer = await self._room.commands.obey(command, self._reception)
+        answer = await self._room.commands.obey(command)
         self._room.wake()
         return answer
 
@@ -141,7 +141,7 @@ class Door:
             case Press():
                 await self._press(happened)
             case Shortcut():
-                await self._room.commands.ask_about(happened, self._reception)
+                await self._room.commands.ask_about(happened)
                 self._room.wake()
             case _:
                 assert_never(happened)

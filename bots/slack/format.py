@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from dataclasses import dataclass
-from io import StringIO
 
 # What stands for <! in one of Slack's readings of Markdown: entities and backslashes go.
 _OPEN = r"(?:<|&lt;|&#0*60;|&#x0*3c;)\\*!\\*"
@@ -16,32 +13,6 @@ _HARMLESS_AT = "\N{FULLWIDTH COMMERCIAL AT}"  # looks like @, pings nobody, and 
 
 _FALLBACK = 3_000  # characters of the plain text beside the blocks
 _NAMELESS = "(empty)"
-
-_FENCED = re.compile(
-    r"\A {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n]*\n(.*?)\n? {0,3}\1[`~]*\s*\Z", re.DOTALL
-)
-_ENDINGS = {
-    "python": "py",
-    "javascript": "js",
-    "typescript": "ts",
-    "shell": "sh",
-    "bash": "sh",
-    "markdown": "md",
-    "csharp": "cs",
-    "ruby": "rb",
-    "rust": "rs",
-    "text": "txt",
-    "": "txt",
-}
-_CELL_BORDER = re.compile(r"(?<!\\)\|")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextFile:
-    """A code block or a table that is too long for a message."""
-
-    name: str
-    content: bytes
 
 
 def harmless(text: str) -> str:
@@ -66,23 +37,3 @@ def fallback(text: str) -> str:
     if len(escaped) <= _FALLBACK:
         return escaped
     return re.sub(r"&\w{0,4}\Z", "", escaped[: _FALLBACK - 1]) + "…"
-
-
-def as_file(text: str, key: str) -> TextFile:
-    """A code block or a table as a file; its name carries the key, so that it can be found."""
-    if found := _FENCED.match(text):
-        language = re.sub(r"\W", "", found[2].lower())[:10]
-        ending, content = _ENDINGS.get(language, language), found[3]
-    else:
-        ending, content = "csv", _as_csv(text)
-    return TextFile(name=f"answer-{key}.{ending}", content=f"{content}\n".encode())
-
-
-def _as_csv(table: str) -> str:
-    written = StringIO()
-    rows = csv.writer(written, lineterminator="\n")
-    head, _, *body = table.strip().split("\n")
-    for line in (head, *body):
-        cells = _CELL_BORDER.split(line.strip().removeprefix("|").removesuffix("|"))
-        rows.writerow(cell.strip().replace("\\|", "|") for cell in cells)
-    return written.getvalue().rstrip("\n")

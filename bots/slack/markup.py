@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from bots.wording import Markup
+
 _LINK = re.compile(r"<([^<>|\n]+)(?:\|([^<>\n]*))?>")
 _ENTITIES = re.compile(r"&(amp|lt|gt);")
 _SIGNS = {"amp": "&", "lt": "<", "gt": ">"}
@@ -62,3 +64,20 @@ def _link(target: str, label: str) -> str:
 
 def _unescaped(text: str) -> str:
     return _ENTITIES.sub(lambda found: _SIGNS[found[1]], text)
+
+
+def _command(verb: str, options: Mapping[str, str]) -> str:
+    """`/agent ask` takes one text, which may begin with an agent's name and a colon."""
+    if verb == "ask" and "agent" in options:
+        return escaped(f"/agent ask {options['agent']}: {options['question']}")
+    return escaped(" ".join(("/agent", verb, *options.values())))
+
+
+MARKUP = Markup(
+    platform="Slack",
+    managers="whoever made this channel and the administrators of the workspace",
+    escaped=escaped,
+    bold="*",
+    command=_command,
+    longest=3_000,
+)

@@ -12,9 +12,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bots.slack import blocks
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
-from bots.slack.format import TextFile, fallback
+from bots.slack.format import fallback
 from bots.slack.personas import Persona
 from bots.slack.posted import EVENT_TYPE, receipt, upload_place
+from bots.text_file import TextFile
 from core.errors import Transient
 from core.messages import Outgoing
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pydantic import SecretStr
 from starlette.routing import Route
 
+from bots.commands import ChatCommands
 from bots.errands import Errands
+from bots.listening import WaysIn
 from bots.slack import http, install, tokens
 from bots.slack.adapter import SlackAdapter
 from bots.slack.agent_view import AgentView
@@ -23,11 +24,13 @@ from bots.slack.home import Homes
 from bots.slack.http import HttpListener
 from bots.slack.listener import Line, SocketListener, Watch
 from bots.slack.manifest import SCOPES
+from bots.slack.markup import MARKUP
 from bots.slack.people import People
 from bots.slack.personas import Persona
 from bots.slack.reader import Bot, Reader
 from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Workspaces
+from bots.wording import Wording
 from core.commands import Commands
 from core.controls import Controls
 from core.cursors import Cursors
@@ -42,18 +45,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-QUEUE = "slack"
 _RETRY_SECONDS = 5.0
 _WATCH = Watch()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaysIn:
-    """The listener to run, the routes to mount, and what raises while nothing can come in."""
-
-    listener: SocketListener | HttpListener
-    routes: Sequence[Route]
-    check: Callable[[], Awaitable[None]] | None
 
 
 class SlackPlatform:
@@ -93,12 +86,13 @@ class SlackPlatform:
         runtime, reader = self._runtime, Reader(self._client)
         people = People(reader)
         commands = Commands(runtime.directory, runtime.agents_file, runtime.clock)
-        controls = Controls(worker, runtime.clock)
+        controls = Controls(worker, runtime.intake, runtime.directory, runtime.clock)
         errands = Errands()
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
+        chat = ChatCommands(commands, controls, reception, Wording(MARKUP))
         room = Room(
             people=people,
-            commands=SlackCommands(commands, controls, people, runtime.agents_file, runtime.clock),
+            commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
             controls=controls,
             homes=Homes(self._client, commands, errands),
             agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
@@ -124,7 +118,7 @@ class SlackPlatform:
         app_token = _value(self._settings.slack_app_token)
         if app_token is None:
             listener = HttpListener(catch_up, errands)
-            return WaysIn(listener=listener, routes=self._routes(door), check=None)
+            return WaysIn(listener=listener, routes=self._routes(door))
         line = Line(
             app_token=app_token,
             api_url=self._settings.slack_api_url or SLACK,
@@ -165,11 +159,6 @@ class SlackPlatform:
         if spec is None:
             return Persona(name=agent)
         return Persona(name=spec.display_name or agent, icon=spec.icon)
-
-
-def is_wanted(settings: Settings) -> bool:
-    """Whether the environment has anything for Slack."""
-    return bool(settings.slack_bot_token or settings.slack_client_id)
 
 
 def _check_ways_in(settings: Settings) -> None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable
 
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack import parse
-from bots.slack.failures import FAILURES
+from bots.slack.asking import SaidNo, asked, web
 from bots.slack.reader import Bot
 from core.errors import ConfigMistake, Transient
 
 _BOT, _APP = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
-_SECONDS = 10
 _PREFIXES = {_BOT: "xoxb-", _APP: "xapp-"}
 _PAGES = {_BOT: "OAuth & Permissions", _APP: "Basic Information > App-Level Tokens"}
 _UNKNOWN = "Slack does not know {name}: copy it anew from {page}."
@@ -47,14 +43,14 @@ async def identify(token: str, api_url: str) -> Bot:
         Transient: Slack cannot be asked.
     """
     _check_prefix(_BOT, token)
-    body = await _asked(_BOT, _web(api_url, token).auth_test())
+    body = await _checked(_BOT, web(api_url, token).auth_test())
     return Bot(team=parse.id_at(body, "team_id"), user=parse.id_at(body, "user_id"))
 
 
 async def check_sockets(token: str, api_url: str) -> None:
     """Make sure that the app-level token opens Socket Mode; raises as `identify`."""
     _check_prefix(_APP, token)
-    await _asked(_APP, _web(api_url).apps_connections_open(app_token=token))
+    await _checked(_APP, web(api_url).apps_connections_open(app_token=token))
 
 
 def _check_prefix(name: str, token: str) -> None:
@@ -70,30 +66,12 @@ def _check_prefix(name: str, token: str) -> None:
     raise ConfigMistake(f"{name} has to begin with {prefix}: copy it from {_PAGES[name]}.")
 
 
-async def _asked(name: str, call: Awaitable[AsyncSlackResponse]) -> object:
+async def _checked(name: str, call: Awaitable[AsyncSlackResponse]) -> object:
     try:
-        answer: object = (await call).data
-    except SlackApiError as error:
-        code = _code(error)
-        if not code or code in _RETRIED:
-            raise Transient(f"Slack cannot check {name}: {code or 'no answer'}.") from None
-        words = _WORDS.get(code, "Slack refuses {name} ({code}): copy it anew from {page}.")
-        raise ConfigMistake(words.format(name=name, page=_PAGES[name], code=code)) from None
-    except FAILURES as error:
-        raise Transient(f"Slack cannot be reached: {type(error).__name__}.") from None
+        answer: object = (await asked(call)).data
+    except SaidNo as no:
+        if not no.code or no.code in _RETRIED:
+            raise Transient(f"Slack cannot check {name}: {no.code or 'no answer'}.") from None
+        words = _WORDS.get(no.code, "Slack refuses {name} ({code}): copy it anew from {page}.")
+        raise ConfigMistake(words.format(name=name, page=_PAGES[name], code=no.code)) from None
     return answer
-
-
-def _code(error: SlackApiError) -> str:
-    response: object = error.response
-    if not isinstance(response, AsyncSlackResponse) or response.status_code != 200:
-        return ""
-    return parse.text_at(response.data, "error")
-
-
-def _web(api_url: str, token: str | None = None) -> AsyncWebClient:
-    quiet = logging.getLogger(f"{__name__}.sdk")
-    quiet.setLevel(logging.CRITICAL)  # what went wrong is said here
-    return AsyncWebClient(
-        token=token, base_url=api_url, timeout=_SECONDS, retry_handlers=[], logger=quiet
-    )

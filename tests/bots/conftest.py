@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,3 +26,12 @@ async def endpoint(program: Program) -> AsyncIterator[Endpoint]:
     async with Endpoint() as endpoint:
         program.set(**with_key(endpoint.base_url))
         yield endpoint
+
+
+@pytest.fixture
+def site(program: Program) -> str:
+    """Where the program listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program.set(PORT=str(port))
+    return f"http://127.0.0.1:{port}"

@@ -14,10 +14,9 @@ from core.installations import Installations
 from storage.database import open_database
 from tests.bots.program import Ended, Program
 from tests.bots.slack.test_workspaces import granted
+from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint, Fail
 from tests.peers.slack.peer import SlackPeer
-
-_NOT_ONE = "d"
 
 
 @pytest.fixture
@@ -56,7 +55,8 @@ async def test_where_all_is_well_it_says_so_line_by_line(ready: Program) -> None
     await ready.run("migrate")
     ended = await doctor(ready)
     assert ended.code == 0
-    assert lines(ended, "database") == ["ok sqlite://./moorings.db, schema 0001_initial"]
+    [line] = lines(ended, "database")
+    assert line.startswith("ok sqlite://./moorings.db, schema 0")
     assert lines(ended, "model") == ["ok assistant: gpt-4o answers"]
     assert lines(ended, "slack")[:2] == [
         "ok SLACK_BOT_TOKEN is @agentbot in Harbour (T0001)",
@@ -271,8 +271,52 @@ async def test_a_database_out_of_reach_is_told(program: Program, endpoint: Endpo
     assert "secret" not in ended.out
 
 
-async def test_discord_is_not_in_this_version(program: Program, endpoint: Endpoint) -> None:
-    program.set(DISCORD_TOKEN=_NOT_ONE)
+@pytest.fixture
+async def discord(program: Program, endpoint: Endpoint) -> AsyncIterator[DiscordPeer]:
+    """One server that the program has the token for."""
+    async with DiscordPeer() as discord:
+        program.set(DISCORD_TOKEN=discord.token, DISCORD_API_URL=discord.api_url)
+        yield discord
+
+
+async def test_where_all_is_well_discord_says_so_line_by_line(
+    program: Program, discord: DiscordPeer
+) -> None:
     ended = await doctor(program)
     assert ended.code == 0
-    assert lines(ended, "discord") == ["-- not in this version: DISCORD_TOKEN is not used"]
+    assert [line.partition(" ")[0] for line in lines(ended, "discord")] == ["ok"] * 4
+    assert discord.token not in ended.out
+
+
+async def test_a_bound_channel_that_may_not_be_read_back_is_a_failure(
+    program: Program, discord: DiscordPeer
+) -> None:
+    (program.folder / "agents.toml").write_text(
+        f"""[agents.ada]
+        [[bindings]]
+        at = "discord/{discord.guild}/{discord.general}"
+        agent = "ada"
+        """
+    )
+    discord.deny(discord.general, "READ_MESSAGE_HISTORY")
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert "where ada is bound: the bot lacks Read Message History" in lines(ended, "discord")[-1]
+
+
+async def test_missing_message_content_is_not_a_failure(
+    program: Program, discord: DiscordPeer
+) -> None:
+    discord.message_content = False
+    ended = await doctor(program)
+    assert ended.code == 0
+    assert lines(ended, "discord")[1].startswith("-- Message Content Intent is off")
+
+
+async def test_discord_is_looked_at_where_the_agents_file_is_faulty(
+    program: Program, discord: DiscordPeer
+) -> None:
+    (program.folder / "agents.toml").write_text("[agents")
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert lines(ended, "discord")[0].startswith("ok DISCORD_TOKEN is @agentbot")

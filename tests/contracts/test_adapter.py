@@ -14,7 +14,9 @@ from core.adapter import Adapter
 from core.address import Address
 from core.caller import CallerAdapter
 from core.messages import Outgoing
+from tests.bots.discord import outward as discord_outward
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
+from tests.peers.discord.peer import DiscordPeer
 from tests.peers.platform import Platform
 from tests.peers.slack.peer import SlackPeer
 
@@ -93,7 +95,19 @@ async def slack() -> AsyncIterator[Subject]:
         yield Subject(adapter=adapter_of(client), outgoing=first, seen=seen)
 
 
-@pytest.fixture(params=["platform", "caller", "screen", "pipe", "slack"])
+@pytest.fixture
+async def discord() -> AsyncIterator[Subject]:
+    async with DiscordPeer() as peer, discord_outward.rest_of(peer) as rest:
+        question = peer.say(peer.general, peer.anna, "question")
+
+        async def seen() -> str:
+            return "\n".join(line.text for line in peer.transcript(peer.general))
+
+        first = discord_outward.outgoing(peer, "One", question=question)
+        yield Subject(adapter=discord_outward.adapter_of(rest), outgoing=first, seen=seen)
+
+
+@pytest.fixture(params=["platform", "caller", "screen", "pipe", "slack", "discord"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     found: Subject = request.getfixturevalue(request.param)
     return found
@@ -126,7 +140,7 @@ async def test_what_was_posted_is_found_again(subject: Subject) -> None:
 async def test_a_message_is_found_by_its_key_and_not_by_its_text(subject: Subject) -> None:
     message_id = await subject.adapter.post(subject.outgoing)
     assert await subject.adapter.find(replace(subject.outgoing, text="Other")) == message_id
-    other = replace(subject.outgoing, key="k2", reply_to="q2")
+    other = replace(subject.outgoing, key="k2")
     assert await subject.adapter.find(other) != message_id
 
 

@@ -10,12 +10,11 @@ from core.address import Address
 from core.agents_file import AgentsFile
 from core.binding import Binding, Listen, SharedBy
 from core.commands import Commands, Own, Remembered
-from core.controls import Controls
 from core.cursors import Cursors
 from core.errors import UserMistake
 from core.messages import Author
 from core.spec import AgentSpec
-from storage import facts, outbox, turns
+from storage import facts, outbox
 from storage.facts import Statement
 from tests.core.given import ROOM, Stage, tool
 from tests.peers.model import calling
@@ -154,15 +153,6 @@ async def test_a_reset_of_a_channel_covers_its_threads(stage: Stage, commands: C
     assert await stage.newest_cut(THREAD.key)
     assert await stage.newest_cut("slack/T1/C11") is None
     assert await commands.reset_below(HERE, "Zoe") == 0
-
-
-async def test_everything_below_an_address_is_stopped(stage: Stage) -> None:
-    controls = Controls(stage.worker(), stage.clock)
-    await stage.say("First", room=THREAD.key)
-    opened = await stage.opened(await stage.hold(THREAD.key))
-    assert await controls.stop_below(Address.parse("slack/T1/C")) == 0
-    assert await controls.stop_below(HERE) == 1
-    assert await turns.is_asked_to_stop(opened.turn.id)
 
 
 async def test_cursors_only_move_forward(stage: Stage) -> None:

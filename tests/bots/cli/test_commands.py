@@ -55,6 +55,7 @@ async def test_a_database_that_cannot_be_used_is_told(program: Program) -> None:
 async def test_run_says_what_is_missing_and_what_works(program: Program) -> None:
     ended = await program.run("run")
     assert ended.code == 1
+    assert "SLACK_BOT_TOKEN" in ended.err
     assert "DISCORD_TOKEN" in ended.err
     assert "moorings chat" in ended.err
 

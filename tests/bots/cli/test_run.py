@@ -27,15 +27,6 @@ async def slack(program: Program) -> AsyncIterator[SlackPeer]:
         yield slack
 
 
-@pytest.fixture
-def site(program: Program) -> str:
-    """Where the program listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    program.set(PORT=str(port))
-    return f"http://127.0.0.1:{port}"
-
-
 async def until_ready(site: str, process: Running) -> None:
     """Wait until it says so."""
     async with asyncio.timeout(PATIENCE), ClientSession() as http:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bots.listening import WaysIn
 from bots.slack.listener import Watch
-from bots.slack.platform import SlackPlatform, WaysIn
+from bots.slack.platform import SlackPlatform
 from core.runtime import Runtime
 from core.settings import Settings
 from core.worker import Worker

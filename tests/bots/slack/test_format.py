@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.slack.format import as_file, fallback, harmless, shown
+from bots.slack.format import fallback, harmless, shown
 from tests.peers.slack import reading
 from tests.peers.slack.wire import Json
 
@@ -72,26 +72,3 @@ def test_the_plain_text_fits_an_edit_and_holds_no_commands(text: str) -> None:
     plain = fallback(text)
     assert len(plain) <= 3_000
     assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", plain)
-
-
-def test_a_code_block_becomes_a_file_of_its_language() -> None:
-    file = as_file("```python\nprint('`')\n\nprint(2)\n```", "k1")
-    assert (file.name, file.content) == ("answer-k1.py", b"print('`')\n\nprint(2)\n")
-
-
-@pytest.mark.parametrize(
-    ("fence", "name"),
-    [
-        ("```", "answer-k1.txt"),
-        ("~~~json", "answer-k1.json"),
-        ("```../../etc/@channel <!here>", "answer-k1.etcchannel"),
-        ("```c++ title=x", "answer-k1.c"),
-    ],
-)
-def test_the_name_of_a_file_is_made_of_harmless_letters(fence: str, name: str) -> None:
-    assert as_file(f"{fence}\ncode\n{fence[:3]}", "k1").name == name
-
-
-def test_a_table_becomes_a_file_for_a_spreadsheet() -> None:
-    file = as_file('| a | b |\n|---|:-:|\n| 1 | x \\| "y", z |\n|2|', "k1")
-    assert (file.name, file.content) == ("answer-k1.csv", b'a,b\n1,"x | ""y"", z"\n2\n')

@@ -84,6 +84,8 @@ def channel(world: World, place: Channel) -> Json:
             for target, rule in place.overwrites.items()
         ],
     )
+    if place.kind is Kind.VOICE:
+        shape.update(bitrate=64_000, user_limit=0, rtc_region=None)
     if place.kind is Kind.FORUM:
         shape.update(available_tags=[], default_reaction_emoji=None, default_forum_layout=0)
         shape.update(default_sort_order=None, default_thread_rate_limit_per_user=0)

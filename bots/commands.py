@@ -1,0 +1,174 @@
+"""What people command, on any platform with channels: done and said, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bots.wording import Wording, question_about
+from core.address import Address
+from core.binding import Listen, SharedBy
+from core.commands import Commands
+from core.controls import Controls
+from core.errors import UserMistake
+from core.messages import Attachment, Author, Heard
+from core.reception import Reception
+from core.text import cleaned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who commands, and where.
+
+    `key`, `position` and `at` are those of a message that is made of the command; `thread`,
+    `opens`, `reply_to` and `reply_in` as in `Heard`. `may_manage` asks whether they may bind and
+    reset there; None: the platform does not tell.
+    """
+
+    key: str
+    place: Address
+    author: Author
+    position: int
+    at: datetime
+    is_direct: bool
+    may_manage: Callable[[], Awaitable[bool | None]]
+    thread: str | None = None
+    opens: str | None = None
+    reply_to: str | None = None
+    reply_in: str | None = None
+
+    @property
+    def stands_at(self) -> Address:
+        """The thread, or the channel outside of one."""
+        return self.place.below(self.thread) if self.thread else self.place
+
+
+class ChatCommands:
+    """One method for each verb; each says what was done.
+
+    All raise UserMistake for what the person can mend; `said` says that too.
+    """
+
+    def __init__(
+        self, commands: Commands, controls: Controls, reception: Reception, wording: Wording
+    ) -> None:
+        self._commands = commands
+        self._controls = controls
+        self._reception = reception
+        self._wording = wording
+
+    async def said(self, answer: Awaitable[str]) -> str:
+        """The answer, or what was mistaken."""
+        try:
+            return await answer
+        except UserMistake as mistake:
+            return self._wording.sentence(str(mistake))
+
+    async def ask(self, caller: Caller, question: str, agent: str | None = None) -> str:
+        """Store the question, for this agent or whoever it names or answers there."""
+        if not cleaned(question):
+            raise UserMistake("Say what to ask.")
+        heard = _heard(caller, question, agent=agent)
+        asked = await self._reception.answerer(heard)
+        await self._reception.hear(heard)
+        return self._wording.asking(asked or await self._here(caller))
+
+    async def ask_about(
+        self, caller: Caller, text: str, attachments: Sequence[Attachment] = ()
+    ) -> str:
+        """Store a question about somebody's message, for the agent that answers there."""
+        agent = await self._here(caller)
+        question = question_about(text)
+        heard = _heard(caller, question, agent=agent, attachments=tuple(attachments))
+        await self._reception.hear(heard)
+        return self._wording.asking(agent)
+
+    async def use(
+        self, caller: Caller, agent: str, listen: Listen, conversation: SharedBy | None
+    ) -> str:
+        """Let the agent answer there."""
+        await self._check_may_manage(caller)
+        await self._commands.use(
+            caller.stands_at, agent, caller.author.name, listen=listen, conversation=conversation
+        )
+        return self._wording.in_use(agent, listen)
+
+    async def list(self, caller: Caller) -> str:
+        """Who there is."""
+        return self._wording.agents(await self._commands.agents(), await self._here(caller))
+
+    async def status(self, caller: Caller) -> str:
+        """Who answers there."""
+        return self._wording.status(await self._commands.status(caller.stands_at))
+
+    async def facts(self, caller: Caller, agent: str | None = None) -> str:
+        """What is remembered there."""
+        name = agent or await self._here(caller)
+        return self._wording.facts(name, await self._commands.facts(caller.stands_at, name))
+
+    async def remember(self, caller: Caller, fact: str) -> str:
+        """Remember it there."""
+        agent = await self._here(caller)
+        kept = await self._commands.remember(
+            caller.stands_at, agent, fact, author=caller.author, key=caller.key
+        )
+        return self._wording.remembered(agent, kept)
+
+    async def forget(self, caller: Caller, number: int) -> str:
+        """Forget the fact of this number."""
+        agent = await self._here(caller)
+        return self._wording.forgotten(await self._commands.forget(caller.stands_at, agent, number))
+
+    async def reset(self, caller: Caller, agent: str | None = None) -> str:
+        """Begin anew there."""
+        await self._check_may_manage(caller)
+        name = agent or await self._here(caller)
+        count = await self._commands.reset_below(caller.stands_at, name)
+        return self._wording.begun_anew(name, count)
+
+    async def stop(self, caller: Caller) -> str:
+        """Stop what is being written there."""
+        return self._wording.stopped(await self._controls.stop_below(caller.stands_at))
+
+    async def why(
+        self, caller: Caller, *, turn_id: int | None = None, message_ids: Sequence[str] = ()
+    ) -> str:
+        """What is behind an answer there: the newest one, or that of this turn or message."""
+        found = await self._commands.why(caller.stands_at, turn_id=turn_id, message_ids=message_ids)
+        return self._wording.why(found)
+
+    def help(self, word: str = "") -> str:
+        """What there is to command, after a word that is no command."""
+        return self._wording.help_text(word)
+
+    async def _here(self, caller: Caller) -> str:
+        return await self._commands.agent_at(caller.stands_at)
+
+    async def _check_may_manage(self, caller: Caller) -> None:
+        may = await caller.may_manage()
+        if may is None:
+            raise UserMistake(self._wording.rights_unknown())
+        if not may:
+            raise UserMistake(self._wording.not_allowed())
+
+
+def _heard(
+    caller: Caller, text: str, *, agent: str | None, attachments: tuple[Attachment, ...] = ()
+) -> Heard:
+    return Heard(
+        key=caller.key,
+        place=caller.place,
+        thread=caller.thread,
+        opens=caller.opens,
+        author=caller.author,
+        text=text,
+        sent_at=caller.at,
+        position=caller.position,
+        is_direct=caller.is_direct,
+        is_mention=True,
+        reply_to=caller.reply_to,
+        reply_in=caller.reply_in,
+        attachments=attachments,
+        agent=agent,
+    )

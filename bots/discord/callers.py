@@ -1,0 +1,84 @@
+"""Who uses a command or a button, and where, as interactions tell it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import discord
+
+from bots.commands import Caller
+from bots.discord.anchor import Anchor
+from bots.discord.spot import Spot, server, spot_of
+from core.messages import Author
+
+
+def key_of(interaction: discord.Interaction) -> str:
+    """The identity of a message that is made of it."""
+    place = server(interaction.guild_id).below(str(interaction.channel_id))
+    return f"{place}/cmd/{interaction.id}"
+
+
+def author_of(interaction: discord.Interaction) -> Author:
+    """The person."""
+    return Author(id=str(interaction.user.id), name=interaction.user.display_name)
+
+
+def person_of(interaction: discord.Interaction) -> str:
+    """The person, as opinions are kept by."""
+    return f"{server(interaction.guild_id)}/{interaction.user.id}"
+
+
+def caller_of(interaction: discord.Interaction) -> Caller | None:
+    """Who commands, to be answered in the channel and beside no message; None: not in one."""
+    spot = spot_of(interaction.channel) if interaction.channel else None
+    if spot is None:
+        return None
+
+    async def may_manage() -> bool:
+        allowed = interaction.permissions
+        return spot.guild is None or allowed.manage_channels or allowed.administrator
+
+    return Caller(
+        key=key_of(interaction),
+        place=spot.place,
+        thread=str(spot.channel) if spot.parent else None,
+        author=author_of(interaction),
+        position=interaction.id,
+        at=interaction.created_at,
+        is_direct=spot.guild is None,
+        may_manage=may_manage,
+        reply_to=Anchor(channel=spot.channel).key,
+        reply_in=Anchor(channel=spot.channel).key,
+    )
+
+
+def pointing_at(caller: Caller, message: discord.Message) -> Caller:
+    """The same person, to be answered beside this message, or in the thread that it opens."""
+    spot = spot_of(message.channel) or Spot(guild=None, channel=message.channel.id)
+    beside = Anchor(channel=spot.channel, message=message.id).key
+    inside = Anchor(channel=message.id, message=message.id).key
+    return replace(
+        caller,
+        opens=str(message.id) if spot.has_threads else None,
+        reply_to=beside,
+        reply_in=inside if spot.has_threads else beside,
+    )
+
+
+def can_answer(interaction: discord.Interaction) -> bool:
+    """Whether the bot may write there."""
+    if interaction.guild_id is None:
+        return True
+    allowed, is_thread = (
+        interaction.app_permissions,
+        isinstance(interaction.channel, discord.Thread),
+    )
+    may_send = allowed.send_messages_in_threads if is_thread else allowed.send_messages
+    return allowed.administrator or (allowed.view_channel and may_send)
+
+
+def is_from_elsewhere(interaction: discord.Interaction) -> bool:
+    """Whether somebody added the app for themselves, and uses it where the bot is not."""
+    is_direct = interaction.context.dm_channel
+    is_own = interaction.is_user_integration() and not interaction.is_guild_integration()
+    return is_own and not is_direct

@@ -1,0 +1,120 @@
+"""Does what commands and the message menu ask for on Discord."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterator
+
+import discord
+
+from bots.commands import Caller, ChatCommands
+from bots.discord import wording
+from bots.discord.callers import caller_of, can_answer, pointing_at
+from bots.discord.responses import follow, take, tell
+from core.errors import UserMistake
+from core.messages import Attachment
+from core.storing import NotStored, storing
+
+log = logging.getLogger(__name__)
+
+_LINK = re.compile(r"https?://[\w.]*discord(?:app)?\.com/channels/(?:@me|\d+)/\d+/(\d{15,20})/?")
+_MESSAGE, _TURN = re.compile(r"\d{15,20}"), re.compile(r"#?\d{1,14}")
+_MOST_FILES = 20
+
+Verb = Callable[[Caller], Awaitable[str]]
+
+
+class DiscordCommands:
+    """What asks something is stored before it is acknowledged, all else done after it."""
+
+    def __init__(self, chat: ChatCommands) -> None:
+        self._chat = chat
+
+    async def ask(
+        self, interaction: discord.Interaction, question: str, agent: str | None = None
+    ) -> None:
+        """The question is shown to everybody, and answered by a message of its own."""
+        caller = await self._heard_here(interaction)
+        if caller is None:
+            return
+        asking = await self._stored(interaction, self._chat.ask(caller, question, agent))
+        if asking:
+            await tell(interaction, wording.asked(question, asking), is_public=True)
+
+    async def ask_about(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Ask the channel's agent about a message; the answer replies to that."""
+        caller = await self._heard_here(interaction)
+        if caller is None:
+            return
+        asking = await self._stored(
+            interaction,
+            self._chat.ask_about(
+                pointing_at(caller, message), message.clean_content, tuple(_attachments(message))
+            ),
+        )
+        if asking:
+            await tell(interaction, asking)
+
+    async def obey(self, interaction: discord.Interaction, verb: Verb) -> None:
+        """Do all else, and say so to whoever commanded."""
+        caller = caller_of(interaction)
+        if caller is None:
+            await tell(interaction, wording.NOT_HERE)
+            return
+        if not await take(interaction):
+            return
+        try:
+            with storing():
+                answer = await self._chat.said(verb(caller))
+        except NotStored as error:
+            log.warning("command not done", extra={"key": caller.key, "why": str(error)})
+            answer = wording.NOT_STORED
+        await follow(interaction, answer)
+
+    async def why(self, caller: Caller, answer: str) -> str:
+        """`answer` is the number of one, the id of its message or the link to that."""
+        turn_id, message_ids = _reference(answer.strip())
+        return await self._chat.why(caller, turn_id=turn_id, message_ids=message_ids)
+
+    async def _heard_here(self, interaction: discord.Interaction) -> Caller | None:
+        """Who asks, where it can be answered; else they are told."""
+        caller = caller_of(interaction)
+        if caller is None or not can_answer(interaction):
+            await tell(interaction, wording.CANNOT_ANSWER)
+            return None
+        return caller
+
+    async def _stored(self, interaction: discord.Interaction, asking: Awaitable[str]) -> str:
+        """What to say of a question that is stored; nothing where they were told why it is not."""
+        try:
+            with storing():
+                return await asking
+        except UserMistake as mistake:
+            await tell(interaction, wording.WORDING.sentence(str(mistake)))
+        except NotStored as error:
+            log.warning("question not stored", extra={"why": str(error)})
+            await tell(interaction, wording.NOT_STORED)
+        return ""
+
+
+def _reference(text: str) -> tuple[int | None, list[str]]:
+    if found := _LINK.fullmatch(text):
+        return None, [found[1]]
+    if _MESSAGE.fullmatch(text):
+        return None, [text]
+    if _TURN.fullmatch(text):
+        return int(text.removeprefix("#")), []
+    if text:
+        raise UserMistake("Say which answer: its number, or the link of its message.")
+    return None, []
+
+
+def _attachments(message: discord.Message) -> Iterator[Attachment]:
+    for file in message.attachments[:_MOST_FILES]:
+        yield Attachment(
+            name=file.filename[:190] or "file",
+            kind=(file.content_type or "application/octet-stream")[:100],
+            size=file.size,
+            url=file.url,
+        )

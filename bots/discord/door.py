@@ -1,0 +1,52 @@
+"""Takes what is heard from Discord: stored when it returns, for nobody sends it again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import assert_never
+
+from bots.discord.happenings import Edited, Happening, Withdrawn
+from core.errors import UserMistake
+from core.messages import Heard
+from core.reception import Reception
+from core.storing import storing
+
+log = logging.getLogger(__name__)
+
+
+class Door:
+    """One for what comes in and for what was missed. Both verbs may be repeated.
+
+    Each raises NotStored if the database refuses, or is busy.
+    """
+
+    def __init__(self, reception: Reception, wake: Callable[[], None]) -> None:
+        """`wake` tells the worker of new work."""
+        self._reception = reception
+        self.wake = wake
+
+    async def take(self, happened: Happening) -> None:
+        """Store it, change it or withdraw it."""
+        match happened:
+            case Heard():
+                if await self.hear(happened):
+                    self.wake()
+            case Edited():
+                with storing():
+                    await self._reception.change(happened.heard)
+            case Withdrawn():
+                with storing():
+                    await self._reception.withdraw(happened.key)
+            case _:
+                assert_never(happened)
+
+    async def hear(self, heard: Heard) -> bool:
+        """Store a message; whether it has to be answered and was not known."""
+        try:
+            with storing():
+                accepted = await self._reception.hear(heard)
+        except UserMistake as mistake:  # a binding from chat outlived its agent
+            log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
+            return False
+        return accepted is not None and accepted.is_new

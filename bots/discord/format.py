@@ -1,0 +1,120 @@
+"""The Markdown of a model as Discord shows it: tables drawn, nothing that pings, never empty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from rich.cells import cell_len
+
+from bots import table
+
+LONGEST = 2_000  # characters of a message
+
+_LONGEST_NAME = 80
+_NAMELESS = "(empty)"
+_HARMLESS_AT = "\N{FULLWIDTH COMMERCIAL AT}"  # looks like @, pings nobody, and is as long
+_WORD = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
+_ROLE = re.compile(r"<@&\d+>")
+_FENCE = re.compile(r"^ {0,3}(`{3,16}(?=[^`]*$)|~{3,16}(?!~))")
+_DEEP_HEADING = re.compile(r"^ {0,3}#{4,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+_TABLE = re.compile(
+    r"^[^\n]*\|[^\n]*\n"
+    r"(?=[^\n]*\|) {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$"
+    r"(?:\n[^\n]*\|[^\n]*)*",
+    re.MULTILINE,
+)
+
+Draw = Callable[[list[list[str]]], Iterator[str]]
+
+
+def shown(text: str, name: str | None) -> str:
+    """What the message says, below the name of whoever says it; Discord takes no empty one.
+
+    Where the tables make it too long for a message, they are drawn narrower, or left as they are.
+    """
+    plain, above = harmless(text), byline(name)
+    drawn = (
+        f"{above}\n{said}".strip()
+        for said in (_drawn(plain, _aligned), _drawn(plain, _narrow), plain.strip() or _NAMELESS)
+    )
+    longest = ""
+    for longest in drawn:
+        if len(longest) <= LONGEST:
+            return longest
+    return longest
+
+
+def byline(name: str | None) -> str:
+    """The small line with a name; empty for none."""
+    return f"-# {harmless(' '.join(name.split()))[:_LONGEST_NAME]}" if name else ""
+
+
+def harmless(text: str) -> str:
+    """The text without anything that pings everybody or a role; never longer than it was."""
+    return _WORD.sub(_HARMLESS_AT, _ROLE.sub(f"{_HARMLESS_AT}role", text))
+
+
+def _drawn(text: str, draw: Draw) -> str:
+    pieces = (piece if is_code else _words(piece, draw) for is_code, piece in _pieces(text))
+    return "\n".join(pieces).strip() or _NAMELESS
+
+
+def _words(text: str, draw: Draw) -> str:
+    text = _DEEP_HEADING.sub(lambda found: f"**{found[1].replace('**', '')}**", text)
+    return _TABLE.sub(lambda found: _block(table.rows(found[0]), draw), text)
+
+
+def _block(cells: list[list[str]], draw: Draw) -> str:
+    plain = [[re.sub(r"\*\*|`", "", cell) for cell in row] for row in cells]
+    return "\n".join(["```", *draw(plain), "```"])
+
+
+def _aligned(cells: list[list[str]]) -> Iterator[str]:
+    count = max(map(len, cells))
+    widths = [max(cell_len(row[at]) for row in cells if at < len(row)) for at in range(count)]
+    for number, row in enumerate(cells):
+        padded = (
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False)
+        )
+        yield "  ".join(padded).rstrip()
+        if number == 0:
+            yield "  ".join("─" * width for width in widths)
+
+
+def _narrow(cells: list[list[str]]) -> Iterator[str]:
+    return (" | ".join(row) for row in cells)
+
+
+def _pieces(text: str) -> Iterator[tuple[bool, str]]:
+    """Words and code blocks by turns, with whether it is code.
+
+    A block that is still open is closed; one of tildes, which Discord does not know, is one of
+    backticks.
+    """
+    marker, run = "", list[str]()
+    for line in text.split("\n"):
+        found = _FENCE.match(line)
+        if marker:
+            run.append(line)
+            if found and found[1].startswith(marker) and line.strip() == found[1]:
+                yield True, _code(run)
+                marker, run = "", []
+        elif found:
+            if run:
+                yield False, "\n".join(run)
+            marker, run = found[1], [line]
+        else:
+            run.append(line)
+    if marker:
+        yield True, _code([*run, marker])
+    elif run:
+        yield False, "\n".join(run)
+
+
+def _code(lines: list[str]) -> str:
+    opening, *code, _ = lines
+    text = "\n".join(code)
+    if not opening.lstrip().startswith("~") or "```" in text:
+        return "\n".join(lines)
+    return f"```{opening.strip().lstrip('~').strip()}\n{text}\n```"

@@ -1,0 +1,66 @@
+"""What people do on Discord besides writing: commands, the message menu, buttons."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import discord
+from discord import app_commands
+
+from bots.commands import ChatCommands
+from bots.discord import sync
+from bots.discord.commands import DiscordCommands
+from bots.discord.presses import Presses
+from bots.discord.tree import AgentGroup, Tree, add_asking
+from bots.discord.wording import WORDING
+from core.commands import Commands
+from core.controls import Controls
+from core.reception import Reception
+from core.runtime import Runtime
+from core.storing import NotStored, storing
+from core.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+class Interactions:
+    """One in a process, for one client after the other. Nothing of it is lost in a restart."""
+
+    def __init__(self, runtime: Runtime, worker: Worker) -> None:
+        directory, file, clock = runtime.directory, runtime.agents_file, runtime.clock
+        controls = Controls(worker, runtime.intake, directory, clock)
+        self._commands = Commands(directory, file, clock)
+        self._chat = ChatCommands(
+            self._commands, controls, Reception(runtime.intake, directory, file), WORDING
+        )
+        self._obeying = DiscordCommands(self._chat)
+        self._presses = Presses(controls)
+        self._agents = dict(file.commands)
+        self._changes = runtime.changes
+
+    def attach(self, client: discord.Client) -> app_commands.CommandTree[discord.Client]:
+        """The commands of a client that has none yet."""
+        # It logs one thing: that another process, in a rolling deploy, suggested names first.
+        logging.getLogger("discord.app_commands.tree").setLevel(logging.CRITICAL)
+        tree = Tree(client)
+        tree.add_command(AgentGroup(self._chat, self._obeying, self._names))
+        add_asking(tree, self._obeying, self._agents)
+        return tree
+
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        """A button was pressed."""
+        await self._presses.pressed(interaction)
+
+    async def synchronise(self, tree: app_commands.CommandTree[discord.Client]) -> None:
+        """Let Discord know the commands, if they changed."""
+        await sync.synchronise(tree, self._changes)
+
+    async def _names(self) -> Sequence[str]:
+        """None while the database does not tell."""
+        try:
+            with storing():
+                return await self._commands.agents()
+        except NotStored as error:
+            log.warning("no names to suggest", extra={"why": str(error)})
+            return []

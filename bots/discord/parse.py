@@ -1,0 +1,97 @@
+"""Reads messages of discord.py: what people say, and None for all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import discord
+
+from bots.discord.anchor import Anchor
+from bots.discord.happenings import Edited
+from bots.discord.markup import plain, without_mention
+from bots.discord.spot import Spot
+from core.messages import Attachment, Author, Heard
+
+# What reading an event raises that is not as Discord describes it.
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
+
+_SPOKEN = {discord.MessageType.default, discord.MessageType.reply}
+_MOST_FILES = 20
+
+
+def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
+    """A message that stands there; None if nobody has to answer it. `me` is the bot's user.
+
+    Raises:
+        one of MALFORMED: the message is not as Discord describes it.
+    """
+    if not _is_spoken(said, me):
+        return None
+    beside = Anchor(channel=spot.channel, message=said.id).key
+    inside = Anchor(channel=said.id, message=said.id).key
+    return Heard(
+        key=spot.key(said.id),
+        place=spot.place,
+        thread=str(spot.channel) if spot.parent else None,
+        opens=str(said.id) if spot.has_threads else None,
+        reply_to=beside,
+        reply_in=inside if spot.has_threads else beside,
+        author=Author(id=str(said.author.id), name=said.author.display_name),
+        text=_text(said, me),
+        sent_at=said.created_at,
+        position=said.id,
+        is_direct=spot.guild is None,
+        is_mention=_is_mention(said, me),
+        attachments=tuple(_attachments(said)),
+    )
+
+
+def edited(update: discord.RawMessageUpdateEvent, spot: Spot, me: int) -> Edited | None:
+    """A message that a person edited; links that unfold and threads that open change it, too."""
+    heard = message(update.message, spot, me) if update.message.edited_at else None
+    return Edited(heard=heard) if heard else None
+
+
+def _is_spoken(said: discord.Message, me: int) -> bool:
+    """Whether a person wrote it: neither an app, ours or another, nor Discord itself."""
+    is_app = said.author.bot or said.webhook_id is not None or said.author.id == me
+    return said.type in _SPOKEN and not is_app
+
+
+def _is_mention(said: discord.Message, me: int) -> bool:
+    is_named = any(user.id == me for user in said.mentions)
+    return is_named or bool(_own_roles(said, me)) or _is_reply_to(said, me)
+
+
+def _is_reply_to(said: discord.Message, me: int) -> bool:
+    """Whether it answers the bot, also where the reply does not ping it."""
+    if said.type is not discord.MessageType.reply or said.reference is None:
+        return False
+    answered = said.reference.resolved
+    return isinstance(answered, discord.Message) and answered.author.id == me
+
+
+def _own_roles(said: discord.Message, me: int) -> list[discord.Role]:
+    """The role that Discord made for the bot, if it is mentioned: its name is the bot's."""
+    return [role for role in said.role_mentions if role.tags and role.tags.bot_id == me]
+
+
+def _text(said: discord.Message, me: int) -> str:
+    own = [f"<@{me}>", f"<@!{me}>", *(role.mention for role in _own_roles(said, me))]
+    people = {user.id: user.display_name for user in said.mentions}
+    people |= {role.id: role.name for role in said.role_mentions}
+    places = {channel.id: channel.name for channel in said.channel_mentions}
+    forwarded = [snapshot.content for snapshot in said.message_snapshots]
+    words = [without_mention(said.content, own), *forwarded]
+    return plain("\n".join(filter(None, words)), people, places)
+
+
+def _attachments(said: discord.Message) -> Iterator[Attachment]:
+    forwarded = [file for snapshot in said.message_snapshots for file in snapshot.attachments]
+    for file in [*said.attachments, *forwarded][:_MOST_FILES]:
+        yield Attachment(
+            name=file.filename[:190] or "file",
+            kind=(file.content_type or "application/octet-stream")[:100],
+            size=file.size,
+            url=file.url,
+        )

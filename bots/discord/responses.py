@@ -1,0 +1,59 @@
+"""Answers to interactions: whichever process acknowledges one first answers it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+import discord
+
+from bots.discord.failures import FAILURES
+
+log = logging.getLogger(__name__)
+
+# Another process was faster, as in a rolling deploy; or the three seconds are over.
+_ACKNOWLEDGED, _UNKNOWN = 40060, 10062
+_SECONDS = 10.0
+_LONGEST = 2_000
+_NOBODY = discord.AllowedMentions.none()
+
+
+async def tell(interaction: discord.Interaction, text: str, *, is_public: bool = False) -> bool:
+    """Acknowledge it with these words; False if they are not shown."""
+    return await _shown(
+        interaction.response.send_message(
+            text[:_LONGEST], ephemeral=not is_public, allowed_mentions=_NOBODY
+        )
+    )
+
+
+async def take(interaction: discord.Interaction) -> bool:
+    """Acknowledge a command that `follow` answers, for its author alone; False: leave it alone."""
+    return await _shown(interaction.response.defer(ephemeral=True, thinking=True))
+
+
+async def nod(interaction: discord.Interaction) -> bool:
+    """Acknowledge a press without a word."""
+    return await _shown(interaction.response.defer())
+
+
+async def follow(interaction: discord.Interaction, text: str) -> bool:
+    """Answer what was taken."""
+    return await _shown(
+        interaction.edit_original_response(content=text[:_LONGEST], allowed_mentions=_NOBODY)
+    )
+
+
+async def _shown(answering: Awaitable[object]) -> bool:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await answering
+    except discord.HTTPException as refused:
+        if refused.code not in {_ACKNOWLEDGED, _UNKNOWN}:
+            log.warning("interaction not answered", extra={"code": refused.code or refused.status})
+        return False
+    except FAILURES as error:
+        log.warning("interaction not answered", extra={"why": type(error).__name__})
+        return False
+    return True

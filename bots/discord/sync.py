@@ -1,0 +1,42 @@
+"""Lets Discord know the commands: only when they changed, and from one process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+
+import discord
+from discord import app_commands
+
+from bots.discord.failures import FAILURES, translated
+from core.changes import Changes
+from core.storing import NotStored
+
+log = logging.getLogger(__name__)
+
+_SECONDS = 30.0  # Discord has us wait much longer where too many commands were made in a day
+
+
+async def synchronise(tree: app_commands.CommandTree[discord.Client], changes: Changes) -> None:
+    """Whatever fails is tried again at the next start; until then the menus stay as they are."""
+    name = f"discord-commands/{tree.client.application_id}"
+    try:
+        async with asyncio.timeout(_SECONDS):
+            if await changes.when_changed(name, _fingerprint(tree), tree.sync):
+                log.info("commands synchronised")
+    except NotStored as error:
+        log.warning("commands not synchronised", extra={"why": str(error)})
+    except FAILURES as error:
+        why = str(translated(error, "the commands"))
+        log.warning("commands not synchronised", extra={"why": why})
+
+
+def _fingerprint(tree: app_commands.CommandTree[discord.Client]) -> str:
+    """Of what Discord would be sent, in whichever order the commands were made."""
+    payload = [command.to_dict(tree) for command in tree.get_commands()]
+    text = json.dumps(
+        sorted(payload, key=lambda each: (each["name"], each["type"])), sort_keys=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,33 @@
+"""What each platform gives `moorings run`: a way in to listen to, routes, and a check."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.routing import BaseRoute
+
+from core.intake import Intake
+
+
+class Listener(Protocol):
+    """The way in from one platform."""
+
+    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
+        """Give the intake every message until `stop`; accept nothing after it."""
+        ...
+
+    async def caught_up(self) -> None:
+        """Return once what was missed before the start is in the inbox."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaysIn:
+    """The listener to run, the routes to mount, and what raises while nothing can come in."""
+
+    listener: Listener
+    routes: Sequence[BaseRoute] = ()
+    check: Callable[[], Awaitable[None]] | None = None

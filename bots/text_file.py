@@ -1,0 +1,51 @@
+"""A code block or a table that is too long for a message, as a file."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from io import StringIO
+
+from bots import table
+
+_FENCED = re.compile(
+    r"\A {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n]*\n(.*?)\n? {0,3}\1[`~]*\s*\Z", re.DOTALL
+)
+_ENDINGS = {
+    "python": "py",
+    "javascript": "js",
+    "typescript": "ts",
+    "shell": "sh",
+    "bash": "sh",
+    "markdown": "md",
+    "csharp": "cs",
+    "ruby": "rb",
+    "rust": "rs",
+    "text": "txt",
+    "": "txt",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFile:
+    """What a platform is given to keep."""
+
+    name: str
+    content: bytes
+
+
+def as_file(text: str, key: str) -> TextFile:
+    """A code block or a table as a file; its name carries the key, so that it can be found."""
+    if found := _FENCED.match(text):
+        language = re.sub(r"\W", "", found[2].lower())[:10]
+        ending, content = _ENDINGS.get(language, language), found[3]
+    else:
+        ending, content = "csv", _as_csv(text)
+    return TextFile(name=f"answer-{key}.{ending}", content=f"{content}\n".encode())
+
+
+def _as_csv(text: str) -> str:
+    written = StringIO()
+    csv.writer(written, lineterminator="\n").writerows(table.rows(text))
+    return written.getvalue().rstrip("\n")

@@ -1,0 +1,105 @@
+"""Locks by name that one process at a time holds, and lets go of however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from asyncmy.errors import MySQLError
+from filelock import FileLock
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from storage.errors import StorageError
+from storage.owners import try_lock
+from storage.transaction import DATABASE_ERRORS, translate
+from storage.url import DatabaseUrl
+
+_POLL_SECONDS = 0.05
+# Of one session: the server frees it when the connection ends. None of them waits at the server,
+# where a cancelled task could not be called back from.
+_TAKE = {"postgres": "SELECT pg_try_advisory_lock({})", "mysql": "SELECT GET_LOCK('{}', 0)"}
+_FREE = {"postgres": "SELECT pg_advisory_unlock({})", "mysql": "SELECT RELEASE_LOCK('{}')"}
+
+Ask = Callable[[str], Awaitable[object]]
+
+
+class _PostgresSession(Protocol):
+    async def fetchval(self, statement: str, /) -> object: ...
+
+
+class _MySqlCursor(Protocol):
+    async def execute(self, statement: str) -> object: ...
+    async def fetchone(self) -> tuple[object, ...]: ...
+
+
+class _MySqlSession(Protocol):
+    def cursor(self) -> AbstractAsyncContextManager[_MySqlCursor]: ...
+
+
+@asynccontextmanager
+async def only_one(
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str
+) -> AsyncGenerator[None]:
+    """Hold the lock of this name, once nobody else who uses this database does.
+
+    Raises:
+        DatabaseBusy, DatabaseUnusable: the server that keeps it is out of reach.
+    """
+    if url.file:
+        async with _of_file(Path(f"{url.file}-{name}.lock")):
+            yield
+        return
+    take, free = (each[url.dialect].format(_key(url, name)) for each in (_TAKE, _FREE))
+    async with connection.acquire_connection() as session:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # asyncpg and asyncmy have no types
+        ask = _of_postgres(session) if url.dialect == "postgres" else _of_mysql(session)  # pyright: ignore[reportUnknownArgumentType]  # as above
+        while not await _answer(ask, take):  # noqa: ASYNC110  # nobody could set an event
+            await asyncio.sleep(_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            with suppress(StorageError):  # a session that is lost holds nothing any more
+                await _answer(ask, free)
+
+
+@asynccontextmanager
+async def _of_file(path: Path) -> AsyncGenerator[None]:
+    lock = FileLock(path)
+    while not try_lock(lock):  # noqa: ASYNC110  # nobody in this process could set an event
+        await asyncio.sleep(_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _key(url: DatabaseUrl, name: str) -> int:
+    """PostgreSQL wants a number of 64 bits; MySQL's are those of all databases of a server.
+
+    Hosts and users are spelled in many ways: only the database's name is the same for all.
+    """
+    digest = hashlib.sha256(f"{url.credentials['database']}/{name}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+def _of_postgres(session: _PostgresSession) -> Ask:
+    return session.fetchval
+
+
+def _of_mysql(session: _MySqlSession) -> Ask:
+    async def ask(statement: str) -> object:
+        async with session.cursor() as cursor:
+            await cursor.execute(statement)
+            return (await cursor.fetchone())[0]
+
+    return ask
+
+
+async def _answer(ask: Ask, statement: str) -> object:
+    try:
+        return await ask(statement)
+    except (*DATABASE_ERRORS, MySQLError) as error:
+        raise translate(error) from error

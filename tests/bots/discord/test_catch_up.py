@@ -1,0 +1,226 @@
+"""What was written while nobody listened is answered once, oldest first, and never too late."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.bots.discord.bots import QUICK, Server
+
+ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
+TEXTS = "SELECT key, text FROM inbox ORDER BY id"
+HISTORY = "messages.list"
+
+
+@pytest.fixture
+async def down(server: Server) -> Server:
+    """A bot was here, for a day as it were, and is not any more."""
+    async with server.bot(server.support_listens) as bot:
+        await bot.listener.caught_up()
+    return server
+
+
+async def test_fifty_messages_of_ten_minutes_are_answered_once_and_in_order(
+    server: Server,
+) -> None:
+    """In a channel, a thread, a thread that is in the archive again, and direct messages."""
+    discord = server.discord
+    direct = discord.direct(discord.anna)
+    async with server.bot(server.support_listens):
+        thread = discord.add_thread(discord.support, "open", discord.anna)
+        archived = discord.add_thread(discord.support, "old", discord.anna)
+        for place in (thread, archived, direct):
+            discord.say(place, discord.anna, "begin")
+            await server.answered(place)
+    discord.advance(600)
+    places = (discord.support, thread, archived, direct)
+    for number in range(50):
+        author = discord.ben if number > 25 and number % 4 < 3 else discord.anna
+        text, ago = f"number {number:02}", 600 - number * 12
+        discord.say(places[number % 4], author, text, ago=ago)
+    discord.archive(archived)
+    async with server.bot(server.support_listens):
+        await discord.until(lambda: server.rows(ANSWERED) == [(53,)], within=30)
+        for place, last in zip(places, ("48", "49", "46", "47"), strict=True):
+            await server.ended_with(place, last)
+    for start, place in enumerate(places):
+        numbers = [text[-2:] for text in server.said(place) if "number" in text]
+        assert numbers == sorted(set(numbers))
+        texts = [str(text) for key, text in server.rows(TEXTS) if f"/{place}/" in str(key)]
+        assert texts[-1 * len(range(start, 50, 4)) :] == [
+            f"number {number:02}" for number in range(start, 50, 4)
+        ]
+    answered = [line.reply_to for place in places for line in server.answers(place)]
+    assert len(answered) == len(set(answered))
+
+
+async def test_the_backlog_of_a_first_start_is_not_answered(server: Server) -> None:
+    discord = server.discord
+    discord.say(discord.support, discord.anna, "long before", ago=60)
+    for _ in range(2):
+        async with server.bot(server.support_listens) as bot:
+            await bot.listener.caught_up()
+    async with server.bot(server.support_listens):
+        discord.say(discord.support, discord.anna, "now")
+        assert await server.answered(discord.support) == ["-# support\nYou said: now"]
+    assert not discord.calls(HISTORY)
+
+
+async def test_the_backlog_of_a_new_server_is_not_answered(down: Server) -> None:
+    discord = down.discord
+    guild = discord.add_guild("Pier")
+    channel = discord.add_channel("general", guild=guild)
+    discord.say(channel, discord.anna, f"{discord.mention} before")
+    async with down.bot() as bot:
+        await bot.listener.caught_up()
+        discord.say(channel, discord.anna, f"{discord.mention} after")
+        assert await down.answered(channel) == ["You said: after"]
+
+
+async def test_a_question_older_than_the_limit_is_not_answered(down: Server) -> None:
+    discord = down.discord
+    down.change("UPDATE cursor SET position = '1'")
+    discord.say(discord.support, discord.anna, "too old", ago=400)
+    discord.say(discord.support, discord.anna, "fresh", ago=200)
+    async with down.bot(down.support_listens, catch_up_hours=300 / 3600):
+        assert await down.answered(discord.support) == ["-# support\nYou said: fresh"]
+
+
+async def test_no_hours_mean_that_nothing_is_caught_up(down: Server) -> None:
+    discord = down.discord
+    discord.say(discord.support, discord.anna, "missed")
+    async with down.bot(down.support_listens, catch_up_hours=0) as bot:
+        await bot.listener.caught_up()
+        discord.say(discord.support, discord.anna, "heard")
+        assert await down.answered(discord.support) == ["-# support\nYou said: heard"]
+    assert not discord.calls(HISTORY)
+
+
+async def test_what_was_answered_is_not_answered_again(down: Server) -> None:
+    discord = down.discord
+    discord.say(discord.support, discord.anna, "missed")
+    for _ in range(3):
+        async with down.bot(down.support_listens) as bot:
+            await bot.listener.caught_up()
+            assert await down.answered(discord.support) == ["-# support\nYou said: missed"]
+    assert len(discord.calls("messages.create")) == 1
+
+
+async def test_where_nothing_was_said_nothing_is_read(down: Server) -> None:
+    discord = down.discord
+    async with down.bot(down.support_listens) as bot:
+        discord.say(discord.support, discord.anna, "hello")
+        await down.answered(discord.support)
+        cursor = f"discord/{discord.guild}/{discord.support}"
+        newest = down.answers(discord.support)[-1].id
+        await discord.until(lambda: down.cursors().get(cursor) == newest)
+        await bot.listener.caught_up()
+    async with down.bot(down.support_listens) as bot:
+        await bot.listener.caught_up()
+    assert not discord.calls(HISTORY)
+
+
+async def test_without_the_permission_to_read_it_says_where_once(
+    down: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord = down.discord
+    discord.deny(discord.support, "READ_MESSAGE_HISTORY")
+    discord.say(discord.support, discord.anna, "missed")
+    discord.say(discord.general, discord.anna, f"{discord.mention} missed, too")
+    async with down.bot(down.support_listens) as bot:
+        assert await down.answered(discord.general) == ["You said: missed, too"]
+        await discord.kick("close", code=4000)
+        await bot.listener.caught_up()
+    [warning] = [each for each in caplog.records if "Read Message History" in each.message]
+    assert warning.__dict__["channel"] == "support"
+    assert {call.path for call in discord.calls(HISTORY)} == {
+        f"/channels/{discord.general}/messages"
+    }
+
+
+async def test_what_failed_to_be_read_is_read_again(down: Server) -> None:
+    discord = down.discord
+    discord.say(discord.support, discord.anna, "missed")
+    discord.fault(HISTORY, "status", status=503, times=1)
+    discord.fault(HISTORY, "ratelimited", retry_after=0.5, times=1)
+    async with down.bot(down.support_listens):
+        assert await down.answered(discord.support, within=20) == ["-# support\nYou said: missed"]
+
+
+async def test_live_messages_do_not_wait_for_it(down: Server) -> None:
+    discord = down.discord
+    discord.say(discord.support, discord.anna, "missed")
+    discord.fault(HISTORY, "delay", seconds=3)
+    async with down.bot(down.support_listens):
+        discord.dm(discord.anna, "live")
+        await down.answered(discord.direct(discord.anna), within=2.5)
+        assert not down.answers(discord.support)
+        await down.answered(discord.support)
+
+
+async def test_cursors_stand_still_until_everything_is_caught_up(down: Server) -> None:
+    """A bot that is killed meanwhile must find the gap again: live events do not close it."""
+    discord = down.discord
+    discord.say(discord.support, discord.anna, "missed")
+    discord.fault(HISTORY, "delay", seconds=2)
+    other = discord.add_channel("general", guild=discord.add_guild("Pier"))
+    async with down.bot(down.support_listens):
+        discord.say(discord.general, discord.anna, f"{discord.mention} live")
+        discord.say(other, discord.anna, "where nothing was missed")
+        await discord.until(lambda: any(str(name).endswith(other) for name in down.cursors()))
+        assert f"discord/{discord.guild}/{discord.general}" not in down.cursors()
+        await down.answered(discord.support)
+        await discord.until(lambda: f"discord/{discord.guild}/{discord.support}" in down.cursors())
+
+
+async def test_a_gap_between_two_sessions_is_caught_up(down: Server) -> None:
+    discord = down.discord
+    async with down.bot(down.support_listens) as bot:
+        await bot.listener.caught_up()
+        discord.forget_sessions()
+        discord.say(discord.support, discord.anna, "missed")
+        await discord.kick("abort")
+        answers = await down.answered(discord.support, within=15)
+    assert answers == ["-# support\nYou said: missed"]
+
+
+async def test_what_a_server_said_during_an_outage_is_caught_up(down: Server) -> None:
+    discord = down.discord
+    async with down.bot(down.support_listens) as bot:
+        await bot.listener.caught_up()
+        discord.guild_outage(discord.guild)
+        said = discord.backend.world.channels[discord.support]
+        discord.backend.events.shows_hidden = True
+        discord.deny(discord.support, "VIEW_CHANNEL")
+        discord.say(discord.support, discord.anna, "missed")
+        discord.allow(discord.support, "VIEW_CHANNEL")
+        discord.guild_recovers(discord.guild)
+        assert await down.answered(said.id) == ["-# support\nYou said: missed"]
+
+
+async def test_what_a_person_wrote_before_the_first_message_heard_is_found_with_it(
+    down: Server,
+) -> None:
+    """Nobody can list direct messages: they are known from the first one that is heard."""
+    discord = down.discord
+    discord.dm(discord.anna, "anybody there?")
+    async with down.bot() as bot:
+        await bot.listener.caught_up()
+        discord.dm(discord.anna, "hello?")
+        await discord.until(lambda: down.rows(ANSWERED) == [(2,)])
+    assert len(discord.calls(HISTORY)) == 1
+
+
+async def test_of_too_much_the_newest_is_answered(
+    down: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord = down.discord
+    discord.say(discord.support, discord.anna, f"{discord.mention} the oldest")
+    for number in range(500):
+        discord.say(discord.general, discord.ben, f"chatter {number}")
+    discord.say(discord.general, discord.anna, f"{discord.mention} the newest")
+    async with down.bot(watch=replace(QUICK, settle=5.0)):
+        assert await down.answered(discord.general) == ["You said: the newest"]
+    assert len(discord.calls(HISTORY)) == 6
+    assert "more was missed than is caught up" in caplog.messages

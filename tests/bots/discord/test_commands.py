@@ -1,0 +1,358 @@
+"""`/agent`, the commands of the agents file and the message menu, on Discord."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.bots.discord.bots import Server
+from tests.bots.discord.commanding import AGENTS, Harbour
+from tests.peers.discord.peer import DiscordPeer
+from tests.peers.discord.wire import Json
+from tests.peers.endpoint import Reply
+
+
+@pytest.fixture
+def harbour(server: Server) -> Harbour:
+    return Harbour(discord=server.discord, endpoint=server.endpoint, folder=server.folder)
+
+
+@pytest.fixture
+def discord(harbour: Harbour) -> DiscordPeer:
+    return harbour.discord
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What an operator would look into."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_a_question_by_command_is_shown_and_answered_by_a_message(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        asked = await harbour.command("agent ask", question="what is *new*?\n@everyone!")
+        [answered] = await harbour.answered(discord.general)
+    assert answered.startswith("You said: what is *new*?")
+    shown = discord.reply(asked)
+    assert shown
+    assert (shown.for_user, shown.pings) == ("", ())
+    asking, quoted, more = shown.text.split("\n")
+    assert quoted == "> what is \\*new\\*?"
+    assert more.startswith("> @")
+    assert asking == "Asking **assistant** …"
+    [answer] = harbour.answers(discord.general)
+    assert (answer.kind, answer.reply_to) == ("message", "")
+    key = f"discord/{discord.guild}/{discord.general}/cmd/{asked.id}"
+    assert harbour.rows("SELECT key, position FROM inbox") == [(key, int(asked.id))]
+
+
+async def test_a_question_by_command_may_name_the_agent(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        await harbour.command("agent ask", question="what is new?", agent="support")
+        await harbour.answered(discord.general)
+        told = await harbour.obeyed("ask", question="what is new?", agent="suport")
+    assert "did you mean 'support'?" in told
+    assert harbour.rows("SELECT name FROM agent JOIN conversation ON agent.id = agent_id") == [
+        ("support",)
+    ]
+
+
+async def test_a_command_of_the_agents_file_asks_its_agent(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        asked = await harbour.command("support", question="assistant: it is broken")
+        [answer] = await harbour.answered(discord.general)
+    assert answer == "-# support\nYou said: assistant: it is broken"
+    shown = discord.reply(asked)
+    assert shown
+    assert "Asking **support** …" in shown.text
+
+
+async def test_a_question_in_a_thread_is_answered_in_it(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    message = discord.say(discord.general, discord.ben, "a plan")
+    thread = discord.open_thread(message, "plan", discord.ben)
+    async with harbour.commanded():
+        await harbour.command("agent ask", channel=thread, question="what is new?")
+        assert await harbour.answered(thread) == ["You said: what is new?"]
+    assert harbour.rows("SELECT address FROM conversation") == [
+        (f"discord/{discord.guild}/{discord.general}/{thread}",)
+    ]
+
+
+async def test_commands_work_in_direct_messages(harbour: Harbour, discord: DiscordPeer) -> None:
+    direct = discord.direct(discord.ben)
+    async with harbour.commanded():
+        await harbour.command("agent ask", discord.ben, direct, question="what is new?")
+        assert await harbour.answered(direct) == ["You said: what is new?"]
+        told = await harbour.obeyed("use", discord.ben, direct, agent="support")
+    assert "from now on" in told
+
+
+async def test_an_answer_that_takes_long_arrives_after_a_restart_and_after_15_minutes(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    harbour.endpoint.script(Reply(text="Never finished." * 50, size=1, pause=0.5))
+    async with harbour.commanded() as bot:
+        await harbour.command("agent ask", question="what is new?")
+        await harbour.endpoint.arrived()
+        bot.stop.set()
+    discord.advance(16 * 60)
+    async with harbour.commanded():
+        assert await harbour.answered(discord.general) == ["You said: what is new?"]
+
+
+async def test_a_question_that_two_processes_get_is_asked_once_and_shown_once(
+    harbour: Harbour, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with harbour.commanded(lines=2):
+        await harbour.command("agent ask", question="what is new?")
+        await harbour.answered(discord.general)
+        await discord.until(lambda: len(discord.calls("interactions.callback")) == 2)
+        assert complaints(caplog) == []
+    assert len(discord.transcript(discord.general)) == 2
+    assert sorted(call.code for call in discord.calls("interactions.callback")) == [0, 40060]
+
+
+async def test_a_command_that_two_processes_get_is_done_by_one(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded(lines=2):
+        await harbour.obeyed("remember", fact="Ben owns it")
+        assert await harbour.obeyed("forget", number=1) == "Forgotten: Ben owns it"
+        await discord.until(lambda: len(discord.calls("interactions.callback")) == 4)
+
+
+async def test_where_the_bot_may_not_write_it_says_so(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    message = discord.say(discord.general, discord.ben, "a plan")
+    thread = discord.open_thread(message, "plan", discord.ben)
+    async with harbour.commanded():
+        discord.deny(discord.general, "SEND_MESSAGES_IN_THREADS")
+        await harbour.command("agent ask", question="what is new?")
+        assert "I may not write here" in await harbour.obeyed("ask", channel=thread, question="?")
+        discord.deny(discord.support, "SEND_MESSAGES")
+        told = await harbour.obeyed("ask", channel=discord.support, question="what is new?")
+        assert "I may not write here" in told
+    assert harbour.rows("SELECT text FROM inbox") == [("what is new?",)]
+
+
+async def test_a_question_that_is_not_stored_is_not_accepted(harbour: Harbour) -> None:
+    async with harbour.commanded(database_url=harbour.impatient, works=False):
+        await harbour.obeyed("facts")
+        async with harbour.locked():
+            assert "could not store" in await harbour.obeyed("ask", question="what is new?")
+            assert "could not store" in await harbour.obeyed("remember", fact="Ben owns it")
+    assert harbour.rows("SELECT * FROM inbox") == []
+
+
+async def test_a_question_that_is_acknowledged_too_late_is_answered(
+    harbour: Harbour, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with harbour.commanded():
+        discord.backend.interactions.ack_seconds = -1.0
+        discord.command("agent ask", {"question": "what is new?"}, discord.general, discord.anna)
+        assert await harbour.answered(discord.general) == ["You said: what is new?"]
+        assert complaints(caplog) == []
+
+
+async def test_a_command_that_is_taken_too_late_is_not_done(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        discord.backend.interactions.ack_seconds = -1.0
+        discord.command("agent remember", {"fact": "Ben owns it"}, discord.general, discord.anna)
+        await discord.until(lambda: discord.calls("interactions.callback"))
+        discord.backend.interactions.ack_seconds = 3.0
+        assert "remembers nothing" in await harbour.obeyed("facts")
+
+
+async def test_where_somebody_brought_the_app_for_themselves_it_says_so(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        pass
+    asked = discord.command(
+        "agent ask", {"question": "what is new?"}, discord.general, discord.anna
+    )
+    place = discord.backend.world.channels[discord.general]
+    async with harbour.commanded():
+        payload = discord.backend.interactions._payload(asked, place)
+        payload["authorizing_integration_owners"] = Json({"1": discord.anna})
+        discord.emit("INTERACTION_CREATE", payload)
+        assert "only where I was added" in await harbour.told(asked)
+    assert harbour.rows("SELECT * FROM inbox") == []
+
+
+async def test_a_question_without_words_is_no_question(harbour: Harbour) -> None:
+    async with harbour.commanded():
+        assert await harbour.obeyed("ask", question=" \n ") == "Say what to ask."
+
+
+async def test_whoever_manages_the_channel_may_let_another_agent_answer(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    discord.grant(discord.anna, "MANAGE_CHANNELS")
+    async with harbour.commanded():
+        told = await harbour.obeyed("use", agent="support", listen="all", conversation="user")
+        assert "**support** answers every message here" in told
+        discord.say(discord.general, discord.ben, "hello")
+        assert await harbour.answered(discord.general) == ["-# support\nYou said: hello"]
+        assert "**support** (answers here)" in await harbour.obeyed("list")
+        assert "one history for each user" in await harbour.obeyed("status")
+
+
+@pytest.mark.parametrize(("verb", "options"), [("use", {"agent": "support"}), ("reset", {})])
+async def test_others_may_not_bind_or_reset(
+    harbour: Harbour, verb: str, options: dict[str, str]
+) -> None:
+    async with harbour.commanded():
+        assert "Manage Channels may do that" in await harbour.obeyed(verb, **options)
+    assert harbour.rows("SELECT * FROM binding") == []
+
+
+async def test_an_agent_in_a_thread_answers_there_only(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    discord.grant(discord.anna, "MANAGE_CHANNELS")
+    message = discord.say(discord.general, discord.ben, "a plan")
+    thread = discord.open_thread(message, "plan", discord.ben)
+    async with harbour.commanded():
+        await harbour.obeyed("use", channel=thread, agent="support")
+        assert "**support**" in await harbour.obeyed("status", channel=thread)
+        assert "**assistant**" in await harbour.obeyed("status")
+
+
+async def test_facts_are_remembered_listed_and_forgotten(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        assert "remembers nothing" in await harbour.obeyed("facts")
+        assert "as fact 1: Ben owns \\*it\\*" in await harbour.obeyed(
+            "remember", fact="Ben owns *it*"
+        )
+        assert "1. Ben owns \\*it\\* _(Anna," in await harbour.obeyed("facts", discord.ben)
+        assert "remembers nothing" in await harbour.obeyed("facts", channel=discord.support)
+        assert "remembers nothing" in await harbour.obeyed("facts", agent="support")
+        assert await harbour.obeyed("forget", number=1) == "Forgotten: Ben owns \\*it\\*"
+        assert "knows no fact 7 here" in await harbour.obeyed("forget", number=7)
+
+
+async def test_after_a_reset_the_model_is_not_shown_what_was_said(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    discord.grant(discord.anna, "MANAGE_CHANNELS")
+    async with harbour.commanded():
+        assert await harbour.obeyed("reset") == "Nothing was said here yet."
+        await harbour.command("agent ask", question="one")
+        await harbour.answered(discord.general)
+        await discord.until(lambda: harbour.rows("SELECT 1 FROM message"))
+        assert "begins anew" in await harbour.obeyed("reset")
+        await harbour.command("agent ask", question="two")
+        await harbour.answered(discord.general, 2)
+    spoken = [m for m in harbour.endpoint.requests[-1]["messages"] if m["role"] == "user"]
+    assert [message["content"] for message in spoken] == ["two"]
+
+
+async def test_stop_stops_what_is_being_written_here(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        assert await harbour.obeyed("stop") == "Nothing is being written here."
+        harbour.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+        await harbour.command("agent ask", question="tell me everything")
+        await harbour.endpoint.arrived()
+        assert await harbour.obeyed("stop", discord.ben) == "Stopped."
+        await discord.until(lambda: harbour.rows("SELECT 1 FROM turn WHERE state = 'stopped'"))
+
+
+async def test_why_says_what_is_behind_an_answer(harbour: Harbour, discord: DiscordPeer) -> None:
+    async with harbour.commanded():
+        assert await harbour.obeyed("why") == "I know of no such answer here."
+        await harbour.command("agent ask", question="one")
+        await harbour.answered(discord.general)
+        first = await harbour.obeyed("why")
+        assert "Answer 1 by **assistant**" in first
+        await harbour.command("agent ask", question="two")
+        await harbour.answered(discord.general, 2)
+        assert "Answer 2 by **assistant**" in await harbour.obeyed("why")
+        message = harbour.answers(discord.general)[0].id
+        link = f"https://discord.com/channels/{discord.guild}/{discord.general}/{message}"
+        for answer in (link, message, "1", "#1"):
+            assert await harbour.obeyed("why", answer=answer) == first
+        assert "no such answer" in await harbour.obeyed("why", channel=discord.support, answer="1")
+        assert "Say which answer" in await harbour.obeyed("why", answer="not")
+
+
+async def test_help_names_the_options_as_discord_shows_them(harbour: Harbour) -> None:
+    async with harbour.commanded():
+        told = await harbour.obeyed("help")
+    assert "`/agent ask agent:NAME question:TEXT` asks another one" in told
+    assert len(told) < 2_000
+
+
+async def test_the_message_menu_asks_about_a_message_and_the_answer_replies_to_it(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    message = discord.say(
+        discord.general,
+        discord.ben,
+        f"support: <@{discord.anna}>, the printer is on fire",
+        attachments={"log.txt": b"hot"},
+    )
+    async with harbour.commanded():
+        used = discord.context_menu("Ask an agent", message, discord.anna)
+        [answer] = await harbour.answered(discord.general)
+        assert await harbour.told(used) == "Asking **assistant** …"
+    assert "> support: @Anna, the printer is on fire" in answer
+    assert "hot" in answer
+    assert harbour.answers(discord.general)[0].reply_to == message
+
+
+async def test_the_names_of_agents_are_suggested(harbour: Harbour) -> None:
+    async with harbour.commanded():
+        assert await harbour.suggested("use", {"agent": ""}) == ["assistant", "support"]
+        assert await harbour.suggested("reset", {"agent": "SUP"}) == ["support"]
+        assert await harbour.suggested("facts", {"agent": "t"}) == ["assistant", "support"]
+        assert await harbour.suggested("ask", {"question": "?", "agent": "x"}) == []
+
+
+async def test_names_that_two_processes_suggest_are_no_failure(
+    harbour: Harbour, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with harbour.commanded(lines=2):
+        assert await harbour.suggested("use", {"agent": "sup"}) == ["support"]
+        await discord.until(lambda: len(discord.calls("interactions.callback")) == 2)
+        assert complaints(caplog) == []
+
+
+async def test_a_command_of_another_version_is_left_to_it(
+    harbour: Harbour, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with harbour.commanded():
+        discord.backend.menu.registered[""].append(Json(id="1", name="later", type=1))
+        later = discord.command("later", {}, discord.general, discord.anna)
+        await discord.until(lambda: "command of another version" in caplog.text)
+        assert not later.is_acked
+        assert complaints(caplog) == []
+
+
+@pytest.mark.parametrize("name", ["/agent", "/what?", "/" + "a" * 33])
+async def test_a_name_that_discord_does_not_allow_is_a_warning(
+    harbour: Harbour, discord: DiscordPeer, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    agents = AGENTS + f'[[commands]]\nname = "{name}"\nagent = "support"\n'
+    async with harbour.commanded(agents):
+        pass
+    assert "Discord does not allow a command of the agents file" in caplog.text
+    assert {command["name"] for command in discord.commands()} == {
+        *("agent", "Ask an agent", "support")
+    }

@@ -1,0 +1,209 @@
+"""The core delivers to Discord: once and in order, while it breaks off, refuses and slows down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bots.discord.anchor import Anchor
+from storage.database import Database
+from storage.models import OutboxMessage, OutboxState
+from tests.bots.discord.outward import adapter_of, bots, rest_of
+from tests.core.given import Hands, Stage
+from tests.peers.discord.peer import DiscordPeer
+
+LONGER_THAN_A_NONCE = 300.0  # seconds
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+async def discord(clock: Hands) -> AsyncIterator[DiscordPeer]:
+    """Its clock is that of the stage, so that nonces are forgotten between two tries."""
+    async with DiscordPeer(seed=7, now=lambda: clock.at.timestamp()) as discord:
+        yield discord
+
+
+@pytest.fixture
+async def stage(discord: DiscordPeer, clock: Hands, sqlite: Database) -> AsyncIterator[Stage]:
+    """An agent whose platform is Discord, with a call's time short enough to run out."""
+    assert sqlite.file
+    async with rest_of(discord, seconds=3) as rest:
+        yield Stage(adapters={"discord": adapter_of(rest, None)}, clock=clock)
+
+
+async def settle(stage: Stage, room: str, conversation_id: int) -> None:
+    """Attend until nothing is left to do; what was put off comes at once."""
+    while (await stage.conversation(room)).ready_at is not None:
+        stage.clock.forward(LONGER_THAN_A_NONCE)
+        await stage.worker().attend(conversation_id)
+        await asyncio.sleep(0.01)
+
+
+async def ask(
+    discord: DiscordPeer, stage: Stage, text: str = "Hello", *, in_thread: bool = False
+) -> str:
+    """Anna asks in #general, and is answered whatever it takes; returns her message's id."""
+    question = discord.say(discord.general, discord.anna, text)
+    channel = question if in_thread else discord.general
+    room = f"discord/{discord.guild}/{discord.general}{f'/{question}' if in_thread else ''}"
+    reply_to = Anchor(channel=int(channel), message=int(question)).key
+    accepted = await stage.say(text, room=room, reply_to=reply_to)
+    await settle(stage, room, accepted.conversation_id)
+    return question
+
+
+def texts(discord: DiscordPeer, channel: str = "") -> list[str]:
+    """What the bot has said."""
+    return [line.text for line in bots(discord, channel)]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status"),
+    [
+        ("drop_after_commit", 0),
+        ("drop_before_commit", 0),
+        ("status_after_commit", 502),
+        ("status_after_commit", 503),
+        ("status", 503),
+        ("banned", 0),
+        ("ratelimited", 0),
+        ("ratelimited_globally", 0),
+    ],
+)
+@pytest.mark.parametrize("label", ["messages.create", "messages.edit"])
+async def test_an_answer_that_broke_off_is_there_once(
+    discord: DiscordPeer, stage: Stage, label: str, trouble: str, status: int
+) -> None:
+    discord.fault(label, trouble, times=1, status=status, retry_after=0.05)
+    question = await ask(discord, stage)
+    [line] = bots(discord)
+    assert (line.text, line.reply_to) == ("You said: Hello", question)
+    assert "Stop" not in line.buttons
+
+
+@pytest.mark.parametrize("label", ["messages.create", "messages.edit"])
+async def test_a_storm_of_limits_is_sat_out(discord: DiscordPeer, stage: Stage, label: str) -> None:
+    discord.fault(label, "ratelimited", times=4, retry_after=0.05)
+    discord.fault(label, "banned", times=6)
+    await ask(discord, stage)
+    assert texts(discord) == ["You said: Hello"]
+
+
+async def test_an_answer_whose_call_ran_out_of_time_is_there_once(
+    discord: DiscordPeer, clock: Hands, sqlite: Database
+) -> None:
+    assert sqlite.file
+    async with rest_of(discord, seconds=0.3) as rest:
+        stage = Stage(adapters={"discord": adapter_of(rest, None)}, clock=clock)
+        discord.fault("messages.create", "delay_after_commit", times=1, seconds=1)
+        await ask(discord, stage)
+    assert texts(discord) == ["You said: Hello"]
+
+
+async def test_many_answers_through_a_bad_line_are_each_there_once_and_in_order(
+    discord: DiscordPeer, stage: Stage
+) -> None:
+    for label in ("messages.create", "messages.edit"):
+        discord.fault(label, "drop_after_commit", probability=0.1)
+        discord.fault(label, "drop_before_commit", probability=0.1)
+        discord.fault(label, "status_after_commit", status=503, probability=0.1)
+    discord.fault("messages.list", "status", status=503, probability=0.1)
+    for number in range(12):
+        await ask(discord, stage, f"{number}")
+    assert texts(discord) == [f"You said: {each}" for each in range(12)]
+
+
+@pytest.mark.parametrize("trouble", ["drop_after_commit", "drop_before_commit", "banned"])
+@pytest.mark.parametrize("label", ["threads.create", "messages.create"])
+async def test_a_thread_is_opened_once_though_the_answer_broke_off(
+    discord: DiscordPeer, stage: Stage, label: str, trouble: str
+) -> None:
+    discord.fault(label, trouble, times=1)
+    question = await ask(discord, stage, in_thread=True)
+    assert texts(discord, question) == ["You said: Hello"]
+    assert texts(discord) == []
+    opened = [call for call in discord.calls("threads.create") if call.is_committed]
+    assert len(opened) == 1
+
+
+async def test_an_answer_in_a_thread_that_is_archived_meanwhile_ends_there(
+    discord: DiscordPeer, stage: Stage
+) -> None:
+    discord.fault("messages.edit", "error", status=400, code=50083, times=1)
+    question = await ask(discord, stage, in_thread=True)
+    assert texts(discord, question) == ["You said: Hello"]
+    assert [call.body for call in discord.calls("channels.edit")] == [{"archived": False}]
+
+
+async def test_an_answer_to_a_deleted_question_is_given_all_the_same(
+    discord: DiscordPeer, stage: Stage
+) -> None:
+    question = discord.say(discord.general, discord.anna, "Hello")
+    room = f"discord/{discord.guild}/{discord.general}"
+    reply_to = Anchor(channel=int(discord.general), message=int(question)).key
+    accepted = await stage.say("Hello", room=room, reply_to=reply_to)
+    discord.delete(question)
+    await settle(stage, room, accepted.conversation_id)
+    assert texts(discord) == ["You said: Hello"]
+
+
+async def test_an_answer_that_may_not_be_said_is_given_up(
+    discord: DiscordPeer, stage: Stage
+) -> None:
+    discord.deny(discord.general, "SEND_MESSAGES")
+    await ask(discord, stage)
+    assert texts(discord) == []
+    assert await OutboxMessage.filter(state=OutboxState.DEAD).count() == 1
+
+
+async def test_without_the_history_an_answer_that_broke_off_is_there_once_if_tried_again_soon(
+    discord: DiscordPeer, stage: Stage
+) -> None:
+    discord.backend.posts.nonce_seconds = 2 * LONGER_THAN_A_NONCE
+    discord.deny(discord.general, "READ_MESSAGE_HISTORY")
+    discord.fault("messages.create", "drop_after_commit", times=1, skip=1)
+    await ask(discord, stage)
+    assert texts(discord) == ["You said: Hello"]
+
+
+async def test_a_long_answer_is_split_below_the_limit(discord: DiscordPeer, stage: Stage) -> None:
+    paragraph = ("All of this is one paragraph. " * 20).strip()
+    stage.model.script("\n\n".join([paragraph] * 8))
+    question = await ask(discord, stage)
+    lines = bots(discord)
+    assert len(lines) == 3
+    assert "\n\n".join(line.text for line in lines) == "\n\n".join([paragraph] * 8)
+    assert {line.reply_to for line in lines} == {question}
+    assert not any("Stop" in line.buttons for line in lines)
+
+
+@pytest.mark.parametrize("fault", [None, "drop_after_commit", "drop_before_commit", "banned"])
+async def test_code_that_is_too_long_comes_once_as_a_file(
+    discord: DiscordPeer, stage: Stage, fault: str | None
+) -> None:
+    code = "\n".join(f"print({number})" for number in range(500))
+    stage.model.script(f"Here it is:\n\n```python\n{code}\n```\n\nThat is all.")
+    if fault:
+        discord.fault("messages.create", fault, times=1, skip=1)
+    await ask(discord, stage)
+    before, file, after = bots(discord)
+    assert (before.text, after.text) == ("Here it is:", "That is all.")
+    [uploaded] = [
+        each for each in discord.backend.world.attachments.values() if each.name in file.files
+    ]
+    assert uploaded.content.decode() == f"{code}\n"
+
+
+async def test_nothing_a_model_writes_pings_in_any_message(
+    discord: DiscordPeer, stage: Stage
+) -> None:
+    stage.model.script("@everyone @here <@&1> " * 300)
+    await ask(discord, stage)
+    assert not any(line.pings for line in bots(discord))
+    assert "@" not in "".join(texts(discord))

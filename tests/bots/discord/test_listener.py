@@ -1,0 +1,360 @@
+"""The way in by the gateway: heard, stored, answered once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from tests.bots.discord.bots import QUICK, Server
+from tests.peers.discord.wire import Json
+from tests.peers.endpoint import Reply
+
+INBOX = "SELECT count(*) FROM inbox"
+
+
+async def test_a_mention_is_answered_as_a_reply(server: Server) -> None:
+    discord = server.discord
+    async with server.bot():
+        asked = discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await server.answered(discord.general) == ["You said: hello"]
+    [answer] = server.answers(discord.general)
+    assert answer.reply_to == asked
+    assert server.rows("SELECT key, author, author_id FROM inbox") == [
+        (f"discord/{discord.guild}/{discord.general}/{asked}", "Anna", discord.anna)
+    ]
+
+
+async def test_the_mention_of_its_own_role_is_one_of_the_bot(server: Server) -> None:
+    discord = server.discord
+    guild = discord.backend.world.guilds[discord.guild]
+    [role] = [role for role in guild.roles.values() if role.bot]
+    role.is_mentionable = True
+    async with server.bot():
+        discord.say(discord.general, discord.anna, f"<@&{role.id}> hello")
+        assert await server.answered(discord.general) == ["You said: hello"]
+
+
+async def test_without_a_mention_nobody_answers_in_a_channel(server: Server) -> None:
+    discord = server.discord
+    async with server.bot():
+        discord.say(discord.general, discord.anna, f"hello <@{discord.ben}>")
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await server.answered(discord.general) == ["You said: hello"]
+    assert server.rows(INBOX) == [(1,)]
+
+
+async def test_a_channel_that_is_listened_to_needs_no_mention(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        discord.say(discord.support, discord.anna, "it is broken")
+        assert await server.answered(discord.support) == ["-# support\nYou said: it is broken"]
+
+
+async def test_a_direct_message_needs_no_mention(server: Server) -> None:
+    discord = server.discord
+    async with server.bot():
+        discord.dm(discord.anna, "hello")
+        assert await server.answered(discord.direct(discord.anna)) == ["You said: hello"]
+    place = f"discord/@me/{discord.direct(discord.anna)}"
+    assert server.rows("SELECT address FROM conversation") == [(place,)]
+
+
+async def test_a_reply_to_the_bot_is_heard_even_if_it_does_not_ping(server: Server) -> None:
+    discord = server.discord
+    async with server.bot():
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await server.answered(discord.general)
+        [answer] = server.answers(discord.general)
+        discord.say(discord.general, discord.ben, "and me?", reply_to=answer.id, ping=False)
+        assert (await server.answered(discord.general, 2))[-1] == "You said: Ben: and me?"
+
+
+async def test_an_agent_is_reached_by_its_name(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        discord.say(discord.general, discord.anna, f"{discord.mention} support what now")
+        await server.answered(discord.general)
+        discord.say(discord.general, discord.anna, "support: and now?")
+        assert await server.answered(discord.general, 2) == [
+            "-# support\nYou said: what now",
+            "-# support\nYou said: and now?",
+        ]
+
+
+async def test_a_thread_keeps_its_own_conversation(server: Server) -> None:
+    discord = server.discord
+    async with server.bot():
+        asked = discord.say(discord.general, discord.anna, f"{discord.mention} begin")
+        await server.answered(discord.general)
+        thread = discord.open_thread(asked, "aside", discord.anna)
+        discord.say(thread, discord.anna, f"{discord.mention} aside")
+        assert await server.answered(thread) == ["You said: aside"]
+    assert server.rows("SELECT address FROM conversation ORDER BY id") == [
+        (f"discord/{discord.guild}/{discord.general}",),
+        (f"discord/{discord.guild}/{discord.general}/{thread}",),
+    ]
+
+
+async def test_a_forum_is_the_channel_of_its_posts(server: Server) -> None:
+    discord = server.discord
+    forum = discord.add_forum("questions")
+    agents = f"""
+        [agents.assistant]
+        [[bindings]]
+        at = "discord/{discord.guild}/{forum}"
+        agent = "assistant"
+        listen = "all"
+    """
+    async with server.bot(agents):
+        post = discord.forum_post(forum, discord.anna, "Help", "it is broken")
+        assert await server.answered(post) == ["You said: it is broken"]
+    place = f"discord/{discord.guild}/{forum}/{post}"
+    assert server.rows("SELECT address FROM conversation") == [(place,)]
+
+
+async def test_a_thread_that_came_out_of_the_archive_belongs_to_its_channel(
+    server: Server,
+) -> None:
+    """discord.py does not know it, and nothing but its id is in the event."""
+    discord = server.discord
+    thread = discord.add_thread(discord.support, "old", discord.anna)
+    discord.archive(thread)
+    async with server.bot(server.support_listens):
+        discord.backend.world.channels[thread].is_archived = False  # nobody tells the bot
+        discord.say(thread, discord.anna, "still broken")
+        assert await server.answered(thread) == ["-# support\nYou said: still broken"]
+        discord.say(thread, discord.anna, "really")
+        await server.answered(thread, 2)
+    assert len(discord.calls("channels.get")) == 1
+    place = f"discord/{discord.guild}/{discord.support}/{thread}"
+    assert server.rows("SELECT address FROM conversation") == [(place,)]
+
+
+async def test_nobody_but_people_is_answered(server: Server) -> None:
+    """Neither itself, nor other apps, nor webhooks, nor what Discord says of a new thread."""
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        discord.say(discord.support, discord.anna, "one")
+        await server.answered(discord.support)
+        discord.say_as_other_bot(discord.support, f"{discord.mention} two")
+        discord.say_as_webhook(discord.support, f"{discord.mention} three")
+        discord.add_thread(discord.support, "four", discord.anna)
+        asked = discord.say(discord.support, discord.anna, "five")
+        discord.open_thread(asked, "six", discord.ben)
+        await server.answered(discord.support, 2)
+    assert server.rows("SELECT text FROM inbox ORDER BY id") == [("one",), ("five",)]
+
+
+async def test_an_edit_of_a_waiting_message_changes_what_is_answered(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        server.endpoint.script(Reply(text="First.", size=1, pause=0.2))
+        discord.say(discord.support, discord.anna, "begin")
+        await server.endpoint.arrived()
+        waiting = discord.say(discord.support, discord.ben, "support: wrong")
+        await discord.until(lambda: server.rows("SELECT 1 FROM inbox WHERE text = 'wrong'"))
+        discord.edit(waiting, "support: right & proper")
+        assert await server.answered(discord.support, 2) == [
+            "-# support\nFirst.",
+            "-# support\nYou said: Ben: right & proper",
+        ]
+
+
+async def test_a_link_that_unfolds_is_no_edit(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        server.endpoint.script(Reply(text="First.", size=1, pause=0.2))
+        discord.say(discord.support, discord.anna, "begin")
+        await server.endpoint.arrived()
+        waiting = discord.say(discord.support, discord.ben, "see https://x.io")
+        await discord.until(lambda: server.rows("SELECT 1 FROM inbox WHERE text LIKE 'see%'"))
+        server.change("UPDATE inbox SET text = 'as it was' WHERE text LIKE 'see%'")
+        discord.unfurl(waiting, "X")
+        await server.answered(discord.support, 2)
+    assert server.said(discord.support)[-1] == "-# support\nYou said: Ben: as it was"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_deleted_messages_that_wait_are_not_answered(server: Server, count: int) -> None:
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        server.endpoint.script(Reply(text="First.", size=1, pause=0.2))
+        discord.say(discord.support, discord.anna, "begin")
+        await server.endpoint.arrived()
+        waiting = [discord.say(discord.support, discord.ben, "never mind") for _ in range(count)]
+        await discord.until(lambda: server.rows(INBOX) == [(1 + count,)])
+        discord.delete(*waiting)
+        await discord.until(lambda: server.rows(f"{INBOX} WHERE state = 'withdrawn'") == [(count,)])
+        assert await server.answered(discord.support) == ["-# support\nFirst."]
+
+
+async def test_events_that_come_twice_and_out_of_order_are_answered_once(server: Server) -> None:
+    discord = server.discord
+    discord.disturb(duplicate=1.0, lag=0.2)
+    async with server.bot():
+        for number in range(10):
+            discord.dm(discord.anna if number % 2 else discord.ben, f"number {number}")
+        await discord.until(
+            lambda: server.rows(f"{INBOX} WHERE state = 'answered'") == [(10,)], within=20
+        )
+    assert server.rows(INBOX) == [(10,)]
+    assert len({key for [key] in server.rows("SELECT key FROM outbox")}) == len(
+        server.said(discord.direct(discord.anna)) + server.said(discord.direct(discord.ben))
+    )
+
+
+async def test_nothing_is_lost_while_the_database_is_busy(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord = server.discord
+    async with server.bot(database_url=server.impatient):
+        async with server.locked():
+            discord.say(discord.general, discord.anna, f"{discord.mention} one")
+            discord.dm(discord.ben, "two")
+            await discord.until(lambda: "not stored yet" in caplog.messages)
+        assert await server.answered(discord.general) == ["You said: one"]
+        assert await server.answered(discord.direct(discord.ben)) == ["You said: two"]
+
+
+async def test_what_there_is_no_room_for_is_caught_up_on_a_new_connection(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord = server.discord
+    narrow = replace(QUICK, most_waiting=3)
+    async with server.bot(server.support_listens, watch=narrow, database_url=server.impatient):
+        async with server.locked():
+            for number in range(20):
+                discord.say(discord.support, discord.anna, f"number {number}")
+            await discord.until(lambda: not discord.sessions)
+        await discord.until(lambda: server.rows(INBOX) == [(20,)], within=15)
+        await discord.until(lambda: server.rows(f"{INBOX} WHERE state='answered'") == [(20,)])
+    assert discord.identifies == 2
+    assert "more comes in than can be stored: connecting again when it is" in caplog.messages
+
+
+async def test_two_bots_with_one_token_answer_once(server: Server) -> None:
+    discord = server.discord
+    async with server.bot() as bot, server.twin(bot):
+        assert len(discord.sessions) == 2
+        for number in range(5):
+            discord.dm(discord.anna, f"number {number}")
+        await discord.until(lambda: server.rows(f"{INBOX} WHERE state='answered'") == [(5,)])
+    answers = server.answers(discord.direct(discord.anna))
+    assert len({line.reply_to for line in answers}) == len(answers)
+    assert "number 4" in answers[-1].text
+
+
+async def test_without_the_intent_it_answers_whoever_names_it(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord = server.discord
+    discord.message_content = False
+    async with server.bot(server.support_listens):
+        discord.say(discord.support, discord.anna, "cannot be read")
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        discord.dm(discord.ben, "hello")
+        assert await server.answered(discord.general) == ["You said: hello"]
+        assert await server.answered(discord.direct(discord.ben)) == ["You said: hello"]
+    assert server.rows(INBOX) == [(2,)]
+    [line] = [each for each in caplog.messages if "Message Content Intent" in each]
+    assert "turn on Message Content Intent under Bot in the developer portal" in line
+
+
+async def test_an_event_that_is_not_as_described_ends_no_more_than_the_connection(
+    server: Server,
+) -> None:
+    discord = server.discord
+    async with server.bot():
+        discord.emit("MESSAGE_CREATE", Json(channel_id=discord.general), guild=discord.guild)
+        discord.say(discord.general, discord.anna, f"{discord.mention} right behind it")
+        assert await server.answered(discord.general) == ["You said: right behind it"]
+    assert discord.identifies == 2
+
+
+async def test_connections_that_are_cut_are_resumed(server: Server) -> None:
+    discord = server.discord
+    async with server.bot():
+        await discord.kick("abort")
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await server.answered(discord.general) == ["You said: hello"]
+    assert (discord.identifies, discord.resumes) == (1, 1)
+
+
+async def test_a_session_that_cannot_be_resumed_is_begun_anew(server: Server) -> None:
+    discord = server.discord
+    async with server.bot():
+        discord.forget_sessions()
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await discord.kick("abort")
+        assert await server.answered(discord.general, within=15) == ["You said: hello"]
+    assert discord.identifies == 2
+
+
+async def test_a_half_open_line_is_replaced(server: Server) -> None:
+    discord = server.discord
+    discord.gateway.heartbeat_seconds = 0.1
+    async with server.bot(watch=replace(QUICK, silence=1.5)):
+        discord.mute()
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await server.answered(discord.general, within=15) == ["You said: hello"]
+    assert discord.identifies > 1
+
+
+async def test_a_dead_address_to_resume_at_is_not_tried_for_ever(server: Server) -> None:
+    discord = server.discord
+    async with server.bot():
+        discord.fault("gateway.resume", "status", status=503)
+        await discord.kick("abort")
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await server.answered(discord.general, within=20) == ["You said: hello"]
+
+
+async def test_a_gateway_that_is_down_at_the_start_is_waited_for(server: Server) -> None:
+    discord = server.discord
+    discord.fault("gateway.connect", "status", status=503, times=3)
+    async with server.bot(watch=replace(QUICK, patience=0.5), waits=False) as bot:
+        with pytest.raises(ConnectionError):
+            await bot.listener.check()
+        await server.listening(bot)
+        await bot.listener.check()
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await server.answered(discord.general) == ["You said: hello"]
+
+
+async def test_a_token_that_is_revoked_is_said_in_one_line(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord = server.discord
+    async with server.bot() as bot:
+        discord.spoil_token()
+        discord.forget_sessions()
+        await discord.kick("abort")
+        await discord.until(lambda: not bot.listener.is_listening)
+        await discord.until(lambda: [r for r in caplog.records if r.levelno >= logging.ERROR])
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(said) == 1
+    assert "set DISCORD_TOKEN to the new one" in said[0]
+
+
+async def test_after_stop_nothing_new_is_taken(server: Server) -> None:
+    discord = server.discord
+    async with server.bot() as bot:
+        bot.stop.set()
+        await discord.until(lambda: not discord.sessions)
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+    assert server.rows(INBOX) == [(0,)]
+
+
+async def test_what_is_in_hand_is_stored_before_it_stops(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord = server.discord
+    async with server.bot(database_url=server.impatient) as bot:
+        async with server.locked():
+            discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+            await discord.until(lambda: "not stored yet" in caplog.messages)
+            bot.stop.set()
+            await discord.until(lambda: not discord.sessions)
+        await discord.until(lambda: server.rows(INBOX) == [(1,)])

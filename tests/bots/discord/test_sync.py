@@ -1,0 +1,87 @@
+"""What Discord is told of the commands, and when."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bots.discord.bots import Server
+from tests.bots.discord.commanding import AGENTS, Harbour
+from tests.peers.discord.peer import DiscordPeer
+
+PUT = "commands.sync"
+
+
+@pytest.fixture
+def harbour(server: Server) -> Harbour:
+    return Harbour(discord=server.discord, endpoint=server.endpoint, folder=server.folder)
+
+
+@pytest.fixture
+def discord(harbour: Harbour) -> DiscordPeer:
+    return harbour.discord
+
+
+async def test_commands_are_for_servers_and_direct_messages_and_for_nobody_alone(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        pass
+    commands = {command["name"]: command for command in discord.commands()}
+    assert set(commands) == {"agent", "Ask an agent", "support"}
+    for command in commands.values():
+        assert command["contexts"] == [0, 1]
+        assert command["integration_types"] == [0]
+    assert [option["name"] for option in commands["agent"]["options"]] == [
+        *("ask", "use", "list", "status", "facts", "remember", "forget", "reset", "stop"),
+        *("why", "help"),
+    ]
+
+
+async def test_commands_that_did_not_change_are_not_told_again(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    for _ in range(2):
+        async with harbour.commanded():
+            await discord.kick("close")
+            await discord.until(lambda: len(discord.sessions) == 1)
+    assert len(discord.calls(PUT)) == 1
+
+
+async def test_commands_that_changed_are_told(harbour: Harbour, discord: DiscordPeer) -> None:
+    for agents in (AGENTS, AGENTS.replace("/support", "/help-desk")):
+        async with harbour.commanded(agents):
+            pass
+    assert len(discord.calls(PUT)) == 2
+    assert "help-desk" in {command["name"] for command in discord.commands()}
+
+
+async def test_of_two_processes_one_tells(harbour: Harbour, discord: DiscordPeer) -> None:
+    async with harbour.commanded(lines=2):
+        pass
+    assert len(discord.calls(PUT)) == 1
+
+
+async def test_a_bot_whose_commands_are_refused_answers_and_tells_them_at_the_next_start(
+    harbour: Harbour, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord.fault(PUT, "error", status=400, code=50035, times=1)
+    async with harbour.commanded():
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await harbour.answered(discord.general)
+    [warning] = [r for r in caplog.records if r.getMessage() == "commands not synchronised"]
+    assert vars(warning)["why"] == "Discord refused the commands: 50035."
+    assert discord.commands() == []
+    async with harbour.commanded():
+        pass
+    assert discord.commands()
+
+
+async def test_another_application_is_told_its_commands_too(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        pass
+    harbour.change("UPDATE cursor SET name = name || '0' WHERE name LIKE 'discord-commands/%'")
+    async with harbour.commanded():
+        pass
+    assert len(discord.calls(PUT)) == 2

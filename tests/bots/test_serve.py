@@ -1,0 +1,127 @@
+"""Slack and Discord, served by one process: all of `moorings run` against both peers."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientSession
+from pydantic import SecretStr
+
+from bots.serve import serve
+from core.errors import ConfigMistake
+from core.settings import Settings
+from tests.bots.cli.test_run import ended, until_ready
+from tests.bots.program import PATIENCE, ROOT, Program
+from tests.peers.discord.peer import DiscordPeer
+from tests.peers.endpoint import Endpoint
+from tests.peers.slack.peer import SlackPeer
+
+
+@pytest.fixture
+async def slack(program: Program, endpoint: Endpoint) -> AsyncIterator[SlackPeer]:
+    """A workspace that the program has the tokens for."""
+    async with SlackPeer() as slack:
+        program.set(
+            SLACK_BOT_TOKEN=slack.bot_token,
+            SLACK_APP_TOKEN=slack.app_token,
+            SLACK_API_URL=slack.api_url,
+        )
+        yield slack
+
+
+@pytest.fixture
+async def discord(program: Program, endpoint: Endpoint) -> AsyncIterator[DiscordPeer]:
+    """A server that the program has the token for."""
+    async with DiscordPeer() as discord:
+        program.set(DISCORD_TOKEN=discord.token, DISCORD_API_URL=discord.api_url)
+        yield discord
+
+
+async def readiness(site: str) -> tuple[int, dict[str, str]]:
+    """What the program says of it."""
+    async with ClientSession() as http, http.get(f"{site}/readyz") as response:
+        found: dict[str, str] = await response.json()
+        return response.status, found
+
+
+async def test_one_process_answers_on_both(
+    program: Program, slack: SlackPeer, discord: DiscordPeer, site: str
+) -> None:
+    process = await program.start("run")
+    await until_ready(site, process)
+    thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello Slack")
+    question = discord.say(discord.general, discord.anna, f"{discord.mention} hello Discord")
+    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1, PATIENCE)
+    await discord.until(lambda: discord.answers(question), PATIENCE)
+    assert (await readiness(site))[1] == {"database": "ok", "slack": "ok", "discord": "ok"}
+    log = await ended(process)
+    assert discord.token not in log
+
+
+async def test_discord_alone_is_served(program: Program, discord: DiscordPeer, site: str) -> None:
+    process = await program.start("run")
+    await until_ready(site, process)
+    assert (await readiness(site))[1] == {"database": "ok", "discord": "ok"}
+    await ended(process)
+
+
+async def test_readiness_says_which_of_the_two_is_missing(
+    program: Program, slack: SlackPeer, discord: DiscordPeer, site: str
+) -> None:
+    process = await program.start("run")
+    await until_ready(site, process)
+    await discord.down()
+    async with asyncio.timeout(PATIENCE):
+        while (found := await readiness(site))[0] == 200:
+            pass
+    assert found == (503, {"database": "ok", "slack": "ok", "discord": "failed"})
+    await discord.up()
+    await ended(process)
+
+
+async def test_a_wrong_token_is_told_though_the_other_platform_cannot_be_reached(
+    program: Program, slack: SlackPeer, discord: DiscordPeer
+) -> None:
+    discord.spoil_token()
+    program.set(SLACK_API_URL="http://127.0.0.1:1/api/")
+    found = await program.run("run")
+    assert found.code == 1
+    assert found.err.splitlines()[-1].startswith("moorings: Discord does not accept the bot token")
+    assert "Traceback" not in found.err
+
+
+async def test_what_was_opened_is_closed_where_the_other_has_a_wrong_token(
+    slack: SlackPeer, discord: DiscordPeer, filled_url: str
+) -> None:
+    discord.spoil_token()
+    settings = Settings(
+        database_url=filled_url,
+        slack_bot_token=SecretStr(slack.bot_token),
+        slack_app_token=SecretStr(slack.app_token),
+        slack_api_url=slack.api_url,
+        discord_token=SecretStr("MTIz.Gpeer.none"),
+        discord_api_url=discord.api_url,
+    )
+    with pytest.raises(ConfigMistake, match="set DISCORD_TOKEN"):
+        await serve(settings)
+
+
+async def test_half_of_slack_is_told_beside_discord(
+    program: Program, slack: SlackPeer, discord: DiscordPeer
+) -> None:
+    program.set(SLACK_BOT_TOKEN="")
+    found = await program.run("run")
+    assert found.code == 1
+    assert "SLACK_APP_TOKEN is set without SLACK_BOT_TOKEN" in found.err
+
+
+async def test_no_platform_is_imported_before_it_is_wanted() -> None:
+    look = "import sys, bots.serve; print({'discord', 'slack_bolt'} & {*sys.modules})"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", look), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert out == b"set()\n"

@@ -1,0 +1,30 @@
+"""Code blocks and tables become files with harmless names."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.text_file import as_file
+
+
+def test_a_code_block_becomes_a_file_of_its_language() -> None:
+    file = as_file("```python\nprint('`')\n\nprint(2)\n```", "k1")
+    assert (file.name, file.content) == ("answer-k1.py", b"print('`')\n\nprint(2)\n")
+
+
+@pytest.mark.parametrize(
+    ("fence", "name"),
+    [
+        ("```", "answer-k1.txt"),
+        ("~~~json", "answer-k1.json"),
+        ("```../../etc/@channel <!here>", "answer-k1.etcchannel"),
+        ("```c++ title=x", "answer-k1.c"),
+    ],
+)
+def test_the_name_of_a_file_is_made_of_harmless_letters(fence: str, name: str) -> None:
+    assert as_file(f"{fence}\ncode\n{fence[:3]}", "k1").name == name
+
+
+def test_a_table_becomes_a_file_for_a_spreadsheet() -> None:
+    file = as_file('| a | b |\n|---|:-:|\n| 1 | x \\| "y", z |\n|2|', "k1")
+    assert (file.name, file.content) == ("answer-k1.csv", b'a,b\n1,"x | ""y"", z"\n2\n')

@@ -1,0 +1,106 @@
+"""The Discord bot is killed at random moments; every message has exactly one visible answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.journeys import kills as journey
+from tests.peers.discord.interactions import Interaction
+from tests.peers.discord.peer import DiscordPeer
+from tests.peers.endpoint import Endpoint
+
+LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+
+
+@dataclass(kw_only=True)
+class Talk:
+    """Ten places, five channels and a thread in each, and what people said there."""
+
+    discord: DiscordPeer
+    random: Random
+    channels: list[str]
+    threads: dict[str, str] = field(default_factory=dict)
+    commands: list[Interaction] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def places(self) -> list[str]:
+        """Channels and threads."""
+        return [*self.channels, *self.threads.values()]
+
+    def say(self, messages: int) -> None:
+        """Somebody says something somewhere, that many times."""
+        for _ in range(messages):
+            channel = self.random.choice(self.channels)
+            place = self.threads.get(channel, channel) if self.random.random() < 0.5 else channel
+            self.count += 1
+            user = self.random.choice([self.discord.anna, self.discord.ben])
+            message = self.discord.say(place, user, f"message #{self.count}")
+            if channel not in self.threads:
+                self.threads[channel] = self.discord.open_thread(message, "more of it", user)
+
+    def command(self) -> None:
+        """Somebody asks by command."""
+        text = f"command #c{len(self.commands)}"
+        channel = self.random.choice(self.channels)
+        asked = self.discord.command("/agent ask", {"question": text}, channel, self.discord.anna)
+        self.commands.append(asked)
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[DiscordPeer]:
+    async with DiscordPeer(seed=7) as peer:
+        peer.starts_left = 1_000_000
+        yield peer
+
+
+@pytest.mark.parametrize(
+    ("kills", "messages", "trouble"),
+    [
+        (12, 60, False),
+        pytest.param(200, 500, False, marks=LONG),
+        pytest.param(200, 500, True, marks=LONG),
+    ],
+)
+async def test_every_message_has_one_visible_answer(
+    tmp_path: Path, discord: DiscordPeer, kills: int, messages: int, *, trouble: bool
+) -> None:
+    if trouble:
+        discord.fault("messages.create", "drop_after_commit", probability=0.1)
+        for label in ("messages.create", "messages.edit"):
+            discord.fault(label, "ratelimited", probability=0.1)
+    channels = [discord.add_channel(f"channel-{number}") for number in range(5)]
+    talk = Talk(discord=discord, random=Random(kills), channels=channels)  # noqa: S311
+    agents = journey.AGENTS.format(f"discord/{discord.guild}", "channel")
+    (tmp_path / "agents.toml").write_text(agents)
+    async with Endpoint(pause=0.02) as endpoint:
+        environment = {
+            "DATABASE_URL": "sqlite://./moorings.db",
+            "OPENAI_BASE_URL": endpoint.base_url,
+            "OPENAI_API_KEY": "test-key",
+            "DISCORD_TOKEN": discord.token,
+            "DISCORD_API_URL": discord.api_url,
+            "MOORINGS_LEASE_SECONDS": "3",
+        }
+        await journey.first_start(f"discord/{discord.guild}", tmp_path, environment, discord.until)
+        await journey.killed_while(talk, messages, kills, tmp_path, environment)
+        await journey.let_end(talk, tmp_path, environment, discord.until, within=240)
+    journey.check_record(tmp_path)
+    _check_what_is_seen(talk, tmp_path)
+
+
+def _check_what_is_seen(talk: Talk, folder: Path) -> None:
+    acknowledgements = {command.response for command in talk.commands}
+    lines = [line for place in talk.places for line in talk.discord.transcript(place)]
+    seen = [line for line in lines if line.is_bot and line.id not in acknowledgements]
+    assert not [line for line in seen if "Stop" in line.buttons or line.is_thinking]
+    shown = {line.id: journey.MARKER.findall(line.text) for line in seen}
+    assert len(shown) == len(seen)
+    assert shown == journey.visible(folder)  # nothing shown twice, nothing left dangling
+    acknowledged = {command.id for command in talk.commands if command.is_acked}
+    assert acknowledged <= {key.rpartition("/")[2] for key in journey.commanded(folder)}

@@ -1,0 +1,95 @@
+"""A lock by name: one holder at a time, on every database, and none that died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from storage.database import Database
+from tests.storage import processes
+
+HOLD = """
+import asyncio, sys
+from storage.database import open_database
+
+async def main():
+    database = await open_database(sys.argv[1])
+    async with database.only_one("moor"):
+        print("held", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+
+@contextlib.asynccontextmanager
+async def held_elsewhere(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Another process holds the lock."""
+    process = await processes.start("-c", HOLD, url)
+    assert process.stdout
+    assert await process.stdout.readline() == b"held\n"
+    try:
+        yield process
+    finally:
+        await processes.ended(process)
+
+
+async def test_the_second_waits_for_the_first(database: Database) -> None:
+    done: list[str] = []
+
+    async def second() -> None:
+        async with database.only_one("moor"):
+            done.append("second")
+
+    async with asyncio.TaskGroup() as group, database.only_one("moor"):
+        group.create_task(second())
+        await taken(database, "moor")
+        done.append("first")
+    assert done == ["first", "second"]
+
+
+async def taken(database: Database, name: str) -> None:
+    """Returns once somebody has tried long enough to take a lock that is held."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2), database.only_one(name):
+            pytest.fail("two hold it")
+
+
+async def test_another_process_has_to_let_go_first(database: Database, lasting_url: str) -> None:
+    async with held_elsewhere(lasting_url):
+        await taken(database, "moor")
+    async with asyncio.timeout(5), database.only_one("moor"):
+        pass
+
+
+async def test_a_killed_process_holds_nothing(database: Database, lasting_url: str) -> None:
+    async with held_elsewhere(lasting_url) as process:
+        process.kill()
+        await process.wait()
+        async with asyncio.timeout(5), database.only_one("moor"):
+            pass
+
+
+async def test_whoever_gives_up_waiting_leaves_nothing_behind(
+    database: Database, lasting_url: str
+) -> None:
+    async with held_elsewhere(lasting_url):
+        for _ in range(10):  # more than a pool has connections
+            await taken(database, "moor")
+        await database.probe()
+
+
+async def test_locks_of_other_names_are_free(database: Database) -> None:
+    async with database.only_one("moor"), asyncio.timeout(5), database.only_one("anchor"):
+        pass
+
+
+async def test_a_holder_that_fails_lets_go(database: Database) -> None:
+    with pytest.raises(LookupError):
+        async with database.only_one("moor"):
+            raise LookupError
+    async with asyncio.timeout(5), database.only_one("moor"):
+        pass
