@@ -18,14 +18,17 @@ _MISSED_SECONDS = 5.0
 
 
 async def run(
-    runtime: Runtime, worker: Worker, listeners: Sequence[Listener], queues: Sequence[str]
+    runtime: Runtime,
+    worker: Worker,
+    listeners: Sequence[Listener],
+    queues: Sequence[str],
+    stop: asyncio.Event,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain: no new messages, running turns to their end.
+    """Serve until `stop`, then drain: no new messages, running turns to their end.
 
     What does not end within the drain time is handed over to the next process, and a listener
     that still listens then is cut off.
     """
-    stop = _stop_at_signals()
     runtime.intake.wake_with(worker.wake)
     async with asyncio.TaskGroup() as group:
         group.create_task(_say_when(stop))
@@ -41,7 +44,8 @@ async def run(
     log.info("stopped")
 
 
-def _stop_at_signals() -> asyncio.Event:
+def stop_at_signals() -> asyncio.Event:
+    """Set by SIGTERM and by SIGINT from now on."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,21 +58,24 @@ async def serve(settings: Settings) -> int:
             "Mode or SLACK_SIGNING_SECRET for HTTP, or set DISCORD_TOKEN, or both. "
             "`moorings chat` talks to your agents in the terminal."
         )
+    stop = app.stop_at_signals()
     async with AsyncExitStack() as opened:
         runtime = await Runtime.open(settings)
         opened.push_async_callback(runtime.close)
-        await _serve(runtime, await _platforms(wanted, runtime, opened))
+        platforms = await _platforms(wanted, runtime, opened, stop)
+        if not stop.is_set():
+            await _serve(runtime, platforms, stop)
     return 0
 
 
-async def _serve(runtime: Runtime, platforms: Mapping[str, Platform]) -> None:
+async def _serve(runtime: Runtime, platforms: Mapping[str, Platform], stop: asyncio.Event) -> None:
     worker = runtime.worker({queue: platform.adapter for queue, platform in platforms.items()})
     ways = {queue: platform.ways_in(worker) for queue, platform in platforms.items()}
     listeners: list[Listener] = [way.listener for way in ways.values()]
     if port := runtime.settings.port:
         routes = [route for way in ways.values() for route in way.routes]
         listeners.append(HttpPort(port, _checks(runtime, ways), routes))
-    await app.run(runtime, worker, listeners, list(platforms))
+    await app.run(runtime, worker, listeners, list(platforms), stop)
 
 
 def _checks(runtime: Runtime, ways: Mapping[str, WaysIn]) -> Mapping[str, Check]:
@@ -94,18 +97,30 @@ def _wanted(settings: Settings) -> Mapping[str, Open]:
 
 
 async def _platforms(
-    wanted: Mapping[str, Open], runtime: Runtime, opened: AsyncExitStack
+    wanted: Mapping[str, Open], runtime: Runtime, opened: AsyncExitStack, stop: asyncio.Event
 ) -> Mapping[str, Platform]:
-    """All at once: that one cannot be reached does not hide that another has a wrong token."""
+    """All at once: that one cannot be reached does not hide that another has a wrong token.
+
+    Stopped meanwhile, those that are open by then.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             opening = {
                 queue: group.create_task(_opened(open_it, runtime, opened))
                 for queue, open_it in wanted.items()
             }
+            stopping = group.create_task(_cancel_at(stop, opening.values()))
+            await asyncio.wait(opening.values())
+            stopping.cancel()
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
-    return {queue: task.result() for queue, task in opening.items()}
+    return {queue: task.result() for queue, task in opening.items() if not task.cancelled()}
+
+
+async def _cancel_at(stop: asyncio.Event, tasks: Iterable[asyncio.Task[Platform]]) -> None:
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
 
 
 async def _opened(open_it: Open, runtime: Runtime, opened: AsyncExitStack) -> Platform:

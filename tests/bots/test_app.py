@@ -53,7 +53,7 @@ async def test_a_signal_stops_listeners_and_drains(
     caplog.set_level("INFO", logger="bots.app")
     listener = Waiting(number)
     worker = runtime.worker({"python": CallerAdapter()})
-    await app.run(runtime, worker, [listener], ["python/main"])
+    await app.run(runtime, worker, [listener], ["python/main"], app.stop_at_signals())
     assert listener.has_stopped
     said = [record.getMessage() for record in caplog.records if record.name == "bots.app"]
     assert said[0] == "started"
@@ -99,7 +99,8 @@ async def test_what_was_missed_is_answered_before_what_comes_in_now(filled_url: 
     runtime = await Runtime.open(Settings(database_url=filled_url), may_demo=True)
     platform = Platform()
     worker = runtime.worker({"slack": platform})
-    await app.run(runtime, worker, [Late(runtime, platform)], ["slack"])
+    stop = app.stop_at_signals()
+    await app.run(runtime, worker, [Late(runtime, platform)], ["slack"], stop)
     await runtime.close()
     first, second = platform.transcript
     assert "earlier" in first

@@ -125,3 +125,14 @@ async def test_no_platform_is_imported_before_it_is_wanted() -> None:
     )
     out, _ = await process.communicate()
     assert out == b"set()\n"
+
+
+async def test_it_can_be_stopped_while_a_platform_cannot_be_reached(
+    program: Program, slack: SlackPeer, discord: DiscordPeer
+) -> None:
+    program.set(SLACK_API_URL="http://127.0.0.1:1/api/")
+    process = await program.start("run")
+    async with asyncio.timeout(PATIENCE):
+        while b"waiting for Slack" not in await process.stderr.readline():
+            pass
+    await ended(process)

@@ -119,6 +119,7 @@ async def _main(board: str) -> None:
             worker=runtime.worker({"slack": BoardAdapter(session)}),
             listeners=[BoardListener(session, runtime.agents_file.default_agent)],
             queues=["slack"],
+            stop=app.stop_at_signals(),
         )
     await runtime.close()
 
