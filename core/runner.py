@@ -105,8 +105,12 @@ class _Run:
         await self._record(StepKind.MODEL, ModelStep.of(finished), self._spent(finished))
 
     async def call_tool(self, call: ToolCall) -> None:
-        """One tool call, journalled; cut in the middle, it is made again with the same key."""
+        """One tool call, journalled; cut in the middle, it is made again with the same key.
+
+        Who was suspended past the lease calls none: whoever took over may have finished it.
+        """
         faults.reach("tool called")
+        self._hold.check()
         result = await self._toolbox.call(call, self._tool_context())
         faults.reach("tool finished, not journalled")
         await self._record(StepKind.TOOL, ToolStep.of(call, result), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.clock import monotonic
 from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.hold import Hold
 from core.llm import Role, ToolCall
@@ -95,6 +96,18 @@ async def test_several_calls_of_one_answer_run_in_order(
         ("c1", "It rains."),
         ("c2", "It is noon."),
     ]
+
+
+async def test_who_may_have_lost_the_lease_calls_no_tool(
+    stage: Stage, calls: list[ToolContext]
+) -> None:
+    """Whoever took over may have finished that very call."""
+    await stage.say("Hello")
+    hold = Hold(await stage.lease(), stage.clock, claimed_at=monotonic() - 15)
+    stage.model.script(calling("noon"), "Noon.")
+    with pytest.raises(LeaseLost, match="lapsed"):
+        await run(stage, hold)
+    assert calls == []
 
 
 async def test_what_is_said_over_several_steps_is_one_answer(

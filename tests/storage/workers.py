@@ -1,0 +1,196 @@
+"""Workers that can die, and the platform they post to, as a model of the protocol drives them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from storage import conversations, outbox, turns
+from storage.errors import LeaseLost
+from storage.lease import Lease
+from storage.models import MessageRole, OutboxMessage, StepKind, TurnState
+from storage.turns import Ending, Entry, FinishedStep, OpenTurn
+
+SECONDS = 15.0  # that a lease lasts
+STEPS = 2  # of each turn
+
+
+@dataclass(kw_only=True)
+class Platform:
+    """What is visible, in order: the key of each message, and which of them are finished."""
+
+    posts: list[str] = field(default_factory=list)
+    finished: set[str] = field(default_factory=set)
+
+    def show(self, key: str, *, is_final: bool) -> None:
+        """A new message."""
+        self.posts.append(key)
+        if is_final:
+            self.finished.add(key)
+
+
+@dataclass(kw_only=True)
+class Work:
+    """What outlives every worker: the platform, the effects of steps, and the time."""
+
+    now: datetime
+    platform: Platform = field(default_factory=Platform)
+    effects: Counter[tuple[int, int]] = field(default_factory=Counter)
+    journalled: set[tuple[int, int]] = field(default_factory=set)
+    repeated: list[tuple[int, int]] = field(default_factory=list)
+
+    def do(self, turn_id: int, number: int) -> None:
+        """The effect of a step."""
+        if (turn_id, number) in self.journalled:
+            self.repeated.append((turn_id, number))
+        self.effects[turn_id, number] += 1
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+class Worker:
+    """Goes one effect or one verb further with each `step`; dies by being forgotten."""
+
+    def __init__(self, name: str, work: Work) -> None:
+        self.name = name
+        self.lease: Lease | None = None
+        self.found_nothing = False
+        self._work = work
+        self._life: AsyncIterator[None] | None = None
+        self._safe_until = work.now
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it holds nothing."""
+        return self._life is None
+
+    async def claim(self, conversation_id: int) -> None:
+        """Lease the conversation, if it has work and nobody has it."""
+        asked_at = self._work.now
+        self.lease = await conversations.claim_one(
+            conversation_id=conversation_id, owner=self.name, now=asked_at, seconds=SECONDS
+        )
+        if self.lease:
+            self._safe_until = asked_at + timedelta(seconds=SECONDS)
+            self._life = self._serve(self.lease)
+
+    async def step(self) -> bool:
+        """Whether it still holds the lease; what is not done then is left to others."""
+        if self._life is None:
+            return False
+        try:
+            await anext(self._life)
+        except StopAsyncIteration:
+            self.die()
+        except LeaseLost:
+            self.die()
+            return False
+        return True
+
+    async def keep(self) -> None:
+        """Renew the lease. As `step`, raises nothing when it is lost."""
+        if self.lease is None:
+            return
+        asked_at = self._work.now
+        try:
+            await conversations.keep(self.lease, asked_at)
+        except LeaseLost:
+            self.die()
+        else:
+            self._safe_until = asked_at + timedelta(seconds=SECONDS)
+
+    async def hand_over(self) -> None:
+        """As at SIGTERM."""
+        lease = self.lease
+        self.die()
+        if lease:
+            try:
+                await turns.hand_over(lease, self._work.now)
+            except LeaseLost:
+                return
+
+    def die(self) -> None:
+        """As by SIGKILL."""
+        self.lease = self._life = None
+        self.found_nothing = False
+
+    async def _serve(self, lease: Lease) -> AsyncIterator[None]:
+        async for _ in self._deliver(lease):
+            yield
+        while opened := await turns.open_next(lease, revision="r1", now=self._work.now):
+            yield
+            async for _ in self._answer(lease, opened):
+                yield
+            async for _ in self._deliver(lease):
+                yield
+        self.found_nothing = True
+        yield
+        await conversations.release(lease, self._work.now)
+
+    async def _answer(self, lease: Lease, opened: OpenTurn) -> AsyncIterator[None]:
+        async for _ in self._preview(lease, opened.draft):
+            yield
+        for number in range(len(opened.steps) + 1, STEPS + 1):
+            self._check()
+            self._work.do(opened.turn.id, number)
+            yield
+            step = FinishedStep(
+                turn_id=opened.turn.id, number=number, kind=StepKind.TOOL, content={}
+            )
+            await turns.record(lease, step, self._work.now)
+            self._work.journalled.add((opened.turn.id, number))
+            yield
+        await turns.end(lease, opened.turn.id, _ending(opened, self._work.now), self._work.now)
+        yield
+
+    async def _preview(self, lease: Lease, draft: OutboxMessage) -> AsyncIterator[None]:
+        if draft.message_id:
+            return
+        found = draft.key if draft.attempts and draft.key in self._work.platform.posts else None
+        if found is None:
+            await outbox.begin(lease, outbox_id=draft.id, is_post=True, now=self._work.now)
+            yield
+            self._post(draft.key, is_final=False)
+            yield
+        await outbox.opened(lease, outbox_id=draft.id, message_id=draft.key, now=self._work.now)
+        yield
+
+    async def _deliver(self, lease: Lease) -> AsyncIterator[None]:
+        for row in await outbox.due(lease.conversation_id):
+            is_new = row.message_id is None and not row.attempts
+            await outbox.begin(lease, outbox_id=row.id, is_post=is_new, now=self._work.now)
+            yield
+            if row.message_id or (row.attempts and row.key in self._work.platform.posts):
+                self._check()
+                self._work.platform.finished.add(row.key)
+            else:
+                if not is_new:
+                    await outbox.begin_again(lease, outbox_id=row.id, now=self._work.now)
+                    yield
+                self._post(row.key, is_final=True)
+            yield
+            await outbox.delivered(lease, outbox_id=row.id, message_id=row.key, now=self._work.now)
+            yield
+
+    def _post(self, key: str, *, is_final: bool) -> None:
+        self._check()
+        self._work.platform.show(key, is_final=is_final)
+
+    def _check(self) -> None:
+        """As `core.hold.Hold.check`: who may have lost the lease tells the platform nothing."""
+        if self._work.now >= self._safe_until:
+            raise LeaseLost("it may have lapsed")
+
+
+def _ending(opened: OpenTurn, now: datetime) -> Ending:
+    asked = [_said(MessageRole.USER, question.text, now) for question in opened.questions]
+    answer = _said(MessageRole.ASSISTANT, "answer", now)
+    return Ending(state=TurnState.DONE, entries=[*asked, answer], parts=["answer", "more"])
+
+
+def _said(role: MessageRole, text: str, now: datetime) -> Entry:
+    return Entry(role=role, author="ana", text=text, tokens=1, said_at=now)
