@@ -45,6 +45,7 @@ class Opened:
     def __init__(self, url: str) -> None:
         self._runner = asyncio.Runner()
         self._context = contextvars.copy_context()
+        self.is_quick = url.startswith("sqlite")
         self.database: Database = self.run(lambda: open_database(url))
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -258,7 +259,7 @@ def test_whoever_dies_wherever_everything_is_answered_once_and_in_order(opened: 
     run_state_machine_as_test(
         OnThisDatabase,
         settings=settings(
-            max_examples=12,
+            max_examples=30 if opened.is_quick else 10,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
