@@ -10,6 +10,7 @@ from bots.discord.failures import DiscordRefused
 from bots.discord.manifest import bot_page, invitation
 from bots.discord.parse import MALFORMED
 from bots.discord.rest import Rest
+from bots.discord.starts import LAST
 from bots.discord.tokens import log_in
 from bots.finding import Finding, failed, failures, fine, skipped
 from core.binding import Binding, Listen
@@ -19,7 +20,6 @@ from core.settings import Settings
 _ABOUT = "discord"
 _CALL_SECONDS = 10.0
 _MOST_SERVERS = 10  # that are named; of those without a binding, that are looked at
-_FEW_STARTS = 50  # the last ones of a day, which the bot does not use
 
 Check = Callable[[], Awaitable[Iterable[Finding]]]
 
@@ -97,7 +97,7 @@ async def _starts(rest: Rest) -> list[Finding]:
         _, _, limit = await client.http.get_bot_gateway()
     left, hours = limit["remaining"], limit["reset_after"] / 3_600_000
     sentence = f"{left} of {limit['total']} starts are left for {hours:.0f} hours"
-    if left >= _FEW_STARTS:
+    if left >= LAST:
         return [fine(_ABOUT, sentence)]
     return [
         failed(

@@ -22,12 +22,10 @@ from core.cursors import Cursors
 from core.errors import Transient
 from core.reception import Reception
 from core.runtime import Runtime
-from core.settings import Settings
 from core.worker import Worker
 
 log = logging.getLogger(__name__)
 
-QUEUE = "discord"
 _RETRY_SECONDS = 2.0
 _WATCH = Watch()
 
@@ -98,8 +96,3 @@ class DiscordPlatform:
         if spec and spec.display_name:
             return spec.display_name
         return None if agent == file.default_agent else agent
-
-
-def is_wanted(settings: Settings) -> bool:
-    """Whether the environment has anything for Discord."""
-    return bool(settings.discord_token)

@@ -15,7 +15,7 @@ from core.errors import Transient
 log = logging.getLogger(__name__)
 
 _PLENTY = 0.9  # of the day's starts: as long as so many are left, nobody waits
-_LAST = 50  # are kept for the operator
+LAST = 50  # are kept for the operator
 _MARGIN_SECONDS = 60.0  # after the reset
 
 
@@ -53,7 +53,7 @@ class Starts:
             found = await self._ask()
             left, seconds = found.session_start_limit.remaining, _wait(found)
             extra = {"left": left, "seconds": round(seconds)}
-            if left - found.shards >= _LAST:
+            if left - found.shards >= LAST:
                 if seconds:
                     log.info("waiting before a session is started", extra=extra)
                 await asyncio.sleep(seconds)
@@ -78,7 +78,7 @@ def _wait(found: _Gateway) -> float:
     """Seconds: the rest of the day spread over what is left; all of it where that is too little."""
     limit, shards = found.session_start_limit, found.shards
     seconds = limit.reset_after / 1000
-    if limit.remaining - shards < _LAST:
+    if limit.remaining - shards < LAST:
         return seconds + _MARGIN_SECONDS
     if limit.remaining >= limit.total * _PLENTY:
         return 0.0

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from bots.discord.line import Interactions, Watch
 from bots.discord.listener import GatewayListener
-from bots.discord.platform import QUEUE, DiscordPlatform
+from bots.discord.platform import DiscordPlatform
 from core.runtime import Runtime
 from core.settings import Settings
 from core.worker import Worker
@@ -102,7 +102,7 @@ class Server:
             opened.push_async_callback(runtime.close)
             platform = await DiscordPlatform.open(runtime)
             opened.push_async_callback(platform.close)
-            worker = runtime.worker({QUEUE: platform.adapter})
+            worker = runtime.worker({"discord": platform.adapter})
             listener = platform.listener(worker, interactions or NoInteractions(), watch)
             bot = Bot(runtime=runtime, worker=worker, listener=listener, stop=asyncio.Event())
             async with self._running(bot):
@@ -128,7 +128,7 @@ class Server:
     @asynccontextmanager
     async def _running(self, bot: Bot) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            group.create_task(bot.worker.run([QUEUE], bot.stop, 5))
+            group.create_task(bot.worker.run(["discord"], bot.stop, 5))
             group.create_task(bot.listener.run(bot.runtime.intake, bot.stop))
             try:
                 yield
@@ -163,7 +163,7 @@ class Server:
         await self.discord.until(lambda: words in "".join(self.said(channel)[-1:]), within)
 
     @asynccontextmanager
-    async def locked(self) -> AsyncIterator[None]:
+    async def locked(self) -> AsyncIterator[sqlite3.Connection]:
         """Another program writes to the database, and takes its time."""
         with closing(sqlite3.connect(self.database, timeout=0, isolation_level=None)) as other:
             while not other.in_transaction:
@@ -171,12 +171,13 @@ class Server:
                     other.execute("BEGIN IMMEDIATE")
                 except sqlite3.OperationalError:  # the bot is writing; it needs this event loop
                     await asyncio.sleep(0.005)
-            yield
+            yield other
 
-    def change(self, statement: str) -> None:
+    async def change(self, statement: str) -> None:
         """Change what the database holds, behind the back of everybody."""
-        with closing(sqlite3.connect(self.database)) as other, other:
+        async with self.locked() as other:
             other.execute(statement)
+            other.execute("COMMIT")
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
         """What the database holds."""

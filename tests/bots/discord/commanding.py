@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bots.discord.interactions import Interactions
-from bots.discord.platform import QUEUE, DiscordPlatform
+from bots.discord.platform import DiscordPlatform
 from core.runtime import Runtime
 from tests.bots.discord.bots import QUICK, Bot, Server
 from tests.peers.discord.interactions import Interaction
@@ -39,7 +39,7 @@ class Harbour(Server):
             opened.push_async_callback(runtime.close)
             platform = await DiscordPlatform.open(runtime)
             opened.push_async_callback(platform.close)
-            worker = runtime.worker({QUEUE: platform.adapter})
+            worker = runtime.worker({"discord": platform.adapter})
             runtime.intake.wake_with(worker.wake)
             listeners = [
                 platform.listener(worker, Interactions(runtime, worker), QUICK)
@@ -48,7 +48,7 @@ class Harbour(Server):
             bot = Bot(runtime=runtime, worker=worker, listener=listeners[0], stop=asyncio.Event())
             async with asyncio.TaskGroup() as group:
                 if works:
-                    group.create_task(worker.run([QUEUE], bot.stop, 0))
+                    group.create_task(worker.run(["discord"], bot.stop, 0))
                 for listener in listeners:
                     group.create_task(listener.run(runtime.intake, bot.stop))
                 try:

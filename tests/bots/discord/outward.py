@@ -18,9 +18,11 @@ from tests.peers.discord.transcript import Line
 async def rest_of(discord: DiscordPeer, *, seconds: float = 10) -> AsyncIterator[Rest]:
     """Logged in as the peer's bot; `seconds` are for one call."""
     rest = await Rest.open(discord.token, discord.api_url, seconds=seconds)
-    yield rest
-    await rest.close()
-    point_at(None)
+    try:
+        yield rest
+    finally:
+        await rest.close()
+        point_at(None)
 
 
 def adapter_of(rest: Rest, name: str | None = "Ada") -> DiscordAdapter:

@@ -80,7 +80,7 @@ async def test_the_backlog_of_a_new_server_is_not_answered(down: Server) -> None
 
 async def test_a_question_older_than_the_limit_is_not_answered(down: Server) -> None:
     discord = down.discord
-    down.change("UPDATE cursor SET position = '1'")
+    await down.change("UPDATE cursor SET position = '1'")
     discord.say(discord.support, discord.anna, "too old", ago=400)
     discord.say(discord.support, discord.anna, "fresh", ago=200)
     async with down.bot(down.support_listens, catch_up_hours=300 / 3600):

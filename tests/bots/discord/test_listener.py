@@ -170,7 +170,7 @@ async def test_a_link_that_unfolds_is_no_edit(server: Server) -> None:
         await server.endpoint.arrived()
         waiting = discord.say(discord.support, discord.ben, "see https://x.io")
         await discord.until(lambda: server.rows("SELECT 1 FROM inbox WHERE text LIKE 'see%'"))
-        server.change("UPDATE inbox SET text = 'as it was' WHERE text LIKE 'see%'")
+        await server.change("UPDATE inbox SET text = 'as it was' WHERE text LIKE 'see%'")
         discord.unfurl(waiting, "X")
         await server.answered(discord.support, 2)
     assert server.said(discord.support)[-1] == "-# support\nYou said: Ben: as it was"

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bots.discord.platform import QUEUE, DiscordPlatform, is_wanted
+from bots.discord.platform import DiscordPlatform
 from core.errors import ConfigMistake
 from core.runtime import Runtime
 from tests.bots.discord.bots import Server
@@ -31,7 +31,7 @@ async def test_discord_is_waited_for(server: Server, caplog: pytest.LogCaptureFi
 async def test_nothing_comes_in_before_it_listens(server: Server) -> None:
     async with runtime_of(server) as runtime:
         platform = await DiscordPlatform.open(runtime)
-        ways_in = platform.ways_in(runtime.worker({QUEUE: platform.adapter}))
+        ways_in = platform.ways_in(runtime.worker({"discord": platform.adapter}))
         assert ways_in.check
         with pytest.raises(ConnectionError):
             await ways_in.check()
@@ -57,11 +57,6 @@ async def test_an_agent_appears_under_its_name_and_the_default_agent_as_the_bot(
         "-# support\nYou said: hello",
         "-# The Critic\nYou said: hello",
     ]
-
-
-def test_it_is_wanted_where_there_is_a_token(server: Server) -> None:
-    assert is_wanted(server.settings())
-    assert not is_wanted(server.settings(discord_token=None))
 
 
 @asynccontextmanager

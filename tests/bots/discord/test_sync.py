@@ -81,7 +81,9 @@ async def test_another_application_is_told_its_commands_too(
 ) -> None:
     async with harbour.commanded():
         pass
-    harbour.change("UPDATE cursor SET name = name || '0' WHERE name LIKE 'discord-commands/%'")
+    await harbour.change(
+        "UPDATE cursor SET name = name || '0' WHERE name LIKE 'discord-commands/%'"
+    )
     async with harbour.commanded():
         pass
     assert len(discord.calls(PUT)) == 2
