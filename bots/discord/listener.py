@@ -130,13 +130,16 @@ class GatewayListener:
         return _End.BROKEN
 
     async def _guard(self, client: Client) -> None:
-        """Return when it has to be replaced: discord.py does not notice everything."""
-        watch, pulse = self._line.watch, client.pulse
+        """Return when it has to be replaced: discord.py does not notice everything.
+
+        Discord lets a shard begin every five seconds, so that many take minutes.
+        """
+        watch, pulse, shards = self._line.watch, client.pulse, 0
         live_at = moved_at = monotonic()
         while monotonic() - live_at < watch.patience and monotonic() - moved_at < watch.silence:
             await asyncio.sleep(watch.beat)
-            if client.is_live:
-                live_at = monotonic()
+            if client.is_live or len(client.shards) > shards:
+                live_at, shards = monotonic(), len(client.shards)
             if client.pulse != pulse:
                 pulse, moved_at = client.pulse, monotonic()
             self._say(is_live=client.is_live)

@@ -76,10 +76,10 @@ async def first_start(
 async def killed_while(
     talk: Talk, messages: int, kills: int, folder: Path, environment: Mapping[str, str]
 ) -> None:
-    """That many bots live for a moment each, while the messages are said."""
+    """That many bots live for a moment each, while the messages but the last are said."""
     half_a_life = 1.5 if kills < 50 else 2.5  # seconds at most; the suite has to be quick
     for turn in range(kills):
-        talk.say(messages * (turn + 1) // kills - talk.count)
+        talk.say((messages - 1) * (turn + 1) // kills - talk.count)
         bot = processes.start(program.moorings, folder, environment, "run")
         await asyncio.sleep(talk.random.uniform(0.1, half_a_life))
         talk.command()
@@ -90,7 +90,8 @@ async def killed_while(
 async def let_end(
     talk: Talk, folder: Path, environment: Mapping[str, str], until: Until, within: float
 ) -> None:
-    """A last bot answers what is left, and is asked to stop."""
+    """A last bot answers what is left, one message at least, and is asked to stop."""
+    talk.say(1)
     bot = processes.start(program.moorings, folder, environment, "run")
     await until(lambda: _all_ended(folder, talk.count), within)
     assert await processes.asked_to_stop(bot) == 0

@@ -61,6 +61,19 @@ async def test_a_direct_message_needs_no_mention(server: Server) -> None:
     assert server.rows("SELECT address FROM conversation") == [(place,)]
 
 
+async def test_as_many_shards_as_discord_wants_are_open(server: Server) -> None:
+    discord = server.discord
+    discord.gateway.shards = 3
+    async with server.bot(watch=replace(QUICK, patience=7), waits=False) as bot:
+        await discord.until(lambda: bot.listener.is_listening, within=20)
+        assert len(discord.sessions) == 3
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        discord.dm(discord.ben, "hello, too")
+        await server.answered(discord.general)
+        await server.answered(discord.direct(discord.ben))
+    assert server.rows(INBOX) == [(2,)]
+
+
 async def test_a_reply_to_the_bot_is_heard_even_if_it_does_not_ping(server: Server) -> None:
     discord = server.discord
     async with server.bot():
