@@ -15,6 +15,7 @@ from core.worker import Worker
 log = logging.getLogger(__name__)
 
 _MISSED_SECONDS = 5.0
+_LAST_SECONDS = 5.0  # that listeners have for what is in hand where no worker drains meanwhile
 
 
 async def run(
@@ -27,7 +28,7 @@ async def run(
     """Serve until `stop`, then drain: no new messages, running turns to their end.
 
     What does not end within the drain time is handed over to the next process, and a listener
-    that still listens then is cut off.
+    that still listens then is cut off. Without queues nothing is answered here.
     """
     runtime.intake.wake_with(worker.wake)
     async with asyncio.TaskGroup() as group:
@@ -36,9 +37,13 @@ async def run(
             group.create_task(_listen(listener, runtime.intake, stop)) for listener in listeners
         ]
         log.info("started", extra={"queues": ",".join(queues)})
-        await _wait_for_missed(listeners, stop)
-        await worker.run(queues, stop, runtime.settings.drain_seconds)
-        log.info("worker drained")
+        if queues:
+            await _wait_for_missed(listeners, stop)
+            await worker.run(queues, stop, runtime.settings.drain_seconds)
+            log.info("worker drained")
+        else:
+            await stop.wait()
+            await asyncio.wait(listening, timeout=_LAST_SECONDS)
         for task in listening:
             task.cancel()
     log.info("stopped")

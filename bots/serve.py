@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from bots import app
 from bots.http import Check, HttpPort
 from bots.listening import Listener, WaysIn
+from bots.role import Role
 from core.adapter import Adapter
 from core.errors import ConfigMistake
 from core.llm.late import late
@@ -44,14 +45,16 @@ class Platform(Protocol):
 Open = Callable[[Runtime], Awaitable[Platform]]
 
 
-async def serve(settings: Settings) -> int:
-    """Serve until told to stop; the exit status.
+async def serve(settings: Settings, only: Role | None = None) -> int:
+    """Serve until told to stop; the exit status. Without a role the process does everything.
 
     Raises:
         ConfigMistake: there is nothing to serve, or a token is wrong.
         DatabaseUnusable, DatabaseBusy: the database cannot be used.
     """
     wanted = _wanted(settings)
+    if only in (Role.SLACK, Role.DISCORD):
+        wanted = {queue: open_it for queue, open_it in wanted.items() if queue == only}
     if not wanted:
         raise ConfigMistake(
             "There is no platform to serve: set SLACK_BOT_TOKEN, with SLACK_APP_TOKEN for Socket "
@@ -64,18 +67,22 @@ async def serve(settings: Settings) -> int:
         opened.push_async_callback(runtime.close)
         platforms = await _platforms(wanted, runtime, opened, stop)
         if not stop.is_set():
-            await _serve(runtime, platforms, stop)
+            await _serve(runtime, platforms, stop, only)
     return 0
 
 
-async def _serve(runtime: Runtime, platforms: Mapping[str, Platform], stop: asyncio.Event) -> None:
+async def _serve(
+    runtime: Runtime, platforms: Mapping[str, Platform], stop: asyncio.Event, only: Role | None
+) -> None:
     worker = runtime.worker({queue: platform.adapter for queue, platform in platforms.items()})
-    ways = {queue: platform.ways_in(worker) for queue, platform in platforms.items()}
+    heard = {} if only is Role.WORKER else platforms
+    queues = list(platforms) if only in (None, Role.WORKER) else []
+    ways = {queue: platform.ways_in(worker) for queue, platform in heard.items()}
     listeners: list[Listener] = [way.listener for way in ways.values()]
     if port := runtime.settings.port:
         routes = [route for way in ways.values() for route in way.routes]
         listeners.append(HttpPort(port, _checks(runtime, ways), routes))
-    await app.run(runtime, worker, listeners, list(platforms), stop)
+    await app.run(runtime, worker, listeners, queues, stop)
 
 
 def _checks(runtime: Runtime, ways: Mapping[str, WaysIn]) -> Mapping[str, Check]:

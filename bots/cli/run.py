@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
 
 from bots.cli.start import with_settings
+from bots.role import Role
 from core.llm.late import late
 from core.settings import Settings
 
+Only = Annotated[
+    Role | None,
+    typer.Option(help="Hear one platform and leave the answers to others, or only answer."),
+]
 
-def run() -> None:
+
+def run(only: Only = None) -> None:
     """Serve every platform whose tokens are set."""
-    serve: Callable[[Settings], Awaitable[int]] = late("bots.serve", "serve")
-    with_settings(serve, level=logging.INFO)
+    serve: Callable[[Settings, Role | None], Awaitable[int]] = late("bots.serve", "serve")
+    with_settings(lambda settings: serve(settings, only), level=logging.INFO)

@@ -61,6 +61,29 @@ async def test_one_process_answers_on_both(
     assert discord.token not in log
 
 
+async def test_one_process_hears_and_another_one_answers(
+    program: Program, slack: SlackPeer, discord: DiscordPeer
+) -> None:
+    ears = [await program.start("run", "--only", platform) for platform in ("slack", "discord")]
+    await slack.until_connected(2, PATIENCE)
+    await discord.until_connected(1, PATIENCE)
+    thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello Slack")
+    question = discord.say(discord.general, discord.anna, f"{discord.mention} hello Discord")
+    await slack.until_quiet()
+    worker = await program.start("run", "--only", "worker")
+    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1, PATIENCE)
+    await discord.until(lambda: discord.answers(question), PATIENCE)
+    for process in (*ears, worker):
+        await ended(process)
+    assert len(discord.answers(question)) == 1
+
+
+async def test_a_role_without_its_tokens_is_refused(program: Program, discord: DiscordPeer) -> None:
+    found = await program.run("run", "--only", "slack")
+    assert found.code == 1
+    assert "set SLACK_BOT_TOKEN" in found.err
+
+
 async def test_discord_alone_is_served(program: Program, discord: DiscordPeer, site: str) -> None:
     process = await program.start("run")
     await until_ready(site, process)
