@@ -14,7 +14,7 @@ from core.errors import Transient
 
 log = logging.getLogger(__name__)
 
-_PLENTY = 0.9  # of the day's starts: as long as so many are left, nobody waits
+_PLENTY = 0.5  # of the day's starts: as long as so many are left, nobody waits
 LAST = 50  # are kept for the operator
 _MARGIN_SECONDS = 60.0  # after the reset
 
@@ -30,7 +30,7 @@ class _Limit:
 class _Gateway:
     url: str
     shards: int = Field(gt=0)
-    session_start_limit: _Limit
+    session_start_limit: _Limit = _Limit(total=1_000, remaining=1_000, reset_after=0)
 
 
 _GATEWAY = TypeAdapter(_Gateway)

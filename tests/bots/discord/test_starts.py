@@ -14,12 +14,12 @@ from tests.bots.discord.outward import rest_of
 
 
 async def test_while_plenty_is_left_nobody_waits(server: Server) -> None:
-    server.discord.starts_left = 900
+    server.discord.starts_left = 500
     async with rest_of(server.discord) as rest, asyncio.timeout(1):
         assert await Starts(rest).turn() == server.discord.gateway.url
 
 
-@pytest.mark.parametrize(("left", "seconds"), [(899, 16), (400, 36), (51, 282)])
+@pytest.mark.parametrize(("left", "seconds"), [(499, 29), (400, 36), (51, 282)])
 async def test_less_is_spread_over_the_rest_of_the_day(
     server: Server, caplog: pytest.LogCaptureFixture, left: int, seconds: int
 ) -> None:
