@@ -32,7 +32,7 @@ async def test_a_file_that_is_not_there_is_not_made(sqlite_url: str, tmp_path: P
 
 async def test_a_database_of_a_later_version_is_refused(sqlite_url: str) -> None:
     opened = await open_database(sqlite_url)
-    await sql.rows(opened, "UPDATE tortoise_migrations SET name = '9999_later'")
+    await sql.rows(opened, "UPDATE tortoise_migrations SET name = '9999_later' WHERE id = 1")
     await opened.close()
     with pytest.raises(NewerDatabase, match="9999_later"):
         await examine(sqlite_url)
