@@ -45,6 +45,13 @@ def as_file(text: str, key: str) -> TextFile:
     return TextFile(name=f"answer-{key}.{ending}", content=f"{content}\n".encode())
 
 
+def cut(text: str, length: int) -> str:
+    """The first whole lines of it, at most `length` characters; a code block is closed."""
+    fence = found[1] if (found := _FENCED.match(text)) else ""
+    lines, _, _ = text[: length - len(fence) - 1].rpartition("\n")
+    return f"{lines}\n{fence}" if fence else lines
+
+
 def _as_csv(text: str) -> str:
     written = StringIO()
     csv.writer(written, lineterminator="\n").writerows(table.rows(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from core.address import Address
@@ -27,10 +28,12 @@ class SharedBy(StrEnum):
 class Binding:
     """An agent at an address and everywhere below it; the longest matching address wins.
 
-    `conversation` is None where the platform's default holds.
+    `conversation` is None where the platform's default holds. What was said before `since` was
+    not said to it, unless it was named.
     """
 
     at: Address
     agent: str
     listen: Listen = Listen.MENTION
     conversation: SharedBy | None = None
+    since: datetime | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,6 +44,11 @@ class Controls:
     async def stop_below(self, address: Address) -> int:
         """Stop every answer that is being written there; returns how many."""
         running = await places.running(address.key)
+        return sum([await self._stop(turn) for turn in running])
+
+    async def stop_in(self, address: Address, thread: str, message_ids: Sequence[str]) -> int:
+        """Stop the answers that grow in these messages, or at least in this thread."""
+        running = await places.running_in(address.key, thread=thread, message_ids=list(message_ids))
         return sum([await self._stop(turn) for turn in running])
 
     async def judge(self, key: str, *, person: str, is_good: bool) -> bool:

@@ -50,8 +50,10 @@ class Reception:
 
     async def change(self, heard: Heard) -> bool:
         """A message was edited; False if an answer to it is being written already."""
-        text = unaddressed(heard, await self._directory.names())
-        return await inbox.change(heard.key, cleaned(text))
+        text = cleaned(unaddressed(heard, await self._directory.names()))
+        if not (text or heard.attachments):
+            return await self.withdraw(heard.key)
+        return await inbox.change(heard.key, text)
 
     async def withdraw(self, key: str) -> bool:
         """A message was deleted; False if an answer to it is being written already."""

@@ -88,7 +88,7 @@ async def _try_later(
         await _bury(hold, row, str(error))
         return
     metrics.DELIVERIES.labels(outcome="put_off").inc()
-    wait = error.retry_after or min(2.0**row.attempts, _LONGEST_WAIT)
+    wait = error.retry_after or min(2.0 ** min(row.attempts, 9), _LONGEST_WAIT)
     raise Transient(str(error), retry_after=wait) from error
 
 

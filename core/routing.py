@@ -40,7 +40,7 @@ async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Rout
     stands_at = heard.place.below(heard.thread) if heard.thread else heard.place
     binding = await binding_at(stands_at, file)
     named, text = _addressed(heard, agents)
-    listens = binding is not None and binding.listen is Listen.ALL
+    listens = binding is not None and _listens(binding, heard)
     if not (named or listens or heard.is_direct or heard.is_mention):
         return None
     shared_by = _shared_by(heard, binding)
@@ -68,7 +68,13 @@ def chosen_in_chat(row: models.Binding) -> Binding:
         agent=row.agent,
         listen=Listen(row.listen),
         conversation=SharedBy(row.conversation) if row.conversation else None,
+        since=row.made_at,
     )
+
+
+def _listens(binding: Binding, heard: Heard) -> bool:
+    was_there = binding.since is None or heard.sent_at >= binding.since
+    return binding.listen is Listen.ALL and was_there
 
 
 def unaddressed(heard: Heard, agents: Collection[str]) -> str:

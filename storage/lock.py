@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from asyncmy.errors import MySQLError
 from filelock import FileLock
@@ -25,6 +26,9 @@ _TAKE = {"postgres": "SELECT pg_try_advisory_lock({})", "mysql": "SELECT GET_LOC
 _FREE = {"postgres": "SELECT pg_advisory_unlock({})", "mysql": "SELECT RELEASE_LOCK('{}')"}
 
 Ask = Callable[[str], Awaitable[object]]
+
+# Whoever waits at the server keeps a connection of the pool, which the holder may need.
+_LOCAL: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
 
 class _PostgresSession(Protocol):
@@ -53,6 +57,14 @@ async def only_one(
         async with _of_file(Path(f"{url.file}-{name}.lock")):
             yield
         return
+    async with _local(url, name), _of_server(connection, url, name):
+        yield
+
+
+@asynccontextmanager
+async def _of_server(
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str
+) -> AsyncGenerator[None]:
     take, free = (each[url.dialect].format(_key(url, name)) for each in (_TAKE, _FREE))
     async with connection.acquire_connection() as session:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # asyncpg and asyncmy have no types
         ask = _of_postgres(session) if url.dialect == "postgres" else _of_mysql(session)  # pyright: ignore[reportUnknownArgumentType]  # as above
@@ -74,6 +86,10 @@ async def _of_file(path: Path) -> AsyncGenerator[None]:
         yield
     finally:
         lock.release()
+
+
+def _local(url: DatabaseUrl, name: str) -> asyncio.Lock:
+    return _LOCAL.setdefault((url.shown, name), asyncio.Lock())
 
 
 def _key(url: DatabaseUrl, name: str) -> int:

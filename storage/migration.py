@@ -19,6 +19,7 @@ from tortoise.migrations.schema_editor import (
     MySQLSchemaEditor,
     SqliteSchemaEditor,
 )
+from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 import storage.migrations
@@ -32,6 +33,7 @@ _APP = "storage"
 # Touches no row, but takes SQLite's write lock before the first read.
 _TAKE_WRITE_LOCK = "UPDATE tortoise_migrations SET app = app WHERE id = -1"
 
+_DUPLICATE_COLUMN = 1060  # MySQL's number
 _INDEXES = (
     'SELECT tables.name AS "table", group_concat(columns.name) AS columns'
     " FROM sqlite_master tables, pragma_index_list(tables.name) indexes,"
@@ -131,6 +133,14 @@ class _ExactExecutor(MigrationExecutor):
 
 
 class _ExactEditor(MySQLSchemaEditor):
+    async def add_field(self, model: type[Model], field_name: str) -> None:
+        """A migration that was killed may have added it: each statement stands when it is done."""
+        try:
+            await super().add_field(model, field_name)
+        except OperationalError as error:
+            if _DUPLICATE_COLUMN not in getattr(error.args[0], "args", ()):
+                raise
+
     def _table_generate_extra(self, table: str) -> str:
         return " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 

@@ -40,6 +40,17 @@ async def running(path: str) -> list[Turn]:
 
 
 @reading
+async def running_in(path: str, *, thread: str, message_ids: list[str]) -> list[Turn]:
+    """The answers that are written in one of these messages; of none, those in this thread."""
+    turns = Turn.filter(conversation_id__in=_inside(path), state=TurnState.RUNNING)
+    for which in (Q(message_id__in=message_ids), Q(reply_to=thread)):
+        shown = OutboxMessage.filter(which, part=1)
+        if found := await turns.filter(id__in=Subquery(shown.values("turn_id"))):
+            return found
+    return []
+
+
+@reading
 async def newest_turn(path: str) -> Turn | None:
     """The answer that ended last."""
     ended = Turn.filter(conversation_id__in=_inside(path), ended_at__not_isnull=True)

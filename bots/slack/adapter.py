@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bots.previews import Previews
 from bots.slack.client import SlackClient
@@ -15,16 +17,19 @@ from bots.slack.messages import GONE, Messages
 from bots.slack.personas import Persona
 from bots.slack.readback import Readback, Sought
 from bots.slack.streams import Streams
-from bots.text_file import TextFile, as_file
+from bots.text_file import TextFile, as_file, cut
 from core import clock
 from core.adapter import Limits
 from core.errors import ConfigMistake
 from core.messages import Attachment, Outgoing
 
 _INTERVAL = 1.5  # seconds between two edits in a workspace: 40 a minute of the 50 that Slack takes
+log = logging.getLogger(__name__)
+
 _LIMITS = Limits(text_length=11_000, seconds_between_edits=_INTERVAL, takes_files=True)
 _STREAMING = "streaming_state_conflict"
 _UNEDITABLE = {GONE, "cant_update_message", "edit_window_closed", _STREAMING}
+_CUT = "\n\n(The rest does not fit here, and I may not send files. Please tell whoever runs me.)"
 _TEAM_IN_URL = re.compile(r"/files-pri/([TE][A-Z0-9]+)-")
 _OLDEST = timedelta(days=2)  # how far back is looked for what was posted who knows when
 _SKEW = timedelta(minutes=5)  # between Slack's clock and ours
@@ -54,7 +59,7 @@ class SlackAdapter:
         self._previews = Previews(_INTERVAL)
         self._settle_seconds = settle_seconds
         self._now = now
-        self._not_done: set[str] = set()
+        self._anew: dict[str, datetime] = {}
 
     @property
     def limits(self) -> Limits:
@@ -73,15 +78,9 @@ class SlackAdapter:
 
     async def post(self, outgoing: Outgoing) -> str:
         """Post the message, the beginning of a stream, or the file that it is."""
-        key = outgoing.key
         self._note(outgoing)
-        self._not_done.discard(key)
-        try:
-            with _mended_later():
-                return await self._post(outgoing)
-        except (NotDone, SlackRefused):
-            self._not_done.add(key)
-            raise
+        with _mended_later():
+            return await self._post(outgoing)
 
     async def edit(self, message_id: str, outgoing: Outgoing) -> str:
         """Replace text and buttons.
@@ -103,8 +102,6 @@ class SlackAdapter:
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """Read back by the key in the metadata, or by the name of a file."""
-        if outgoing.key in self._not_done:
-            return None
         found = await self._look_for(outgoing)
         if found is None and (unsettled := self._unsettled(outgoing)):
             await asyncio.sleep(unsettled)
@@ -127,11 +124,20 @@ class SlackAdapter:
 
     async def _post(self, outgoing: Outgoing) -> str:
         if file := _file_of(outgoing):
-            return await self._messages.share(outgoing, file)
+            return await self._share(outgoing, file)
         if not outgoing.is_final and self._streams.can_begin(outgoing):
             with suppress(SlackRefused):  # not every workspace has streams
                 return await self._streams.begin(outgoing)
         return await self._messages.post(outgoing)
+
+    async def _share(self, outgoing: Outgoing, file: TextFile) -> str:
+        """An app that may not send files says so: what comes after the file is not kept waiting."""
+        try:
+            return await self._messages.share(outgoing, file)
+        except ConfigMistake as mistake:
+            log.warning("file sent as text", extra={"key": outgoing.key, "why": str(mistake)})
+            beginning = cut(outgoing.text, _LIMITS.text_length - len(_CUT))
+            return await self._messages.post(replace(outgoing, text=f"{beginning}{_CUT}"))
 
     async def _edit(self, message_id: str, outgoing: Outgoing) -> None:
         if await self._streams.grow(message_id, outgoing):
@@ -156,13 +162,19 @@ class SlackAdapter:
         if code != GONE:
             with _mended_later():
                 await self._messages.delete(message_id, outgoing)
-        return await self.find(outgoing) or await self.post(outgoing)
+        found = await self.find(outgoing)
+        if found is None:
+            self._anew[outgoing.key] = self._now()
+            found = await self.post(outgoing)
+        self._anew.pop(outgoing.key, None)
+        return found
 
     def _unsettled(self, outgoing: Outgoing) -> float:
         """Seconds until it is certain that what was tried never appears."""
-        if outgoing.tried_at is None:
+        tried_at = self._anew.get(outgoing.key, outgoing.tried_at)
+        if tried_at is None:
             return self._settle_seconds
-        past = (self._now() - outgoing.tried_at).total_seconds()
+        past = (self._now() - tried_at).total_seconds()
         return min(max(self._settle_seconds - past, 0), self._settle_seconds)
 
     async def _look_for(self, outgoing: Outgoing) -> str | None:

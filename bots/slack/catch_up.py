@@ -68,6 +68,8 @@ class CatchUp:
         self._pace = AsyncLimiter(_BURST, _BURST_SECONDS)
         self._listening = asyncio.Event()
         self._behind = asyncio.Event()
+        self._is_whole = True
+        self._unread: set[str] = set()
         self.has_caught_up = asyncio.Event()
 
     def missed(self) -> None:
@@ -102,7 +104,8 @@ class CatchUp:
             if self._listening.is_set():
                 heard_up_to = _micro(self._clock())
                 for bot in await self._teams():
-                    await self._advance(_workspace(bot.team), heard_up_to)
+                    if bot.team not in self._unread:
+                        await self._advance(_workspace(bot.team), heard_up_to)
             try:
                 async with asyncio.timeout(_BEAT_SECONDS):
                     await self._behind.wait()
@@ -126,9 +129,14 @@ class CatchUp:
         began_at = self._clock()
         address = _workspace(bot.team)
         known = await self._arrive(bot)
+        self._is_whole = True
         if self._most:
             await self._channels(bot, known, known[address.key], began_at)
-        await self._advance(address, _micro(began_at))
+        if self._is_whole:
+            await self._advance(address, _micro(began_at))
+            self._unread.discard(bot.team)
+        else:
+            self._unread.add(bot.team)
 
     async def _channels(
         self, bot: Bot, known: Mapping[str, int], heard_up_to: int, began_at: datetime
@@ -144,7 +152,8 @@ class CatchUp:
             start = max(heard_up_to, known.get(address.key, 0)) - _OVERLAP
             async with at_once:
                 news = await self._channel(bot, channel, threads, max(start, oldest))
-            await self._advance(address, _micro(began_at))
+            if self._is_whole:
+                await self._advance(address, _micro(began_at))
             return news
 
         async with asyncio.TaskGroup() as group:
@@ -222,8 +231,12 @@ class CatchUp:
             except Transient as later:
                 log.warning("catching up is put off", extra={"why": str(later)})
                 await asyncio.sleep(later.retry_after or _RETRY_SECONDS)
-            except (SlackRefused, ConfigMistake) as refused:
+            except SlackRefused as refused:
                 log.warning("cannot catch up", extra={"why": str(refused)})
+                return None
+            except ConfigMistake as mistake:  # what is missed meanwhile is read when it is mended
+                log.warning("cannot catch up", extra={"why": str(mistake)})
+                self._is_whole = False
                 return None
 
 

@@ -94,7 +94,7 @@ class Door:
             case ChatOpened():
                 self._room.agent_view.greet(happened.place)
             case StopPressed():
-                await self._room.controls.stop_below(happened.place.below(happened.thread))
+                await self._room.controls.stop_in(happened.place, happened.thread, happened.answers)
             case Uninstalled():
                 await self._room.uninstalled(happened.team)
             case _:

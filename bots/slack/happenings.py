@@ -39,10 +39,11 @@ class ChatOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopPressed:
-    """Somebody pressed Slack's own Stop button below an answer in this thread."""
+    """Somebody pressed Slack's own Stop button: in this thread, below answers with these ts."""
 
     place: Address
     thread: str
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

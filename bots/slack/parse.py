@@ -29,7 +29,7 @@ _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
 _TS = re.compile(r"([0-9]{1,10})\.([0-9]{6})")
 _TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
 _SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes that people write
-_MOST_FILES = 20
+_MOST_FILES, _MOST_STREAMS = 20, 20
 _GOING = {"app_uninstalled", "tokens_revoked"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY: Mapping[str, str] = {}
@@ -278,7 +278,9 @@ def _stop_pressed(happened: object, workspace: _Workspace) -> StopPressed | None
     if not (channel and position(thread)):
         return None
     place = Address(platform="slack", parts=(workspace.team, channel))
-    return StopPressed(place=place, thread=thread)
+    shown = items_at(happened, "streaming_message_ts")[:_MOST_STREAMS]
+    answers = tuple(ts for ts in shown if isinstance(ts, str) and position(ts))
+    return StopPressed(place=place, thread=thread, answers=answers)
 
 
 def _press(body: object, team: str, user: str, trigger: str) -> Press | None:

@@ -21,7 +21,6 @@ class People:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._names: dict[tuple[str, str], str] = {}
-        self._reached: set[tuple[str, str]] = set()
 
     async def names(self, team: str, users: Iterable[str]) -> dict[str, str]:
         """The names of these people by id, as far as Slack tells them in time."""
@@ -50,17 +49,12 @@ class People:
 
     async def can_be_reached(self, team: str, channel: str) -> bool:
         """Whether the bot can answer people there; taken for granted where Slack does not tell."""
-        if (team, channel) in self._reached:
-            return True
         try:
             async with asyncio.timeout(_PATIENCE):
-                is_known = await self._reader.is_known(team, channel)
+                return await self._reader.may_speak(team, channel)
         except (MooringsError, TimeoutError) as error:
             log.warning("channel unknown", extra={"team": team, "why": str(error)})
             return True
-        if is_known:
-            self._reached.add((team, channel))
-        return is_known
 
     async def _learn(self, team: str, user: str) -> None:
         try:

@@ -32,8 +32,9 @@ class Sought:
 
     def id_in(self, posted: Posted) -> str | None:
         """The id of the message, or of the file, if it is this one."""
-        if self.file:
-            return next((each.id for each in posted.files if each.name == self.file), None)
+        file = next((each.id for each in posted.files if each.name == self.file), None)
+        if self.file and file:
+            return file
         return posted.ts if self.key in (posted.key, growing_key(posted.blocks)) else None
 
 

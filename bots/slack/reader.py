@@ -16,6 +16,7 @@ from core.text import cleaned
 _PAGE = 200
 _MOST_PAGES = 50
 _LONGEST_NAME = 100
+_PUBLIC = "chat:write.public"
 
 Page = Callable[[AsyncWebClient, str], Awaitable[AsyncSlackResponse]]
 
@@ -66,13 +67,18 @@ class Reader:
         )
         return parse.id_at(answer.data, "channel", "creator")
 
-    async def is_known(self, team: str, channel: str) -> bool:
-        """Whether the bot could speak there: it is in the channel, or everybody may be."""
+    async def may_speak(self, team: str, channel: str) -> bool:
+        """Whether the bot is in the channel, or may speak in all that are public."""
         try:
-            await self.creator(team, channel)
+            answer = await self._client.read(
+                team, "conversations.info", lambda web: web.conversations_info(channel=channel)
+            )
         except SlackRefused:
             return False
-        return True
+        found = parse.at(answer.data, "channel")
+        is_in = parse.at(found, "is_member") is True or parse.at(found, "is_im") is True
+        scopes = str(answer.headers.get("x-oauth-scopes", _PUBLIC)).split(",")
+        return is_in or _PUBLIC in {scope.strip() for scope in scopes}
 
     async def channels(self, team: str) -> list[str]:
         """Where the bot is: channels, groups and direct messages."""

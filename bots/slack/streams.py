@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from core.errors import Transient
 from core.messages import Outgoing
 
 _LONGEST = 240.0  # seconds; Slack ends a stream about 300 s after its start, whatever comes
+_DEAD = 400.0  # seconds after its start that a stream has ended for certain
 _INTERVAL = 0.8  # seconds between two appends in a workspace: 75 a minute of the 100 it takes
 _START, _APPEND, _STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
 
@@ -49,6 +51,7 @@ class Streams:
         self._persona_of = persona_of
         self._longest = longest
         self._open: dict[str, _Stream] = {}
+        self._beginning = Counter[str]()
 
     def can_begin(self, outgoing: Outgoing) -> bool:
         """Whether the answer can be streamed, and its stream be ended without waiting."""
@@ -58,8 +61,8 @@ class Streams:
         return bool(
             outgoing.reply_to
             and is_for_one
-            and rates.has_room(team, _START, 1)
-            and rates.has_room(team, _STOP, self._count(team) + 1)
+            and rates.has_room(team, _START, self._beginning[team] + 1)
+            and rates.has_room(team, _STOP, self._count(team) + self._beginning[team] + 1)
         )
 
     def is_open(self, key: str) -> bool:
@@ -97,7 +100,11 @@ class Streams:
                 icon_url=persona.picture,
             )
 
-        answer = await self._client.write(team, _START, start)
+        self._beginning[team] += 1
+        try:
+            answer = await self._client.write(team, _START, start)
+        finally:
+            self._beginning[team] -= 1
         now = monotonic()
         self._open[outgoing.key] = _Stream(team=team, text=text, began_at=now, appended_at=now)
         return receipt(answer).ts
@@ -146,4 +153,8 @@ class Streams:
         return True
 
     def _count(self, team: str) -> int:
+        """What was never ended here, because its turn went on elsewhere, Slack has ended."""
+        now = monotonic()
+        for key in [key for key, each in self._open.items() if now - each.began_at > _DEAD]:
+            del self._open[key]
         return sum(stream.team == team for stream in self._open.values())

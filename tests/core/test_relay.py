@@ -10,7 +10,7 @@ from core.hold import Hold
 from core.relay import deliver, outgoing_of
 from storage import outbox, turns
 from storage.errors import LeaseLost
-from storage.models import OutboxState, TurnState
+from storage.models import OutboxMessage, OutboxState, TurnState
 from storage.turns import Ending
 from tests.core.given import Stage
 
@@ -142,6 +142,14 @@ async def test_a_platform_that_is_out_of_order_is_waited_for_a_day(
     await deliver(hold, stage.platform, "Ada")
     assert stage.platform.transcript == ["Two"]
     assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
+
+
+async def test_a_thousand_tries_wait_no_longer_than_a_minute(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    await OutboxMessage.filter(turn_id=turn_id).update(attempts=1_023)
+    stage.platform.fail_always("find", Transient("down"))
+    assert await waits(stage, hold, 1) == [60]
 
 
 async def test_what_keeps_failing_for_no_known_reason_is_given_up_and_the_next_goes_on(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from storage.database import Database
+from storage.database import Database, open_database
 from tests.storage import processes
 
 HOLD = """
@@ -93,3 +93,19 @@ async def test_a_holder_that_fails_lets_go(database: Database) -> None:
             raise LookupError
     async with asyncio.timeout(5), database.only_one("moor"):
         pass
+
+
+async def test_waiters_of_one_process_leave_the_holder_its_connections(lasting_url: str) -> None:
+    database = await open_database(f"{lasting_url}?maxsize=2")
+    done: list[int] = []
+
+    async def wait(number: int) -> None:
+        async with database.only_one("moor"):
+            await database.probe()
+            done.append(number)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        for number in range(4):
+            group.create_task(wait(number))
+    await database.close()
+    assert sorted(done) == [0, 1, 2, 3]

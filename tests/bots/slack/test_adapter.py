@@ -156,14 +156,18 @@ async def test_a_post_that_did_not_arrive_is_looked_for_twice(
     assert len(slack.calls("conversations.history")) == 2
 
 
-async def test_a_post_that_certainly_did_nothing_is_not_looked_for(
-    slack: SlackPeer, adapter: SlackAdapter
+async def test_what_another_process_posted_is_found_whatever_failed_here(
+    slack: SlackPeer, client: SlackClient, adapter: SlackAdapter
 ) -> None:
     slack.fault("chat.postMessage", "ratelimited", times=1)
     with pytest.raises(NotDone):
         await adapter.post(outgoing())
-    assert await adapter.find(outgoing()) is None
-    assert slack.calls("conversations.history") == []
+    slack.fault("chat.postMessage", "status_after_commit", times=1)
+    async with client_of(slack) as its_client:
+        with pytest.raises(Transient):
+            await adapter_of(its_client).post(outgoing())
+    [line] = bots(slack)
+    assert await adapter.find(outgoing()) == line.ts
 
 
 async def test_the_key_in_anothers_message_proves_nothing(
@@ -247,6 +251,17 @@ async def test_an_ended_answer_whose_message_is_gone_is_posted_anew(
     assert [(line.ts, line.text) for line in bots(slack)] == [(anew, "Hello")]
 
 
+async def test_an_app_that_may_not_send_files_says_so_and_what_fits(
+    slack: SlackPeer, adapter: SlackAdapter
+) -> None:
+    slack.remove_scope("files:write")
+    ts = await adapter.post(outgoing(BLOCK))
+    [line] = bots(slack)
+    assert line.text.startswith("```python\nprint(0)\n")
+    assert "\n```\n\n(The rest does not fit here" in line.text
+    assert await adapter.find(outgoing(BLOCK)) == ts
+
+
 async def test_what_was_tried_long_ago_is_looked_for_once(
     slack: SlackPeer, client: SlackClient
 ) -> None:
@@ -268,6 +283,20 @@ async def test_what_was_posted_anew_in_silence_is_not_posted_again(
     [line] = bots(slack)
     assert await adapter.edit(ts, outgoing("Hello")) == line.ts
     assert [each.text for each in bots(slack)] == ["Hello"]
+
+
+async def test_what_was_posted_anew_and_arrives_late_is_waited_for(slack: SlackPeer) -> None:
+    async with client_of(slack, seconds=0.3) as client:
+        adapter = SlackAdapter(client, lambda name: Persona(name=name), settle_seconds=1.5)
+        ts = await adapter.post(outgoing("Hel", is_final=False))
+        slack.delete(CHANNEL, ts)
+        answer = replace(outgoing("Hello"), tried_at=clock.now() - timedelta(minutes=10))
+        slack.fault("chat.postMessage", "delay", times=1, seconds=1.0)
+        with pytest.raises(Transient):
+            await adapter.edit(ts, answer)
+        await adapter.edit(ts, answer)
+        await slack.until(lambda: bots(slack))
+    assert [line.text for line in bots(slack)] == ["Hello"]
 
 
 @pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message"])

@@ -142,6 +142,40 @@ async def test_what_was_answered_is_not_answered_again(down: Workspace) -> None:
     assert down.said("C0SUPPORT") == ["You said: missed", "You said: later"]
 
 
+async def test_what_was_said_before_an_agent_was_bound_there_is_not_answered(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot():
+        await heard_up_to_now(workspace)
+        slack.say("C0SUPPORT", "U0ANNA", "lunch, anybody?")
+        await slack.until_quiet()
+        slack.command("/agent", "use assistant", "C0SUPPORT", "U0ANNA")
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM binding"))
+        slack.backend.deliveries.schedule = GIVEN_UP
+    slack.say("C0SUPPORT", "U0ANNA", "hello, agent")
+    await slack.until_quiet()
+    async with workspace.bot():
+        assert await workspace.answered("C0SUPPORT") == ["You said: hello, agent"]
+    assert workspace.rows("SELECT text FROM inbox") == [("hello, agent",)]
+
+
+async def test_what_cannot_be_read_for_want_of_a_scope_is_read_when_there_is_one(
+    down: Workspace,
+) -> None:
+    slack = down.slack
+    before = down.rows("SELECT name, position FROM cursor")
+    slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)
+    await slack.until_quiet()
+    slack.fault("conversations.history", "error", error="missing_scope")
+    async with down.bot(AGENTS):
+        await slack.until(lambda: len(slack.calls("conversations.history")) >= 2)
+    assert down.rows("SELECT name, position FROM cursor") == before
+    slack.clear_faults()
+    async with down.bot(AGENTS):
+        assert await down.answered("C0SUPPORT") == ["You said: missed"]
+
+
 async def test_what_failed_to_be_read_is_read_again(down: Workspace) -> None:
     slack = down.slack
     slack.say("C0SUPPORT", "U0ANNA", "missed")

@@ -65,6 +65,18 @@ async def test_a_question_where_the_bot_cannot_answer_says_how_to_let_it_in(
         await workspace.answered("C0SECRET")
 
 
+async def test_in_a_public_channel_it_needs_the_scope_to_speak_uninvited(
+    workspace: Workspace,
+) -> None:
+    workspace.slack.add_channel("C0OTHER", bot=False)
+    async with workspace.bot(AGENTS):
+        assert "Invite me" in await told(workspace, "ask what is new?", channel="C0OTHER")
+        token = workspace.slack.backend.world.tokens[workspace.slack.bot_token]
+        token.scopes.add("chat:write.public")
+        assert "Asking" in await told(workspace, "ask what is new?", channel="C0OTHER")
+        await workspace.answered("C0OTHER")
+
+
 async def test_an_answer_by_command_that_takes_long_arrives_after_a_restart(
     workspace: Workspace,
 ) -> None:

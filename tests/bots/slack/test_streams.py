@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
+from bots.slack import streams
 from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SlackClient
 from bots.slack.personas import Persona
 from bots.slack.streams import Streams
+from core.clock import monotonic
 from core.errors import Transient
 from core.messages import Outgoing
 from tests.bots.slack.bots import Workspace
@@ -19,6 +22,13 @@ from tests.peers.endpoint import Reply
 from tests.peers.slack.peer import SlackPeer
 
 ANNA = "U0ANNA"
+AGENTS = """
+[agents.assistant]
+[[bindings]]
+at = "slack/T0001/C0GENERAL"
+agent = "assistant"
+conversation = "{}"
+"""
 
 
 @pytest.fixture
@@ -170,6 +180,30 @@ async def test_so_many_streams_as_can_be_ended_and_edits_for_the_rest(
     assert {answer[1:] for answer in answers(slack)} == {(False, ("feedback",))}
 
 
+async def test_streams_that_begin_at_once_keep_room_to_be_ended(
+    slack: SlackPeer, adapter: SlackAdapter, growing: Outgoing
+) -> None:
+    many = [replace(growing, key=f"k{number}") for number in range(14)]
+    async with asyncio.TaskGroup() as group:
+        posts = [group.create_task(adapter.post(each)) for each in many]
+    async with asyncio.timeout(1):
+        for post, each in zip(posts, many, strict=True):
+            if adapter._streams.is_open(each.key):
+                await adapter.edit(post.result(), replace(each, text="Hello, world"))
+                await adapter._streams.end(post.result(), each)
+    assert 0 < len(slack.calls("chat.startStream")) <= 10
+
+
+async def test_streams_that_were_ended_elsewhere_are_forgotten(
+    adapter: SlackAdapter, growing: Outgoing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        await adapter._streams.begin(replace(growing, key=f"k{number}"))
+    later = monotonic() + 500
+    monkeypatch.setattr(streams, "monotonic", lambda: later)
+    assert adapter._streams._count("T0001") == 0
+
+
 async def test_nothing_pings_by_way_of_a_stream(
     slack: SlackPeer, adapter: SlackAdapter, growing: Outgoing
 ) -> None:
@@ -179,13 +213,17 @@ async def test_nothing_pings_by_way_of_a_stream(
     assert [line.pings for line in slack.transcript(CHANNEL) if line.is_bot] == [()]
 
 
-async def test_slacks_own_stop_button_ends_stream_and_answer(workspace: Workspace) -> None:
+@pytest.mark.parametrize("shared_by", ["thread", "channel", "user"])
+async def test_slacks_own_stop_button_ends_stream_and_answer(
+    workspace: Workspace, shared_by: str
+) -> None:
     slack = workspace.slack
-    async with workspace.bot():
+    thread = slack.say(CHANNEL, ANNA, "what do you think?")
+    async with workspace.bot(AGENTS.format(shared_by)):
         workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
-        ts = slack.say(CHANNEL, ANNA, f"{slack.mention} hello")
+        slack.say(CHANNEL, ANNA, f"{slack.mention} hello", thread)
         await slack.until(lambda: slack.calls("chat.appendStream"))
-        assert slack.press_stop(CHANNEL, ts, ANNA)
+        assert slack.press_stop(CHANNEL, thread, ANNA)
         [answer] = await workspace.answered(CHANNEL)
     assert answer.startswith("Never ending.")
     assert answer.endswith("(stopped)")
