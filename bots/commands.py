@@ -124,23 +124,28 @@ class ChatCommands:
         """Begin anew there."""
         await self._check_may_manage(caller)
         name = agent or await self._here(caller)
-        count = await self._commands.reset_below(caller.stands_at, name)
+        count = await self._commands.reset_below(await self._history(caller), name)
         return self._wording.begun_anew(name, count)
 
     async def stop(self, caller: Caller) -> str:
         """Stop what is being written there."""
-        return self._wording.stopped(await self._controls.stop_below(caller.stands_at))
+        return self._wording.stopped(await self._controls.stop_below(await self._history(caller)))
 
     async def why(
         self, caller: Caller, *, turn_id: int | None = None, message_ids: Sequence[str] = ()
     ) -> str:
         """What is behind an answer there: the newest one, or that of this turn or message."""
-        found = await self._commands.why(caller.stands_at, turn_id=turn_id, message_ids=message_ids)
+        found = await self._commands.why(
+            await self._history(caller), turn_id=turn_id, message_ids=message_ids
+        )
         return self._wording.why(found)
 
     def help(self, word: str = "") -> str:
         """What there is to command, after a word that is no command."""
         return self._wording.help_text(word)
+
+    async def _history(self, caller: Caller) -> Address:
+        return await self._commands.history_at(caller.stands_at)
 
     async def _here(self, caller: Caller) -> str:
         return await self._commands.agent_at(caller.stands_at)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from core.clock import monotonic
 
 _FORGOTTEN_AFTER = 60.0  # seconds without a preview: that answer has ended elsewhere
@@ -18,24 +16,27 @@ class Previews:
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
-        self._shown: dict[str, dict[str, tuple[float, str]]] = defaultdict(dict)
+        self._shown: dict[str, dict[str, tuple[float, str]]] = {}
 
     def is_due(self, place: str, key: str, text: str) -> bool:
         """Whether this text is news, and its answer has waited long enough."""
-        at, before = self._shown[place].get(key, (_LONG_AGO, ""))
+        at, before = self._shown.get(place, {}).get(key, (_LONG_AGO, ""))
         return text != before and monotonic() - at >= self._interval * self.growing(place)
 
     def growing(self, place: str) -> int:
         """How many answers are shown while they grow: each needs one more edit, its last."""
-        now, shown = monotonic(), self._shown[place]
+        now, shown = monotonic(), self._shown.get(place, {})
         for key in [key for key, (at, _) in shown.items() if now - at > _FORGOTTEN_AFTER]:
-            del shown[key]
+            self.end(place, key)
         return len(shown)
 
     def show(self, place: str, key: str, text: str) -> None:
         """The text is about to be shown."""
-        self._shown[place][key] = (monotonic(), text)
+        self._shown.setdefault(place, {})[key] = (monotonic(), text)
 
     def end(self, place: str, key: str) -> None:
         """The answer grows no more."""
-        self._shown[place].pop(key, None)
+        shown = self._shown.get(place, {})
+        shown.pop(key, None)
+        if not shown:
+            self._shown.pop(place, None)

@@ -112,6 +112,13 @@ class Commands:
         """The agent that answers there."""
         return await agent_at(address, self._file)
 
+    async def history_at(self, address: Address) -> Address:
+        """Where the histories stand of what is said there: a channel may share its own."""
+        binding = await binding_at(address, self._file)
+        if binding and binding.conversation in {SharedBy.CHANNEL, SharedBy.USER}:
+            return Address(platform=address.platform, parts=address.parts[:2])
+        return address
+
     async def use(
         self,
         address: Address,

@@ -37,7 +37,7 @@ class Heard:
     thread that an answer to it would open, None where it opens none, as a command does not.
     `reply_to` is what an answer has to be given to stand beside it, `reply_in` to stand in the
     thread that it opens. `text` is without the mention of the bot. `agent` was named beside it,
-    as by a command.
+    as by a command; `answers` is the platform's id of the bot's message that it replies to.
     """
 
     key: str
@@ -54,6 +54,7 @@ class Heard:
     reply_in: str | None = None
     attachments: tuple[Attachment, ...] = ()
     agent: str | None = None
+    answers: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from core.address import Address
 from core.agents_file import AgentsFile
 from core.binding import Binding, Listen, SharedBy
 from core.messages import Heard
-from storage import bindings, models
+from storage import bindings, models, places
 
 _NAMED = re.compile(r"\s*@?(?P<name>[^\s:,][^:,\n]{0,63}?)\s*[:,]\s+(?P<rest>.+)", re.DOTALL)
 
@@ -35,11 +35,14 @@ async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Rout
     """Where the message goes; None if nobody should answer it.
 
     The longest binding decides, the agents file before chat. An agent is also reached by name,
-    "support: …" or "@bot support …", wherever the bot is.
+    "support: …" or "@bot support …", wherever the bot is, and by a reply to what it said.
     """
     stands_at = heard.place.below(heard.thread) if heard.thread else heard.place
     binding = await binding_at(stands_at, file)
     named, text = _addressed(heard, agents)
+    if named is None and heard.answers:
+        spoken_to = await places.agent_behind(heard.place.key, heard.answers)
+        named = spoken_to if spoken_to in agents else None
     listens = binding is not None and _listens(binding, heard)
     if not (named or listens or heard.is_direct or heard.is_mention):
         return None

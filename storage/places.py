@@ -8,6 +8,7 @@ from tortoise.expressions import Q, Subquery
 from tortoise.functions import Max
 
 from storage.models import (
+    Agent,
     Conversation,
     InboxMessage,
     InboxState,
@@ -65,6 +66,16 @@ async def turn_of(path: str, *, turn_id: int | None, message_ids: list[str]) -> 
         return await found.get_or_none(id=turn_id)
     shown = OutboxMessage.filter(message_id__in=message_ids)
     return await found.filter(id__in=Subquery(shown.values("turn_id"))).first()
+
+
+@reading
+async def agent_behind(path: str, message_id: str) -> str | None:
+    """The name of the agent that said it, if it was said there."""
+    said = await OutboxMessage.filter(
+        message_id=message_id, conversation_id__in=_inside(path)
+    ).first()
+    conversation = await Conversation.get(id=said.conversation_id) if said else None
+    return (await Agent.get(id=conversation.agent_id)).name if conversation else None
 
 
 @reading

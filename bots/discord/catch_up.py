@@ -29,6 +29,7 @@ Look = Callable[[discord.Client], Awaitable[list[Gap]]]
 _AT_ONCE = 4  # channels
 _MOST = 500  # messages of a channel: the newest
 _RETRY_SECONDS = 5.0
+_HISTORY_SECONDS = 60.0
 
 
 class CatchUp:
@@ -59,9 +60,12 @@ class CatchUp:
         self._settled: dict[Address, int] = {}
         self.has_caught_up = asyncio.Event()
 
-    def lost(self) -> None:
-        """A session began: nothing is known of what was said before it."""
-        self._wanted.clear()
+    def lost(self, shard: int, shards: int) -> None:
+        """A session of this shard began: nothing is known of what was said before it."""
+        for number in [each for each in self._wanted if each and (each >> 22) % shards == shard]:
+            del self._wanted[number]
+        if shard:  # direct messages come to the first one
+            return
         now = self._gaps.now()
         self._server_behind(None, lambda client: self._gaps.in_directs(client, now))
 
@@ -150,20 +154,24 @@ class CatchUp:
 
     async def _channel(self, gap: Gap) -> None:
         """Hear what was said there since, or, if nothing is caught up, let it be."""
-        async with self._turn:
-            said = await self._insist(lambda: _history(gap)) if self._reads else []
-            if said is None:
-                return
-            news = 0
-            for message in said:
-                news += await self._hear(message, gap.spot)
-            await self._advance(gap.spot.cursor, max([gap.last, *(each.id for each in said)]))
+        said = await self._insist(lambda: self._history(gap)) if self._reads else []
+        if said is None:
+            return
+        news = 0
+        for message in said:
+            news += await self._hear(message, gap.spot)
+        await self._advance(gap.spot.cursor, max([gap.last, *(each.id for each in said)]))
         if len(said) == _MOST:
             extra = {"channel": gap.spot.channel, "newest": _MOST}
             log.warning("more was missed than is caught up", extra=extra)
         if news:  # only now, so that what one person wrote in a row is answered together
             log.info("caught up", extra={"channel": gap.spot.channel, "messages": news})
             self._door.wake()
+
+    async def _history(self, gap: Gap) -> list[discord.Message]:
+        """In its turn: a channel that cannot be read keeps no other one waiting."""
+        async with self._turn:
+            return await _history(gap)
 
     async def _hear(self, said: discord.Message, spot: Spot) -> bool:
         try:
@@ -194,7 +202,8 @@ async def _history(gap: Gap) -> list[discord.Message]:
     after = discord.Object(gap.start)
     try:
         pages = gap.channel.history(limit=_MOST, after=after, oldest_first=False)
-        said = [message async for message in pages]
+        async with asyncio.timeout(_HISTORY_SECONDS):
+            said = [message async for message in pages]
     except FAILURES as error:
         raise translated(error, f"the history of {gap.spot.channel}") from error
     except (RuntimeError, *parse.MALFORMED) as error:  # closed meanwhile; not as described

@@ -52,6 +52,7 @@ class Client(discord.AutoShardedClient):
         self._has_arrived = False
         self._events = 0
         self.is_overrun = False
+        self.is_waiting = False  # on purpose, for its turn to start a session
 
     @property
     def is_live(self) -> bool:
@@ -93,20 +94,23 @@ class Client(discord.AutoShardedClient):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Sessions that follow a lost one are starts, too."""
         await super().before_identify_hook(shard_id, initial=initial)
-        if initial:
-            return
+        if initial or len(self.shards) < (self.shard_count or 1):
+            return  # the first ones of all shards have had their turn together
+        self.is_waiting = True
         try:
             await self._starts.turn()
         except MooringsError as error:
             raise discord.GatewayNotFound from error  # which is tried again
+        finally:
+            self.is_waiting = False
 
     async def on_socket_event_type(self, _kind: str) -> None:
         self._events += 1
 
-    async def on_connect(self) -> None:
+    async def on_shard_connect(self, shard: int) -> None:
         """A new session began: what came before it may have been missed."""
         self._has_arrived = True
-        self._catch_up.lost()
+        self._catch_up.lost(shard, self.shard_count or 1)
 
     async def on_ready(self) -> None:
         self._catch_up.announced()

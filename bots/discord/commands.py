@@ -11,7 +11,7 @@ import discord
 from bots.commands import Caller, ChatCommands
 from bots.discord import wording
 from bots.discord.callers import caller_of, can_answer, pointing_at
-from bots.discord.responses import follow, take, tell
+from bots.discord.responses import follow, on_time, take, tell
 from core.errors import UserMistake
 from core.messages import Attachment
 from core.storing import NotStored, storing
@@ -38,23 +38,25 @@ class DiscordCommands:
         caller = await self._heard_here(interaction)
         if caller is None:
             return
-        asking = await self._stored(interaction, self._chat.ask(caller, question, agent))
-        if asking:
-            await tell(interaction, wording.asked(question, asking), is_public=True)
+        asking = self._chat.ask(caller, question, agent)
+        (words, is_stored), is_taken = await on_time(interaction, _stored(asking), is_public=True)
+        if is_stored:
+            words = wording.asked(question, words)
+        if is_taken:
+            await follow(interaction, words)
+        else:
+            await tell(interaction, words, is_public=is_stored)
 
     async def ask_about(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Ask the channel's agent about a message; the answer replies to that."""
         caller = await self._heard_here(interaction)
         if caller is None:
             return
-        asking = await self._stored(
-            interaction,
-            self._chat.ask_about(
-                pointing_at(caller, message), message.clean_content, tuple(_attachments(message))
-            ),
+        asking = self._chat.ask_about(
+            pointing_at(caller, message), message.clean_content, tuple(_attachments(message))
         )
-        if asking:
-            await tell(interaction, asking)
+        (words, _), is_taken = await on_time(interaction, _stored(asking), is_public=False)
+        await (follow if is_taken else tell)(interaction, words)
 
     async def obey(self, interaction: discord.Interaction, verb: Verb) -> None:
         """Do all else, and say so to whoever commanded."""
@@ -85,17 +87,17 @@ class DiscordCommands:
             return None
         return caller
 
-    async def _stored(self, interaction: discord.Interaction, asking: Awaitable[str]) -> str:
-        """What to say of a question that is stored; nothing where they were told why it is not."""
-        try:
-            with storing():
-                return await asking
-        except UserMistake as mistake:
-            await tell(interaction, wording.WORDING.sentence(str(mistake)))
-        except NotStored as error:
-            log.warning("question not stored", extra={"why": str(error)})
-            await tell(interaction, wording.NOT_STORED)
-        return ""
+
+async def _stored(asking: Awaitable[str]) -> tuple[str, bool]:
+    """What to say of a question, and whether it is stored."""
+    try:
+        with storing():
+            return await asking, True
+    except UserMistake as mistake:
+        return wording.WORDING.sentence(str(mistake)), False
+    except NotStored as error:
+        log.warning("question not stored", extra={"why": str(error)})
+        return wording.NOT_STORED, False
 
 
 def _reference(text: str) -> tuple[int | None, list[str]]:

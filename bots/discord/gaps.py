@@ -19,10 +19,10 @@ from core.storing import storing
 
 log = logging.getLogger(__name__)
 
-_OVERLAP = int(timedelta(minutes=2).total_seconds() * 1000) << 22  # two minutes, in snowflakes
 _ACTIVE = timedelta(days=7)
 _MOST_LOOKED_AT = 1_000  # messages that are looked at for the threads they stand in
-_MOST_KNOWN = 200  # threads of a server, or direct messages, that are asked for unseen
+_MOST_KNOWN = 200  # threads of a server that are asked for unseen
+_MOST_DIRECTS = 1_000
 
 Tracked = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 
@@ -49,7 +49,7 @@ class _Known:
         cursor = self.cursors.get(spot.cursor.key)
         if last is not None and last <= max(cursor or 0, self.floor):
             return None
-        start = self.floor if cursor is None else max(cursor - _OVERLAP, self.floor)
+        start = max(cursor or 0, self.floor)  # it stays behind: what came out of order is in front
         return Gap(spot=spot, channel=channel, start=start, last=last or 0)
 
 
@@ -109,7 +109,10 @@ class Gaps:
         with storing():
             since = self._clock() - _ACTIVE
             places = await self._cursors.places(server(None), since=since, limit=_MOST_KNOWN)
-        spots = [Spot(guild=None, channel=int(place.parts[1])) for place in places]
+        newest = sorted(known.cursors.items(), key=lambda each: -each[1])
+        heard = [Address.parse(path) for path, _ in newest if path != server(None).key]
+        channels = dict.fromkeys(int(place.parts[1]) for place in [*places, *heard])
+        spots = [Spot(guild=None, channel=each) for each in [*channels][:_MOST_DIRECTS]]
         self._directs |= {spot.channel for spot in spots}
         found = [known.gap(spot, _partial(client, spot), None) for spot in spots]
         return [gap for gap in found if gap]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 
 import discord
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
 _ASK_AGAIN_SECONDS = 5.0
+_MOST_ASIDE = 200  # events of a channel; catching up finds the rest
 
 Event = (
     discord.Message
@@ -26,7 +28,16 @@ Event = (
     | discord.RawMessageDeleteEvent
     | discord.RawBulkMessageDeleteEvent
 )
+Said = discord.Message | discord.RawMessageUpdateEvent
 Noted = Callable[[Spot, int], None]
+
+
+class _UnknownForNow(Exception):
+    """Discord cannot be asked where this channel is."""
+
+    def __init__(self, channel: int) -> None:
+        super().__init__(channel)
+        self.channel = channel
 
 
 class Inflow:
@@ -38,6 +49,7 @@ class Inflow:
         self._parents = parents
         self._me = me
         self._waiting: asyncio.Queue[tuple[Event, Noted]] = asyncio.Queue(maxsize=most)
+        self._aside: dict[int, deque[tuple[Said, Noted]]] = {}
 
     def add(self, event: Event, noted: Noted) -> bool:
         """Take it over; False if there is no room. `noted` is told of each stored message."""
@@ -52,28 +64,68 @@ class Inflow:
 
     async def run(self) -> None:
         """Store what comes, until cancelled."""
-        while True:
-            event, noted = await self._waiting.get()
-            try:
-                await self._store(event, noted)
-            except parse.MALFORMED as error:
-                log.warning("event not understood", extra={"why": type(error).__name__})
-            self._waiting.task_done()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                event, noted = await self._waiting.get()
+                try:
+                    await self._store(event, noted, group)
+                except parse.MALFORMED as error:
+                    log.warning("event not understood", extra={"why": type(error).__name__})
+                self._waiting.task_done()
 
-    async def _store(self, event: Event, noted: Noted) -> None:
+    async def _store(self, event: Event, noted: Noted, group: asyncio.TaskGroup) -> None:
         match event:
-            case discord.Message():
-                if spot := await self._spot(event):
-                    await self._take(parse.message(event, spot, self._me))
-                    noted(spot, event.id)
-            case discord.RawMessageUpdateEvent():
-                if spot := await self._spot(event.message):
-                    await self._take(parse.edited(event, spot, self._me))
+            case discord.Message() | discord.RawMessageUpdateEvent():
+                try:
+                    await self._said(event, noted)
+                except _UnknownForNow as unknown:
+                    self._set_aside(event, noted, unknown.channel, group)
             case discord.RawMessageDeleteEvent():
                 await self._withdraw(event, event.message_id)
             case discord.RawBulkMessageDeleteEvent():
                 for message in sorted(event.message_ids):
                     await self._withdraw(event, message)
+
+    async def _said(self, event: Said, noted: Noted) -> None:
+        message = _message_of(event)
+        if message.channel.id in self._aside:  # what was said there before waits, too
+            raise _UnknownForNow(message.channel.id)
+        await self._said_at(await self._spot(message), event, noted)
+
+    async def _said_at(self, spot: Spot | None, event: Said, noted: Noted) -> None:
+        if spot is None:
+            return
+        if isinstance(event, discord.Message):
+            await self._take(parse.message(event, spot, self._me))
+            noted(spot, event.id)
+        else:
+            await self._take(parse.edited(event, spot, self._me))
+
+    def _set_aside(self, event: Said, noted: Noted, channel: int, group: asyncio.TaskGroup) -> None:
+        """One thread that Discord cannot tell of now keeps nobody else waiting."""
+        if channel not in self._aside:
+            self._aside[channel] = deque(maxlen=_MOST_ASIDE)
+            group.create_task(self._later(channel))
+        self._aside[channel].append((event, noted))
+
+    async def _later(self, channel: int) -> None:
+        """Store what was said there, once it is known where that is."""
+        waiting = self._aside[channel]
+        while waiting:
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            try:
+                spot = await self._spot(_message_of(waiting[0][0]))
+                while waiting:
+                    first = waiting[0]
+                    await self._said_at(spot, *first)
+                    if waiting[0] is first:  # else it fell out meanwhile
+                        waiting.popleft()
+            except _UnknownForNow:
+                continue
+            except parse.MALFORMED as error:
+                log.warning("event not understood", extra={"why": type(error).__name__})
+                waiting.popleft()
+        del self._aside[channel]
 
     async def _withdraw(
         self, event: discord.RawMessageDeleteEvent | discord.RawBulkMessageDeleteEvent, message: int
@@ -85,12 +137,12 @@ class Inflow:
         """Where it stands; what the bot and other apps say is not worth asking for."""
         if said.author.bot and isinstance(said.channel, discord.PartialMessageable):
             return None
-        while True:
-            try:
-                return await self._parents.spot(said.channel)
-            except (Transient, ConfigMistake) as later:
-                log.warning("channel unknown for now", extra={"why": str(later)})
-                await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        try:
+            return await self._parents.spot(said.channel)
+        except (Transient, ConfigMistake) as later:
+            extra = {"channel": said.channel.id, "why": str(later)}
+            log.warning("channel unknown for now", extra=extra)
+            raise _UnknownForNow(said.channel.id) from later
 
     async def _take(self, happened: Happening | None) -> None:
         while happened is not None:
@@ -100,3 +152,7 @@ class Inflow:
             except Transient as later:
                 log.warning("not stored yet", extra={"why": str(later)})
                 await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _message_of(event: Said) -> discord.Message:
+    return event if isinstance(event, discord.Message) else event.message

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _LAST_SECONDS = 1.5  # for what is in hand when the bot stops; closing takes as long
 _LONGEST_PAUSE = 300.0
+_LONGEST_BACKLOG = 60.0  # seconds that are given to what waits to be stored
 _BAD_TOKEN = 4004  # the gateway's code for it
 _WELL_AFTER = 60.0  # seconds: a client that lived so long was no failure
 
@@ -85,7 +86,7 @@ class GatewayListener:
 
     async def _attempt(self) -> _End:
         """One client, from its start to its end."""
-        await self._line.inflow.drained()
+        await self._stored()
         try:
             connect_to(await self._line.starts.turn())
         except Transient as later:
@@ -95,6 +96,14 @@ class GatewayListener:
             log.error(str(mistake))  # noqa: TRY400  # says everything
             return _End.REFUSED
         return await self._lived(Client(self._line, reads_content=self._reads_content))
+
+    async def _stored(self) -> None:
+        """More would not be stored either; but it may be one message only that is not."""
+        try:
+            async with asyncio.timeout(_LONGEST_BACKLOG):
+                await self._line.inflow.drained()
+        except TimeoutError:
+            log.warning("connecting though not everything is stored")
 
     async def _lived(self, client: Client) -> _End:
         async with asyncio.TaskGroup() as group:
@@ -138,9 +147,9 @@ class GatewayListener:
         live_at = moved_at = monotonic()
         while monotonic() - live_at < watch.patience and monotonic() - moved_at < watch.silence:
             await asyncio.sleep(watch.beat)
-            if client.is_live or len(client.shards) > shards:
+            if client.is_live or client.is_waiting or len(client.shards) > shards:
                 live_at, shards = monotonic(), len(client.shards)
-            if client.pulse != pulse:
+            if client.pulse != pulse or client.is_waiting:
                 pulse, moved_at = client.pulse, monotonic()
             self._say(is_live=client.is_live)
         log.warning("the connection to Discord is dead, making another one")

@@ -11,6 +11,7 @@ from bots.discord.happenings import Edited
 from bots.discord.markup import plain, without_mention
 from bots.discord.spot import Spot
 from core.messages import Attachment, Author, Heard
+from core.text import cleaned
 
 # What reading an event raises that is not as Discord describes it.
 MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
@@ -42,6 +43,9 @@ def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
         position=said.id,
         is_direct=spot.guild is None,
         is_mention=_is_mention(said, me),
+        answers=str(said.reference.message_id)
+        if said.reference and _is_reply_to(said, me)
+        else None,
         attachments=tuple(_attachments(said)),
     )
 
@@ -90,8 +94,8 @@ def _attachments(said: discord.Message) -> Iterator[Attachment]:
     forwarded = [file for snapshot in said.message_snapshots for file in snapshot.attachments]
     for file in [*said.attachments, *forwarded][:_MOST_FILES]:
         yield Attachment(
-            name=file.filename[:190] or "file",
-            kind=(file.content_type or "application/octet-stream")[:100],
+            name=cleaned(file.filename)[:190] or "file",
+            kind=cleaned(file.content_type or "")[:100] or "application/octet-stream",
             size=file.size,
             url=file.url,
         )

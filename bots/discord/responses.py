@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
+from typing import TypeVar
 
 import discord
 
@@ -12,9 +13,12 @@ from bots.discord.failures import FAILURES
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # Another process was faster, as in a rolling deploy; or the three seconds are over.
 _ACKNOWLEDGED, _UNKNOWN = 40060, 10062
 _SECONDS = 10.0
+_ON_TIME_SECONDS = 1.5  # of the three that Discord gives
 _LONGEST = 2_000
 _NOBODY = discord.AllowedMentions.none()
 
@@ -43,6 +47,19 @@ async def follow(interaction: discord.Interaction, text: str) -> bool:
     return await _shown(
         interaction.edit_original_response(content=text[:_LONGEST], allowed_mentions=_NOBODY)
     )
+
+
+async def on_time(
+    interaction: discord.Interaction, work: Coroutine[None, None, T], *, is_public: bool
+) -> tuple[T, bool]:
+    """What the work gives, and whether it took so long that the interaction was taken meanwhile."""
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(work)
+        done, _ = await asyncio.wait({working}, timeout=_ON_TIME_SECONDS)
+        if not done:
+            await _shown(interaction.response.defer(ephemeral=not is_public, thinking=True))
+        await asyncio.wait({working})
+    return working.result(), not done
 
 
 async def _shown(answering: Awaitable[object]) -> bool:

@@ -29,6 +29,7 @@ async def synchronise(tree: app_commands.CommandTree[discord.Client], changes: C
     except NotStored as error:
         log.warning("commands not synchronised", extra={"why": str(error)})
     except FAILURES as error:
+        tree.client.http._global_over.set()  # a call cut off in a global limit holds up all others
         why = str(translated(error, "the commands"))
         log.warning("commands not synchronised", extra={"why": why})
 

@@ -101,6 +101,32 @@ async def test_no_hours_mean_that_nothing_is_caught_up(down: Server) -> None:
     assert len(discord.calls(HISTORY)) == before
 
 
+async def test_what_was_said_before_an_agent_listened_is_not_answered(server: Server) -> None:
+    discord = server.discord
+    async with server.bot() as bot:
+        await bot.listener.caught_up()
+        talk = discord.say(discord.support, discord.anna, "lunch at noon, ben?")
+        await discord.until(lambda: talk in {str(at) for at in server.cursors().values()})
+    discord.say(discord.support, discord.ben, "while it restarts")
+    async with server.bot(server.support_listens):
+        assert await server.answered(discord.support) == ["-# support\nYou said: while it restarts"]
+    assert server.rows("SELECT text FROM inbox") == [("while it restarts",)]
+
+
+async def test_a_direct_message_after_quiet_weeks_is_found(server: Server) -> None:
+    discord = server.discord
+    place = discord.direct(discord.anna)
+    async with server.bot() as bot:
+        await bot.listener.caught_up()
+        discord.dm(discord.anna, "hello")
+        await server.answered(place)
+        await discord.until(lambda: f"discord/@me/{place}" in server.cursors())
+    await server.change("UPDATE inbox SET sent_at = datetime('now', '-20 days')")
+    discord.dm(discord.anna, "are you there?")
+    async with server.bot():
+        await server.answered(place, 2)
+
+
 async def test_what_was_answered_is_not_answered_again(down: Server) -> None:
     discord = down.discord
     discord.say(discord.support, discord.anna, "missed")

@@ -144,6 +144,47 @@ async def test_where_the_bot_may_not_write_it_says_so(
     assert harbour.rows("SELECT text FROM inbox") == [("what is new?",)]
 
 
+async def test_a_question_that_is_stored_late_is_acknowledged_in_time(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded():
+        async with harbour.locked() as other:
+            asked = {"question": "what is new?"}
+            given = discord.command("agent ask", asked, discord.general, discord.anna)
+            await discord.until(lambda: given.is_acked)
+            other.execute("ROLLBACK")
+        await harbour.answered(discord.general)
+        await discord.until(lambda: "what is new?" in str(discord.reply(given)))
+    assert not discord.has_failed(given)
+
+
+@pytest.mark.parametrize("verb", ["stop", "reset", "why"])
+async def test_in_a_thread_that_shares_the_channels_history_commands_mean_that(
+    harbour: Harbour, discord: DiscordPeer, verb: str
+) -> None:
+    agents = f"""
+    [agents.assistant]
+    [[bindings]]
+    at = "discord/{discord.guild}/{discord.general}"
+    agent = "assistant"
+    listen = "all"
+    conversation = "channel"
+    """
+    discord.grant(discord.anna, "MANAGE_CHANNELS")
+    message = discord.say(discord.general, discord.ben, "a plan")
+    thread = discord.open_thread(message, "plan", discord.ben)
+    async with harbour.commanded(agents):
+        if verb == "stop":
+            harbour.endpoint.script(Reply(text="A long answer.", size=1, pause=0.3))
+        discord.say(thread, discord.anna, "hello")
+        await discord.until(lambda: discord.calls("messages.create"))
+        if verb != "stop":
+            await harbour.answered(thread)
+        told = await harbour.obeyed(verb, channel=thread)
+    assert "Nothing" not in told
+    assert "no such" not in told
+
+
 async def test_a_question_that_is_not_stored_is_not_accepted(harbour: Harbour) -> None:
     async with harbour.commanded(database_url=harbour.impatient, works=False):
         await harbour.obeyed("facts")

@@ -74,6 +74,49 @@ async def test_as_many_shards_as_discord_wants_are_open(server: Server) -> None:
     assert server.rows(INBOX) == [(2,)]
 
 
+async def test_cursors_move_in_every_server_whatever_shard_it_is_on(server: Server) -> None:
+    discord = server.discord
+    discord.gateway.shards = 2
+    channels: dict[int, str] = {}
+    while len(channels) < 2:
+        guild = discord.add_guild("Pier")
+        channels.setdefault((int(guild) >> 22) % 2, discord.add_channel("x", guild=guild))
+    async with server.bot(watch=replace(QUICK, patience=30), waits=False) as bot:
+        await discord.until(lambda: bot.listener.is_listening, within=20)
+        await bot.listener.caught_up()
+        said = [discord.say(channel, discord.anna, "live") for channel in channels.values()]
+        await discord.until(lambda: {*said} <= {str(at) for at in server.cursors().values()})
+
+
+async def test_a_reply_to_an_agent_is_answered_by_that_agent(server: Server) -> None:
+    discord = server.discord
+    async with server.bot("[agents.assistant]\n[agents.support]"):
+        discord.say(discord.general, discord.anna, f"{discord.mention} support is it down?")
+        await server.answered(discord.general)
+        [answer] = server.answers(discord.general)
+        discord.say(discord.general, discord.anna, "since when?", reply_to=answer.id)
+        said = await server.answered(discord.general, 2)
+    assert said[-1] == "-# support\nYou said: since when?"
+
+
+async def test_a_thread_that_discord_cannot_tell_of_keeps_nobody_else_waiting(
+    server: Server,
+) -> None:
+    discord = server.discord
+    thread = discord.add_thread(discord.support, "old", discord.anna)
+    discord.archive(thread)
+    async with server.bot(server.support_listens) as bot:
+        await bot.listener.caught_up()
+        discord.backend.world.channels[thread].is_archived = False  # and nobody tells the bot
+        discord.fault("channels.get", "status", status=503)
+        discord.say(thread, discord.anna, "in the thread")
+        discord.say(discord.general, discord.ben, f"{discord.mention} elsewhere")
+        await server.answered(discord.general)
+        discord.clear_faults()
+        await server.answered(thread, within=20)
+    assert server.rows(INBOX) == [(2,)]
+
+
 async def test_a_reply_to_the_bot_is_heard_even_if_it_does_not_ping(server: Server) -> None:
     discord = server.discord
     async with server.bot():
