@@ -322,10 +322,11 @@ async def test_an_event_that_is_not_as_described_ends_no_more_than_the_connectio
     server: Server,
 ) -> None:
     discord = server.discord
-    async with server.bot():
+    async with server.bot(watch=replace(QUICK, patience=30)):
         discord.emit("MESSAGE_CREATE", Json(channel_id=discord.general), guild=discord.guild)
         discord.say(discord.general, discord.anna, f"{discord.mention} right behind it")
-        assert await server.answered(discord.general) == ["You said: right behind it"]
+        said = await server.answered(discord.general, within=30)
+    assert said == ["You said: right behind it"]
     assert discord.identifies == 2
 
 

@@ -87,6 +87,7 @@ async def test_slack_without_the_tab_is_no_trouble(workspace: Workspace) -> None
     slack.fault("assistant.threads.setSuggestedPrompts", "error", error="not_allowed", times=1)
     async with workspace.bot(AGENTS):
         slack.open_home(ANNA, "messages")
+        await slack.until(lambda: slack.calls("assistant.threads.setSuggestedPrompts"))
         slack.open_home(BEN, "messages")
         await slack.until(lambda: prompts(slack, BEN))
     assert prompts(slack, ANNA) == []
