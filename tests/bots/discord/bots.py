@@ -23,7 +23,7 @@ from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.transcript import Line
 from tests.peers.endpoint import Endpoint
 
-QUICK = Watch(beat=0.02, patience=12.0, silence=5.0, pause=0.05, settle=0.05)
+QUICK = Watch(beat=0.02, patience=12.0, silence=60.0, pause=0.05, settle=0.05)
 
 
 class NoInteractions:

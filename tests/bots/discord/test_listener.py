@@ -64,8 +64,8 @@ async def test_a_direct_message_needs_no_mention(server: Server) -> None:
 async def test_as_many_shards_as_discord_wants_are_open(server: Server) -> None:
     discord = server.discord
     discord.gateway.shards = 3
-    async with server.bot(watch=replace(QUICK, patience=7), waits=False) as bot:
-        await discord.until(lambda: bot.listener.is_listening, within=20)
+    async with server.bot(watch=replace(QUICK, patience=9), waits=False) as bot:
+        await discord.until(lambda: bot.listener.is_listening, within=40)
         assert len(discord.sessions) == 3
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
         discord.dm(discord.ben, "hello, too")
@@ -82,7 +82,7 @@ async def test_cursors_move_in_every_server_whatever_shard_it_is_on(server: Serv
         guild = discord.add_guild("Pier")
         channels.setdefault((int(guild) >> 22) % 2, discord.add_channel("x", guild=guild))
     async with server.bot(watch=replace(QUICK, patience=30), waits=False) as bot:
-        await discord.until(lambda: bot.listener.is_listening, within=20)
+        await discord.until(lambda: bot.listener.is_listening, within=40)
         await bot.listener.caught_up()
         said = [discord.say(channel, discord.anna, "live") for channel in channels.values()]
         await discord.until(lambda: {*said} <= {str(at) for at in server.cursors().values()})
@@ -284,7 +284,7 @@ async def test_what_there_is_no_room_for_is_caught_up_on_a_new_connection(
             for number in range(20):
                 discord.say(discord.support, discord.anna, f"number {number}")
             await discord.until(lambda: not discord.sessions)
-        await discord.until(lambda: server.rows(INBOX) == [(20,)], within=15)
+        await discord.until(lambda: server.rows(INBOX) == [(20,)], within=30)
         await discord.until(lambda: server.rows(f"{INBOX} WHERE state='answered'") == [(20,)])
     assert discord.identifies == 2
     assert "more comes in than can be stored: connecting again when it is" in caplog.messages
