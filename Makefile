@@ -22,7 +22,7 @@ test-all: ## the suite with PostgreSQL and MariaDB on their standard ports (see 
 	MOORINGS_TEST_MYSQL="$${MOORINGS_TEST_MYSQL:-mysql://root:@127.0.0.1/test}" \
 	$(MAKE) test
 
-chaos: $(VENV)/.develops ## kill the bot 200 times during 500 messages, twice; takes minutes
+chaos: $(VENV)/.develops ## kill the bots 200 times during 500 messages, four times; takes 40 minutes
 	$(BIN)/pytest -m chaos $(ARGS)
 
 check: $(VENV)/.develops ## format, lint, types, import contracts, layout: what CI holds
