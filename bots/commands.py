@@ -14,7 +14,6 @@ from core.controls import Controls
 from core.errors import UserMistake
 from core.messages import Attachment, Author, Heard
 from core.reception import Reception
-from core.text import cleaned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +66,10 @@ class ChatCommands:
 
     async def ask(self, caller: Caller, question: str, agent: str | None = None) -> str:
         """Store the question, for this agent or whoever it names or answers there."""
-        if not cleaned(question):
+        accepted = await self._reception.hear(_heard(caller, question, agent=agent))
+        if accepted is None:
             raise UserMistake("Say what to ask.")
-        heard = _heard(caller, question, agent=agent)
-        asked = await self._reception.answerer(heard)
-        await self._reception.hear(heard)
-        return self._wording.asking(asked or await self._here(caller))
+        return self._wording.asking(accepted.agent)
 
     async def ask_about(
         self, caller: Caller, text: str, attachments: Sequence[Attachment] = ()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from io import StringIO
 
 from bots import table
+from core.adapter import Limits
+from core.messages import Outgoing
 
 _FENCED = re.compile(
     r"\A {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n]*\n(.*?)\n? {0,3}\1[`~]*\s*\Z", re.DOTALL
@@ -33,6 +35,12 @@ class TextFile:
 
     name: str
     content: bytes
+
+
+def file_of(outgoing: Outgoing, limits: Limits) -> TextFile | None:
+    """What is longer than a message is one code block or one table; see `core.split`."""
+    is_long = len(outgoing.text) > limits.text_length
+    return as_file(outgoing.text, outgoing.key) if is_long else None
 
 
 def as_file(text: str, key: str) -> TextFile:

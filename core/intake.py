@@ -19,6 +19,7 @@ _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
 class Accepted:
     """A message that is stored now; `is_new` is False for one that was already."""
 
+    agent: str
     conversation_id: int
     key: str
     is_new: bool
@@ -66,7 +67,12 @@ class Intake:
         is_new = await inbox.add(received, self._clock())
         faults.reach("stored, not acknowledged")
         self._wake()
-        return Accepted(conversation_id=conversation.id, key=incoming.key, is_new=is_new)
+        return Accepted(
+            agent=agent.spec.name,
+            conversation_id=conversation.id,
+            key=incoming.key,
+            is_new=is_new,
+        )
 
 
 def _one_line(name: str) -> str:

@@ -39,11 +39,6 @@ class Reception:
         )
         return await self._intake.accept(incoming, found.agent)
 
-    async def answerer(self, heard: Heard) -> str | None:
-        """The name of the agent that would answer the message."""
-        found = await route(heard, self._file, await self._directory.names())
-        return found.agent if found else None
-
     async def is_first(self, accepted: Accepted) -> bool:
         """Whether nothing was accepted before that is answered at the same place."""
         return await inbox.is_first(accepted.key)

@@ -66,14 +66,16 @@ def outgoing_of(row: OutboxMessage, hold: Hold, agent_name: str) -> Outgoing:
 
 
 async def _deliver(hold: Hold, adapter: Adapter, row: OutboxMessage, outgoing: Outgoing) -> str:
-    may_have_arrived = row.message_id is None and row.attempts > 0
-    is_new = row.message_id is None and not may_have_arrived
-    await outbox.begin(hold.lease, outbox_id=row.id, is_post=is_new, now=hold.now())
+    message_id, is_first_try = row.message_id, not row.attempts
+    is_post = message_id is None and is_first_try
+    await outbox.begin(hold.lease, outbox_id=row.id, is_post=is_post, now=hold.now())
     row.attempts += 1
     faults.reach("delivery intended")
-    message_id = await adapter.find(outgoing) if may_have_arrived else row.message_id
-    if may_have_arrived and message_id is None:
-        await outbox.begin_again(hold.lease, outbox_id=row.id, now=hold.now())
+    if message_id is None and not is_first_try:
+        message_id = await adapter.find(outgoing)
+        if message_id is None:
+            await outbox.begin_again(hold.lease, outbox_id=row.id, now=hold.now())
+            faults.reach("looked for in vain")
     hold.check()
     if message_id:
         return await adapter.edit(message_id, outgoing)

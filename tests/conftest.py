@@ -18,8 +18,8 @@ import pytest
 from storage.database import Database, open_database
 
 SERVERS = {
-    "postgres": os.environ.get("MOORINGS_TEST_POSTGRES", ""),  # noqa: TID251
-    "mysql": os.environ.get("MOORINGS_TEST_MYSQL", ""),  # noqa: TID251
+    "postgres": os.environ.get("MOORINGS_TEST_POSTGRES", ""),  # noqa: TID251  # of the test run
+    "mysql": os.environ.get("MOORINGS_TEST_MYSQL", ""),  # noqa: TID251  # of the test run
 }
 NEEDS_SERVER = "needs a server"
 SWITCH_ON = NEEDS_SERVER + ": MOORINGS_TEST_{0}={1}://user:password@127.0.0.1/database make test"

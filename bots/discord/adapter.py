@@ -16,7 +16,7 @@ from bots.discord.place import place_of
 from bots.discord.readback import Readback
 from bots.discord.rest import Rest
 from bots.previews import Previews
-from bots.text_file import TextFile, as_file
+from bots.text_file import file_of
 from core import clock
 from core.adapter import Limits
 from core.errors import ConfigMistake, Transient
@@ -68,7 +68,7 @@ class DiscordAdapter:
     async def edit(self, message_id: str, outgoing: Outgoing) -> str:
         """Replace text and buttons; an ended answer whose message is gone is posted anew."""
         self._note(outgoing)
-        if _file_of(outgoing):
+        if file_of(outgoing, _LIMITS):
             return message_id
         try:
             with _mended_later():
@@ -100,7 +100,7 @@ class DiscordAdapter:
     async def _post(self, outgoing: Outgoing, *, nonce: str) -> str:
         self._note(outgoing)
         with _mended_later():
-            return str(await self._messages.post(outgoing, _file_of(outgoing), nonce=nonce))
+            return str(await self._messages.post(outgoing, file_of(outgoing, _LIMITS), nonce=nonce))
 
     async def _post_anew(self, message_id: str, outgoing: Outgoing) -> str:
         """Whoever did so before may have died of it, so that it is looked for first.
@@ -117,12 +117,6 @@ class DiscordAdapter:
             self._previews.end(channel, outgoing.key)
         else:
             self._previews.show(channel, outgoing.key, outgoing.text)
-
-
-def _file_of(outgoing: Outgoing) -> TextFile | None:
-    """What is longer than a message is one code block or one table; see `core.split`."""
-    is_long = len(outgoing.text) > _LIMITS.text_length
-    return as_file(outgoing.text, outgoing.key) if is_long else None
 
 
 @contextmanager

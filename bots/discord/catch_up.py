@@ -164,9 +164,8 @@ class CatchUp:
         if len(said) == _MOST:
             extra = {"channel": gap.spot.channel, "newest": _MOST}
             log.warning("more was missed than is caught up", extra=extra)
-        if news:  # only now, so that what one person wrote in a row is answered together
+        if news:
             log.info("caught up", extra={"channel": gap.spot.channel, "messages": news})
-            self._door.wake()
 
     async def _history(self, gap: Gap) -> list[discord.Message]:
         """In its turn: a channel that cannot be read keeps no other one waiting."""

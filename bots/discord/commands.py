@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import discord
 
 from bots.commands import Caller, ChatCommands
 from bots.discord import wording
 from bots.discord.callers import caller_of, can_answer, pointing_at
+from bots.discord.parse import attachments
 from bots.discord.responses import follow, on_time, take, tell
 from core.errors import UserMistake
-from core.messages import Attachment
 from core.storing import NotStored, storing
 
 log = logging.getLogger(__name__)
 
 _LINK = re.compile(r"https?://[\w.]*discord(?:app)?\.com/channels/(?:@me|\d+)/\d+/(\d{15,20})/?")
 _MESSAGE, _TURN = re.compile(r"\d{15,20}"), re.compile(r"#?\d{1,14}")
-_MOST_FILES = 20
 
 Verb = Callable[[Caller], Awaitable[str]]
 
@@ -53,7 +52,7 @@ class DiscordCommands:
         if caller is None:
             return
         asking = self._chat.ask_about(
-            pointing_at(caller, message), message.clean_content, tuple(_attachments(message))
+            pointing_at(caller, message), message.clean_content, tuple(attachments(message))
         )
         (words, _), is_taken = await on_time(interaction, _stored(asking), is_public=False)
         await (follow if is_taken else tell)(interaction, words)
@@ -110,13 +109,3 @@ def _reference(text: str) -> tuple[int | None, list[str]]:
     if text:
         raise UserMistake("Say which answer: its number, or the link of its message.")
     return None, []
-
-
-def _attachments(message: discord.Message) -> Iterator[Attachment]:
-    for file in message.attachments[:_MOST_FILES]:
-        yield Attachment(
-            name=file.filename[:190] or "file",
-            kind=(file.content_type or "application/octet-stream")[:100],
-            size=file.size,
-            url=file.url,
-        )

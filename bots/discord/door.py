@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import assert_never
 
 from bots.discord.happenings import Edited, Happening, Withdrawn
@@ -21,17 +20,14 @@ class Door:
     Each raises NotStored if the database refuses, or is busy.
     """
 
-    def __init__(self, reception: Reception, wake: Callable[[], None]) -> None:
-        """`wake` tells the worker of new work."""
+    def __init__(self, reception: Reception) -> None:
         self._reception = reception
-        self.wake = wake
 
     async def take(self, happened: Happening) -> None:
         """Store it, change it or withdraw it."""
         match happened:
             case Heard():
-                if await self.hear(happened):
-                    self.wake()
+                await self.hear(happened)
             case Edited():
                 with storing():
                     await self._reception.change(happened.heard)

@@ -46,7 +46,7 @@ def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
         answers=str(said.reference.message_id)
         if said.reference and _is_reply_to(said, me)
         else None,
-        attachments=tuple(_attachments(said)),
+        attachments=tuple(attachments(said)),
     )
 
 
@@ -90,7 +90,8 @@ def _text(said: discord.Message, me: int) -> str:
     return plain("\n".join(filter(None, words)), people, places)
 
 
-def _attachments(said: discord.Message) -> Iterator[Attachment]:
+def attachments(said: discord.Message) -> Iterator[Attachment]:
+    """The files of a message, and of those that it forwards."""
     forwarded = [file for snapshot in said.message_snapshots for file in snapshot.attachments]
     for file in [*said.attachments, *forwarded][:_MOST_FILES]:
         yield Attachment(

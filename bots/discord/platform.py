@@ -68,7 +68,7 @@ class DiscordPlatform:
         """The way in, with one door behind it."""
         runtime, me = self._runtime, self._rest.user
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
-        door = Door(reception, worker.wake)
+        door = Door(reception)
         how = Line(
             token=self._token,
             starts=Starts(self._rest),

@@ -17,7 +17,7 @@ from bots.slack.messages import GONE, Messages
 from bots.slack.personas import Persona
 from bots.slack.readback import Readback, Sought
 from bots.slack.streams import Streams
-from bots.text_file import TextFile, as_file, cut
+from bots.text_file import TextFile, cut, file_of
 from core import clock
 from core.adapter import Limits
 from core.errors import ConfigMistake
@@ -89,7 +89,7 @@ class SlackAdapter:
         that the old message is gone.
         """
         self._note(outgoing)
-        if _file_of(outgoing):
+        if file_of(outgoing, _LIMITS):
             return message_id
         try:
             with _mended_later():
@@ -123,7 +123,7 @@ class SlackAdapter:
             return await self._client.download(found[1], attachment.url, limit)
 
     async def _post(self, outgoing: Outgoing) -> str:
-        if file := _file_of(outgoing):
+        if file := file_of(outgoing, _LIMITS):
             return await self._share(outgoing, file)
         if not outgoing.is_final and self._streams.can_begin(outgoing):
             with suppress(SlackRefused):  # not every workspace has streams
@@ -180,7 +180,7 @@ class SlackAdapter:
     async def _look_for(self, outgoing: Outgoing) -> str | None:
         team, channel = outgoing.address.parts[:2]
         oldest = outgoing.tried_at or self._now() - _OLDEST
-        file = _file_of(outgoing)
+        file = file_of(outgoing, _LIMITS)
         sought = Sought(
             team=team,
             channel=channel,
@@ -191,12 +191,6 @@ class SlackAdapter:
         )
         with _mended_later():
             return await self._readback.find(sought)
-
-
-def _file_of(outgoing: Outgoing) -> TextFile | None:
-    """What is longer than a message is one code block or one table; see `core.split`."""
-    is_long = len(outgoing.text) > _LIMITS.text_length
-    return as_file(outgoing.text, outgoing.key) if is_long else None
 
 
 @contextmanager

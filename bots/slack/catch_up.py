@@ -43,14 +43,13 @@ Threads = Mapping[str, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What it is done with. `teams` are all workspaces, `wake` tells the worker of new work."""
+    """What it is done with. `teams` are all workspaces."""
 
     teams: Teams
     reader: Reader
     people: People
     reception: Reception
     cursors: Cursors
-    wake: Callable[[], None]
 
 
 class CatchUp:
@@ -187,12 +186,8 @@ class CatchUp:
             said += await self._replies(bot, channel, thread, oldest)
         heard = [await self._read(bot, channel, raw) for raw in said]
         since = {each.key: each for each in heard if each and each.position > start}
-        news = 0
-        for each in sorted(since.values(), key=lambda message: message.position):
-            news += await self._hear(each)
-        if news:  # only now, so that what one person wrote in a row is answered together
-            self._from.wake()
-        return news
+        in_order = sorted(since.values(), key=lambda message: message.position)
+        return sum([await self._hear(each) for each in in_order])
 
     async def _replies(self, bot: Bot, channel: str, thread: str, oldest: str) -> list[object]:
         reader = self._from.reader

@@ -53,7 +53,6 @@ class Room:
     controls: Controls
     homes: Homes
     agent_view: AgentView
-    wake: Callable[[], None]
     uninstalled: Callable[[str], Awaitable[object]]
 
 
@@ -121,7 +120,6 @@ class Door:
             log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
             return
         if accepted and accepted.is_new:
-            self._room.wake()
             self._room.agent_view.entitle(heard, accepted)
 
     async def _command(self, body: object) -> str:
@@ -129,9 +127,7 @@ class Door:
         if command is None:
             self._ignored(body)
             return _NOT_UNDERSTOOD
-        answer = await self._room.commands.obey(command)
-        self._room.wake()
-        return answer
+        return await self._room.commands.obey(command)
 
     async def _interaction(self, body: object) -> str:
         happened = parse.interaction(body, await self._names(body))
@@ -142,7 +138,6 @@ class Door:
                 await self._press(happened)
             case Shortcut():
                 await self._room.commands.ask_about(happened)
-                self._room.wake()
             case _:
                 assert_never(happened)
         return ""

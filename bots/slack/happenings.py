@@ -64,7 +64,6 @@ class SlashCommand:
     channel: str
     user: str
     user_name: str
-    trigger_id: str
 
     @property
     def place(self) -> Address:
@@ -85,7 +84,6 @@ class Press:
     value: str
     team: str
     user: str
-    trigger_id: str
     channel: str | None = None
     message_ts: str | None = None
     thread_ts: str | None = None
@@ -100,7 +98,6 @@ class Shortcut:
     team: str
     channel: str
     user: str
-    trigger_id: str
     message_ts: str
     thread_ts: str | None
     text: str

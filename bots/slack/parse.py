@@ -145,18 +145,17 @@ def command(body: object, names: Mapping[str, str] = _NOBODY) -> SlashCommand | 
         channel=channel,
         user=user,
         user_name=names.get(user) or text_at(body, "user_name")[:100] or user,
-        trigger_id=trigger,
     )
 
 
 def interaction(body: object, names: Mapping[str, str] = _NOBODY) -> Interaction | None:
     """A button that was pressed or a message shortcut that was used."""
-    team, user, trigger = team_of(body), id_at(body, "user", "id"), _trigger(body)
-    if not (team and user and trigger):
+    team, user = team_of(body), id_at(body, "user", "id")
+    if not (team and user and _trigger(body)):
         return None
     match text_at(body, "type"):
         case "block_actions":
-            return _press(body, team, user, trigger)
+            return _press(body, team, user)
         case "message_action":
             return _shortcut(body, names)
         case _:
@@ -283,7 +282,7 @@ def _stop_pressed(happened: object, workspace: _Workspace) -> StopPressed | None
     return StopPressed(place=place, thread=thread, answers=answers)
 
 
-def _press(body: object, team: str, user: str, trigger: str) -> Press | None:
+def _press(body: object, team: str, user: str) -> Press | None:
     action = at(body, "actions", 0)
     name = text_at(action, "action_id")
     if not name:
@@ -293,7 +292,6 @@ def _press(body: object, team: str, user: str, trigger: str) -> Press | None:
         value=text_at(action, "value") or text_at(action, "selected_option", "value"),
         team=team,
         user=user,
-        trigger_id=trigger,
         channel=id_at(body, "container", "channel_id") or id_at(body, "channel", "id") or None,
         message_ts=text_at(body, "container", "message_ts") or None,
         thread_ts=text_at(body, "container", "thread_ts") or None,
@@ -313,7 +311,6 @@ def _shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
         team=team,
         channel=channel,
         user=id_at(body, "user", "id"),
-        trigger_id=trigger,
         message_ts=ts,
         thread_ts=thread if position(thread) else None,
         text=plain(text_at(body, "message", "text"), names),

@@ -96,7 +96,6 @@ class SlackPlatform:
             controls=controls,
             homes=Homes(self._client, commands, errands),
             agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
-            wake=worker.wake,
             uninstalled=self._uninstalled,
         )
         sources = Sources(
@@ -105,7 +104,6 @@ class SlackPlatform:
             people=people,
             reception=reception,
             cursors=Cursors(runtime.clock),
-            wake=worker.wake,
         )
         catch_up = CatchUp(sources, runtime.clock, hours=self._settings.catch_up_hours)
         return self._wired(Door(reception, room), catch_up, errands, watch)

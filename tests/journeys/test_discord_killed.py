@@ -75,7 +75,7 @@ async def test_every_message_has_one_visible_answer(
         for label in ("messages.create", "messages.edit"):
             discord.fault(label, "ratelimited", probability=0.1)
     channels = [discord.add_channel(f"channel-{number}") for number in range(5)]
-    talk = Talk(discord=discord, random=Random(kills), channels=channels)  # noqa: S311
+    talk = Talk(discord=discord, random=Random(kills), channels=channels)  # noqa: S311  # chance, no secret
     agents = journey.AGENTS.format(f"discord/{discord.guild}", "channel")
     (tmp_path / "agents.toml").write_text(agents)
     async with Endpoint(pause=0.02) as endpoint:

@@ -15,7 +15,7 @@ from tests.journeys.bots import Surroundings, running
 from tests.journeys.ledger import CALLS, EFFECTS
 from tests.journeys.processes import ended
 from tests.peers.board import Board
-from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint
+from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint, Fail
 
 AGENTS = """
 [agents.assistant]
@@ -46,6 +46,7 @@ PLACES = [
     ("delivered", 1),
     ("delivered", 2),
 ]
+AGAIN = "looked for in vain"  # reached by whoever takes over from somebody who died before a post
 ROOT = Path(__file__).parents[2]
 REACHED = re.compile(r'faults\.reach\("([^"]+)"\)')
 AMBIGUOUS = {"tool finished, not journalled"}  # the tool ran, and only its key can tell
@@ -102,9 +103,30 @@ async def test_every_message_is_answered_once_and_in_order(
     assert len((where.folder / EFFECTS).read_text().splitlines()) == 1
 
 
+async def test_an_answer_whose_post_was_cut_off_twice_is_posted_once(
+    tmp_path: Path, board: Board
+) -> None:
+    """A model that refuses shows nothing before the sentence that says so."""
+    (tmp_path / "agents.toml").write_text(AGENTS)
+    async with Endpoint(lambda _: Fail(status=401)) as endpoint:
+        where = Surroundings(
+            folder=tmp_path,
+            board=board.url,
+            endpoint=endpoint.base_url,
+            database="sqlite://./moorings.db",
+        )
+        question = await board.say("C1", "ana", "how are you?")
+        for place in ("delivery intended", AGAIN, AGAIN):
+            assert await ended(where.start(place, 1)) == -signal.SIGKILL
+            assert board.posts == []
+        async with running(where), asyncio.timeout(20):
+            await board.answered(question)
+    assert [post.reply_to for post in board.posts] == [question]
+
+
 def test_every_place_in_the_code_is_one_where_we_kill_and_is_explained() -> None:
     sources = [file.read_text() for file in (ROOT / "core").rglob("*.py")]
     places = {place for source in sources for place in REACHED.findall(source)}
-    assert places == {place for place, _ in PLACES}
+    assert places == {AGAIN, *(place for place, _ in PLACES)}
     explained = (ROOT / "docs" / "architecture.md").read_text()
     assert [place for place in places if place not in explained] == []

@@ -69,7 +69,7 @@ async def test_every_message_has_one_visible_answer(
             slack.fault(method, "drop_after_commit", probability=0.1)
         for method in ("chat.postMessage", "chat.startStream", "chat.update", "chat.stopStream"):
             slack.fault(method, "ratelimited", probability=0.1)
-    talk = Talk(slack=slack, random=Random(kills))  # noqa: S311
+    talk = Talk(slack=slack, random=Random(kills))  # noqa: S311  # chance, no secret
     (tmp_path / "agents.toml").write_text(journey.AGENTS.format("slack/T0001", "channel"))
     async with Endpoint(pause=0.02) as endpoint:
         environment = {

@@ -26,7 +26,7 @@ def echo(request: ModelRequest) -> str:
     return f"You said: {request.messages[-1].content}"
 
 
-def calling(tool: str, arguments: str = "{}", *, id: str = "c1") -> ToolCall:  # noqa: A002
+def calling(tool: str, arguments: str = "{}", *, id: str = "c1") -> ToolCall:  # noqa: A002  # as the model calls it
     """A call of a tool."""
     return ToolCall(id=id, name=tool, arguments=arguments)
 

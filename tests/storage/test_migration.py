@@ -69,7 +69,7 @@ def _content(file: Path) -> dict[str, list[tuple[object, ...]]]:
     with closing(sqlite3.connect(file)) as connection:
         return {
             table: connection.execute(
-                f"SELECT id, {', '.join(sorted(name for name, _ in declared.columns))}"  # noqa: S608
+                f"SELECT id, {', '.join(sorted(name for name, _ in declared.columns))}"  # noqa: S608  # a table of our own
                 f' FROM "{table}" ORDER BY id'
             ).fetchall()
             for table, declared in sql.declared().items()

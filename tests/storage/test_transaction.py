@@ -66,7 +66,7 @@ async def test_tasks_cancelled_at_any_moment_tear_no_transaction(
     database: Database, now: datetime
 ) -> None:
     where = await given.conversation(now)
-    dice = random.Random(7)  # noqa: S311
+    dice = random.Random(7)  # noqa: S311  # chance, no secret
     for _ in range(500):
         tasks = [
             asyncio.get_running_loop().create_task(_halves(where.id, number, now))

@@ -103,6 +103,7 @@ class Server:
             platform = await DiscordPlatform.open(runtime)
             opened.push_async_callback(platform.close)
             worker = runtime.worker({"discord": platform.adapter})
+            runtime.intake.wake_with(worker.wake)
             listener = platform.listener(worker, interactions or NoInteractions(), watch)
             bot = Bot(runtime=runtime, worker=worker, listener=listener, stop=asyncio.Event())
             async with self._running(bot):

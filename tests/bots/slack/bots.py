@@ -73,6 +73,7 @@ class Workspace:
         self, runtime: Runtime, platform: SlackPlatform, gap_seconds: float
     ) -> AsyncIterator[Bot]:
         worker = runtime.worker({"slack": platform.adapter})
+        runtime.intake.wake_with(worker.wake)
         ways_in = platform.ways_in(worker, Watch(ping_interval=0.5, patience=5, gap=gap_seconds))
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:

@@ -23,7 +23,7 @@ SIGNED = {"slack_app_token": None, "slack_signing_secret": SecretStr("peer-signi
 @asynccontextmanager
 async def served(workspace: Workspace, **changes: object) -> AsyncIterator[tuple[Bot, str]]:
     """A bot in HTTP mode, and the URL of its port."""
-    async with workspace.bot(**{**SIGNED, "port": 1, **changes}) as bot:  # type: ignore[arg-type]
+    async with workspace.bot(**{**SIGNED, "port": 1, **changes}) as bot:  # type: ignore[arg-type]  # named by each test
         port = HttpPort(0, {}, bot.ways_in.routes)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(port.run(bot.runtime.intake, asyncio.Event()))

@@ -145,6 +145,19 @@ async def test_a_preview_goes_on_in_a_stream_that_another_process_left(
     assert answers(slack) == [("Hello", False, ("Stop",))]
 
 
+async def test_a_stream_that_was_ended_without_its_last_edit_is_finished_by_the_next_process(
+    slack: SlackPeer, client: SlackClient, growing: Outgoing
+) -> None:
+    dying = adapter_of(client)
+    ts = await dying.post(growing)
+    await dying._streams.end(ts, growing)
+    assert answers(slack) == [("Hel", False, ("Stop",))]
+    heir = adapter_of(client)
+    assert await heir.find(growing) == ts
+    assert await heir.edit(ts, ended(growing)) == ts
+    assert answers(slack) == [("Hello", False, ("feedback",))]
+
+
 async def test_a_stream_ends_before_slack_would_end_it_and_edits_go_on(
     slack: SlackPeer, client: SlackClient, growing: Outgoing
 ) -> None:

@@ -82,7 +82,7 @@ def calls_back(hook: Callable[[], str]) -> str:
     return hook()
 
 
-def misspelt(value: Nowhere) -> str:  # type: ignore[name-defined]  # noqa: F821
+def misspelt(value: Nowhere) -> str:  # type: ignore[name-defined]  # noqa: F821  # that is the point
     return str(value)
 
 

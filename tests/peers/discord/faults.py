@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from random import Random
+
+from tests.peers.orders import Orders
 
 
 class Trouble(StrEnum):
@@ -36,34 +37,15 @@ class Fault:
     message: str = "Ordered by a test"
 
     @property
+    def target(self) -> str:
+        return self.label
+
+    @property
     def is_after_commit(self) -> bool:
         return self.trouble.value.endswith("_after_commit")
 
 
-class Faults:
-    """The orders that are open, in the order they were given; the first that fits strikes."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self._open: list[tuple[Fault, list[int]]] = []  # with [seen, struck]
-
+class Faults(Orders[Fault]):
     def add(self, label: str, trouble: str, **details: float | str | None) -> Fault:
         """details: times, probability, skip, seconds, retry_after, status, code, message."""
-        fault = Fault(label=label, trouble=Trouble(trouble), **details)  # type: ignore[arg-type]
-        self._open.append((fault, [0, 0]))
-        return fault
-
-    def clear(self) -> None:
-        self._open.clear()
-
-    def draw(self, label: str) -> Fault | None:
-        for fault, counts in self._open:
-            if fault.label not in (label, "*"):
-                continue
-            counts[0] += 1
-            is_spent = fault.times is not None and counts[1] >= fault.times
-            if is_spent or counts[0] <= fault.skip or self._random.random() >= fault.probability:
-                continue
-            counts[1] += 1
-            return fault
-        return None
+        return self.give(Fault(label=label, trouble=Trouble(trouble), **details))  # type: ignore[arg-type]  # named by each test

@@ -12,7 +12,6 @@ from aiohttp import web
 from tests.peers.discord.api import LABELS, Api
 from tests.peers.discord.backend import Backend
 from tests.peers.discord.clock import Clock
-from tests.peers.discord.control import Control
 from tests.peers.discord.faults import Fault
 from tests.peers.discord.gateway import Gateway
 from tests.peers.discord.journal import Entry, Journal
@@ -60,7 +59,6 @@ class DiscordPeer(Person, UserActions, Places):
         app = web.Application(client_max_size=_MOST_BODY)
         self._api = Api(self.backend, self.journal)
         self._api.add_routes(app)
-        Control(self).add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await self._listen()

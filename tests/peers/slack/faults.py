@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from random import Random
+
+from tests.peers.orders import Orders
 
 
 class Trouble(StrEnum):
@@ -34,34 +35,15 @@ class Fault:
     error: str = "internal_error"
 
     @property
+    def target(self) -> str:
+        return self.method
+
+    @property
     def is_after_commit(self) -> bool:
         return self.trouble.value.endswith("_after_commit")
 
 
-class Faults:
-    """The orders that are open, in the order they were given; the first that fits strikes."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self._open: list[tuple[Fault, list[int]]] = []  # with [seen, struck]
-
+class Faults(Orders[Fault]):
     def add(self, method: str, trouble: str, **details: int | float | str | None) -> Fault:
         """details: times, probability, skip, seconds, retry_after, status, error."""
-        fault = Fault(method=method, trouble=Trouble(trouble), **details)  # type: ignore[arg-type]
-        self._open.append((fault, [0, 0]))
-        return fault
-
-    def clear(self) -> None:
-        self._open.clear()
-
-    def draw(self, method: str) -> Fault | None:
-        for fault, counts in self._open:
-            if fault.method not in (method, "*"):
-                continue
-            counts[0] += 1
-            is_spent = fault.times is not None and counts[1] >= fault.times
-            if is_spent or counts[0] <= fault.skip or self._random.random() >= fault.probability:
-                continue
-            counts[1] += 1
-            return fault
-        return None
+        return self.give(Fault(method=method, trouble=Trouble(trouble), **details))  # type: ignore[arg-type]  # named by each test
