@@ -10,6 +10,7 @@ from hashlib import sha256
 import discord
 
 from bots.discord.downloads import download
+from bots.discord.echoes import Echoes
 from bots.discord.failures import NOT_OURS, UNKNOWN_MESSAGE, DiscordRefused
 from bots.discord.messages import Messages
 from bots.discord.place import place_of
@@ -38,9 +39,15 @@ class DiscordAdapter:
     """
 
     def __init__(
-        self, rest: Rest, name_of: Callable[[str], str | None], *, now: clock.Clock = clock.now
+        self,
+        rest: Rest,
+        name_of: Callable[[str], str | None],
+        echoes: Echoes,
+        *,
+        now: clock.Clock = clock.now,
     ) -> None:
         """`name_of` an agent stands above its answers, unless it is None."""
+        self._echoes = echoes
         self._messages = Messages(rest, name_of)
         self._readback = Readback(rest)
         self._previews = Previews(_INTERVAL)
@@ -80,7 +87,9 @@ class DiscordAdapter:
         return message_id
 
     async def find(self, outgoing: Outgoing) -> str | None:
-        """Read back by the key that the buttons carry."""
+        """As Discord told back, or read back by the key that the buttons carry."""
+        if echoed := self._echoes.find(outgoing.key):
+            return str(echoed)
         place = place_of(outgoing)
         oldest = (outgoing.tried_at or self._now() - _OLDEST) - _SKEW
         after = max(place.oldest, discord.utils.time_snowflake(oldest))

@@ -48,6 +48,7 @@ class Client(discord.AutoShardedClient):
         self._catch_up = line.catch_up
         self._interactions = line.interactions
         self._starts = line.starts
+        self._echoes = line.echoes
         self._tree = line.interactions.attach(self)
         self._has_arrived = False
         self._events = 0
@@ -130,6 +131,8 @@ class Client(discord.AutoShardedClient):
         self._catch_up.shown(thread)
 
     async def on_message(self, message: discord.Message) -> None:
+        if self.user and message.author.id == self.user.id:
+            self._echoes.hear(message)
         await self._hand_over(message)
 
     async def on_raw_message_edit(self, update: discord.RawMessageUpdateEvent) -> None:

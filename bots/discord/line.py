@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 
 from bots.discord.catch_up import CatchUp
+from bots.discord.echoes import Echoes
 from bots.discord.inflow import Inflow
 from bots.discord.starts import Starts
 
@@ -58,4 +59,5 @@ class Line:
     inflow: Inflow
     catch_up: CatchUp
     interactions: Interactions
+    echoes: Echoes
     watch: Watch

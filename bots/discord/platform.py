@@ -9,6 +9,7 @@ from bots.discord import line
 from bots.discord.adapter import DiscordAdapter
 from bots.discord.catch_up import CatchUp
 from bots.discord.door import Door
+from bots.discord.echoes import Echoes
 from bots.discord.inflow import Inflow
 from bots.discord.interactions import Interactions
 from bots.discord.line import Line, Watch
@@ -37,7 +38,8 @@ class DiscordPlatform:
         self._runtime = runtime
         self._rest = rest
         self._token = token
-        self.adapter = DiscordAdapter(rest, self._name_of)
+        self._echoes = Echoes()
+        self.adapter = DiscordAdapter(rest, self._name_of, self._echoes)
 
     @classmethod
     async def open(cls, runtime: Runtime) -> DiscordPlatform:
@@ -81,6 +83,7 @@ class DiscordPlatform:
                 me=me,
             ),
             interactions=interactions,
+            echoes=self._echoes,
             watch=watch,
         )
         return GatewayListener(how)

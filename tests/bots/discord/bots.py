@@ -31,8 +31,10 @@ class NoInteractions:
 
     def __init__(self) -> None:
         self.presses: list[discord.Interaction] = []
+        self.clients: list[discord.Client] = []
 
     def attach(self, client: discord.Client) -> app_commands.CommandTree[discord.Client]:
+        self.clients.append(client)
         return app_commands.CommandTree(client)
 
     async def pressed(self, interaction: discord.Interaction) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from bots.discord.adapter import DiscordAdapter
 from bots.discord.anchor import Anchor
+from bots.discord.echoes import Echoes
 from bots.discord.rest import Rest, point_at
 from core.address import Address
 from core.messages import Outgoing
@@ -27,7 +28,7 @@ async def rest_of(discord: DiscordPeer, *, seconds: float = 10) -> AsyncIterator
 
 def adapter_of(rest: Rest, name: str | None = "Ada") -> DiscordAdapter:
     """An adapter for an agent that appears under this name."""
-    return DiscordAdapter(rest, lambda _: name)
+    return DiscordAdapter(rest, lambda _: name, Echoes())
 
 
 def outgoing(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bots.discord.bots import QUICK, Server
+from tests.bots.discord.bots import QUICK, NoInteractions, Server
 from tests.peers.discord.wire import Json
 from tests.peers.endpoint import Reply
 
@@ -86,6 +86,32 @@ async def test_cursors_move_in_every_server_whatever_shard_it_is_on(server: Serv
         await bot.listener.caught_up()
         said = [discord.say(channel, discord.anna, "live") for channel in channels.values()]
         await discord.until(lambda: {*said} <= {str(at) for at in server.cursors().values()})
+
+
+async def test_its_own_echo_tells_that_an_answer_is_there(server: Server) -> None:
+    """Without it neither the history, which is denied, nor the nonce, forgotten, would."""
+    discord = server.discord
+    discord.deny(discord.general, "READ_MESSAGE_HISTORY")
+    discord.backend.posts.nonce_seconds = 0.0
+    async with server.bot():
+        # the first call is refused, as a reply needs the history
+        discord.fault("messages.create", "drop_after_commit", times=1, skip=1)
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await server.answered(discord.general, within=20) == ["You said: hello"]
+    mine = [line for line in discord.transcript(discord.general) if line.is_bot]
+    assert len(mine) == 1
+
+
+async def test_it_keeps_no_messages_and_no_members(server: Server) -> None:
+    discord, stub = server.discord, NoInteractions()
+    async with server.bot(interactions=stub):
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await server.answered(discord.general)
+        [client] = stub.clients
+        assert list(client.cached_messages) == []
+        assert [member.id for guild in client.guilds for member in guild.members] == [
+            int(discord.bot_user)
+        ]
 
 
 async def test_a_reply_to_an_agent_is_answered_by_that_agent(server: Server) -> None:
