@@ -12,7 +12,7 @@ import discord
 from bots.discord import parse
 from bots.discord.door import Door
 from bots.discord.failures import FAILURES, DiscordRefused, translated
-from bots.discord.gaps import Gap, Gaps, Tracked, newest_of
+from bots.discord.gaps import Gap, Gaps, Tracked
 from bots.discord.spot import Spot
 from core.address import Address
 from core.clock import Clock
@@ -71,8 +71,8 @@ class CatchUp:
 
     def behind(self, guild: discord.Guild) -> None:
         """Something may have been missed in this server, whose channels are known now."""
-        newest = newest_of(guild)
-        self._server_behind(guild.id, lambda client: self._gaps.in_server(client, guild, newest))
+        announced = self._gaps.announced(guild)  # before anything comes in that is said later
+        self._server_behind(guild.id, lambda client: self._gaps.in_server(client, guild, announced))
 
     def shown(self, channel: Tracked) -> None:
         """Something may have been missed in this channel or thread."""

@@ -38,6 +38,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A server's newest message, and that of each channel and thread that may be read."""
+
+    newest: int
+    channels: tuple[tuple[Spot, Tracked, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """How far the channels of a server were heard; before `floor` nothing is anybody's question."""
 
@@ -65,16 +73,20 @@ class Gaps:
         self._directs: set[int] = set()
         self._warned: set[int] = set()
 
+    def announced(self, guild: discord.Guild) -> Announced:
+        """How far was said in a server by now."""
+        return Announced(newest=newest_of(guild), channels=tuple(self._readable(guild)))
+
     async def in_server(
-        self, client: discord.Client, guild: discord.Guild, newest: int
+        self, client: discord.Client, guild: discord.Guild, announced: Announced
     ) -> list[Gap]:
-        """Of all channels and threads; `newest` is the newest message when it was announced.
+        """Of all channels and threads, as they were announced.
 
         Raises:
             NotStored: the database refused, or is busy.
         """
-        known = await self._known(guild, newest)
-        found = [known.gap(*each) for each in self._readable(guild)]
+        known = await self._known(guild, announced.newest)
+        found = [known.gap(*each) for each in announced.channels]
         threads = await self._archived(guild)
         found += [known.gap(spot, _partial(client, spot), None) for spot in threads]
         return [gap for gap in found if gap]
