@@ -92,8 +92,12 @@ async def database(url: str) -> AsyncIterator[Database]:
 
 
 def switched_off(kind: str) -> NoReturn:
-    """Skip a test that needs a server, saying how to switch it on; in CI nothing is skipped."""
-    how = SWITCH_ON.format(kind.upper(), kind)
+    """Skip a test that needs a server, saying how to switch it on."""
+    skip_or_fail(SWITCH_ON.format(kind.upper(), kind))
+
+
+def skip_or_fail(how: str) -> NoReturn:
+    """Skip a test that needs what is not there, saying how to get it; in CI it fails."""
     if os.environ.get("CI"):  # noqa: TID251  # of the test run, not of the program
         pytest.fail(how)
     pytest.skip(how)

@@ -1,0 +1,197 @@
+"""A PostgreSQL server of a test's own, which it may restart and kill.
+
+It needs the server's programs (`apt install postgresql`), and no server that runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import tempfile
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+import asyncpg
+
+from tests import conftest
+
+How = Literal["fast", "immediate"]
+
+_SIGNALS: Mapping[How, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+_SWITCH_ON = conftest.NEEDS_SERVER + " of its own: apt install postgresql"
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "100",
+    "shared_buffers": "16MB",
+    "lc_messages": "C",
+}
+_DATABASE = "moorings"
+_POLL_SECONDS = 0.02
+_START_SECONDS = 60
+
+
+class PostgresServer:
+    """A server on a free port of the loopback; a crash of it loses nothing that was committed.
+
+    `settings` are added to its configuration, as `shared_preload_libraries`. It runs as another
+    user when the tests run as root, which PostgreSQL refuses.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = _SETTINGS | dict(settings or {})
+        self._user = _user()
+        self._folder = Path()
+        self._port = 0
+        self._postmaster: Process | None = None
+
+    @property
+    def port(self) -> int:
+        """The same for all its lives."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """A database that was empty at the beginning."""
+        return self._url(_DATABASE)
+
+    @property
+    def log(self) -> str:
+        """What it has written since it was made."""
+        return (self._folder / "log").read_text()
+
+    async def __aenter__(self) -> Self:
+        require()
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        try:
+            await self._make()
+        except BaseException:
+            await self._remove()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._remove()
+
+    async def start(self) -> None:
+        """Return when it answers; processes that outlived their postmaster are waited for."""
+        async with asyncio.timeout(_START_SECONDS):
+            while not await self._answers():
+                if self._postmaster is None or self._postmaster.returncode is not None:
+                    self._postmaster = await self._run("postgres", "-D", str(self._folder / "data"))
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def stop(self, how: How = "fast") -> None:
+        """End all its processes: `fast` politely, `immediate` as in an emergency."""
+        await self._end(_SIGNALS[how])
+
+    async def restart(self, how: How = "fast") -> None:
+        """Stop it, start it, and return when it answers."""
+        await self.stop(how)
+        await self.start()
+
+    async def kill(self) -> None:
+        """Kill the postmaster alone; the processes of its connections end when they notice."""
+        await self._end(signal.SIGKILL)
+
+    async def _make(self) -> None:
+        if self._user:
+            shutil.chown(self._folder, self._user)
+        options = ["--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
+        process = await self._run("initdb", "-D", str(self._folder / "data"), *options)
+        assert await process.wait() == 0, self.log
+        self._port = _free_port()
+        places = {"port": str(self._port), "unix_socket_directories": str(self._folder)}
+        with (self._folder / "data" / "postgresql.conf").open("a") as configuration:
+            for name, value in {**self._settings, **places}.items():
+                configuration.write(f"{name} = '{value}'\n")
+        await self.start()
+        connection = await asyncpg.connect(self._url("postgres"))
+        await connection.execute(f"CREATE DATABASE {_DATABASE}")
+        await connection.close()
+
+    async def _remove(self) -> None:
+        await self._end(signal.SIGQUIT)
+        shutil.rmtree(self._folder)
+
+    async def _end(self, how: signal.Signals) -> None:
+        if self._postmaster and self._postmaster.returncode is None:
+            self._postmaster.send_signal(how)
+            await self._postmaster.wait()
+        self._postmaster = None
+
+    async def _run(self, program: str, *arguments: str) -> Process:
+        programs = _programs()
+        assert programs
+        with (self._folder / "log").open("a") as log:
+            return await asyncio.create_subprocess_exec(
+                programs / program,
+                *arguments,
+                cwd=self._folder,
+                env={"LC_ALL": "C", "TZ": "UTC"},
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                group=self._user and pwd.getpwnam(self._user).pw_gid,
+                extra_groups=self._user and [],
+            )
+
+    async def _answers(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self._url("postgres"))
+        except (OSError, asyncpg.PostgresError):
+            return False
+        await connection.close()
+        return True
+
+    def _url(self, database: str) -> str:
+        return f"postgres://postgres@127.0.0.1:{self._port}/{database}"
+
+
+def available() -> bool:
+    """Whether a server's programs are installed."""
+    return _programs() is not None
+
+
+def has_library(name: str) -> bool:
+    """Whether the server could preload it: `pg_stat_statements` comes in a package of its own."""
+    programs = _programs()
+    return bool(programs and (programs.parent / "lib" / f"{name}.so").exists())
+
+
+def require() -> None:
+    """Skip a test where the programs are missing, saying how to get them; in CI it fails."""
+    if not available():
+        conftest.skip_or_fail(_SWITCH_ON)
+
+
+def _programs() -> Path | None:
+    """The folder of the newest version; Debian does not put them into PATH."""
+    if versions := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version):
+        return versions[-1].parent
+    found = shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+def _version(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path.parts[-3])]
+
+
+def _user() -> str | None:
+    if os.getuid() != 0:
+        return None
+    names = {user.pw_name for user in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
