@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from core.clock import Clock, monotonic
 from storage import conversations
 from storage.errors import DatabaseBusy, LeaseLost
 from storage.lease import Lease
+
+_in_force = ContextVar["Hold | None"]("the hold under which this task works", default=None)
 
 
 class Hold:
@@ -35,6 +40,15 @@ class Hold:
         if monotonic() >= self._safe_until:
             raise LeaseLost(f"the lease on conversation {self.lease.conversation_id} lapsed")
 
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Let `check_hold` look at this hold, in this task and those that it starts."""
+        outer = _in_force.set(self)
+        try:
+            yield
+        finally:
+            _in_force.reset(outer)
+
     async def keep(self) -> None:
         """Renew the lease three times in its length, until cancelled.
 
@@ -50,3 +64,16 @@ class Hold:
                 self.check()
             else:
                 self._safe_until = asked_at + self.lease.seconds
+
+
+def check_hold() -> None:
+    """Make sure, where no `Hold` is at hand, that what this task works on is still its own.
+
+    What goes out waits for rate limits and connections after `Hold.check` has let it pass: the
+    last look belongs right before it is sent.
+
+    Raises:
+        LeaseLost: the lease may have lapsed; never outside of a turn or delivery.
+    """
+    if hold := _in_force.get():
+        hold.check()

@@ -168,7 +168,7 @@ class Worker:
         faults.reach("claimed")
         hold = Hold(lease, self._bench.clock, claimed_at=claimed_at)
         try:
-            with metrics.LEASES_HELD.track_inprogress():
+            with metrics.LEASES_HELD.track_inprogress(), hold.in_force():
                 await self._held(hold)
         except LeaseLost as error:
             log.warning("lease lost", extra={"why": str(error)})

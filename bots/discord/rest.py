@@ -14,6 +14,7 @@ from discord.http import Route
 from yarl import URL
 
 from bots.discord.failures import FAILURES, translated
+from bots.requests import guard
 
 _OWN_API, _OWN_GATEWAY = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
 _SECONDS = 60.0  # for one call, with discord.py's own waiting for Discord's limits
@@ -55,6 +56,7 @@ class Rest:
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             max_ratelimit_timeout=_LONGEST_LIMIT,
+            http_trace=guard(),
         )
         try:
             async with AsyncExitStack() as failing, asyncio.timeout(seconds):

@@ -17,6 +17,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from bots.requests import guard
 from bots.slack.failures import FAILURES, NotDone, SlackRefused, translated
 from bots.slack.rates import Rates
 from core.errors import Transient
@@ -138,7 +139,9 @@ class SlackClient:
 
     def _opened(self) -> ClientSession:
         if self._session is None:
-            self._session = ClientSession(timeout=ClientTimeout(total=self._timeout))
+            self._session = ClientSession(
+                timeout=ClientTimeout(total=self._timeout), trace_configs=[guard()]
+            )
         return self._session
 
 

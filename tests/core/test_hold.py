@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from core.clock import monotonic
-from core.hold import Hold
+from core.hold import Hold, check_hold
 from storage.database import Database
 from storage.errors import DatabaseUnusable, LeaseLost
 from tests.core.given import Stage, broken, locked
@@ -71,3 +71,16 @@ async def test_the_lease_counts_from_before_it_was_asked_for(stage: Stage) -> No
     hold = Hold(lease, stage.clock, claimed_at=monotonic() - 15)
     with pytest.raises(LeaseLost, match="lapsed"):
         hold.check()
+
+
+async def test_what_goes_out_is_looked_at_where_no_hold_is_at_hand(stage: Stage) -> None:
+    stage.lease_seconds = 0
+    hold = await stage.hold()
+    check_hold()
+    with hold.in_force(), pytest.raises(LeaseLost, match="lapsed"):
+        await asyncio.create_task(_checked())
+    check_hold()
+
+
+async def _checked() -> None:
+    check_hold()

@@ -1,0 +1,22 @@
+"""What is looked at before a request to a platform leaves: that this process may still speak."""
+
+from __future__ import annotations
+
+from aiohttp import ClientSession, TraceConfig, TraceRequestStartParams
+
+from core.hold import check_hold
+
+
+def guard() -> TraceConfig:
+    """For a session whose requests are sent only while the lease that they belong to is held.
+
+    A process that was suspended while a request waited for its turn says nothing any more: the
+    request raises LeaseLost instead.
+    """
+    config = TraceConfig()
+    config.on_request_start.append(_look)
+    return config
+
+
+async def _look(_: ClientSession, __: object, ___: TraceRequestStartParams) -> None:
+    check_hold()
