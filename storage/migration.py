@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import pkgutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -33,7 +35,7 @@ _APP = "storage"
 # Touches no row, but takes SQLite's write lock before the first read.
 _TAKE_WRITE_LOCK = "UPDATE tortoise_migrations SET app = app WHERE id = -1"
 
-_DUPLICATE_COLUMN = 1060  # MySQL's number
+_DUPLICATE_COLUMN, _DUPLICATE_INDEX = 1060, 1061  # MySQL's numbers
 _INDEXES = (
     'SELECT tables.name AS "table", group_concat(columns.name) AS columns'
     " FROM sqlite_master tables, pragma_index_list(tables.name) indexes,"
@@ -133,16 +135,28 @@ class _ExactExecutor(MigrationExecutor):
 
 
 class _ExactEditor(MySQLSchemaEditor):
+    """A killed migration may have added what is to be added: each statement stands when done."""
+
     async def add_field(self, model: type[Model], field_name: str) -> None:
-        """A migration that was killed may have added it: each statement stands when it is done."""
-        try:
+        with _unless(_DUPLICATE_COLUMN):
             await super().add_field(model, field_name)
-        except OperationalError as error:
-            if _DUPLICATE_COLUMN not in getattr(error.args[0], "args", ()):
-                raise
+
+    async def add_index(self, model: type[Model], index: Index) -> None:
+        with _unless(_DUPLICATE_INDEX):
+            await super().add_index(model, index)
 
     def _table_generate_extra(self, table: str) -> str:
         return " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+
+
+@contextmanager
+def _unless(number: int) -> Generator[None]:
+    """Whatever MySQL refuses with this number is there already."""
+    try:
+        yield
+    except OperationalError as error:
+        if number not in getattr(error.args[0], "args", ()):
+            raise
 
 
 class _Recorder(MigrationRecorder):

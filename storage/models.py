@@ -133,6 +133,7 @@ class Message(Model):
     class Meta(Model.Meta):
         table = "message"
         unique_together = (("conversation_id", "seq"),)
+        indexes = (Index(fields=("turn_id",), name="message_turn"),)
 
 
 class InboxMessage(Model):
@@ -177,6 +178,7 @@ class Turn(Model):
     class Meta(Model.Meta):
         table = "turn"
         unique_together = (("conversation_id", "number"),)
+        indexes = (Index(fields=("ended_at",), name="turn_ended"),)
 
 
 class Step(Model):
@@ -269,7 +271,10 @@ class Fact(Model):
 
     class Meta(Model.Meta):
         table = "fact"
-        indexes = (Index(fields=("agent_id", "scope"), name="fact_of_scope"),)
+        indexes = (
+            Index(fields=("agent_id", "scope"), name="fact_of_scope"),
+            Index(fields=("source_key",), name="fact_source"),
+        )
 
 
 class Summary(Model):
