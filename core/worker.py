@@ -10,6 +10,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from core import faults, metrics, relay
 from core.adapter import Adapter, ShowsWork
@@ -23,6 +24,7 @@ from core.hold import Hold
 from core.messages import Outgoing
 from core.reply import Reply
 from core.runner import Runner
+from core.shares import Shares
 from storage import conversations, turns
 from storage.errors import LeaseLost, StorageError
 from storage.lease import Lease
@@ -85,7 +87,7 @@ class Worker:
 
     def __init__(self, bench: Bench, *, slots: int = 32) -> None:
         self._bench = bench
-        self._slots = slots
+        self._shares = Shares(slots)
         self._wakened = asyncio.Event()
         self._answering: dict[int, _Interruptible] = {}
         self._is_draining = False
@@ -116,12 +118,8 @@ class Worker:
             watcher = group.create_task(self._wake_at(stop))
             while not stop.is_set():
                 self._wakened.clear()
-                claimed_at = monotonic()
-                for lease in await self._claim(queues, self._slots - len(serving)):
-                    task = group.create_task(self._serve_or_log(lease, claimed_at))
-                    serving.add(task)
-                    task.add_done_callback(serving.discard)
-                    task.add_done_callback(lambda _: self.wake())
+                while await self._begin(queues, group, serving) and not stop.is_set():
+                    pass
                 await self._rest()
             self._is_draining = True
             watcher.cancel()
@@ -293,9 +291,26 @@ class Worker:
             if self._answering.get(conversation_id) is answering:
                 self.interrupt(conversation_id)
 
-    async def _claim(self, queues: Sequence[str], free: int) -> list[Lease]:
-        if free <= 0:
-            return []
+    async def _begin(
+        self, queues: Sequence[str], group: asyncio.TaskGroup, serving: set[asyncio.Task[None]]
+    ) -> bool:
+        """Serve what waits, as far as each channel's share goes; whether more may wait."""
+        limit, claimed_at = self._shares.at_once, monotonic()
+        leases = await self._claim(queues, limit) if limit else []
+        for lease in leases:
+            channel = Address.parse(lease.address).scope
+            self._shares.take(channel)
+            task = group.create_task(self._serve_or_log(lease, claimed_at))
+            serving.add(task)
+            task.add_done_callback(serving.discard)
+            task.add_done_callback(partial(self._ended, channel))
+        return bool(leases) and len(leases) == limit
+
+    def _ended(self, channel: str, _: object) -> None:
+        self._shares.give_back(channel)
+        self.wake()
+
+    async def _claim(self, queues: Sequence[str], limit: int) -> list[Lease]:
         try:
             await self._bench.take_over()
             return await conversations.claim(
@@ -303,7 +318,8 @@ class Worker:
                 owner=self._bench.owner,
                 now=self._bench.clock(),
                 seconds=self._bench.lease_seconds,
-                limit=free,
+                limit=limit,
+                apart_from=self._shares.full,
             )
         except (StorageError, OSError) as error:
             log.warning("cannot look for work", extra={"why": str(error)})

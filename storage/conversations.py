@@ -52,13 +52,21 @@ async def find(*, agent_id: int, address: str) -> Conversation | None:
 
 
 async def claim(
-    *, queues: Sequence[str], owner: str, now: datetime, seconds: float, limit: int
+    *,
+    queues: Sequence[str],
+    owner: str,
+    now: datetime,
+    seconds: float,
+    limit: int,
+    apart_from: Sequence[str] = (),
 ) -> list[Lease]:
     """Lease up to `limit` conversations of these queues that have work, longest waiting first.
 
-    Takeover is the same statement: a lease that lapsed is a conversation whose time has come.
+    Those at an address of `apart_from`, or below it, are left out. Takeover is the same statement:
+    a lease that lapsed is a conversation whose time has come.
     """
-    return await _claim(Q(queue__in=list(queues)), owner, now, seconds, limit)
+    left_out = Q(*(_inside(path) for path in apart_from), join_type=Q.OR)
+    return await _claim(Q(~left_out, queue__in=list(queues)), owner, now, seconds, limit)
 
 
 async def claim_one(
@@ -125,6 +133,10 @@ async def release_all(owners: Sequence[str], now: datetime) -> int:
     return await Conversation.filter(owner__in=list(owners)).update(
         token=F("token") + 1, owner=None, ready_at=milliseconds(now)
     )
+
+
+def _inside(path: str) -> Q:
+    return Q(address=path) | Q(address__startswith=f"{path}/")
 
 
 async def _has_work(conversation_id: int) -> bool:

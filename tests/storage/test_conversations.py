@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
-from storage import conversations, inbox, outbox, turns
+from storage import agents, conversations, inbox, outbox, turns
 from storage.database import Database
 from storage.errors import LeaseLost
 from tests.storage import given
@@ -45,6 +46,35 @@ async def test_a_queue_of_others_is_left_alone(now: datetime) -> None:
     where = await given.conversation(now, room="elsewhere")
     await given.received(where, "k1", now)
     assert await _queue(now) == []
+
+
+async def test_channels_that_are_left_out_keep_their_work(now: datetime) -> None:
+    """Ids are taken as they are, also where LIKE knows their characters."""
+    left_out, others = ["a_b%", "a_b%/1", "c", "c/1"], ["axb", "axb/1", "a_b%c", "ab", "d/c"]
+    agent = await agents.record(name="support", revision="r1", config={}, now=now)
+    for room in [*left_out, *others]:
+        where = await conversations.find_or_open(
+            agent_id=agent.id, address=f"slack/T/{room}", queue="slack", author="ana", now=now
+        )
+        await given.received(where, room, now)
+    claim = partial(conversations.claim, queues=["slack"], owner="me", now=now, seconds=15)
+    leases = await claim(limit=10, apart_from=["slack/T/a_b%", "slack/T/c"])
+    assert sorted(lease.address for lease in leases) == sorted(f"slack/T/{room}" for room in others)
+    assert len(await claim(limit=10)) == len(left_out)
+
+
+async def test_a_lease_that_lapsed_in_a_channel_that_is_left_out_is_not_taken_over(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    await given.leased(where, now)
+    later = now + timedelta(seconds=16)
+    claim = partial(
+        conversations.claim, queues=[where.queue], owner="other", now=later, seconds=15, limit=1
+    )
+    assert await claim(apart_from=[where.address]) == []
+    assert len(await claim(apart_from=["terminal/other"])) == 1
 
 
 async def test_eight_claimers_get_each_conversation_once(now: datetime) -> None:
