@@ -89,7 +89,8 @@ class Runtime:
                 lease_seconds=self.settings.lease_seconds,
                 take_over=self.take_over,
                 attending=self._attending,
-            )
+            ),
+            slots=self.settings.turns,
         )
 
     async def probe(self) -> None:

@@ -67,6 +67,7 @@ class Settings:
     lease_seconds: float = Field(default=15, validation_alias="MOORINGS_LEASE_SECONDS", gt=0)
     drain_seconds: float = Field(default=20, validation_alias="MOORINGS_DRAIN_SECONDS", ge=0)
     catch_up_hours: float = Field(default=24, validation_alias="MOORINGS_CATCH_UP_HOURS", ge=0)
+    turns: int = Field(default=32, validation_alias="MOORINGS_TURNS", ge=1)
     variables: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr], repr=False)
 
     def secret(self, name: str) -> SecretStr | None:

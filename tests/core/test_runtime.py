@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,12 @@ async def test_without_a_key_the_person_is_told_who_can_act(settings: Settings) 
     await runtime.worker({"slack": platform}).attend(accepted.conversation_id)
     await runtime.close()
     assert platform.transcript[0].startswith("I have no key for my language model.")
+
+
+async def test_no_more_is_answered_at_once_than_the_settings_say(settings: Settings) -> None:
+    runtime = await Runtime.open(replace(settings, turns=4))
+    assert runtime.worker({})._shares.at_once == 3
+    await runtime.close()
 
 
 async def test_what_it_had_leased_is_handed_over_when_it_closes(settings: Settings) -> None:

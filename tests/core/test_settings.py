@@ -33,6 +33,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract(tmp_path: Path)
     assert settings.database_url == "sqlite://./moorings.db"
     assert (settings.config, settings.port, settings.discord_token) == (None, None, None)
     assert (settings.lease_seconds, settings.drain_seconds, settings.catch_up_hours) == (15, 20, 24)
+    assert settings.turns == 32
 
 
 def test_every_variable_is_read(tmp_path: Path) -> None:
@@ -52,6 +53,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "MOORINGS_LEASE_SECONDS": "0.5",
         "MOORINGS_DRAIN_SECONDS": "0",
         "MOORINGS_CATCH_UP_HOURS": "0",
+        "MOORINGS_TURNS": "4",
     }
     variables = {name: SecretStr(value) for name, value in environment.items()}
     assert load(environment, tmp_path) == Settings(
@@ -70,6 +72,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         lease_seconds=0.5,
         drain_seconds=0,
         catch_up_hours=0,
+        turns=4,
         variables=variables,
     )
 
@@ -130,6 +133,7 @@ def test_moorings_config_has_to_name_a_file_that_is_there(tmp_path: Path) -> Non
             "inf",
             "MOORINGS_CATCH_UP_HOURS has to be a finite number, not 'inf'.",
         ),
+        ("MOORINGS_TURNS", "0", "MOORINGS_TURNS has to be at least 1, not '0'."),
         (
             "OPENAI_BASE_URL",
             "localhost:8000",
