@@ -15,5 +15,11 @@ def now() -> datetime:
 
 
 def monotonic() -> float:
-    """Seconds that never run backwards; goes on while the process is suspended."""
+    """Seconds that never run backwards; goes on while the process or the machine is suspended.
+
+    On Linux `time.monotonic()` stands still while a laptop or a virtual machine sleeps. A lease
+    does not: whoever holds one would go on talking after somebody else took it over.
+    """
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from datetime import UTC
 
+import pytest
+
 from core import clock
+from tests.storage.processes import ROOT
+
+# The kernel lets a process believe that the machine slept for a thousand seconds.
+AFTER_SLEEP = ["unshare", "--user", "--map-root-user", "--time", "--boottime", "1000"]
+SLEPT = "import time; from core import clock; print(clock.monotonic() - time.monotonic())"
 
 
 def test_now_is_in_utc() -> None:
@@ -13,3 +23,18 @@ def test_now_is_in_utc() -> None:
 
 def test_monotonic_seconds_do_not_run_backwards() -> None:
     assert clock.monotonic() <= clock.monotonic()
+
+
+def test_monotonic_seconds_go_on_while_the_machine_sleeps() -> None:
+    if not shutil.which("unshare"):
+        pytest.skip("only a Linux machine can pretend that it slept")
+    slept = subprocess.run(  # noqa: S603  # our own words
+        [*AFTER_SLEEP, sys.executable, "-c", SLEPT],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if "unshare" in slept.stderr:
+        pytest.skip("this machine may not pretend that it slept")
+    assert float(slept.stdout) > 999
