@@ -12,7 +12,7 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext
 
 from storage.errors import DatabaseUnusable
-from storage.lock import only_one
+from storage.lock import if_free, only_one
 from storage.migration import condition, known, migrate
 from storage.transaction import DATABASE_ERRORS, reading, translate
 from storage.url import DatabaseUrl, parse
@@ -47,6 +47,10 @@ class Database:
             DatabaseBusy, DatabaseUnusable: the server that keeps it is out of reach.
         """
         return only_one(self._context.connections.get(self.url.dialect), self.url, name)
+
+    def if_free(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """As `only_one`, without waiting for whoever has it; says whether it is held here now."""
+        return if_free(self._context.connections.get(self.url.dialect), self.url, name)
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -53,37 +59,66 @@ async def only_one(
     Raises:
         DatabaseBusy, DatabaseUnusable: the server that keeps it is out of reach.
     """
-    if url.file:
-        async with _of_file(Path(f"{url.file}-{name}.lock")):
-            yield
-        return
-    async with _local(url, name), _of_server(connection, url, name):
+    async with _held(connection, url, name, waits=True):
         yield
+
+
+@asynccontextmanager
+async def if_free(
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str
+) -> AsyncGenerator[bool]:
+    """Hold the lock of this name if nobody has it now; says whether. Raises as `only_one` does."""
+    async with _held(connection, url, name, waits=False) as is_mine:
+        yield is_mine
+
+
+@asynccontextmanager
+async def _held(
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str, *, waits: bool
+) -> AsyncGenerator[bool]:
+    if url.file:
+        async with _of_file(Path(f"{url.file}-{name}.lock"), waits=waits) as is_mine:
+            yield is_mine
+        return
+    local = _local(url, name)
+    if local.locked() and not waits:
+        yield False
+        return
+    async with local, _of_server(connection, url, name, waits=waits) as is_mine:
+        yield is_mine
 
 
 @asynccontextmanager
 async def _of_server(
-    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str
-) -> AsyncGenerator[None]:
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str, *, waits: bool
+) -> AsyncGenerator[bool]:
     take, free = (each[url.dialect].format(_key(url, name)) for each in (_TAKE, _FREE))
-    async with connection.acquire_connection() as session:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # asyncpg and asyncmy have no types
-        ask = _of_postgres(session) if url.dialect == "postgres" else _of_mysql(session)  # pyright: ignore[reportUnknownArgumentType]  # as above
-        while not await _answer(ask, take):  # noqa: ASYNC110  # nobody could set an event
+    async with _session(connection, url) as ask:
+        while not (is_mine := bool(await _answer(ask, take))) and waits:  # noqa: ASYNC110  # nobody could set an event
             await asyncio.sleep(_POLL_SECONDS)
         try:
-            yield
+            yield is_mine
         finally:
             with suppress(StorageError):  # a session that is lost holds nothing any more
-                await _answer(ask, free)
+                if is_mine:
+                    await _answer(ask, free)
 
 
 @asynccontextmanager
-async def _of_file(path: Path) -> AsyncGenerator[None]:
+async def _session(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGenerator[Ask]:
+    async with AsyncExitStack() as stack:
+        with _translated():
+            session = await stack.enter_async_context(connection.acquire_connection())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType, reportUnknownArgumentType]  # asyncpg and asyncmy have no types
+        yield _of_postgres(session) if url.dialect == "postgres" else _of_mysql(session)  # pyright: ignore[reportUnknownArgumentType]  # as above
+
+
+@asynccontextmanager
+async def _of_file(path: Path, *, waits: bool) -> AsyncGenerator[bool]:
     lock = FileLock(path)
-    while not try_lock(lock):  # noqa: ASYNC110  # nobody in this process could set an event
+    while not (is_mine := try_lock(lock)) and waits:  # noqa: ASYNC110  # nobody in this process could set an event
         await asyncio.sleep(_POLL_SECONDS)
     try:
-        yield
+        yield is_mine
     finally:
         lock.release()
 
@@ -115,7 +150,13 @@ def _of_mysql(session: _MySqlSession) -> Ask:
 
 
 async def _answer(ask: Ask, statement: str) -> object:
-    try:
+    with _translated():
         return await ask(statement)
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
     except (*DATABASE_ERRORS, MySQLError) as error:
         raise translate(error) from error

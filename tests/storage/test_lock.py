@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from storage.database import Database, open_database
+from storage.errors import DatabaseBusy
+from tests.peers.postgres import PostgresServer
 from tests.storage import processes
 
 HOLD = """
@@ -63,6 +65,50 @@ async def test_another_process_has_to_let_go_first(database: Database, lasting_u
         await taken(database, "moor")
     async with asyncio.timeout(5), database.only_one("moor"):
         pass
+
+
+async def test_who_does_not_wait_is_told_that_another_process_has_it(
+    database: Database, lasting_url: str
+) -> None:
+    async with held_elsewhere(lasting_url):
+        for _ in range(10):  # more than a pool has connections
+            async with database.if_free("moor") as is_mine:
+                assert not is_mine
+    async with database.if_free("moor") as is_mine:
+        assert is_mine
+        await taken(database, "moor")
+    async with asyncio.timeout(5), database.only_one("moor"):
+        pass
+
+
+async def test_who_does_not_wait_is_told_that_another_task_has_it(database: Database) -> None:
+    async with database.only_one("moor"), asyncio.timeout(5):
+        async with database.if_free("moor") as is_mine:
+            assert not is_mine
+        async with database.if_free("anchor") as is_mine:
+            assert is_mine
+        await taken(database, "moor")  # who was refused has freed nothing
+
+
+async def test_a_server_that_is_gone_keeps_no_lock() -> None:
+    async with PostgresServer() as server:
+        database = await open_database(server.url)
+        await server.stop()
+        for lock in (database.only_one("moor"), database.if_free("moor")):
+            with pytest.raises(DatabaseBusy):
+                async with lock:
+                    pytest.fail("nobody keeps it")
+        await database.close()
+
+
+async def test_a_server_that_goes_away_takes_the_lock_along() -> None:
+    async with PostgresServer() as server:
+        database = await open_database(server.url)
+        async with database.if_free("moor"):
+            await server.restart()
+        async with database.if_free("moor") as is_mine:
+            assert is_mine
+        await database.close()
 
 
 async def test_a_killed_process_holds_nothing(database: Database, lasting_url: str) -> None:
