@@ -81,14 +81,18 @@ async def _serve(
     listeners: list[Listener] = [way.listener for way in ways.values()]
     if port := runtime.settings.port:
         routes = [route for way in ways.values() for route in way.routes]
-        listeners.append(HttpPort(port, _checks(runtime, ways), routes))
+        checks = _checks(runtime, ways, worker if queues else None)
+        listeners.append(HttpPort(port, checks, routes))
     await app.run(runtime, worker, listeners, queues, stop)
 
 
-def _checks(runtime: Runtime, ways: Mapping[str, WaysIn]) -> Mapping[str, Check]:
-    """What readiness consists of."""
+def _checks(
+    runtime: Runtime, ways: Mapping[str, WaysIn], worker: Worker | None
+) -> Mapping[str, Check]:
+    """What readiness consists of: a process that is ready can take another one's place."""
     checks = {queue: way.check for queue, way in ways.items() if way.check}
-    return {"database": runtime.probe, **checks}
+    answering = {"worker": worker.check} if worker else {}
+    return {"database": runtime.probe, **checks, **answering}
 
 
 def _wanted(settings: Settings) -> Mapping[str, Open]:

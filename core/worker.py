@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
+
 from core import faults, metrics, relay
 from core.adapter import Adapter, ShowsWork
 from core.address import Address
@@ -26,7 +28,7 @@ from core.reply import Reply
 from core.runner import Runner
 from core.shares import Shares
 from storage import conversations, turns
-from storage.errors import LeaseLost, StorageError
+from storage.errors import DatabaseBusy, LeaseLost, StorageError
 from storage.lease import Lease
 from storage.turns import OpenTurn
 
@@ -90,7 +92,13 @@ class Worker:
         self._shares = Shares(slots)
         self._wakened = asyncio.Event()
         self._answering: dict[int, _Interruptible] = {}
+        self._is_looking = False
         self._is_draining = False
+
+    async def check(self) -> None:
+        """Raise ConnectionError while nobody looks for work here."""
+        if not self._is_looking:
+            raise ConnectionError("the worker does not look for work")
 
     def wake(self) -> None:
         """Look for work now instead of at the next poll."""
@@ -116,12 +124,13 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             serving: set[asyncio.Task[None]] = set()
             watcher = group.create_task(self._wake_at(stop))
+            self._is_looking = True
             while not stop.is_set():
                 self._wakened.clear()
                 while await self._begin(queues, group, serving) and not stop.is_set():
                     pass
                 await self._rest()
-            self._is_draining = True
+            self._is_looking, self._is_draining = False, True
             watcher.cancel()
             if serving:
                 log.info("draining", extra={"turns": len(serving)})
@@ -177,14 +186,27 @@ class Worker:
             raise
 
     async def _serve_or_log(self, lease: Lease, claimed_at: float) -> None:
-        """A conversation that fails must not take the others down; its lease lapses."""
+        """A conversation that fails must not take the others down; its lease lapses in the end."""
         extra = {"conversation": lease.conversation_id}
         try:
             await self.serve(lease, claimed_at=claimed_at)
         except StorageError as error:
             log.warning("conversation left", extra={**extra, "why": str(error)})
+            if isinstance(error, DatabaseBusy):
+                await self._give_back(lease)
         except Exception:
             log.exception("conversation left", extra=extra)
+
+    async def _give_back(self, lease: Lease) -> None:
+        """Hand over as soon as the database is there again; that it was away is no attempt."""
+        until_it_answers = AsyncRetrying(
+            retry=retry_if_exception_type(DatabaseBusy),
+            wait=wait_random(0.2, 0.6),
+            stop=stop_after_delay(lease.seconds),
+            reraise=True,
+        )
+        with suppress(StorageError):  # LeaseLost, mostly: somebody goes on already
+            await until_it_answers(turns.hand_over, lease, self._bench.clock())
 
     async def _held(self, hold: Hold) -> None:
         """Work under a lease that is renewed meanwhile; the first failure ends both."""

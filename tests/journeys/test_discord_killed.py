@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from tests.journeys import kills as journey
+from tests.journeys import record
 from tests.peers.discord.interactions import Interaction
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
@@ -68,7 +69,13 @@ async def discord() -> AsyncIterator[DiscordPeer]:
     ],
 )
 async def test_every_message_has_one_visible_answer(
-    tmp_path: Path, discord: DiscordPeer, kills: int, messages: int, *, trouble: bool
+    tmp_path: Path,
+    sqlite_url: str,
+    discord: DiscordPeer,
+    kills: int,
+    messages: int,
+    *,
+    trouble: bool,
 ) -> None:
     if trouble:
         discord.fault("messages.create", "drop_after_commit", probability=0.1)
@@ -78,29 +85,29 @@ async def test_every_message_has_one_visible_answer(
     talk = Talk(discord=discord, random=Random(kills), channels=channels)  # noqa: S311  # chance, no secret
     agents = journey.AGENTS.format(f"discord/{discord.guild}", "channel")
     (tmp_path / "agents.toml").write_text(agents)
-    async with Endpoint(pause=0.02) as endpoint:
+    async with record.kept(sqlite_url), Endpoint(pause=0.02) as endpoint:
         environment = {
-            "DATABASE_URL": "sqlite://./moorings.db",
+            "DATABASE_URL": sqlite_url,
             "OPENAI_BASE_URL": endpoint.base_url,
             "OPENAI_API_KEY": "test-key",
             "DISCORD_TOKEN": discord.token,
             "DISCORD_API_URL": discord.api_url,
             "MOORINGS_LEASE_SECONDS": "3",
         }
-        await journey.first_start(f"discord/{discord.guild}", tmp_path, environment, discord.until)
+        await journey.first_start([f"discord/{discord.guild}"], tmp_path, environment)
         await journey.killed_while(talk, messages, kills, tmp_path, environment)
-        await journey.let_end(talk, tmp_path, environment, discord.until, within=240)
-    journey.check_record(tmp_path)
-    _check_what_is_seen(talk, tmp_path)
+        await journey.let_end(talk, tmp_path, environment, within=240)
+        await record.check()
+        await _check_what_is_seen(talk)
 
 
-def _check_what_is_seen(talk: Talk, folder: Path) -> None:
+async def _check_what_is_seen(talk: Talk) -> None:
     acknowledgements = {command.response for command in talk.commands}
     lines = [line for place in talk.places for line in talk.discord.transcript(place)]
     seen = [line for line in lines if line.is_bot and line.id not in acknowledgements]
     assert not [line for line in seen if "Stop" in line.buttons or line.is_thinking]
-    shown = {line.id: journey.MARKER.findall(line.text) for line in seen}
+    shown = {line.id: record.MARKER.findall(line.text) for line in seen}
     assert len(shown) == len(seen)
-    assert shown == journey.visible(folder)  # nothing shown twice, nothing left dangling
+    assert shown == await record.visible()  # nothing shown twice, nothing left dangling
     acknowledged = {command.id for command in talk.commands if command.is_acked}
-    assert acknowledged <= {key.rpartition("/")[2] for key in journey.commanded(folder)}
+    assert acknowledged <= {key.rpartition("/")[2] for key in await record.commanded()}

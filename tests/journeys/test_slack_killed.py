@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from tests.journeys import kills as journey
+from tests.journeys import record
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.deliveries import Delivery, Schedule
 from tests.peers.slack.peer import SlackPeer
@@ -62,7 +63,7 @@ async def slack() -> AsyncIterator[SlackPeer]:
     ],
 )
 async def test_every_message_has_one_visible_answer(
-    tmp_path: Path, slack: SlackPeer, kills: int, messages: int, *, trouble: bool
+    tmp_path: Path, sqlite_url: str, slack: SlackPeer, kills: int, messages: int, *, trouble: bool
 ) -> None:
     if trouble:
         for method in ("chat.postMessage", "chat.startStream"):
@@ -71,9 +72,9 @@ async def test_every_message_has_one_visible_answer(
             slack.fault(method, "ratelimited", probability=0.1)
     talk = Talk(slack=slack, random=Random(kills))  # noqa: S311  # chance, no secret
     (tmp_path / "agents.toml").write_text(journey.AGENTS.format("slack/T0001", "channel"))
-    async with Endpoint(pause=0.02) as endpoint:
+    async with record.kept(sqlite_url), Endpoint(pause=0.02) as endpoint:
         environment = {
-            "DATABASE_URL": "sqlite://./moorings.db",
+            "DATABASE_URL": sqlite_url,
             "OPENAI_BASE_URL": endpoint.base_url,
             "OPENAI_API_KEY": "test-key",
             "SLACK_BOT_TOKEN": slack.bot_token,
@@ -81,21 +82,21 @@ async def test_every_message_has_one_visible_answer(
             "SLACK_API_URL": slack.api_url,
             "MOORINGS_LEASE_SECONDS": "3",
         }
-        await journey.first_start("slack/T0001", tmp_path, environment, slack.until)
+        await journey.first_start(["slack/T0001"], tmp_path, environment)
         await journey.killed_while(talk, messages, kills, tmp_path, environment)
-        await journey.let_end(talk, tmp_path, environment, slack.until, within=240)
-    journey.check_record(tmp_path)
-    _check_what_is_seen(talk, tmp_path)
+        await journey.let_end(talk, tmp_path, environment, within=240)
+        await record.check()
+        await _check_what_is_seen(talk)
 
 
-def _check_what_is_seen(talk: Talk, folder: Path) -> None:
+async def _check_what_is_seen(talk: Talk) -> None:
     lines = [line for channel in CHANNELS for line in talk.slack.transcript(channel)]
     seen = [line for line in lines if line.is_bot and line.kind != "ephemeral"]
     dangling = [each for each in seen if each.is_streaming or "Stop" in each.buttons]
     assert not [*dangling, *(each for each in seen if each.kind == "status")]
-    shown = {line.ts: journey.MARKER.findall(line.text) for line in seen}
+    shown = {line.ts: record.MARKER.findall(line.text) for line in seen}
     assert len(shown) == len(seen)
-    assert shown == journey.visible(folder)  # nothing shown twice, nothing left dangling
+    assert shown == await record.visible()  # nothing shown twice, nothing left dangling
     acknowledged = [each for each in talk.commands if each.is_acked]
     keys = {f"slack/T0001/cmd/{each.payload['trigger_id']}" for each in acknowledged}
-    assert keys <= journey.commanded(folder)
+    assert keys <= await record.commanded()

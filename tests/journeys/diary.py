@@ -1,0 +1,38 @@
+"""A tool that writes down when it is called, and under which key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from core.tools import ToolContext
+from storage.models import OutboxMessage, Step, StepKind
+
+_DIARY = Path("diary.txt")
+
+
+def note(item: str, context: ToolContext) -> str:
+    """Write something down."""
+    with _DIARY.open("a") as diary:
+        diary.write(f"{context.idempotency_key} {context.now.isoformat()}\n")
+    return f"noted {item}"
+
+
+async def check(folder: Path) -> None:
+    """Every finished call was made, and never again after it had finished."""
+    answers = {row.turn_id: row.key for row in await OutboxMessage.filter(part=1)}
+    finished = {
+        f"{answers[step.turn_id]}.{step.number}": step.finished_at
+        for step in await Step.filter(kind=StepKind.TOOL)
+    }
+    calls = list(_calls(folder))
+    assert finished.keys() <= {key for key, _ in calls}
+    again = [key for key, called_at in calls if key in finished and called_at > finished[key]]
+    assert not again
+
+
+def _calls(folder: Path) -> Iterator[tuple[str, datetime]]:
+    for line in (folder / _DIARY).read_text().splitlines():
+        key, called_at = line.split()
+        yield key, datetime.fromisoformat(called_at)

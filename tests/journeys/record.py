@@ -1,0 +1,66 @@
+"""What bots have on record of a journey, whichever database it is in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from storage.database import open_database
+from storage.models import InboxMessage, InboxState, OutboxMessage, OutboxState
+
+MARKER = re.compile(r"#\w+")
+_COMMAND = "/cmd/"  # in the key of what was asked by command
+_ENDED = (InboxState.ANSWERED, InboxState.FAILED)
+
+
+@asynccontextmanager
+async def kept(url: str) -> AsyncIterator[None]:
+    """Look into the database meanwhile; it is made if it is not there."""
+    database = await open_database(url)
+    try:
+        yield
+    finally:
+        await database.close()
+
+
+async def until(condition: Callable[[], Awaitable[object]], within: float) -> None:
+    """Wait for a condition; raises TimeoutError when it is not met within these seconds."""
+    async with asyncio.timeout(within):
+        while not await condition():  # noqa: ASYNC110  # other processes cannot set an event
+            await asyncio.sleep(0.05)
+
+
+async def all_ended(said: int) -> bool:
+    """Whether that many messages were stored, and all of them and all commands have answers."""
+    questions = await InboxMessage.all().values_list("key", "state")
+    stored = [key for key, _ in questions if _COMMAND not in str(key)]
+    is_due = await OutboxMessage.exclude(state=OutboxState.DELIVERED).exists()
+    return len(stored) == said and all(state in _ENDED for _, state in questions) and not is_due
+
+
+async def commanded() -> set[str]:
+    """The keys of the questions by command that were stored."""
+    return {question.key for question in await InboxMessage.filter(key__contains=_COMMAND)}
+
+
+async def visible() -> dict[str, list[str]]:
+    """The markers that each delivered message must show, by the platform's id of the message."""
+    found = await OutboxMessage.all().values_list("message_id", "text")
+    return {str(message_id): MARKER.findall(str(text)) for message_id, text in found}
+
+
+async def check() -> None:
+    """Every question is answered by one visible message, in the order of the questions."""
+    questions = await InboxMessage.all().order_by("conversation_id", "position", "id")
+    parts = Counter(row.turn_id for row in await OutboxMessage.all())
+    turns: dict[int, list[int]] = defaultdict(list)
+    for question in questions:
+        assert question.turn_id
+        turns[question.conversation_id].append(question.turn_id)
+    unshown = [question.text for question in questions if parts[question.turn_id or 0] != 1]
+    assert not unshown
+    overtaken = {where: ids for where, ids in turns.items() if ids != sorted(ids)}
+    assert not overtaken

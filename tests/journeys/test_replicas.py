@@ -1,0 +1,43 @@
+"""Replicas on one database are killed, suspended and stopped: one answer each, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.crowd import LEASE_SECONDS, Crowd
+from tests.journeys.fleet import Fleet
+
+LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+
+
+@pytest.mark.parametrize(
+    ("channels", "messages", "troubles"),
+    [(5, 40, 8), pytest.param(25, 1_000, 300, marks=LONG)],
+)
+async def test_every_message_has_one_visible_answer(
+    tmp_path: Path, url: str, channels: int, messages: int, troubles: int
+) -> None:
+    """Every second one of three replicas, of two on a SQLite file, is in trouble."""
+    size = 2 if url.startswith("sqlite") else 3
+    async with Crowd(tmp_path, url, channels=channels) as crowd:
+        async with Fleet(tmp_path, crowd.environment, size) as fleet:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(crowd.talk(messages, seconds=troubles))
+                group.create_task(_trouble(fleet, crowd, troubles))
+            await crowd.all_answered(within=240)
+        await crowd.check()
+
+
+async def _trouble(fleet: Fleet, crowd: Crowd, times: int) -> None:
+    for _ in range(times):
+        await asyncio.sleep(1)
+        match crowd.random.choice(["kill", "suspend", "terminate"]):
+            case "kill":
+                await fleet.kill(crowd.random)
+            case "suspend":
+                await fleet.suspend(crowd.random, LEASE_SECONDS + 1)
+            case _:
+                await fleet.terminate(crowd.random)

@@ -1,0 +1,38 @@
+"""The database server goes away in the middle of answers, and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import cycle, islice
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.crowd import Crowd
+from tests.journeys.fleet import Fleet
+from tests.peers.postgres import How, PostgresServer
+
+LONG = [pytest.mark.chaos, pytest.mark.timeout(600)]
+HOWS: tuple[How, ...] = ("fast", "immediate")
+
+
+@pytest.mark.parametrize(
+    ("channels", "messages", "restarts"),
+    [(5, 30, 2), pytest.param(25, 200, 5, marks=LONG)],
+)
+async def test_every_message_has_one_visible_answer(
+    tmp_path: Path, channels: int, messages: int, restarts: int
+) -> None:
+    async with (
+        PostgresServer() as server,
+        Crowd(tmp_path, server.url, channels=channels) as crowd,
+    ):
+        async with Fleet(tmp_path, crowd.environment, 3) as fleet:
+            await fleet.ready()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(crowd.talk(messages, seconds=5.0 * restarts))
+                for how in islice(cycle(HOWS), restarts):
+                    await asyncio.sleep(4)
+                    await server.restart(how)
+            await crowd.all_answered(within=120)
+        await crowd.check()
