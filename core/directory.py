@@ -67,8 +67,9 @@ class Directory:
             if known.id == agent_id:
                 return known
         row = await agents.by_id(agent_id)
-        spec = self._specs.get(row.name) or AgentSpec.from_config(row.name, row.config)
-        return KnownAgent(id=row.id, spec=spec)
+        if spec := self._specs.get(row.name):
+            return await self.register(spec)
+        return KnownAgent(id=row.id, spec=AgentSpec.from_config(row.name, row.config))
 
     async def everyone(self) -> list[KnownAgent]:
         """Every agent, in the order of their names."""

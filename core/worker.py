@@ -227,8 +227,11 @@ class Worker:
         try:
             if not self._is_draining:
                 await relay.deliver(hold, adapter, agent.spec.name)
-            while not self._is_draining and await self._turn(hold, agent, adapter):
-                await relay.deliver(hold, adapter, agent.spec.name)
+            while not self._is_draining:
+                if await self._turn(hold, agent, adapter):
+                    await relay.deliver(hold, adapter, agent.spec.name)
+                if await conversations.leave_if_idle(hold.lease, hold.now()):
+                    return
         except Transient as later:
             log.warning("put off", extra={"why": str(later), "seconds": later.retry_after})
             not_before = hold.now() + timedelta(seconds=later.retry_after or _POLL_SECONDS)

@@ -114,6 +114,20 @@ async def keep(lease: Lease, now: datetime) -> None:
 
 
 @write_first
+async def leave_if_idle(lease: Lease, now: datetime) -> bool:
+    """Give the conversation back if nothing waits in it; else False, and the lease stays.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    if await _has_work(lease.conversation_id):
+        return False
+    await _give_back(lease, None)
+    return True
+
+
+@write_first
 async def release(lease: Lease, now: datetime, *, not_before: datetime | None = None) -> None:
     """Give the conversation back: idle, or claimable at once (or at `not_before`) if work waits.
 
@@ -121,7 +135,11 @@ async def release(lease: Lease, now: datetime, *, not_before: datetime | None = 
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    ready_at = milliseconds(not_before or now) if await _has_work(lease.conversation_id) else None
+    has_work = await _has_work(lease.conversation_id)
+    await _give_back(lease, milliseconds(not_before or now) if has_work else None)
+
+
+async def _give_back(lease: Lease, ready_at: int | None) -> None:
     await Conversation.filter(id=lease.conversation_id).update(
         token=F("token") + 1, owner=None, ready_at=ready_at
     )

@@ -76,9 +76,7 @@ async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn |
     await fence(lease, now)
     turn = await Turn.get_or_none(conversation_id=lease.conversation_id, state=TurnState.RUNNING)
     if turn is None:
-        turn = await _open(lease.conversation_id, revision, now)
-    if turn is None:
-        return None
+        return await _open(lease.conversation_id, revision, now)
     turn.attempts += 1
     turn.revision = revision
     await Turn.filter(id=turn.id).update(attempts=turn.attempts, revision=revision)
@@ -90,7 +88,7 @@ async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn |
     )
 
 
-async def _open(conversation_id: int, revision: str, now: datetime) -> Turn | None:
+async def _open(conversation_id: int, revision: str, now: datetime) -> OpenTurn | None:
     waiting = (
         await InboxMessage.filter(conversation_id=conversation_id, state=InboxState.WAITING)
         .order_by("position", "id")
@@ -107,12 +105,13 @@ async def _open(conversation_id: int, revision: str, now: datetime) -> Turn | No
         number=number,
         state=TurnState.RUNNING,
         revision=revision,
+        attempts=1,
         opened_at=now,
     )
     await InboxMessage.filter(id__in=[message.id for message in batch]).update(
         state=InboxState.TAKEN, turn_id=turn.id
     )
-    await OutboxMessage.create(
+    draft = await OutboxMessage.create(
         key=_new_key(),
         conversation_id=conversation_id,
         turn_id=turn.id,
@@ -121,7 +120,7 @@ async def _open(conversation_id: int, revision: str, now: datetime) -> Turn | No
         text="",
         reply_to=batch[-1].reply_to,
     )
-    return turn
+    return OpenTurn(turn=turn, questions=batch, steps=[], draft=draft)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +205,10 @@ async def _add_to_history(conversation_id: int, turn_id: int, entries: Sequence[
 
 async def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) -> None:
     first, *others = parts
-    draft = await OutboxMessage.get(turn_id=turn_id, part=1)
     await OutboxMessage.filter(turn_id=turn_id, part=1).update(text=first, state=OutboxState.DUE)
+    if not others:
+        return
+    draft = await OutboxMessage.get(turn_id=turn_id, part=1)
     await OutboxMessage.bulk_create(
         OutboxMessage(
             key=_new_key(),

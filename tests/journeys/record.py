@@ -64,3 +64,9 @@ async def check() -> None:
     assert not unshown
     overtaken = {where: ids for where, ids in turns.items() if ids != sorted(ids)}
     assert not overtaken
+
+
+async def figures() -> str:
+    """How many questions ended how, in how many visible messages."""
+    states = Counter(question.state.value for question in await InboxMessage.all())
+    return f"{dict(states)} in {await OutboxMessage.all().count()} messages"

@@ -32,7 +32,7 @@ async def test_nothing_is_lost_or_doubled_and_nobody_waits(
             await crowd.all_answered(within=60)
         await crowd.check()
         delays = sorted(await crowd.delays())
-    print(f"{len(delays)} answers, the slowest {delays[-3:]} s beyond the model's own time")  # noqa: T201  # a figure
+    print(f"{len(delays)} answers, the slowest {delays[-3:]} s beyond the model's own time")  # noqa: T201
     assert delays[-1] < slowest
 
 

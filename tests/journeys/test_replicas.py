@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys import record
 from tests.journeys.crowd import LEASE_SECONDS, Crowd
 from tests.journeys.fleet import Fleet
 
@@ -29,6 +30,7 @@ async def test_every_message_has_one_visible_answer(
                 group.create_task(_trouble(fleet, crowd, troubles))
             await crowd.all_answered(within=240)
         await crowd.check()
+        print(await record.figures())  # noqa: T201
 
 
 async def _trouble(fleet: Fleet, crowd: Crowd, times: int) -> None:

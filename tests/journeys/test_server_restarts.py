@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys import record
 from tests.journeys.crowd import Crowd
 from tests.journeys.fleet import Fleet
 from tests.peers.postgres import How, PostgresServer
@@ -36,3 +37,4 @@ async def test_every_message_has_one_visible_answer(
                     await server.restart(how)
             await crowd.all_answered(within=120)
         await crowd.check()
+        print(await record.figures())  # noqa: T201

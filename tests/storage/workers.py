@@ -121,15 +121,19 @@ class Worker:
     async def _serve(self, lease: Lease) -> AsyncIterator[None]:
         async for _ in self._deliver(lease):
             yield
-        while opened := await turns.open_next(lease, revision="r1", now=self._work.now):
+        is_idle = False
+        while not is_idle:
+            opened = await turns.open_next(lease, revision="r1", now=self._work.now)
             yield
-            async for _ in self._answer(lease, opened):
-                yield
-            async for _ in self._deliver(lease):
-                yield
-        self.found_nothing = True
-        yield
-        await conversations.release(lease, self._work.now)
+            if opened:
+                async for _ in self._answer(lease, opened):
+                    yield
+                async for _ in self._deliver(lease):
+                    yield
+            self.found_nothing = True
+            yield
+            is_idle = await conversations.leave_if_idle(lease, self._work.now)
+            self.found_nothing = False
 
     async def _answer(self, lease: Lease, opened: OpenTurn) -> AsyncIterator[None]:
         async for _ in self._preview(lease, opened.draft):
