@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from core import metrics
 from core.errors import ConfigMistake
 from core.intake import Intake
+from core.storing import NotStored
 from storage import inbox
 from storage.errors import StorageError
 
@@ -57,7 +58,7 @@ class HttpPort:
                         Route("/metrics", self._counted),
                         *routes,
                     ],
-                    exception_handlers={StorageError: _busy},
+                    exception_handlers={StorageError: _busy, NotStored: _busy},
                 ),
                 lifespan="off",
                 log_config=None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from bots.capacity import Capacity
 from bots.slack import parse
 from bots.slack.agent_view import AgentView
 from bots.slack.blocks import FEEDBACK, STOP
@@ -25,13 +26,14 @@ from bots.slack.happenings import (
 from bots.slack.home import FORGET, Homes
 from bots.slack.people import People
 from core.controls import Controls
-from core.errors import UserMistake
+from core.errors import Transient, UserMistake
 from core.messages import Heard
 from core.reception import Reception
 from core.storing import storing
 
 log = logging.getLogger(__name__)
 
+_LAST_ATTEMPT = 3  # Slack delivers an event once, and three times again
 _MOST_KINDS = 500  # of what is not understood, each logged once
 _NOT_UNDERSTOOD = "I did not understand that. Please try again."
 
@@ -46,7 +48,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What stands behind the door. `uninstalled` is told the workspace."""
+    """What stands behind the door.
+
+    `uninstalled` is told the workspace. `missed` is called when Slack has given up an event.
+    """
 
     people: People
     commands: SlackCommands
@@ -54,6 +59,7 @@ class Room:
     homes: Homes
     agent_view: AgentView
     uninstalled: Callable[[str], Awaitable[object]]
+    missed: Callable[[], None]
 
 
 class Door:
@@ -63,23 +69,34 @@ class Door:
         self._reception = reception
         self._room = room
         self._unknown: set[str] = set()
+        self._capacity = Capacity()
 
-    async def take(self, kind: str, body: object) -> str:
+    async def take(self, kind: str, body: object, *, attempt: int = 0) -> str:
         """Take one delivery; when this returns, acknowledge it, with these words if there are any.
+
+        `attempt` counts those that Slack made before.
 
         Raises:
             Transient: it is not stored; do not acknowledge it.
         """
-        with storing():
-            match kind:
-                case Kind.EVENT:
-                    return await self._event(body)
-                case Kind.COMMAND:
-                    return await self._command(body)
-                case Kind.INTERACTION:
-                    return await self._interaction(body)
-                case _:
-                    return self._ignored(body)
+        try:
+            with storing(), self._capacity.used():
+                return await self._taken(kind, body)
+        except Transient:
+            if attempt >= _LAST_ATTEMPT:
+                self._room.missed()
+            raise
+
+    async def _taken(self, kind: str, body: object) -> str:
+        match kind:
+            case Kind.EVENT:
+                return await self._event(body)
+            case Kind.COMMAND:
+                return await self._command(body)
+            case Kind.INTERACTION:
+                return await self._interaction(body)
+            case _:
+                return self._ignored(body)
 
     async def _event(self, body: object) -> str:
         happened = parse.event(body)

@@ -8,6 +8,7 @@ import logging
 from urllib.parse import parse_qsl
 
 from slack_sdk.signature import Clock, SignatureVerifier
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 PATHS = ("/slack/events", "/slack/commands", "/slack/interactivity")
 _MOST_BYTES = 2**22
+_CONTENT_SECONDS = 3.0  # as long as Slack waits for the whole answer
 
 
 def routes(door: Door, signing_secret: str, clock: Clock | None = None) -> list[Route]:
@@ -33,7 +35,7 @@ def routes(door: Door, signing_secret: str, clock: Clock | None = None) -> list[
         content = await _content(request)
         if content is None or not _is_signed(verifier, content, request):
             return PlainTextResponse("not signed by Slack\n", status_code=401)
-        return await _answer(door, content, request.headers.get("content-type", ""))
+        return await _answer(door, content, request.headers)
 
     return [Route(path, receive, methods=["POST"]) for path in PATHS]
 
@@ -63,14 +65,15 @@ class HttpListener:
 
 
 async def _content(request: Request) -> bytes | None:
-    """The body; None where it is longer than anything that Slack sends."""
+    """The body; None where it is longer than anything that Slack sends, or does not come."""
     content = b""
     try:
-        async for piece in request.stream():
-            content += piece
-            if len(content) > _MOST_BYTES:
-                return None
-    except ClientDisconnect:
+        async with asyncio.timeout(_CONTENT_SECONDS):
+            async for piece in request.stream():
+                content += piece
+                if len(content) > _MOST_BYTES:
+                    return None
+    except (ClientDisconnect, TimeoutError):
         return None
     return content
 
@@ -82,14 +85,15 @@ def _is_signed(verifier: SignatureVerifier, content: bytes, request: Request) ->
         return False
 
 
-async def _answer(door: Door, content: bytes, content_type: str) -> Response:
-    kind, body = _read(content, content_type)
+async def _answer(door: Door, content: bytes, headers: Headers) -> Response:
+    kind, body = _read(content, headers.get("content-type", ""))
+    attempt = headers.get("x-slack-retry-num", "")
     if kind is None:
         return Response()
     if parse.text_at(body, "type") == "url_verification":
         return PlainTextResponse(parse.text_at(body, "challenge"))
     try:
-        words = await door.take(kind, body)
+        words = await door.take(kind, body, attempt=int(attempt) if attempt.isdecimal() else 0)
     except Transient as error:
         extra = {"kind": parse.kind(body), "why": str(error)}
         log.warning("not stored, so not acknowledged", extra=extra)

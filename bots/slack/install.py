@@ -30,6 +30,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from bots.capacity import Capacity
 from bots.slack.failures import FAILURES
 from bots.slack.workspaces import Grant, Workspaces
 from core.installations import Installations
@@ -163,13 +164,15 @@ class StateStore(AsyncOAuthStateStore):
 
 def routes(app: App, workspaces: Workspaces, installations: Installations) -> list[Route]:
     """The page where somebody begins, and the one to which Slack leads back."""
-    flow = _flow(app, workspaces, installations)
+    flow, capacity = _flow(app, workspaces, installations), Capacity()
 
     async def begin(request: Request) -> Response:
-        return await _handled(request, flow.handle_installation)
+        with capacity.used():
+            return await _handled(request, flow.handle_installation)
 
     async def finish(request: Request) -> Response:
-        return await _handled(request, flow.handle_callback)
+        with capacity.used():
+            return await _handled(request, flow.handle_callback)
 
     return [Route(INSTALL_PATH, begin), Route(REDIRECT_PATH, finish)]
 

@@ -108,7 +108,10 @@ class SocketListener:
             return None
         body = parse.at(frame, "payload")
         try:
-            return await self._door.take(parse.text_at(frame, "type"), body)
+            kind, attempt = parse.text_at(frame, "type"), parse.at(frame, "retry_attempt")
+            return await self._door.take(
+                kind, body, attempt=attempt if isinstance(attempt, int) else 0
+            )
         except Transient as error:
             extra = {"kind": parse.kind(body), "why": str(error)}
             log.warning("not stored, so not acknowledged", extra=extra)

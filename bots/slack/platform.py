@@ -90,14 +90,6 @@ class SlackPlatform:
         errands = Errands()
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
         chat = ChatCommands(commands, controls, reception, Wording(MARKUP))
-        room = Room(
-            people=people,
-            commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
-            controls=controls,
-            homes=Homes(self._client, commands, errands),
-            agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
-            uninstalled=self._uninstalled,
-        )
         sources = Sources(
             teams=self._teams,
             reader=reader,
@@ -106,6 +98,15 @@ class SlackPlatform:
             cursors=Cursors(runtime.clock),
         )
         catch_up = CatchUp(sources, runtime.clock, hours=self._settings.catch_up_hours)
+        room = Room(
+            people=people,
+            commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
+            controls=controls,
+            homes=Homes(self._client, commands, errands),
+            agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
+            uninstalled=self._uninstalled,
+            missed=catch_up.missed,
+        )
         return self._wired(Door(reception, room), catch_up, errands, watch)
 
     async def close(self) -> None:

@@ -1,11 +1,67 @@
-"""Buttons: stop, feedback and forget are stored before they are acknowledged."""
+"""What comes is stored before it is acknowledged, and only as much at once as there is room for."""
 
 from __future__ import annotations
 
-from tests.bots.slack.bots import Workspace
+import pytest
+
+from bots.slack.listener import SocketListener
+from tests.bots.slack.bots import Bot, Workspace
 from tests.peers.endpoint import Reply
+from tests.peers.slack.deliveries import Schedule
 
 HERE, ANNA, BEN = "C0GENERAL", "U0ANNA", "U0BEN"
+TEXTS = "SELECT text FROM inbox WHERE state = 'answered' ORDER BY position"
+SUPPORT = """
+[agents.assistant]
+[[bindings]]
+at = "slack/T0001/C0SUPPORT"
+agent = "assistant"
+listen = "all"
+conversation = "channel"
+"""
+
+
+def in_hand(bot: Bot) -> int:
+    """The deliveries that a bot with sockets has taken and not done with."""
+    listener = bot.ways_in.listener
+    assert isinstance(listener, SocketListener)
+    clients = [connection._client for connection in listener._connections]
+    return sum(len(client.in_hand) for client in clients if client)
+
+
+async def test_a_database_that_hangs_is_given_no_more_than_there_is_room_for(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bots.capacity._MOST", 5)
+    slack, most = workspace.slack, list[int]()
+    slack.backend.deliveries.schedule = Schedule(retries=(0.5,) * 12)
+
+    def refused() -> int:
+        most.append(in_hand(bot))
+        return caplog.messages.count("not stored, so not acknowledged")
+
+    async with workspace.bot(SUPPORT) as bot:
+        async with workspace.locked():
+            for number in range(30):
+                slack.say("C0SUPPORT", ANNA, f"number {number:02}")
+            await slack.until(lambda: refused() >= 25)
+        await slack.until(lambda: len(workspace.rows(TEXTS)) == 30, within=20)
+    assert max(most) == 5
+    assert workspace.rows(TEXTS) == [(f"number {number:02}",) for number in range(30)]
+
+
+async def test_what_slack_gave_up_while_it_could_not_be_stored_is_caught_up(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT, database_url=workspace.impatient) as bot:
+        await bot.ways_in.listener.caught_up()
+        async with workspace.locked():
+            slack.say("C0SUPPORT", ANNA, "is anybody there?")
+            await slack.until_quiet()
+        assert [each.state for each in slack.deliveries] == ["given_up"]
+        answers = await workspace.answered("C0SUPPORT", within=20)
+    assert answers == ["You said: is anybody there?"]
 
 
 async def test_the_stop_button_stops_the_answer(workspace: Workspace) -> None:

@@ -15,8 +15,20 @@ from pydantic import SecretStr
 from bots.http import HttpPort
 from bots.slack.http import PATHS
 from tests.bots.slack.bots import Bot, Workspace
+from tests.peers.slack.deliveries import Schedule
+from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.webhooks import Webhooks
 
+PATIENT = Schedule(retries=(0.5,) * 12)
+ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
+LISTENING = """
+[agents.assistant]
+[[bindings]]
+at = "slack/T0001/C0SUPPORT"
+agent = "assistant"
+listen = "all"
+conversation = "channel"
+"""
 SIGNED = {"slack_app_token": None, "slack_signing_secret": SecretStr("peer-signing-secret")}
 
 
@@ -65,6 +77,43 @@ async def test_what_cannot_be_stored_is_tried_again_by_slack(workspace: Workspac
     attempts = [each.attempts for each in slack.deliveries if each.event.get("ts") == ts]
     assert any(each[0].reason == "http_error" for each in attempts)
     assert workspace.said("C0GENERAL") == ["You said: hello"]
+
+
+async def test_requests_that_there_is_no_room_for_are_refused_at_once_and_tried_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.capacity._MOST", 5)
+    slack = workspace.slack
+    slack.backend.deliveries.schedule = PATIENT
+    async with served(workspace, agents=LISTENING) as (_, url):
+        async with workspace.locked():
+            for number in range(30):
+                slack.say("C0SUPPORT", "U0ANNA", f"number {number:02}")
+            await slack.until(lambda: sum(refusals(slack)) >= 25)
+            assert await got(f"{url}/healthz") == 200
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(30,)], within=20)
+
+
+def refusals(slack: SlackPeer) -> list[int]:
+    """How often each delivery was answered with an error."""
+    reasons = [[attempt.reason for attempt in each.attempts] for each in slack.deliveries]
+    return [each.count("http_error") for each in reasons]
+
+
+async def test_a_request_whose_body_does_not_come_is_not_waited_for(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.slack.http._CONTENT_SECONDS", 0.05)
+    async with served(workspace) as (_, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(f"POST {PATHS[0]} HTTP/1.1\r\nHost: bot\r\nContent-Length: 9\r\n\r\n".encode())
+        assert b" 401 " in await reader.readline()
+        writer.close()
+
+
+async def got(url: str) -> int:
+    async with ClientSession() as http, http.get(url) as response:
+        return response.status
 
 
 async def posted(url: str, body: str | bytes, headers: Mapping[str, str]) -> int:

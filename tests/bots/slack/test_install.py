@@ -254,3 +254,11 @@ async def test_a_state_is_good_once(stores: Stores) -> None:
     assert len(state) <= 64
     assert await stores.states.async_consume(state)
     assert not await stores.states.async_consume(state)
+
+
+async def test_pages_that_there_is_no_room_for_ask_to_come_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.capacity._MOST", 0)
+    status, page = await scene.browser.get(f"{scene.browser.site}/slack/install")
+    assert (status, "try again" in page) == (503, True)
