@@ -78,6 +78,10 @@ class CatchUp:
         """Something may have been missed in this channel or thread."""
         self._channel_behind(channel.id, lambda _: self._gaps.in_one(channel))
 
+    def missed(self, spot: Spot) -> None:
+        """Something that came in this channel or thread was left out."""
+        self._channel_behind(spot.channel, lambda client: self._gaps.in_place(client, spot))
+
     def announced(self) -> None:
         """Every server was named."""
         self._is_announced = True

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import discord
 
+from bots.capacity import Capacity
 from bots.commands import Caller, ChatCommands
 from bots.discord import wording
 from bots.discord.callers import caller_of, can_answer, pointing_at
@@ -27,8 +28,9 @@ Verb = Callable[[Caller], Awaitable[str]]
 class DiscordCommands:
     """What asks something is stored before it is acknowledged, all else done after it."""
 
-    def __init__(self, chat: ChatCommands) -> None:
+    def __init__(self, chat: ChatCommands, capacity: Capacity) -> None:
         self._chat = chat
+        self._capacity = capacity
 
     async def ask(
         self, interaction: discord.Interaction, question: str, agent: str | None = None
@@ -37,8 +39,8 @@ class DiscordCommands:
         caller = await self._heard_here(interaction)
         if caller is None:
             return
-        asking = self._chat.ask(caller, question, agent)
-        (words, is_stored), is_taken = await on_time(interaction, _stored(asking), is_public=True)
+        asking = self._stored(lambda: self._chat.ask(caller, question, agent))
+        (words, is_stored), is_taken = await on_time(interaction, asking, is_public=True)
         if is_stored:
             words = wording.asked(question, words)
         if is_taken:
@@ -51,10 +53,10 @@ class DiscordCommands:
         caller = await self._heard_here(interaction)
         if caller is None:
             return
-        asking = self._chat.ask_about(
-            pointing_at(caller, message), message.clean_content, tuple(attachments(message))
-        )
-        (words, _), is_taken = await on_time(interaction, _stored(asking), is_public=False)
+        pointing = pointing_at(caller, message)
+        files = tuple(attachments(message))
+        asking = self._stored(lambda: self._chat.ask_about(pointing, message.clean_content, files))
+        (words, _), is_taken = await on_time(interaction, asking, is_public=False)
         await (follow if is_taken else tell)(interaction, words)
 
     async def obey(self, interaction: discord.Interaction, verb: Verb) -> None:
@@ -66,7 +68,7 @@ class DiscordCommands:
         if not await take(interaction):
             return
         try:
-            with storing():
+            with storing(), self._capacity.used():
                 answer = await self._chat.said(verb(caller))
         except NotStored as error:
             log.warning("command not done", extra={"key": caller.key, "why": str(error)})
@@ -78,6 +80,17 @@ class DiscordCommands:
         turn_id, message_ids = _reference(answer.strip())
         return await self._chat.why(caller, turn_id=turn_id, message_ids=message_ids)
 
+    async def _stored(self, ask: Callable[[], Awaitable[str]]) -> tuple[str, bool]:
+        """What to say of a question, and whether it is stored."""
+        try:
+            with storing(), self._capacity.used():
+                return await ask(), True
+        except UserMistake as mistake:
+            return wording.WORDING.sentence(str(mistake)), False
+        except NotStored as error:
+            log.warning("question not stored", extra={"why": str(error)})
+            return wording.NOT_STORED, False
+
     async def _heard_here(self, interaction: discord.Interaction) -> Caller | None:
         """Who asks, where it can be answered; else they are told."""
         caller = caller_of(interaction)
@@ -85,18 +98,6 @@ class DiscordCommands:
             await tell(interaction, wording.CANNOT_ANSWER)
             return None
         return caller
-
-
-async def _stored(asking: Awaitable[str]) -> tuple[str, bool]:
-    """What to say of a question, and whether it is stored."""
-    try:
-        with storing():
-            return await asking, True
-    except UserMistake as mistake:
-        return wording.WORDING.sentence(str(mistake)), False
-    except NotStored as error:
-        log.warning("question not stored", extra={"why": str(error)})
-        return wording.NOT_STORED, False
 
 
 def _reference(text: str) -> tuple[int | None, list[str]]:

@@ -23,6 +23,7 @@ _ACTIVE = timedelta(days=7)
 _MOST_LOOKED_AT = 1_000  # messages that are looked at for the threads they stand in
 _MOST_KNOWN = 200  # threads of a server that are asked for unseen
 _MOST_DIRECTS = 1_000
+_MOST_KEPT = 10_000  # direct messages that are known; others are looked at once more
 
 Tracked = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 
@@ -97,6 +98,15 @@ class Gaps:
         found = [known.gap(*each) for each in self._readable(channel.guild, channel)]
         return [gap for gap in found if gap]
 
+    async def in_place(self, client: discord.Client, spot: Spot) -> list[Gap]:
+        """Of one channel or thread that discord.py may not know. Raises as `in_server` does."""
+        guild = client.get_guild(spot.guild or 0)
+        if guild is None:
+            return []
+        known = await self._known(guild, newest_of(guild))
+        gap = known.gap(spot, _partial(client, spot), None)
+        return [gap] if gap else []
+
     async def in_direct(self, client: discord.Client, channel: int) -> list[Gap]:
         """Of direct messages that nobody knew of. Raises as `in_server` does."""
         known = await self._known_directs(self.now())
@@ -112,6 +122,8 @@ class Gaps:
         """Whether these direct messages are new; only the first time."""
         if direct in self._directs:
             return False
+        if len(self._directs) >= _MOST_KEPT:
+            self._directs.clear()
         self._directs.add(direct)
         return True
 

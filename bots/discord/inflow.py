@@ -43,17 +43,23 @@ class _UnknownForNow(Exception):
 class Inflow:
     """Discord sends nothing twice: what cannot be stored yet is tried until it can."""
 
-    def __init__(self, door: Door, parents: Parents, me: int, *, most: int) -> None:
-        """`me` is the bot's user, `most` events wait."""
+    def __init__(
+        self, door: Door, parents: Parents, me: int, *, most: int, missed: Callable[[Spot], None]
+    ) -> None:
+        """`me` is the bot's user, `most` events wait; `missed` is told where one was left out."""
         self._door = door
         self._parents = parents
         self._me = me
-        self._waiting: asyncio.Queue[tuple[Event, Noted]] = asyncio.Queue(maxsize=most)
+        self._most = most
+        self._missed = missed
+        self._waiting: asyncio.Queue[tuple[Event, Noted]] = asyncio.Queue()
         self._aside: dict[int, deque[tuple[Said, Noted]]] = {}
+        self._left_out: set[int] = set()
 
     def add(self, event: Event, noted: Noted) -> bool:
         """Take it over; False if there is no room. `noted` is told of each stored message."""
-        if self._waiting.full():
+        aside = sum(len(each) for each in self._aside.values())
+        if self._waiting.qsize() + aside >= self._most:
             return False
         self._waiting.put_nowait((event, noted))
         return True
@@ -106,6 +112,8 @@ class Inflow:
         if channel not in self._aside:
             self._aside[channel] = deque(maxlen=_MOST_ASIDE)
             group.create_task(self._later(channel))
+        if len(self._aside[channel]) == _MOST_ASIDE:
+            self._left_out.add(channel)
         self._aside[channel].append((event, noted))
 
     async def _later(self, channel: int) -> None:
@@ -117,6 +125,7 @@ class Inflow:
                 spot = await self._spot(_message_of(waiting[0][0]))
                 while waiting:
                     first = waiting[0]
+                    self._tell(channel, spot)
                     await self._said_at(spot, *first)
                     if waiting[0] is first:  # else it fell out meanwhile
                         waiting.popleft()
@@ -126,6 +135,13 @@ class Inflow:
                 log.warning("event not understood", extra={"why": type(error).__name__})
                 waiting.popleft()
         del self._aside[channel]
+
+    def _tell(self, channel: int, spot: Spot | None) -> None:
+        """Before anything is noted that came after what was left out."""
+        if channel in self._left_out:
+            self._left_out.discard(channel)
+            if spot:
+                self._missed(spot)
 
     async def _withdraw(
         self, event: discord.RawMessageDeleteEvent | discord.RawBulkMessageDeleteEvent, message: int

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import discord
 from discord import app_commands
 
+from bots.capacity import Capacity
 from bots.commands import ChatCommands
 from bots.discord import sync
 from bots.discord.commands import DiscordCommands
@@ -34,8 +35,9 @@ class Interactions:
         self._chat = ChatCommands(
             self._commands, controls, Reception(runtime.intake, directory, file), WORDING
         )
-        self._obeying = DiscordCommands(self._chat)
-        self._presses = Presses(controls)
+        self._capacity = Capacity()
+        self._obeying = DiscordCommands(self._chat, self._capacity)
+        self._presses = Presses(controls, self._capacity)
         self._agents = dict(file.commands)
         self._changes = runtime.changes
 
@@ -59,7 +61,7 @@ class Interactions:
     async def _names(self) -> Sequence[str]:
         """None while the database does not tell."""
         try:
-            with storing():
+            with storing(), self._capacity.used():
                 return await self._commands.agents()
         except NotStored as error:
             log.warning("no names to suggest", extra={"why": str(error)})

@@ -70,18 +70,19 @@ class DiscordPlatform:
         """The way in, with one door behind it."""
         runtime, me = self._runtime, self._rest.user
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
-        door = Door(reception)
+        door, hours = Door(reception), runtime.settings.catch_up_hours
+        catch_up = CatchUp(door, Cursors(runtime.clock), runtime.clock, hours=hours, me=me)
         how = Line(
             token=self._token,
             starts=Starts(self._rest),
-            inflow=Inflow(door, Parents(self._rest), me, most=watch.most_waiting),
-            catch_up=CatchUp(
+            inflow=Inflow(
                 door,
-                Cursors(runtime.clock),
-                runtime.clock,
-                hours=runtime.settings.catch_up_hours,
-                me=me,
+                Parents(self._rest),
+                me,
+                most=watch.most_waiting,
+                missed=catch_up.missed,
             ),
+            catch_up=catch_up,
             interactions=interactions,
             echoes=self._echoes,
             watch=watch,

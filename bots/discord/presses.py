@@ -6,6 +6,7 @@ import logging
 
 import discord
 
+from bots.capacity import Capacity
 from bots.discord import buttons, wording
 from bots.discord.callers import author_of, key_of, person_of
 from bots.discord.responses import nod, tell
@@ -19,14 +20,15 @@ log = logging.getLogger(__name__)
 class Presses:
     """Each is done before it is acknowledged, and may be done twice."""
 
-    def __init__(self, controls: Controls) -> None:
+    def __init__(self, controls: Controls, capacity: Capacity) -> None:
         self._controls = controls
+        self._capacity = capacity
 
     async def pressed(self, interaction: discord.Interaction) -> None:
         """Do what the button says."""
         found = buttons.read(interaction.custom_id or "")
         try:
-            with storing():
+            with storing(), self._capacity.used():
                 answer = await self._done(interaction, *found) if found else wording.NOT_ACTIVE
         except UserMistake as mistake:
             answer = wording.WORDING.sentence(str(mistake))

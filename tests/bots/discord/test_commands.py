@@ -194,6 +194,27 @@ async def test_a_question_that_is_not_stored_is_not_accepted(harbour: Harbour) -
     assert harbour.rows("SELECT * FROM inbox") == []
 
 
+async def test_a_database_that_hangs_is_given_no_more_commands_than_there_is_room_for(
+    harbour: Harbour, discord: DiscordPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.capacity._MOST", 3)
+
+    def told() -> list[str]:
+        lines = [discord.reply(given) for given in asked]
+        return [line.text for line in lines if line and not line.is_thinking]
+
+    async with harbour.commanded(works=False):
+        async with harbour.locked():
+            asked = [
+                discord.command("agent ask", {"question": "?"}, discord.general, discord.anna)
+                for _ in range(10)
+            ]
+            await discord.until(lambda: len(told()) == 7)
+            assert all("could not store" in words for words in told())
+        await discord.until(lambda: len(told()) == 10)
+    assert harbour.rows("SELECT text FROM inbox") == [("?",)] * 3
+
+
 async def test_a_question_that_is_acknowledged_too_late_is_answered(
     harbour: Harbour, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
 ) -> None:
