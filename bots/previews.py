@@ -25,10 +25,8 @@ class Previews:
 
     def growing(self, place: str) -> int:
         """How many answers are shown while they grow: each needs one more edit, its last."""
-        now, shown = monotonic(), self._shown.get(place, {})
-        for key in [key for key, (at, _) in shown.items() if now - at > _FORGOTTEN_AFTER]:
-            self.end(place, key)
-        return len(shown)
+        self._forget()
+        return len(self._shown.get(place, {}))
 
     def show(self, place: str, key: str, text: str) -> None:
         """The text is about to be shown."""
@@ -40,3 +38,15 @@ class Previews:
         shown.pop(key, None)
         if not shown:
             self._shown.pop(place, None)
+
+    def _forget(self) -> None:
+        """In all places: some are never looked at again."""
+        now = monotonic()
+        gone = [
+            (place, key)
+            for place, shown in self._shown.items()
+            for key, (at, _) in shown.items()
+            if now - at > _FORGOTTEN_AFTER
+        ]
+        for place, key in gone:
+            self.end(place, key)

@@ -28,6 +28,7 @@ Call = Callable[[AsyncWebClient], Awaitable[AsyncSlackResponse]]
 
 _READ_ATTEMPTS = 3
 _LONGEST_WAIT = 10.0  # seconds between two attempts to read
+_MOST_KEPT = 1_000  # the SDK's clients, one for each token
 _FILE_HOSTS = (".slack.com", ".slack-gov.com")
 _OK, _RATE_LIMITED, _SERVER_ERROR = 200, 429, 500
 _backoff = wait_random_exponential(multiplier=0.2, max=2)
@@ -128,6 +129,8 @@ class SlackClient:
     async def _web_of(self, team: str) -> AsyncWebClient:
         token = await self._token_of(team)
         if token not in self._web:
+            if len(self._web) >= _MOST_KEPT:
+                self._web.clear()
             self._web[token] = AsyncWebClient(
                 token=token,
                 base_url=self._base_url,

@@ -26,6 +26,7 @@ _TIER_OF = {
 _UNLIMITED = {"auth.test", "assistant.threads.setStatus", "files.download", "files.upload"}
 _IN_A_CHANNEL = {"chat.postMessage", "chat.postEphemeral"}
 _POSTS, _POST_SECONDS = 3.0, 4.3  # about one a second in a channel, with short bursts
+_MANY = 1_000  # buckets, after which those are looked for that nobody needs
 
 Key = tuple[str, str, str]
 
@@ -63,8 +64,10 @@ class Rates:
     def block(self, team: str, method: str, channel: str, seconds: float) -> None:
         """Slack wants no such call for that long."""
         key = _key(team, method, channel)
-        until = monotonic() + seconds
-        self._blocked_until[key] = max(until, self._blocked_until.get(key, 0))
+        now = monotonic()
+        until = max(now + seconds, self._blocked_until.get(key, 0))
+        waited_for = {each: at for each, at in self._blocked_until.items() if at > now}
+        self._blocked_until = {**waited_for, key: until}
 
     def has_room(self, team: str, method: str, calls: int) -> bool:
         """Whether so many calls could be made right now."""
@@ -79,8 +82,19 @@ class Rates:
 
     def _bucket(self, key: Key) -> AsyncLimiter:
         if key not in self._buckets:
+            if len(self._buckets) >= _MANY:
+                self._forget_empty()
             self._buckets[key] = _new_bucket(key[1])
         return self._buckets[key]
+
+    def _forget_empty(self) -> None:
+        """One that has run empty is as good as a new one."""
+        in_use = {
+            key: bucket
+            for key, bucket in self._buckets.items()
+            if not bucket.has_capacity(bucket.max_rate)
+        }
+        self._buckets = in_use
 
 
 def _new_bucket(method: str) -> AsyncLimiter:

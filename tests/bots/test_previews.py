@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bots.previews import Previews
 
 
@@ -13,4 +15,15 @@ def test_what_has_ended_leaves_nothing_behind() -> None:
         previews.show(place, key, "text")
         assert previews.growing(place) == 1
         previews.end(place, key)
+    assert not previews._shown
+
+
+def test_what_ended_elsewhere_is_forgotten_wherever_it_was_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    previews = Previews(1.2)
+    for number in range(100):
+        previews.show(f"thread {number}", f"k{number}", "text")
+    monkeypatch.setattr("bots.previews._FORGOTTEN_AFTER", -1.0)
+    previews.growing("another")
     assert not previews._shown
