@@ -92,6 +92,7 @@ class Worker:
         self._shares = Shares(slots)
         self._wakened = asyncio.Event()
         self._answering: dict[int, _Interruptible] = {}
+        self._is_trying = asyncio.Lock()
         self._is_looking = False
         self._is_draining = False
 
@@ -243,9 +244,23 @@ class Worker:
         if opened is None:
             return False
         faults.reach("turn opened")
-        await self._answer(hold, agent, adapter, opened)
+        if opened.is_suspect:
+            await self._answer_alone(hold, agent, adapter, opened)
+        else:
+            await self._answer(hold, agent, adapter, opened)
         faults.reach("turn ended, not delivered")
         return True
+
+    async def _answer_alone(
+        self, hold: Hold, agent: KnownAgent, adapter: Adapter, opened: OpenTurn
+    ) -> None:
+        """One suspect at a time: a turn that ends processes takes no others with it."""
+        if self._is_trying.locked():
+            wait = random.uniform(1, 3)  # noqa: S311  # no secret
+            raise Transient("another turn that was interrupted is tried alone", retry_after=wait)
+        async with self._is_trying:
+            await turns.try_alone(hold.lease, opened, hold.now())
+            await self._answer(hold, agent, adapter, opened)
 
     async def _answer(
         self, hold: Hold, agent: KnownAgent, adapter: Adapter, opened: OpenTurn

@@ -93,6 +93,7 @@ async def _claim(which: Q, owner: str, now: datetime, seconds: float, limit: int
             opened_by=row.opened_by,
             token=row.token + 1,
             seconds=seconds,
+            is_takeover=row.owner is not None,
         )
         for row in rows
     ]
@@ -147,9 +148,20 @@ async def _give_back(lease: Lease, ready_at: int | None) -> None:
 
 @write_first
 async def release_all(owners: Sequence[str], now: datetime) -> int:
-    """Make everything that these owners had leased claimable at once; returns how many."""
+    """Give back everything that these owners have leased; returns how many."""
     return await Conversation.filter(owner__in=list(owners)).update(
         token=F("token") + 1, owner=None, ready_at=milliseconds(now)
+    )
+
+
+@write_first
+async def take_from(owners: Sequence[str], now: datetime) -> int:
+    """Make everything that these dead owners had leased claimable at once; returns how many.
+
+    It stays theirs, so that whoever claims it knows that it was left.
+    """
+    return await Conversation.filter(owner__in=list(owners)).update(
+        token=F("token") + 1, ready_at=milliseconds(now)
     )
 
 

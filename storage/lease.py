@@ -13,7 +13,8 @@ from storage.models import Conversation
 class Lease:
     """The right to write to one conversation, while nobody else has claimed it.
 
-    `seconds` is how long it lasts after each write or renewal.
+    `seconds` is how long it lasts after each write or renewal. `is_takeover`: whoever had it before
+    never gave it back.
     """
 
     conversation_id: int
@@ -22,6 +23,7 @@ class Lease:
     opened_by: str
     token: int
     seconds: float
+    is_takeover: bool = False
 
     def expires(self, now: datetime) -> int:
         """When it lapses if it is renewed now, in ms since 1970."""

@@ -170,6 +170,7 @@ class Turn(Model):
     state = fields.CharEnumField(TurnState, max_length=16)
     revision = fields.CharField(max_length=16)
     attempts: int = fields.IntField(default=0)
+    interruptions: int = fields.IntField(default=0, db_default=0)
     failure = fields.CharField(max_length=64, null=True)
     stop_asked_at = fields.DatetimeField(null=True)
     opened_at = fields.DatetimeField()

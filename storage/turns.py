@@ -29,6 +29,7 @@ from storage.models import (
 from storage.transaction import reading, transaction, write_first
 
 _TOGETHER = 50  # messages of one person that are answered in one turn, at most
+_SUSPICIOUS = 2  # interruptions in a row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,11 @@ class OpenTurn:
     questions: list[InboxMessage]
     steps: list[Step]
     draft: OutboxMessage
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may be what ends the processes that work on it, again and again."""
+        return self.turn.interruptions >= _SUSPICIOUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn |
     """Take up the turn that was interrupted, or open one over what waits; None if nothing does.
 
     Messages that one person wrote in a row are answered together, in the platform's order.
-    Each call counts as an attempt.
+    Each call counts as an attempt, unless the turn is suspect: then `try_alone` does.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
@@ -77,15 +83,30 @@ async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn |
     turn = await Turn.get_or_none(conversation_id=lease.conversation_id, state=TurnState.RUNNING)
     if turn is None:
         return await _open(lease.conversation_id, revision, now)
-    turn.attempts += 1
+    turn.interruptions += lease.is_takeover
+    turn.attempts += turn.interruptions < _SUSPICIOUS
     turn.revision = revision
-    await Turn.filter(id=turn.id).update(attempts=turn.attempts, revision=revision)
+    await Turn.filter(id=turn.id).update(
+        attempts=turn.attempts, interruptions=turn.interruptions, revision=revision
+    )
     return OpenTurn(
         turn=turn,
         questions=await InboxMessage.filter(turn_id=turn.id).order_by("position", "id"),
         steps=await Step.filter(turn_id=turn.id).order_by("number"),
         draft=await OutboxMessage.get(turn_id=turn.id, part=1),
     )
+
+
+@write_first
+async def try_alone(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    """Count the attempt of a suspect turn, which begins now.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    opened.turn.attempts += 1
+    await Turn.filter(id=opened.turn.id).update(attempts=opened.turn.attempts)
 
 
 async def _open(conversation_id: int, revision: str, now: datetime) -> OpenTurn | None:
@@ -149,7 +170,7 @@ async def record(lease: Lease, step: FinishedStep, now: datetime) -> None:
         content=step.content,
         finished_at=now,
     )
-    await Turn.filter(id=step.turn_id).update(attempts=1)
+    await Turn.filter(id=step.turn_id).update(attempts=1, interruptions=0)
     if step.spent:
         await Usage.create(
             **asdict(step.spent),
@@ -174,11 +195,15 @@ class Ending:
 async def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> None:
     """End the turn: history, turn, answered messages and what is to be delivered, or nothing.
 
+    A turn that has ended already stays as it is.
+
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    await Turn.filter(id=turn_id).update(state=ending.state, failure=ending.failure, ended_at=now)
+    running = Turn.filter(id=turn_id, state=TurnState.RUNNING)
+    if not await running.update(state=ending.state, failure=ending.failure, ended_at=now):
+        return
     answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
     await InboxMessage.filter(turn_id=turn_id).update(state=answered)
     await _add_to_history(lease.conversation_id, turn_id, ending.entries)

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ConfigMistake, DeliveryRefused, ModelDown, ModelRefused, Transient
 from core.tools import Tool, ToolContext
-from storage import inbox
+from storage import inbox, turns
 from storage.models import InboxMessage, InboxState, Turn, TurnState
 from tests.core.given import ROOM, Stage, of_a_later_version
 from tests.peers.model import Then, calling
@@ -157,12 +157,39 @@ async def test_a_timeout_of_somebody_else_is_a_failure_and_not_a_stop(stage: Sta
 async def test_a_question_that_killed_three_processes_is_given_up(stage: Stage) -> None:
     await stage.say("Hello")
     for _ in range(3):
-        await stage.opened(await stage.hold())
+        hold = await stage.hold()
+        opened = await stage.opened(hold)
+        if opened.is_suspect:
+            await turns.try_alone(hold.lease, opened, stage.clock())
         stage.clock.forward(60)
     await attend(stage)
     [told] = stage.platform.transcript
     assert told.startswith("I was interrupted three times while answering this")
     assert stage.model.requests == []
+
+
+async def test_questions_that_were_interrupted_twice_are_tried_one_at_a_time(stage: Stage) -> None:
+    """One of them may be what ends processes, and must not take the others with it again."""
+    stage.model.script(("Half ", Then.PAUSE, "done."))
+    rooms = ["slack/T1/C1", "slack/T1/C2"]
+    for room in rooms:
+        await stage.say("Hello", room=room)
+    for _ in range(2):
+        for room in rooms:
+            await stage.opened(await stage.hold(room))
+        stage.clock.forward(60)
+    worker = stage.worker()
+    first, second = [(await stage.conversation(room)).id for room in rooms]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(first))
+        await stage.model.paused.acquire()
+        await worker.attend(second)
+        assert len(stage.model.requests) == 1
+        assert (await Turn.get(conversation_id=second)).attempts == 2
+        stage.model.resume()
+    stage.clock.forward(5)
+    await worker.attend(second)
+    assert [post.text for post in stage.platform.posts] == ["Half done.", "You said: Hello"]
 
 
 async def test_a_delivery_that_is_put_off_is_made_later_and_the_model_not_asked_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -187,14 +188,19 @@ async def test_a_message_that_comes_while_the_conversation_is_released_is_not_lo
         await conversations.release(lease, now)
 
 
-async def test_what_an_owner_held_is_claimable_at_once_when_it_is_gone(now: datetime) -> None:
+@pytest.mark.parametrize(
+    ("free", "is_takeover"), [(conversations.release_all, False), (conversations.take_from, True)]
+)
+async def test_what_an_owner_held_is_claimable_at_once_when_it_is_gone(
+    now: datetime, free: Callable[[list[str], datetime], Awaitable[int]], *, is_takeover: bool
+) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
-    lease = await given.leased(where, now, owner="dead")
-    assert await conversations.release_all(["dead"], now) == 1
-    assert await _queue(now) == [where.id]
+    lease = await given.leased(where, now, owner="gone")
+    assert await free(["gone"], now) == 1
     with pytest.raises(LeaseLost):
         await conversations.keep(lease, now)
+    assert (await given.leased(where, now, owner="other")).is_takeover == is_takeover
 
 
 async def test_a_turn_handed_over_goes_on_at_once_and_does_not_count_as_an_attempt(

@@ -8,7 +8,8 @@ import pytest
 
 from storage import conversations, inbox, messages, outbox, turns, usage
 from storage.errors import LeaseLost
-from storage.models import InboxState, MessageRole, StepKind, TurnState
+from storage.lease import Lease
+from storage.models import Conversation, InboxState, MessageRole, StepKind, Turn, TurnState
 from storage.turns import Ending, Entry, FinishedStep, Spent
 from tests.storage import given
 
@@ -62,6 +63,39 @@ async def test_attempts_are_counted_until_a_step_is_finished(now: datetime) -> N
     step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
     await turns.record(lease, step, now)
     assert (await given.opened(lease, now)).turn.attempts == 2
+
+
+async def test_a_turn_that_was_left_twice_is_suspect_until_a_step_is_finished(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    for life in range(2):
+        left = await given.opened(await given.leased(where, now + timedelta(minutes=life)), now)
+        assert not left.is_suspect
+    lease = await given.leased(where, now + timedelta(minutes=3))
+    turn = await given.opened(lease, now)
+    assert turn.is_suspect
+    assert turn.turn.attempts == 2
+    await turns.try_alone(lease, turn, now)
+    assert turn.turn.attempts == (await Turn.get()).attempts == 3
+    step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
+    await turns.record(lease, step, now)
+    assert not (await given.opened(await _taken_over(where, now), now)).is_suspect
+
+
+async def test_a_turn_that_was_given_back_is_not_suspect(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    for give_back in (turns.hand_over, conversations.release, conversations.release) * 2:
+        lease = await given.leased(where, now)
+        assert not (await given.opened(lease, now)).is_suspect
+        await give_back(lease, now)
+    assert (await Turn.get()).interruptions == 0
+
+
+async def _taken_over(where: Conversation, now: datetime) -> Lease:
+    return await given.leased(where, now + timedelta(hours=1))
 
 
 async def test_an_ended_turn_is_history_answered_messages_and_an_outbox_row(
