@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -16,16 +17,18 @@ from typing import Self
 from aiohttp import ClientError, ClientSession
 
 from tests.journeys import processes, program
+from tests.peers.cable import Cable
 
 _READY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replica:
-    """One process of the bot."""
+    """One process of the bot; to a server's database it has a cable of its own."""
 
     process: BaseProcess
     port: int
+    cable: Cable | None
 
     def signal(self, number: signal.Signals) -> None:
         """As the kill command does."""
@@ -49,14 +52,15 @@ class Fleet:
         self._environment = environment
         self._size = size
         self._replicas: list[Replica] = []
-        self._suspended: list[Replica] = []
+        self._idle: list[Replica] = []
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         self._tasks = asyncio.TaskGroup()
-        self._http = ClientSession()
+        self._http = await self._open.enter_async_context(ClientSession())
         await self._tasks.__aenter__()
         for _ in range(self._size):
-            self._replicas.append(self._start())
+            self._replicas.append(await self._start())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -68,7 +72,7 @@ class Fleet:
         finally:
             for replica in self._replicas:
                 replica.process.kill()
-            await self._http.close()
+            await self._open.aclose()
 
     async def ready(self) -> None:
         """Return when every replica is."""
@@ -79,14 +83,20 @@ class Fleet:
         """One dies in the middle of whatever it does, and another is started."""
         doomed = self._drawn(random)
         assert await processes.killed(doomed.process) == -signal.SIGKILL
-        self._replace(doomed)
+        await self._replace(doomed)
 
     async def suspend(self, random: Random, seconds: float) -> None:
         """One is not scheduled for so long, in the middle of whatever it does."""
         sleeper = self._drawn(random)
         sleeper.signal(signal.SIGSTOP)
-        self._suspended.append(sleeper)
         self._tasks.create_task(self._resume(sleeper, seconds))
+
+    async def cut_off(self, random: Random, seconds: float) -> None:
+        """One does not hear from the database for so long, in the middle of whatever it does."""
+        hermit = self._drawn(random)
+        assert hermit.cable
+        hermit.cable.cut()
+        self._tasks.create_task(self._reconnect(hermit, hermit.cable, seconds))
 
     async def terminate(self, random: Random) -> None:
         """One is asked to stop, and another is started.
@@ -94,37 +104,47 @@ class Fleet:
         Whoever has just begun to start does not listen to signals yet, and just ends.
         """
         leaving = self._drawn(random)
-        self._replace(leaving)
+        await self._replace(leaving)
         is_ready = await leaving.is_ready(self._http)
         self._tasks.create_task(self._stopped(leaving, 0 if is_ready else -signal.SIGTERM))
 
     async def deploy(self) -> None:
         """As hosts do it: start the new one, wait until it is ready, ask the old one to stop."""
-        old, new = self._replicas[0], self._start()
+        old, new = self._replicas[0], await self._start()
         await self._ready(new)
         self._replicas[0] = new
         await self._stopped(old)
 
-    def _start(self) -> Replica:
+    async def _start(self) -> Replica:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = int(free.getsockname()[1])
-        environment = {**self._environment, "PORT": str(port)}
-        return Replica(
-            process=processes.start(program.moorings, self._folder, environment, "run"), port=port
-        )
+        environment, cable = {**self._environment, "PORT": str(port)}, None
+        if not environment["DATABASE_URL"].startswith("sqlite"):
+            cable = Cable(environment["DATABASE_URL"])
+            await self._open.enter_async_context(cable)
+            environment["DATABASE_URL"] = cable.url
+        process = processes.start(program.moorings, self._folder, environment, "run")
+        return Replica(process=process, port=port, cable=cable)
 
     def _drawn(self, random: Random) -> Replica:
-        awake = [each for each in self._replicas if each not in self._suspended]
-        return random.choice(awake or self._replicas)
+        busy = [each for each in self._replicas if each not in self._idle]
+        return random.choice(busy or self._replicas)
 
-    def _replace(self, replica: Replica) -> None:
-        self._replicas[self._replicas.index(replica)] = self._start()
+    async def _replace(self, replica: Replica) -> None:
+        self._replicas[self._replicas.index(replica)] = await self._start()
 
     async def _resume(self, replica: Replica, seconds: float) -> None:
+        self._idle.append(replica)
         await asyncio.sleep(seconds)
-        self._suspended.remove(replica)
+        self._idle.remove(replica)
         if replica.process.is_alive():
             replica.signal(signal.SIGCONT)
+
+    async def _reconnect(self, replica: Replica, cable: Cable, seconds: float) -> None:
+        self._idle.append(replica)
+        await asyncio.sleep(seconds)
+        self._idle.remove(replica)
+        cable.heal()
 
     async def _stopped(self, replica: Replica, *statuses: int) -> None:
         assert await processes.asked_to_stop(replica.process) in {0, *statuses}

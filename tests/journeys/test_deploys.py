@@ -10,19 +10,24 @@ import pytest
 from tests.journeys.crowd import Crowd
 from tests.journeys.fleet import Fleet
 
-LONG = [pytest.mark.chaos, pytest.mark.timeout(600)]
+
+async def test_nothing_is_lost_or_doubled(tmp_path: Path, sqlite_url: str) -> None:
+    assert await _delays(tmp_path, sqlite_url, channels=5, deploys=2)
 
 
-@pytest.mark.parametrize(
-    ("channels", "deploys", "slowest"),
-    [(5, 2, 30.0), pytest.param(25, 10, 2.0, marks=LONG)],
-)
-async def test_nothing_is_lost_or_doubled_and_nobody_waits(
-    tmp_path: Path, url: str, channels: int, deploys: int, slowest: float
-) -> None:
-    """`slowest`: seconds beyond the model's own time; while the suite runs nobody can promise 2."""
-    async with Crowd(tmp_path, url, channels=channels) as crowd:
-        async with Fleet(tmp_path, crowd.environment, 1) as fleet:
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+async def test_nobody_waits_two_seconds_longer_than_for_the_model(tmp_path: Path, url: str) -> None:
+    """On a machine that does nothing else."""
+    delays = await _delays(tmp_path, url, channels=25, deploys=10)
+    print(f"{len(delays)} answers, the slowest {delays[-3:]} s beyond the model's own time")  # noqa: T201
+    assert delays[-1] < 2
+
+
+async def _delays(folder: Path, url: str, *, channels: int, deploys: int) -> list[float]:
+    """Of the answers to questions that were asked all the time, in seconds, in order."""
+    async with Crowd(folder, url, channels=channels) as crowd:
+        async with Fleet(folder, crowd.environment, 1) as fleet:
             await fleet.ready()
             async with asyncio.TaskGroup() as group:
                 talking = group.create_task(_talk(crowd))
@@ -31,9 +36,7 @@ async def test_nothing_is_lost_or_doubled_and_nobody_waits(
                 talking.cancel()
             await crowd.all_answered(within=60)
         await crowd.check()
-        delays = sorted(await crowd.delays())
-    print(f"{len(delays)} answers, the slowest {delays[-3:]} s beyond the model's own time")  # noqa: T201
-    assert delays[-1] < slowest
+        return sorted(await crowd.delays())
 
 
 async def _talk(crowd: Crowd) -> None:

@@ -1,4 +1,4 @@
-"""Replicas on one database are killed, suspended and stopped: one answer each, in order."""
+"""Replicas are killed, suspended, cut off and stopped: one answer each, in order."""
 
 from __future__ import annotations
 
@@ -22,24 +22,28 @@ async def test_every_message_has_one_visible_answer(
     tmp_path: Path, url: str, channels: int, messages: int, troubles: int
 ) -> None:
     """Every second one of three replicas, of two on a SQLite file, is in trouble."""
-    size = 2 if url.startswith("sqlite") else 3
+    has_server = not url.startswith("sqlite")
     async with Crowd(tmp_path, url, channels=channels) as crowd:
-        async with Fleet(tmp_path, crowd.environment, size) as fleet:
+        async with Fleet(tmp_path, crowd.environment, 2 + has_server) as fleet:
             async with asyncio.TaskGroup() as group:
                 group.create_task(crowd.talk(messages, seconds=troubles))
-                group.create_task(_trouble(fleet, crowd, troubles))
+                group.create_task(_trouble(fleet, crowd, troubles, has_server=has_server))
             await crowd.all_answered(within=240)
         await crowd.check()
         print(await record.figures())  # noqa: T201
 
 
-async def _trouble(fleet: Fleet, crowd: Crowd, times: int) -> None:
+async def _trouble(fleet: Fleet, crowd: Crowd, times: int, *, has_server: bool) -> None:
+    random, seconds = crowd.random, LEASE_SECONDS + 1
+    kinds = ["kill", "suspend", "terminate", *["cut off"] * has_server]
     for _ in range(times):
         await asyncio.sleep(1)
-        match crowd.random.choice(["kill", "suspend", "terminate"]):
+        match random.choice(kinds):
             case "kill":
-                await fleet.kill(crowd.random)
+                await fleet.kill(random)
             case "suspend":
-                await fleet.suspend(crowd.random, LEASE_SECONDS + 1)
+                await fleet.suspend(random, seconds)
+            case "cut off":
+                await fleet.cut_off(random, seconds)
             case _:
-                await fleet.terminate(crowd.random)
+                await fleet.terminate(random)
