@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
@@ -9,6 +11,14 @@ from tortoise.expressions import Q
 
 from storage.models import Cursor
 from storage.transaction import reading, transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """A cursor that has not moved for long."""
+
+    id: int
+    name: str
 
 
 @reading
@@ -42,8 +52,49 @@ async def last_seen(name: str) -> str | None:
     return cursor.position if cursor else None
 
 
-@transaction
 async def see(name: str, what: str, now: datetime) -> None:
-    """Let this stand there from now on. One process at a time may do so for a name."""
-    if not await Cursor.filter(name=name).update(position=what, moved_at=now):
+    """Let this stand there from now on."""
+    try:
+        await _see(name, what, now)
+    except IntegrityError:  # made by another process meanwhile
+        await _see(name, what, now)
+
+
+@transaction
+async def _see(name: str, what: str, now: datetime) -> None:
+    there = Cursor.filter(name=name)
+    # MySQL counts changed rows, and the same seen at the same moment changes nothing.
+    if not (await there.update(position=what, moved_at=now) or await there.exists()):
         await Cursor.create(name=name, position=what, moved_at=now)
+
+
+@reading
+async def idle(*, before: datetime, after_id: int, limit: int) -> list[Idle]:
+    """The next cursors that have not moved since `before`.
+
+    The table is read in the order of its ids: an index on the time would cost every move.
+    """
+    rows = (
+        await Cursor.filter(id__gt=after_id, moved_at__lt=before)
+        .order_by("id")
+        .limit(limit)
+        .values_list("id", "name")
+    )
+    return [Idle(id=number, name=name) for number, name in rows]
+
+
+@transaction
+async def fold(into: str, *, ids: Sequence[int], before: datetime, now: datetime) -> int:
+    """Let this cursor stand for those that have still not moved: it goes as far as they are.
+
+    Returns how many are gone; 0 without such a cursor.
+    """
+    parent = await Cursor.select_for_update().get_or_none(name=into)
+    if parent is None:
+        return 0
+    idling = Cursor.filter(id__in=ids, moved_at__lt=before)
+    rows = await idling.select_for_update().values_list("position", flat=True)
+    furthest = max((int(str(position)) for position in rows), default=0)
+    if furthest > int(parent.position):
+        await Cursor.filter(id=parent.id).update(position=str(furthest), moved_at=now)
+    return await idling.delete()

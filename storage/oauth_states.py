@@ -19,3 +19,9 @@ async def issue(*, state: str, now: datetime, expires_at: datetime) -> None:
 async def consume(*, state: str, now: datetime) -> bool:
     """Use up a state; False if it was never issued, has expired, or was used up before."""
     return bool(await OAuthState.filter(state=state, expires_at__gt=now).delete())
+
+
+@transaction
+async def drop_expired(now: datetime) -> int:
+    """Forget what never came back in time; returns how many there were."""
+    return await OAuthState.filter(expires_at__lte=now).delete()

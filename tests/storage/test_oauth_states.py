@@ -41,3 +41,10 @@ async def test_what_has_expired_is_dropped_with_the_next_one(now: datetime) -> N
     await oauth_states.issue(state="s1", now=now, expires_at=now + SOON)
     await oauth_states.issue(state="s2", now=now + SOON, expires_at=now + 2 * SOON)
     assert [row.state for row in await OAuthState.all()] == ["s2"]
+
+
+async def test_what_never_came_back_is_dropped_when_it_has_expired(now: datetime) -> None:
+    for state, expires_at in (("s1", now), ("s2", now + SOON)):
+        await oauth_states.issue(state=state, now=now - SOON, expires_at=expires_at)
+    assert await oauth_states.drop_expired(now) == 1
+    assert [row.state for row in await OAuthState.all()] == ["s2"]
