@@ -22,6 +22,7 @@ from core.settings import Settings
 from core.spec import AgentSpec
 from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
+from core.upkeep import Keep, Upkeep
 from core.worker import Bench, Worker
 from storage import conversations, owners
 from storage.database import Database, open_database
@@ -92,6 +93,10 @@ class Runtime:
             ),
             slots=self.settings.turns,
         )
+
+    def upkeep(self) -> Upkeep:
+        """What clears away what nobody needs, beside a worker."""
+        return Upkeep(self._database, self.clock, Keep.of(self.settings))
 
     async def probe(self) -> None:
         """Read something small from the database.

@@ -68,6 +68,9 @@ class Settings:
     drain_seconds: float = Field(default=20, validation_alias="MOORINGS_DRAIN_SECONDS", ge=0)
     catch_up_hours: float = Field(default=24, validation_alias="MOORINGS_CATCH_UP_HOURS", ge=0)
     turns: int = Field(default=32, validation_alias="MOORINGS_TURNS", ge=1)
+    retention_days: float | None = Field(
+        default=None, validation_alias="MOORINGS_RETENTION_DAYS", gt=0, le=36_500
+    )
     variables: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr], repr=False)
 
     def secret(self, name: str) -> SecretStr | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bots.cli import agents, ask, chat, conversations, doctor, manifest, migrate, run
+from bots.cli import agents, ask, chat, conversations, doctor, manifest, migrate, prune, run
 
 cli = typer.Typer(
     name="moorings",
@@ -47,6 +47,7 @@ cli.command("chat")(chat.chat)
 cli.command("ask")(ask.ask)
 cli.command("run")(run.run)
 cli.command("migrate")(migrate.migrate)
+cli.command("prune")(prune.prune)
 cli.command("doctor")(doctor.doctor)
 cli.command("manifest")(manifest.manifest)
 cli.command("agents")(agents.agents)

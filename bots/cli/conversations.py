@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import humanize
 
 from bots.cli.start import Json, with_runtime
 from bots.cli.table import show
-from core.commands import Commands
+from core.commands import Commands, Talk
 from core.runtime import Runtime
 
 
@@ -37,7 +38,7 @@ def conversations(*, is_json: Json = False) -> None:
                     talk.agent,
                     talk.address,
                     f"{talk.messages:,}",
-                    humanize.naturaltime(now - talk.last_at) if talk.last_at else "never",
+                    _when(talk, now),
                 )
                 for talk in talks
             ],
@@ -45,3 +46,9 @@ def conversations(*, is_json: Json = False) -> None:
         return 0
 
     with_runtime(listed)
+
+
+def _when(talk: Talk, now: datetime) -> str:
+    if talk.last_at:
+        return humanize.naturaltime(now - talk.last_at)
+    return "no longer kept" if talk.messages else "never"

@@ -61,6 +61,44 @@ async def test_a_signal_stops_listeners_and_drains(
     assert said[-1] == "stopped"
 
 
+class UntilUpkeep:
+    """A listener that ends the bot when upkeep was done."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._caplog = caplog
+
+    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
+        """Look for it in the log."""
+        while "upkeep done" not in self._caplog.messages:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+        stop.set()
+
+    async def caught_up(self) -> None:
+        """Nothing was missed."""
+
+
+async def test_whoever_answers_does_the_upkeep(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("core.upkeep._LOOK_SECONDS", 0.01)
+    caplog.set_level("INFO", logger="core.upkeep")
+    worker = runtime.worker({"python": CallerAdapter()})
+    async with asyncio.timeout(10):
+        listener = UntilUpkeep(caplog)
+        await app.run(runtime, worker, [listener], ["python/main"], asyncio.Event())
+
+
+async def test_whoever_only_listens_does_no_upkeep(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("core.upkeep._LOOK_SECONDS", 0.01)
+    caplog.set_level("INFO", logger="core.upkeep")
+    worker = runtime.worker({"python": CallerAdapter()})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await app.run(runtime, worker, [UntilUpkeep(caplog)], [], asyncio.Event())
+
+
 class Late:
     """A listener that hears of an earlier question only after a later one."""
 

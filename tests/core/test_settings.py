@@ -34,6 +34,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract(tmp_path: Path)
     assert (settings.config, settings.port, settings.discord_token) == (None, None, None)
     assert (settings.lease_seconds, settings.drain_seconds, settings.catch_up_hours) == (15, 20, 24)
     assert settings.turns == 32
+    assert settings.retention_days is None
 
 
 def test_every_variable_is_read(tmp_path: Path) -> None:
@@ -54,6 +55,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "MOORINGS_DRAIN_SECONDS": "0",
         "MOORINGS_CATCH_UP_HOURS": "0",
         "MOORINGS_TURNS": "4",
+        "MOORINGS_RETENTION_DAYS": "90",
     }
     variables = {name: SecretStr(value) for name, value in environment.items()}
     assert load(environment, tmp_path) == Settings(
@@ -73,6 +75,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         drain_seconds=0,
         catch_up_hours=0,
         turns=4,
+        retention_days=90,
         variables=variables,
     )
 
@@ -134,6 +137,11 @@ def test_moorings_config_has_to_name_a_file_that_is_there(tmp_path: Path) -> Non
             "MOORINGS_CATCH_UP_HOURS has to be a finite number, not 'inf'.",
         ),
         ("MOORINGS_TURNS", "0", "MOORINGS_TURNS has to be at least 1, not '0'."),
+        (
+            "MOORINGS_RETENTION_DAYS",
+            "0",
+            "MOORINGS_RETENTION_DAYS has to be more than 0, not '0'.",
+        ),
         (
             "OPENAI_BASE_URL",
             "localhost:8000",

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from core.runtime import Runtime
 from tests.bots.discord.bots import QUICK, Server
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
 HISTORY = "messages.list"
+A_QUIET_MONTH = (
+    "UPDATE cursor SET position = position - ((40 * 86400000) << 22)",
+    "UPDATE cursor SET moved_at = datetime('now', '-40 days')",
+    "UPDATE turn SET ended_at = datetime('now', '-40 days')",
+)
 
 
 @pytest.fixture
@@ -125,6 +132,35 @@ async def test_a_direct_message_after_quiet_weeks_is_found(server: Server) -> No
     discord.dm(discord.anna, "are you there?")
     async with server.bot():
         await server.answered(place, 2)
+
+
+async def test_upkeep_after_a_quiet_month_changes_nothing_of_what_is_found(server: Server) -> None:
+    """Neither that cursors are folded, nor that old answers are gone with their keys."""
+    discord = server.discord
+    direct = discord.direct(discord.anna)
+    async with server.bot(server.support_listens) as bot:
+        await bot.listener.caught_up()
+        thread = discord.add_thread(discord.support, "open", discord.anna)
+        places = (discord.support, thread, direct)
+        for place in places:
+            discord.say(place, discord.anna, "begin", ago=40 * 86_400)
+            await server.answered(place)
+        await discord.until(lambda: len(server.cursors()) == 5)
+    for statement in A_QUIET_MONTH:
+        await server.change(statement)
+    runtime = await Runtime.open(server.settings(server.support_listens, retention_days=1))
+    assert await runtime.upkeep().look(asyncio.Event())
+    await runtime.close()
+    kept = {f"discord/{discord.guild}", "discord/@me", f"discord/@me/{direct}", "upkeep"}
+    assert set(server.cursors()) == kept
+    assert server.rows("SELECT text FROM inbox") == []
+    for place in places:
+        discord.say(place, discord.anna, "missed", ago=60)
+    async with server.bot(server.support_listens) as bot:
+        for place in places:
+            assert (await server.answered(place, 2))[-1].endswith("You said: missed")
+        await bot.listener.caught_up()
+    assert [text for (text,) in server.rows("SELECT text FROM inbox")] == ["missed"] * 3
 
 
 async def test_what_was_answered_is_not_answered_again(down: Server) -> None:

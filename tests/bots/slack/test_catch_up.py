@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from core.runtime import Runtime
 from tests.bots.slack.bots import Workspace
 from tests.peers.slack.deliveries import Schedule
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
+CURSORS = "SELECT name FROM cursor"
+A_QUIET_MONTH = (
+    "UPDATE cursor SET position = position - 40 * 86400000000",
+    "UPDATE cursor SET moved_at = datetime('now', '-40 days')",
+    "UPDATE turn SET ended_at = datetime('now', '-40 days')",
+)
 GIVEN_UP = Schedule(deadline=0.05, retries=())
 AGENTS = """
 [agents.assistant]
@@ -125,6 +134,36 @@ async def test_no_hours_mean_that_nothing_is_caught_up(down: Workspace) -> None:
         await down.answered("C0SUPPORT")
     assert down.said("C0SUPPORT") == ["You said: heard"]
     assert not slack.calls("conversations.history")
+
+
+async def test_upkeep_after_a_quiet_month_changes_nothing_of_what_is_found(
+    workspace: Workspace,
+) -> None:
+    """Neither that cursors are folded, nor that old answers are gone with their keys."""
+    slack = workspace.slack
+    places = ("C0SUPPORT", slack.direct("U0ANNA"))
+    async with workspace.bot(AGENTS):
+        for place in places:
+            slack.say(place, "U0ANNA", "begin", ago=40 * 86_400)
+            await workspace.answered(place)
+        await slack.until(lambda: workspace.rows(f"{CURSORS} WHERE name LIKE '%/C0SUPPORT'"))
+    slack.backend.deliveries.schedule = GIVEN_UP
+    for statement in A_QUIET_MONTH:
+        workspace.change(statement)
+    runtime = await Runtime.open(workspace.settings(AGENTS, retention_days=1))
+    assert await runtime.upkeep().look(asyncio.Event())
+    await runtime.close()
+    kept = [("slack/T0001",), ("slack/T0001/first",), ("upkeep",)]
+    assert workspace.rows(f"{CURSORS} ORDER BY name") == kept
+    assert workspace.rows("SELECT text FROM inbox") == []
+    for place in places:
+        slack.say(place, "U0ANNA", "missed", ago=60)
+    await slack.until_quiet()
+    async with workspace.bot(AGENTS):
+        for place in places:
+            assert (await workspace.answered(place, 2))[-1] == "You said: missed"
+        await slack.until(lambda: workspace.rows(f"{CURSORS} WHERE name LIKE '%/C0SUPPORT'"))
+    assert workspace.rows("SELECT text FROM inbox") == [("missed",)] * 2
 
 
 async def test_what_was_answered_is_not_answered_again(down: Workspace) -> None:

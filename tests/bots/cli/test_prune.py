@@ -1,0 +1,140 @@
+"""`moorings prune`: what it says, deletes, and leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.upkeep import LOCK
+from storage.database import open_database
+from tests.bots.program import Ended, Program
+
+
+async def asked(program: Program, *, days_ago: int = 0) -> None:
+    """A question, and its answer, as of so many days ago."""
+    assert (await program.run("ask", "assistant", "My boat is called Mira.")).code == 0
+    with closing(sqlite3.connect(program.folder / "moorings.db")) as database, database:
+        database.execute("UPDATE turn SET ended_at = datetime(ended_at, ?)", [f"-{days_ago} days"])
+
+
+def rows(folder: Path) -> int:
+    """How many messages there are."""
+    with closing(sqlite3.connect(folder / "moorings.db")) as database:
+        return int(database.execute("SELECT count(*) FROM message").fetchone()[0])
+
+
+def table(ended: Ended) -> dict[str, str]:
+    """What was printed, without the headings."""
+    assert ended.code == 0, ended.err
+    return dict(line.split("\t") for line in ended.out.splitlines()[1:])
+
+
+WHOLE = {
+    "turns": "1",
+    "messages of histories": "2",
+    "steps": "1",
+    "messages received": "1",
+    "messages sent": "1",
+    "model calls": "1",
+    "opinions": "0",
+    "summaries": "0",
+}
+
+
+async def test_what_is_older_is_deleted(program: Program) -> None:
+    await asked(program, days_ago=100)
+    ended = await program.run("prune", "--older-than", "90d")
+    assert ended.out.startswith("KIND\tDELETED\n")
+    assert table(ended) == WHOLE
+    assert ended.err == ""
+    assert rows(program.folder) == 0
+
+
+async def test_what_is_younger_stays(program: Program) -> None:
+    await asked(program, days_ago=100)
+    ended = await program.run("prune", "--older-than", "15w")
+    assert set(table(ended).values()) == {"0"}
+    assert rows(program.folder) == 2
+
+
+async def test_a_dry_run_says_what_would_be_deleted_and_deletes_nothing(program: Program) -> None:
+    await asked(program, days_ago=100)
+    for _ in range(2):
+        ended = await program.run("prune", "--older-than", "90d", "--dry-run")
+        assert ended.out.startswith("KIND\tWOULD BE DELETED\n")
+        assert table(ended) == WHOLE
+    assert rows(program.folder) == 2
+
+
+async def test_without_an_age_the_setting_holds(program: Program) -> None:
+    await asked(program, days_ago=100)
+    program.set(MOORINGS_RETENTION_DAYS="99")
+    assert table(await program.run("prune"))["turns"] == "1"
+
+
+async def test_the_age_wins_over_the_setting(program: Program) -> None:
+    await asked(program, days_ago=100)
+    program.set(MOORINGS_RETENTION_DAYS="9")
+    assert table(await program.run("prune", "--older-than", "101d"))["turns"] == "0"
+
+
+async def test_without_both_it_says_what_to_give(program: Program) -> None:
+    ended = await program.run("prune")
+    assert ended.code == 2
+    assert ended.out == ""
+    assert "--older-than 90d" in ended.err
+    assert "MOORINGS_RETENTION_DAYS" in ended.err
+    assert not (program.folder / "moorings.db").exists()
+
+
+@pytest.mark.parametrize("age", ["", "90", "d", "90x", "-1d", "1d12h", "9" * 400 + "d", "inf d"])
+async def test_what_is_no_age_is_refused(program: Program, age: str) -> None:
+    ended = await program.run("prune", f"--older-than={age}")
+    assert ended.code == 2
+    assert ended.err.startswith("moorings: --older-than")
+    assert ended.err.count("\n") == 1
+
+
+async def test_of_what_ended_just_now_the_words_go(program: Program) -> None:
+    await asked(program)
+    ended = await program.run("prune", "--older-than", "0h")
+    assert table(ended)["messages of histories"] == "2"
+    assert "within 9 days only the words go" in ended.err
+    assert rows(program.folder) == 0
+    again = await program.run("ask", "assistant", "What is my boat called?")
+    assert "Mira" not in again.out
+    assert again.code == 0
+
+
+async def test_it_waits_for_the_upkeep_of_a_bot(program: Program) -> None:
+    await asked(program, days_ago=100)
+    database = await open_database(f"sqlite://{program.folder}/moorings.db")
+    async with database.only_one(LOCK):
+        process = await program.start("prune", "--older-than", "90d")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await process.wait()
+        assert rows(program.folder) == 2
+    async with asyncio.timeout(20):
+        assert await process.wait() == 0
+    await database.close()
+    assert rows(program.folder) == 0
+
+
+async def test_progress_is_shown_at_a_terminal(program: Program) -> None:
+    await asked(program, days_ago=100)
+    async with program.at_a_terminal("prune", "--older-than", "90d") as terminal:
+        await terminal.shows("Deleting … 1 turns")
+        await terminal.shows("DELETED")
+        assert await terminal.ended() == 0
+
+
+async def test_a_conversation_of_which_nothing_is_kept_is_listed(program: Program) -> None:
+    await asked(program, days_ago=100)
+    await program.run("prune", "--older-than", "90d")
+    listed = await program.run("conversations")
+    assert listed.out.splitlines()[1] == "assistant\tterminal/main\t2\tno longer kept"
