@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 from storage.database import open_database
-from storage.models import InboxMessage, InboxState, OutboxMessage, OutboxState
+from storage.models import InboxMessage, InboxState, OutboxMessage, OutboxState, Turn
 
 MARKER = re.compile(r"#\w+")
 _COMMAND = "/cmd/"  # in the key of what was asked by command
@@ -56,13 +57,16 @@ async def check() -> None:
     """Every question is answered by one visible message, in the order of the questions."""
     questions = await InboxMessage.all().order_by("conversation_id", "position", "id")
     parts = Counter(row.turn_id for row in await OutboxMessage.all())
-    turns: dict[int, list[int]] = defaultdict(list)
-    for question in questions:
-        assert question.turn_id
-        turns[question.conversation_id].append(question.turn_id)
-    unshown = [question.text for question in questions if parts[question.turn_id or 0] != 1]
+    unshown = [question.key for question in questions if parts[question.turn_id or 0] != 1]
     assert not unshown
-    overtaken = {where: ids for where, ids in turns.items() if ids != sorted(ids)}
+    opened = {turn.id: turn.opened_at for turn in await Turn.all()}
+    overtaken = [
+        f"{early.key} (received {early.received_at:%X.%f}) by {late.key} "
+        f"(received {late.received_at:%X.%f}, begun {opened[late.turn_id or 0]:%X.%f})"
+        for early, late in pairwise(questions)
+        if early.conversation_id == late.conversation_id
+        and (early.turn_id or 0) > (late.turn_id or 0)
+    ]
     assert not overtaken
 
 
