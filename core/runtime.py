@@ -75,7 +75,7 @@ class Runtime:
         """Make what processes of this machine left when they died claimable at once."""
         file = self._database.file
         if file and (dead := owners.dead(file)):
-            await conversations.release_all(dead, self.clock())
+            await conversations.take_from(dead, self.clock())
             owners.bury(file, dead)
 
     def worker(self, adapters: Mapping[str, Adapter]) -> Worker:
