@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -41,7 +41,7 @@ class Hold:
             raise LeaseLost(f"the lease on conversation {self.lease.conversation_id} lapsed")
 
     @contextmanager
-    def in_force(self) -> Iterator[None]:
+    def in_force(self) -> Generator[None]:
         """Let `check_hold` look at this hold, in this task and those that it starts."""
         outer = _in_force.set(self)
         try:

@@ -8,23 +8,21 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from core import faults, metrics, relay
-from core.adapter import Adapter, ShowsWork
+from core.adapter import Adapter
 from core.address import Address
+from core.attempts import Attempts
 from core.clock import Clock, monotonic
 from core.directory import Directory, KnownAgent
 from core.ending import Outcome
-from core.errors import ConfigMistake, DeliveryRefused, ModelRefused, Transient
-from core.files import read_files
+from core.errors import ConfigMistake, ModelRefused, Transient
 from core.hold import Hold
-from core.messages import Outgoing
-from core.reply import Reply
 from core.runner import Runner
 from core.shares import Shares
 from storage import conversations, turns
@@ -36,11 +34,9 @@ log = logging.getLogger(__name__)
 
 _is_attended = ContextVar("whether this runs inside a turn that is attended to", default=False)
 
-_MOST_ATTEMPTS = 3
 _POLL_SECONDS = 1.0
 _HAND_OVER_SECONDS = 5.0
-_STATUS_SECONDS = 2.0  # that showing "working" may take at most
-_STOP_SECONDS = 1.0  # between two looks for whether another process was asked to stop an answer
+_MOST_ATTEMPTS = 3
 _LONGEST_WAIT = 60.0  # seconds that a person is kept waiting for the next attempt
 _INTERRUPTED = (
     "I was interrupted three times while answering this, so I stopped trying. "
@@ -55,15 +51,6 @@ _MISCONFIGURED = (
     "I am not set up correctly, so I cannot answer. Please tell whoever runs me; "
     "the log says what to change."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Interruptible:
-    """An answer being written, and the keys of the messages that it answers."""
-
-    turn_id: int
-    scope: asyncio.Timeout
-    asked: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +76,10 @@ class Worker:
 
     def __init__(self, bench: Bench, *, slots: int = 32) -> None:
         self._bench = bench
+        self._attempts = Attempts(bench.runner)
         self._shares = Shares(slots)
-        self._wakened = asyncio.Event()
-        self._answering: dict[int, _Interruptible] = {}
         self._is_trying = asyncio.Lock()
+        self._wakened = asyncio.Event()
         self._is_looking = False
         self._is_draining = False
 
@@ -110,12 +97,7 @@ class Worker:
 
         With the key of a message, only an answer to that message is stopped.
         """
-        answering = self._answering.get(conversation_id)
-        if answering is None or (asked and asked not in answering.asked):
-            return False
-        del self._answering[conversation_id]
-        answering.scope.reschedule(asyncio.get_running_loop().time())
-        return True
+        return self._attempts.stop(conversation_id, asked=asked)
 
     async def run(self, queues: Sequence[str], stop: asyncio.Event, drain_seconds: float) -> None:
         """Serve these queues until `stop`; then let running turns finish for a bounded time.
@@ -214,7 +196,7 @@ class Worker:
         try:
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(hold.keep())
-                watcher = group.create_task(self._watch(hold.lease.conversation_id))
+                watcher = group.create_task(self._attempts.watch(hold.lease.conversation_id))
                 await self._work(hold)
                 keeper.cancel()
                 watcher.cancel()
@@ -268,9 +250,12 @@ class Worker:
         """Bring the turn to an end, or raise Transient with the wait before its next attempt."""
         outcome = Outcome(hold=hold, agent=agent, opened=opened, limits=adapter.limits)
         extra = {"turn": opened.turn.id, "agent": agent.spec.name}
+        if opened.turn.attempts > _MOST_ATTEMPTS:
+            await outcome.failed(_INTERRUPTED, "interrupted")
+            return
         try:
             with metrics.TURN_SECONDS.time():
-                await self._attempt(outcome, adapter)
+                await self._attempts.make(outcome, adapter)
         except StorageError:
             raise
         except ModelRefused as error:
@@ -285,51 +270,6 @@ class Worker:
         except Exception as error:
             log.exception("attempt failed", extra=extra)
             await _try_again(outcome, Transient(f"unexpected {type(error).__name__}"), _BROKEN)
-
-    async def _attempt(self, outcome: Outcome, adapter: Adapter) -> None:
-        hold, agent, opened = outcome.hold, outcome.agent, outcome.opened
-        if opened.turn.attempts > _MOST_ATTEMPTS:
-            await outcome.failed(_INTERRUPTED, "interrupted")
-            return
-        asked_by = opened.questions[-1].author_id
-        to = replace(relay.outgoing_of(opened.draft, hold, agent.spec.name), asked_by=asked_by)
-        if not opened.draft.attempts:  # else the answer's message may be there already
-            await _show_work(adapter, to)
-        outcome = replace(outcome, files=await read_files(adapter, opened.questions))
-        reply = Reply(hold, adapter, opened.draft, to)
-        text = await self._run(outcome, reply)
-        if text is None:
-            await outcome.stopped(reply.text)
-        else:
-            await outcome.answered(text)
-
-    async def _run(self, outcome: Outcome, reply: Reply) -> str | None:
-        """The whole answer; None if a person stopped it."""
-        hold, agent, opened = outcome.hold, outcome.agent, outcome.opened
-        scope = asyncio.timeout(None)
-        asked = frozenset(question.key for question in opened.questions)
-        self._answering[hold.lease.conversation_id] = _Interruptible(
-            turn_id=opened.turn.id, scope=scope, asked=asked
-        )
-        try:
-            async with scope:
-                return await self._bench.runner.run(hold, agent, opened, reply, outcome.files)
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            return None
-        finally:
-            self._answering.pop(hold.lease.conversation_id, None)
-
-    async def _watch(self, conversation_id: int) -> None:
-        """Stop an answer that another process was asked to stop; until cancelled."""
-        while True:
-            await asyncio.sleep(_STOP_SECONDS)
-            answering = self._answering.get(conversation_id)
-            if answering is None or not await _is_asked_to_stop(answering.turn_id):
-                continue
-            if self._answering.get(conversation_id) is answering:
-                self.interrupt(conversation_id)
 
     async def _begin(
         self, queues: Sequence[str], group: asyncio.TaskGroup, serving: set[asyncio.Task[None]]
@@ -376,24 +316,6 @@ class Worker:
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self.wake()
-
-
-async def _is_asked_to_stop(turn_id: int) -> bool:
-    try:
-        return await turns.is_asked_to_stop(turn_id)
-    except StorageError:  # the next look may tell; whoever keeps the lease notices, too
-        return False
-
-
-async def _show_work(adapter: Adapter, to: Outgoing) -> None:
-    """Best effort, and before anything is posted, which is what ends it."""
-    if not isinstance(adapter, ShowsWork):
-        return
-    try:
-        async with asyncio.timeout(_STATUS_SECONDS):
-            await adapter.working(to)
-    except (Transient, DeliveryRefused, TimeoutError) as error:
-        log.info("not shown as working", extra={"why": str(error)})
 
 
 async def _try_again(outcome: Outcome, error: Transient, sentence: str) -> None:

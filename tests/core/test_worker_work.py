@@ -65,7 +65,7 @@ async def test_where_it_cannot_be_shown_the_answer_comes_all_the_same(
 async def test_a_platform_that_takes_long_to_show_it_is_not_waited_for(
     stage: Stage, busy: Busy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.worker._STATUS_SECONDS", 0.01)
+    monkeypatch.setattr("core.attempts._STATUS_SECONDS", 0.01)
     busy.takes = 60
     async with asyncio.timeout(5):
         await stage.worker().attend((await stage.say("Hello")).conversation_id)
