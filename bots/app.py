@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Sequence
 
+from bots.http import HttpPort
 from bots.listening import Listener
 from core.intake import Intake
 from core.runtime import Runtime
@@ -15,7 +16,7 @@ from core.worker import Worker
 log = logging.getLogger(__name__)
 
 _MISSED_SECONDS = 5.0
-_LAST_SECONDS = 5.0  # that listeners have for what is in hand where no worker drains meanwhile
+_LAST_SECONDS = 5.0  # that listeners have for what is in hand once the worker has drained
 
 
 async def run(
@@ -28,23 +29,26 @@ async def run(
     """Serve until `stop`, then drain: no new messages, running turns to their end.
 
     What does not end within the drain time is handed over to the next process, and a listener
-    that still listens then is cut off. Without queues nothing is answered here.
+    that still listens some seconds later is cut off. Without queues nothing is answered here.
     """
     runtime.intake.wake_with(worker.wake)
     async with asyncio.TaskGroup() as group:
         group.create_task(_say_when(stop))
-        listening = [
-            group.create_task(_listen(listener, runtime.intake, stop)) for listener in listeners
-        ]
+        listening = {
+            group.create_task(_listen(each, runtime.intake, stop)): each for each in listeners
+        }
         log.info("started", extra={"queues": ",".join(queues)})
         if queues:
             group.create_task(runtime.upkeep().run(stop))
             await _wait_for_missed(listeners, stop)
             await worker.run(queues, stop, runtime.settings.drain_seconds)
             log.info("worker drained")
+            ending = [task for task, each in listening.items() if not isinstance(each, HttpPort)]
         else:
             await stop.wait()
-            await asyncio.wait(listening, timeout=_LAST_SECONDS)
+            ending = list(listening)
+        if ending:
+            await asyncio.wait(ending, timeout=_LAST_SECONDS)
         for task in listening:
             task.cancel()
     log.info("stopped")

@@ -16,7 +16,10 @@ class Listener(Protocol):
     """The way in from one platform."""
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
-        """Give the intake every message until `stop`; accept nothing after it."""
+        """Give the intake every message until `stop`, then close the way in, within seconds.
+
+        What still comes by it until it is closed is stored, and answered by the next process.
+        """
         ...
 
     async def caught_up(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
-from aiohttp import ClientError
+from aiohttp import ClientError, WSCloseCode, WSMsgType
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -21,6 +22,7 @@ _CONNECT_SECONDS = 30.0
 _DRAIN_SECONDS = 2.0  # that what is in hand may take before its socket is replaced
 _TURN_SECONDS = 8.0  # Slack gives about ten between its warning and the end of a socket
 _CLOSE_SECONDS = 3.0
+_GOODBYE = WSCloseCode.OK.to_bytes(2)
 
 Handle = Callable[[object, bool], Awaitable[str | None]]
 
@@ -39,20 +41,59 @@ class Client(SocketModeClient):
         quiet = logging.getLogger(f"{__name__}.sdk")
         quiet.setLevel(logging.CRITICAL)  # what matters of it is said by the watch
         super().__init__(app_token, quiet, web, ping_interval=ping_interval)
-        self.in_hand: set[asyncio.Task[object]] = set()
+        self.in_hand: set[asyncio.Task[None]] = set()
         self._turn = turn
+        self._is_leaving = False
+        self._has_said_goodbye = False
+        self._has_gone = asyncio.Event()
+        self.on_close_listeners.append(self._closed)
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether nothing that comes can be acknowledged any more."""
+        return self._has_said_goodbye or self.closed
+
+    async def process_message(self) -> None:
+        """As the SDK's, which keeps no reference to what it starts: it could be collected."""
+        text = str(await self.message_queue.get())
+        frame = json.loads(text) if text.startswith("{") else {}
+        task = asyncio.get_running_loop().create_task(self.run_message_listeners(frame, text))
+        self.in_hand.add(task)
+        task.add_done_callback(self.in_hand.discard)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  # the SDK's
         """Replace the socket, after what came by it has been acknowledged on it."""
+        if self._is_leaving:
+            return
         async with _turn_of(self._turn):
             if force:
                 await self.drain(_DRAIN_SECONDS)
             await super().connect_to_new_endpoint(force)
 
     async def drain(self, seconds: float) -> None:
-        """Wait for what is in hand, but not for long."""
-        if others := self.in_hand - {asyncio.current_task()}:
-            await asyncio.wait(others, timeout=seconds)
+        """Return when nothing is in hand, or after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while others := self.in_hand - {asyncio.current_task()}:
+                    await asyncio.wait(others)
+
+    async def leave(self, seconds: float) -> None:
+        """Have Slack send to others as soon as nothing is in hand here.
+
+        What it had sent until it heard of that is still taken: the SDK's own closing drops it.
+        """
+        self._is_leaving = True
+        self.auto_reconnect_enabled = self.default_auto_reconnect_enabled = False
+        await self.drain(seconds / 2)
+        session = self.current_session
+        if session is None or session.closed:
+            return
+        with suppress(TimeoutError, ClientError, ConnectionError):
+            async with asyncio.timeout(seconds / 2):
+                self._has_said_goodbye = True
+                await session.send_frame(_GOODBYE, WSMsgType.CLOSE)
+                await self._has_gone.wait()
+                await self.drain(seconds / 2)
 
     async def end(self) -> None:
         """Close it. The SDK cancels its tasks but does not wait for them."""
@@ -64,6 +105,10 @@ class Client(SocketModeClient):
             if task is not None:
                 task.cancel()
         await _ended(task for task in tasks if task is not None)
+
+    async def _closed(self, _: object) -> None:
+        """Slack has closed its side: nothing comes after it."""
+        self._has_gone.set()
 
 
 class _turn_of:  # noqa: N801  # reads as a function
@@ -92,7 +137,10 @@ class Connection:
     """Opened anew when the SDK has not brought it back for a while."""
 
     def __init__(self, make: Callable[[], Client], handle: Handle, *, patience: float) -> None:
-        """`handle` gives the words to acknowledge with, or None not to acknowledge."""
+        """`handle` gives the words to acknowledge with, or None not to acknowledge.
+
+        It is told whether that cannot be done any more.
+        """
         self._make = make
         self._handle = handle
         self._patience = patience
@@ -118,10 +166,10 @@ class Connection:
         """Whether Slack answers on it."""
         return self._client is not None and await self._client.is_connected()
 
-    async def drain(self, seconds: float) -> None:
-        """Wait for what is in hand."""
+    async def leave(self, seconds: float) -> None:
+        """Finish what is in hand and close it."""
         if self._client:
-            await self._client.drain(seconds)
+            await self._client.leave(seconds)
 
     async def _watch(self, client: Client) -> None:
         """Return when it has been dead for too long."""
@@ -133,16 +181,13 @@ class Connection:
 
     async def _received(self, client: object, frame: object, _: str | None) -> None:
         envelope = text_at(frame, "envelope_id")
-        task = asyncio.current_task()
-        if not (envelope and task and isinstance(client, Client)):
+        if not (envelope and isinstance(client, Client)):
             return
-        client.in_hand.add(task)  # the SDK keeps no reference: it could be collected
+        words = await self._handle(frame, client.is_mute)
+        if words is None or client.is_mute:
+            return
         try:
-            words = await self._handle(frame, client.closed)
-            if words is not None:
-                payload = {"response_type": "ephemeral", "text": words} if words else None
-                await client.send_socket_mode_response(SocketModeResponse(envelope, payload))
+            payload = {"response_type": "ephemeral", "text": words} if words else None
+            await client.send_socket_mode_response(SocketModeResponse(envelope, payload))
         except (ClientError, ConnectionError) as error:
             log.info("acknowledgement lost", extra={"why": type(error).__name__})
-        finally:
-            client.in_hand.discard(task)

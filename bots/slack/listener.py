@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,7 +13,7 @@ from bots.errands import Errands
 from bots.slack import parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.connection import Client, Connection
-from bots.slack.door import Door
+from bots.slack.door import Door, Kind
 from core.clock import monotonic
 from core.errors import Transient
 from core.intake import Intake
@@ -53,7 +54,6 @@ class SocketListener:
         self._door = door
         self._catch_up = catch_up
         self._errands = errands
-        self._is_stopping = False
         self.is_listening = False
         turn = asyncio.Lock()
         self._connections = [
@@ -62,20 +62,25 @@ class SocketListener:
         ]
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
-        """Until `stop`; then what is in hand is finished, and nothing new is taken."""
+        """Until `stop`; then what is in hand is finished, and the sockets are closed.
+
+        What comes until Slack has heard of that is stored: the next process finds it.
+        """
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._errands.run()),
+            looking = [
                 group.create_task(self._catch_up.run()),
                 group.create_task(self._watch()),
+            ]
+            taking = [
+                group.create_task(self._errands.run()),
                 *(group.create_task(connection.run()) for connection in self._connections),
             ]
             await stop.wait()
-            self._is_stopping = True
-            for connection in self._connections:
-                await connection.drain(_LAST_SECONDS / len(self._connections))
-            for task in tasks:
-                task.cancel()
+            _cancel(looking)
+            async with asyncio.TaskGroup() as leaving:
+                for connection in self._connections:
+                    leaving.create_task(connection.leave(_LAST_SECONDS))
+            _cancel(taking)
 
     async def caught_up(self) -> None:
         """Return once what was missed before the start is in the inbox."""
@@ -103,12 +108,13 @@ class SocketListener:
             self._catch_up.listen(is_listening=is_live)
             await asyncio.sleep(min(1.0, self._line.watch.ping_interval))
 
-    async def _take(self, frame: object, is_closed: bool) -> str | None:  # noqa: FBT001  # a callback
-        if self._is_stopping or is_closed:
+    async def _take(self, frame: object, is_late: bool) -> str | None:  # noqa: FBT001  # a callback
+        """What is too late to be acknowledged, Slack sends again, but not what people did."""
+        kind, body = parse.text_at(frame, "type"), parse.at(frame, "payload")
+        if is_late and kind != Kind.EVENT:  # they are told that it failed, and do it again
             return None
-        body = parse.at(frame, "payload")
+        attempt = parse.at(frame, "retry_attempt")
         try:
-            kind, attempt = parse.text_at(frame, "type"), parse.at(frame, "retry_attempt")
             return await self._door.take(
                 kind, body, attempt=attempt if isinstance(attempt, int) else 0
             )
@@ -125,6 +131,11 @@ class SocketListener:
             logger=_silent(),
         )
         return Client(self._line.app_token, web, self._line.watch.ping_interval, turn)
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 def _silent() -> logging.Logger:

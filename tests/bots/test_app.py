@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bots import app
+from bots.http import HttpPort
 from core import clock
 from core.address import Address
 from core.caller import CallerAdapter
@@ -97,6 +98,41 @@ async def test_whoever_only_listens_does_no_upkeep(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
             await app.run(runtime, worker, [UntilUpkeep(caplog)], [], asyncio.Event())
+
+
+class Busy:
+    """A listener that has something in hand when it is told to stop."""
+
+    def __init__(self) -> None:
+        self.has_finished = False
+
+    async def run(self, intake: Intake, stop: asyncio.Event) -> None:
+        """Takes a moment to finish it."""
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+        await asyncio.sleep(0.1)
+        self.has_finished = True
+
+    async def caught_up(self) -> None:
+        """Nothing was missed."""
+
+
+@pytest.mark.parametrize("queues", [["python/main"], []])
+async def test_what_a_listener_has_in_hand_is_finished_though_the_worker_has_nothing_to_do(
+    runtime: Runtime, queues: list[str]
+) -> None:
+    listener = Busy()
+    worker = runtime.worker({"python": CallerAdapter()})
+    await app.run(runtime, worker, [listener], queues, app.stop_at_signals())
+    assert listener.has_finished
+
+
+async def test_a_port_that_nobody_closes_keeps_nobody_waiting(runtime: Runtime) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    worker = runtime.worker({"python": CallerAdapter()})
+    async with asyncio.timeout(2):
+        await app.run(runtime, worker, [HttpPort(0, {})], ["python/main"], stop)
 
 
 class Late:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from bots.slack.connection import Client
 from bots.slack.listener import SocketListener
-from tests.bots.slack.bots import Workspace
+from tests.bots.slack.bots import Bot, Workspace
 from tests.peers.endpoint import Reply
+from tests.peers.slack.deliveries import Schedule
+from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.wire import Json
 
 SUPPORT = """
@@ -19,6 +26,19 @@ at = "slack/T0001/C0SUPPORT"
 agent = "support"
 listen = "all"
 """
+
+
+def clients(bot: Bot) -> list[Client]:
+    """The SDK's clients behind the sockets of a bot."""
+    listener = bot.ways_in.listener
+    assert isinstance(listener, SocketListener)
+    found = [connection._client for connection in listener._connections]
+    return [client for client in found if client]
+
+
+def in_hand(bot: Bot) -> int:
+    """The frames that are not done with."""
+    return sum(len(client.in_hand) for client in clients(bot))
 
 
 async def test_a_mention_is_answered_in_its_thread_once(workspace: Workspace) -> None:
@@ -229,6 +249,103 @@ async def test_after_stop_nothing_new_is_taken(workspace: Workspace) -> None:
         await slack.until(lambda: not slack.sockets.live)
         slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
     assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
+
+
+async def test_what_comes_while_it_stops_is_stored_and_acknowledged_and_not_sent_twice(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    slack.backend.deliveries.schedule = Schedule()
+    async with workspace.bot(SUPPORT) as bot:
+        async with workspace.locked():
+            while not all(client.in_hand for client in clients(bot)):
+                slack.say("C0SUPPORT", "U0ANNA", "before")
+                await asyncio.sleep(0.01)
+            bot.stop.set()
+            for _ in range(20):
+                slack.say("C0SUPPORT", "U0ANNA", "meanwhile")
+            await slack.until(lambda: in_hand(bot) == len(slack.deliveries))
+        await slack.until_quiet()
+    assert workspace.rows("SELECT count(*) FROM inbox") == [(len(slack.deliveries),)]
+    assert {each.state for each in slack.deliveries} == {"acked"}
+    assert {len(each.attempts) for each in slack.deliveries} == {1}
+
+
+async def test_sockets_that_have_nothing_in_hand_are_closed_at_once(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot() as bot:
+        bot.stop.set()
+        await slack.until(lambda: not slack.sockets.live, within=0.5)
+
+
+@asynccontextmanager
+async def slow_line(slack: SlackPeer) -> AsyncIterator[asyncio.Event]:
+    """Between bots and Slack's sockets; what bots send arrives while the event is set."""
+    arrives, at_once = asyncio.Event(), asyncio.Event()
+    arrives.set()
+    at_once.set()
+    port, lines = int(slack.sockets.url.rpartition(":")[2]), list[asyncio.Task[None]]()
+
+    async def carry(source: StreamReader, sink: StreamWriter, may_pass: asyncio.Event) -> None:
+        with suppress(ConnectionError):
+            while chunk := await source.read(65536):
+                await may_pass.wait()
+                sink.write(chunk)
+        sink.close()
+
+    async def connect(near: StreamReader, back: StreamWriter) -> None:
+        far, forth = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(carry(near, forth, arrives))
+                both.create_task(carry(far, back, at_once))
+        finally:
+            for end in (back, forth):
+                end.transport.abort()
+
+    async with asyncio.TaskGroup() as group:
+        server = await asyncio.start_server(
+            lambda near, back: lines.append(group.create_task(connect(near, back))), "127.0.0.1", 0
+        )
+        slack.sockets.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield arrives
+        server.close()
+        for line in lines:
+            line.cancel()
+
+
+async def said_goodbye(slack: SlackPeer, bot: Bot, arrives: asyncio.Event) -> None:
+    """The bot stops, and Slack has not heard of it yet."""
+    await slack.until(lambda: [bool(each.message_receiver) for each in clients(bot)] == [True] * 2)
+    arrives.clear()
+    bot.stop.set()
+    await slack.until(lambda: [each.is_mute for each in clients(bot)] == [True] * 2)
+
+
+async def test_what_slack_sends_until_it_hears_of_the_end_is_stored(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with slow_line(slack) as arrives, workspace.bot(SUPPORT) as bot:
+        await said_goodbye(slack, bot, arrives)
+        slack.say("C0SUPPORT", "U0ANNA", "too late to be acknowledged")
+        await slack.until(lambda: workspace.rows("SELECT count(*) FROM inbox") == [(1,)])
+        arrives.set()
+    await slack.until_quiet()
+    assert workspace.rows("SELECT text FROM inbox") == [("too late to be acknowledged",)]
+
+
+async def test_a_command_that_is_too_late_to_be_acknowledged_is_not_obeyed(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with slow_line(slack) as arrives, workspace.bot(SUPPORT) as bot:
+        await said_goodbye(slack, bot, arrives)
+        slack.command("/agent", "remember it", "C0GENERAL", "U0ANNA")
+        slack.say("C0SUPPORT", "U0ANNA", "after it")
+        await slack.until(lambda: workspace.rows("SELECT count(*) FROM inbox") == [(1,)])
+        arrives.set()
+        await slack.until_quiet()
+    assert workspace.whispers("C0GENERAL") == ['/agent failed with the error "operation_timeout"']
+    assert workspace.rows("SELECT count(*) FROM fact") == [(0,)]
 
 
 async def test_readiness_knows_whether_anything_can_come_in(workspace: Workspace) -> None:
