@@ -14,6 +14,8 @@ from tortoise.context import TortoiseContext
 from storage.errors import DatabaseUnusable
 from storage.lock import if_free, only_one
 from storage.migration import condition, known, migrate
+from storage.pool import connect
+from storage.session import options
 from storage.transaction import DATABASE_ERRORS, reading, translate
 from storage.url import DatabaseUrl, parse
 
@@ -107,6 +109,8 @@ async def examine(url: str) -> Condition:
     try:
         with context:
             await context.init(config=configuration(parsed))
+            if parsed.seconds:
+                await connect(context.connections.get(parsed.dialect), parsed.seconds)
             applied, missing = await condition(context.connections.get(parsed.dialect))
     except DATABASE_ERRORS as error:
         raise translate(error) from error
@@ -120,6 +124,8 @@ async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
     # The fallback lets the verbs run in any task, not only in those that descend from this one.
     await context.init(config=configuration(url), _enable_global_fallback=True)
     connection = context.connections.get(url.dialect)
+    if url.seconds:
+        await connect(connection, url.seconds)
     if isinstance(connection, SqliteClient):
         await connection.execute_script("SELECT count(*) FROM sqlite_master")  # pyright: ignore[reportUnknownMemberType]  # Tortoise's decorator loses it
         _let_go_at_exit(connection)
@@ -132,8 +138,11 @@ def configuration(url: DatabaseUrl) -> dict[str, object]:
     Tortoise keeps compiled statements by a connection's name: named after its dialect, one
     process can open a SQLite file and then a server.
     """
+    credentials = dict(url.credentials)
+    if url.seconds:
+        credentials |= options(url.dialect, url.seconds)
     return {
-        "connections": {url.dialect: url.connection},
+        "connections": {url.dialect: {"engine": url.engine, "credentials": credentials}},
         "apps": {
             "storage": {
                 "models": ["storage.models"],

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import (
-    AbstractAsyncContextManager,
     AsyncExitStack,
+    ExitStack,
     asynccontextmanager,
     contextmanager,
     suppress,
 )
 from pathlib import Path
-from typing import Protocol
 from weakref import WeakValueDictionary
 
-from asyncmy.errors import MySQLError
 from filelock import FileLock
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from storage.errors import StorageError
+from storage.errors import DatabaseBusy, StorageError
 from storage.owners import try_lock
+from storage.pool import lasting
+from storage.session import Session
 from storage.transaction import DATABASE_ERRORS, translate
 from storage.url import DatabaseUrl
 
@@ -31,23 +31,8 @@ _POLL_SECONDS = 0.05
 _TAKE = {"postgres": "SELECT pg_try_advisory_lock({})", "mysql": "SELECT GET_LOCK('{}', 0)"}
 _FREE = {"postgres": "SELECT pg_advisory_unlock({})", "mysql": "SELECT RELEASE_LOCK('{}')"}
 
-Ask = Callable[[str], Awaitable[object]]
-
 # Whoever waits at the server keeps a connection of the pool, which the holder may need.
 _LOCAL: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-
-
-class _PostgresSession(Protocol):
-    async def fetchval(self, statement: str, /) -> object: ...
-
-
-class _MySqlCursor(Protocol):
-    async def execute(self, statement: str) -> object: ...
-    async def fetchone(self) -> tuple[object, ...]: ...
-
-
-class _MySqlSession(Protocol):
-    def cursor(self) -> AbstractAsyncContextManager[_MySqlCursor]: ...
 
 
 @asynccontextmanager
@@ -56,8 +41,12 @@ async def only_one(
 ) -> AsyncGenerator[None]:
     """Hold the lock of this name, once nobody else who uses this database does.
 
+    What is done under it is cut off when the server closes the connection that holds it, and lets
+    somebody else have it. A holder that is only cut off from the server does not learn of that:
+    whatever it tells others than the database must do no harm when it is told twice.
+
     Raises:
-        DatabaseBusy, DatabaseUnusable: the server that keeps it is out of reach.
+        DatabaseBusy, DatabaseUnusable: the server that keeps it is out of reach, or was lost.
     """
     async with _held(connection, url, name, waits=True):
         yield
@@ -93,23 +82,42 @@ async def _of_server(
     connection: BaseDBAsyncClient, url: DatabaseUrl, name: str, *, waits: bool
 ) -> AsyncGenerator[bool]:
     take, free = (each[url.dialect].format(_key(url, name)) for each in (_TAKE, _FREE))
-    async with _session(connection, url) as ask:
-        while not (is_mine := bool(await _answer(ask, take))) and waits:  # noqa: ASYNC110  # nobody could set an event
+    async with _session(connection) as session:
+        while not (is_mine := bool(await _answer(session, take, url))) and waits:  # noqa: ASYNC110  # nobody could set an event
             await asyncio.sleep(_POLL_SECONDS)
+        if not is_mine:
+            yield False
+            return
         try:
-            yield is_mine
+            async with _while_open(session):
+                yield True
         finally:
             with suppress(StorageError):  # a session that is lost holds nothing any more
-                if is_mine:
-                    await _answer(ask, free)
+                await _answer(session, free, url)
 
 
 @asynccontextmanager
-async def _session(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGenerator[Ask]:
+async def _session(connection: BaseDBAsyncClient) -> AsyncGenerator[Session]:
     async with AsyncExitStack() as stack:
         with _translated():
-            session = await stack.enter_async_context(connection.acquire_connection())  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType, reportUnknownArgumentType]  # asyncpg and asyncmy have no types
-        yield _of_postgres(session) if url.dialect == "postgres" else _of_mysql(session)  # pyright: ignore[reportUnknownArgumentType]  # as above
+            session = await stack.enter_async_context(lasting(connection))
+        yield session
+
+
+@asynccontextmanager
+async def _while_open(session: Session) -> AsyncGenerator[None]:
+    """Cut off what is done here when the session is closed: it does not hold the lock any more."""
+    scope, loop = asyncio.timeout(None), asyncio.get_running_loop()
+    stop = session.when_closed(lambda: scope.reschedule(loop.time()))
+    try:
+        async with scope:
+            yield
+    except TimeoutError as error:
+        if not scope.expired():
+            raise
+        raise DatabaseBusy("The connection that held a lock was lost; try again.") from error
+    finally:
+        stop()
 
 
 @asynccontextmanager
@@ -136,27 +144,19 @@ def _key(url: DatabaseUrl, name: str) -> int:
     return int.from_bytes(digest[:8], signed=True)
 
 
-def _of_postgres(session: _PostgresSession) -> Ask:
-    return session.fetchval
-
-
-def _of_mysql(session: _MySqlSession) -> Ask:
-    async def ask(statement: str) -> object:
-        async with session.cursor() as cursor:
-            await cursor.execute(statement)
-            return (await cursor.fetchone())[0]
-
-    return ask
-
-
-async def _answer(ask: Ask, statement: str) -> object:
-    with _translated():
-        return await ask(statement)
+async def _answer(session: Session, statement: str, url: DatabaseUrl) -> object:
+    """Who does not hear the answer cannot know what the session holds, and closes it."""
+    with _translated(), ExitStack() as stack:
+        stack.callback(session.close)
+        async with asyncio.timeout(url.seconds):
+            answer = await session.ask(statement)
+        stack.pop_all()
+        return answer
 
 
 @contextmanager
 def _translated() -> Generator[None]:
     try:
         yield
-    except (*DATABASE_ERRORS, MySQLError) as error:
+    except DATABASE_ERRORS as error:
         raise translate(error) from error

@@ -27,6 +27,7 @@ from tortoise.transactions import in_transaction
 import storage.migrations
 from storage.errors import NewerDatabase
 from storage.lock import only_one
+from storage.pool import unlimited
 from storage.url import DatabaseUrl
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ async def migrate(connection: BaseDBAsyncClient, url: DatabaseUrl) -> list[str]:
         if missing and applied and url.file:
             await _copy(connection, url.file, missing[0])
         if missing:
-            await _apply(connection)
+            with unlimited(connection):
+                await _apply(connection)
     log.info("database migrated", extra={"database": url.shown, "migrations": missing})
     return missing
 

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from asyncmy.errors import MySQLError
 from asyncpg import InterfaceError, InternalClientError, PostgresConnectionError, PostgresError  # pyright: ignore[reportMissingTypeStubs]  # it has none
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from tortoise.exceptions import (
@@ -33,6 +34,7 @@ DATABASE_ERRORS = (
     PostgresError,
     InterfaceError,
     InternalClientError,
+    MySQLError,
     OSError,
 )
 _UNREACHABLE = (
@@ -55,6 +57,14 @@ def transaction(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corout
 
     A caller that is cancelled meanwhile gets its CancelledError after the transaction ended:
     Tortoise leaks SQLite's lock, or a pool's connection, when a transaction is torn.
+
+    All of it stands when this returns. After DatabaseBusy it stands as a whole or not at all, and
+    nobody knows which: the answer to COMMIT may be what was lost. Whoever tries again may rely on
+    this: what has a key or a place of its own is stored once (`inbox.add` and `facts.add` know the
+    key, `turns.end` a turn that has ended), what sets a value sets it again, and under a lease
+    that was given back the second try raises LeaseLost. Two are not to be repeated, but begun
+    anew: a claim (what it leased without knowing comes back when the lease lapses) and
+    `turns.record` (the turn taken up again has the step, or has not).
 
     Raises:
         DatabaseBusy, DatabaseUnusable: instead of the driver's own errors.
@@ -157,11 +167,15 @@ def translate(error: BaseException) -> StorageError:
     for sign, (kind, sentence) in _SENTENCES.items():
         if re.search(sign, words):
             return kind(sentence)
+    if isinstance(error, TimeoutError):
+        return DatabaseBusy(_NO_ANSWER)
     if isinstance(error, _UNREACHABLE):
-        return DatabaseBusy("The database server cannot be reached; check that it runs.")
+        return DatabaseBusy(_UNREACHED)
     return DatabaseUnusable(f"The database refused a statement ({type(error).__name__}): {words}.")
 
 
+_NO_ANSWER = "The database server gives no answer in time; check it, and the network between."
+_UNREACHED = "The database server cannot be reached; check that it runs."
 _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
     "is locked": (
         DatabaseBusy,
@@ -208,8 +222,14 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
         DatabaseBusy,
         "The database server has no connection left: allow more there, or set ?maxsize= lower.",
     ),
-    "terminating connection|starting up|shutting down|lost connection|gone away": (
+    "statement timeout": (DatabaseBusy, _NO_ANSWER),
+    "can't connect": (DatabaseBusy, _UNREACHED),
+    "terminating connection|lost connection|gone away|not connected|connection was killed": (
         DatabaseBusy,
         "The connection to the database server was lost; it is tried again.",
+    ),
+    "starting up|shutting down|shutdown in progress|not yet accepting|recovery mode": (
+        DatabaseBusy,
+        "The database server is being started or stopped; it is tried again.",
     ),
 }

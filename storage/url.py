@@ -31,22 +31,27 @@ _EXAMPLES = "sqlite://./moorings.db, postgres://user:password@host/database or m
 _SQLITE = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "OFF"}
 _BUSY_TIMEOUT = 10_000  # ms
 _POOL = 5
+_COMMAND_TIMEOUT = 30  # s
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseUrl:
-    """Where the database is; `shown` names it without its password."""
+    """Where the database is; `shown` names it without its password.
+
+    `seconds` is how long a server may take for a transaction; a file has its `busy_timeout`.
+    """
 
     dialect: Dialect
     shown: str
     file: Path | None
+    seconds: int | None
     credentials: Mapping[str, object] = field(repr=False)
 
     @property
-    def connection(self) -> dict[str, object]:
-        """The connection in Tortoise's configuration format."""
-        return {"engine": _ENGINES[self.dialect], "credentials": dict(self.credentials)}
+    def engine(self) -> str:
+        """Tortoise's name for what speaks to it."""
+        return _ENGINES[self.dialect]
 
 
 def parse(url: str) -> DatabaseUrl:
@@ -84,6 +89,7 @@ def _file(split: SplitResult) -> DatabaseUrl:
         dialect="sqlite",
         shown=f"sqlite://{name}",
         file=file,
+        seconds=None,
         credentials={
             "file_path": str(file),
             "busy_timeout": _number(options, "busy_timeout", _BUSY_TIMEOUT, least=0),
@@ -106,6 +112,7 @@ def _server(split: SplitResult, dialect: Dialect, port: int | None) -> DatabaseU
         dialect=dialect,
         shown=f"{dialect}://{host}:{port}/{database}",
         file=None,
+        seconds=_number(options, "command_timeout", _COMMAND_TIMEOUT, least=1),
         credentials={
             "host": host,
             "port": port,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
 from storage.database import Database, open_database
 from storage.errors import DatabaseBusy
+from tests.peers.cable import Cable
 from tests.peers.postgres import PostgresServer
 from tests.storage import processes
 
@@ -104,11 +105,48 @@ async def test_a_server_that_is_gone_keeps_no_lock() -> None:
 async def test_a_server_that_goes_away_takes_the_lock_along() -> None:
     async with PostgresServer() as server:
         database = await open_database(server.url)
-        async with database.if_free("moor"):
-            await server.restart()
+        with pytest.raises(DatabaseBusy, match="held a lock was lost"):
+            await _hold(database, during=server.stop())
+        await server.start()
         async with database.if_free("moor") as is_mine:
             assert is_mine
         await database.close()
+
+
+@pytest.mark.parametrize("url", ["postgres", "mysql"], indirect=True)
+async def test_a_holder_whose_connection_ends_is_cut_off(url: str) -> None:
+    async with Cable(url) as cable:
+        database = await open_database(cable.url)
+        with pytest.raises(DatabaseBusy, match="held a lock was lost"):
+            await _hold(database, during=cable.reset())
+        async with asyncio.timeout(5), database.only_one("moor"):
+            pass
+        await database.close()
+
+
+async def _hold(database: Database, *, during: Awaitable[None]) -> None:
+    """Hold the lock while this happens, and for ever."""
+    async with database.only_one("moor"):
+        await during
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("url", ["postgres", "mysql"], indirect=True)
+async def test_a_lock_that_was_not_seen_to_be_freed_is_free(url: str) -> None:
+    async with Cable(url) as cable:
+        database = await open_database(f"{cable.url}?command_timeout=1")
+        async with database.only_one("moor"):
+            cable.cut()
+        cable.heal()
+        async with asyncio.timeout(5), database.only_one("moor"):
+            pass
+        await database.close()
+
+
+async def test_a_time_limit_of_the_holder_is_its_own(database: Database) -> None:
+    with pytest.raises(TimeoutError):
+        async with database.only_one("moor"), asyncio.timeout(0):
+            await asyncio.Event().wait()
 
 
 async def test_a_killed_process_holds_nothing(database: Database, lasting_url: str) -> None:

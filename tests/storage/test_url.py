@@ -70,6 +70,12 @@ def test_the_number_of_connections_can_be_set() -> None:
     assert parse("mysql://db/moorings?maxsize=12").credentials["maxsize"] == 12
 
 
+def test_how_long_a_server_may_take_can_be_set() -> None:
+    assert parse("postgres://db/moorings").seconds == 30
+    assert parse("mysql://db/moorings?command_timeout=5").seconds == 5
+    assert parse("sqlite://./x.db").seconds is None
+
+
 def test_how_long_a_locked_file_is_waited_for_can_be_set() -> None:
     assert parse("sqlite://./x.db").credentials["busy_timeout"] == 10_000
     assert parse("sqlite://./x.db?busy_timeout=200").credentials["busy_timeout"] == 200
@@ -99,6 +105,7 @@ def test_how_long_a_locked_file_is_waited_for_can_be_set() -> None:
         ("postgres://ana:secret@[db/moorings", "malformed"),
         ("postgres://ana:secret@db/moorings?maxsize=1", "2 or more"),
         ("postgres://ana:secret@db/moorings?maxsize=many", "whole number"),
+        ("postgres://ana:secret@db/moorings?command_timeout=0", "1 or more"),
         ("postgres://ana:secret@db/moorings?sslmode=perhaps", "must be one of: disable"),
         ("mysql://ana:secret@db/moorings?sslmode=require", "not supported for MySQL"),
         ("sqlite://./x.db?busy_timeout=-1", "whole number"),

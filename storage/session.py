@@ -1,0 +1,151 @@
+"""One connection to a server, of whichever driver: asked directly, closed at once, watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Protocol, cast
+
+from asyncpg import InterfaceError  # pyright: ignore[reportMissingTypeStubs]  # it has none
+
+Stop = Callable[[], None]
+
+
+class Session(Protocol):
+    """A connection that the pool has lent."""
+
+    async def ask(self, statement: str) -> object:
+        """The first value of the first row."""
+        ...
+
+    def close(self) -> None:
+        """Close it without a word to the server; whoever waits for an answer gets an error."""
+        ...
+
+    def when_closed(self, act: Callable[[], None]) -> Stop:
+        """Call `act` if it is closed, by whichever side, until the returned function is called."""
+        ...
+
+
+class _PostgresConnection(Protocol):
+    async def execute(self, statement: str, /) -> object: ...
+    async def fetchval(self, statement: str, /) -> object: ...
+    def terminate(self) -> None: ...
+    def add_termination_listener(self, act: Callable[[object], None], /) -> None: ...
+    def remove_termination_listener(self, act: Callable[[object], None], /) -> None: ...
+
+
+class PostgresSession:
+    """One of asyncpg."""
+
+    def __init__(self, connection: _PostgresConnection) -> None:
+        self._connection = connection
+
+    async def ask(self, statement: str) -> object:
+        """As `Session.ask`."""
+        return await self._connection.fetchval(statement)
+
+    def close(self) -> None:
+        """As `Session.close`."""
+        self._connection.terminate()
+
+    def when_closed(self, act: Callable[[], None]) -> Stop:
+        """As `Session.when_closed`."""
+
+        def closed(_: object) -> None:
+            act()
+
+        def stop() -> None:
+            with suppress(InterfaceError):  # it is closed
+                self._connection.remove_termination_listener(closed)
+
+        self._connection.add_termination_listener(closed)
+        return stop
+
+
+class _MySqlCursor(Protocol):
+    async def execute(self, statement: str) -> object: ...
+    async def fetchone(self) -> tuple[object, ...]: ...
+
+
+class _Transport(Protocol):
+    def abort(self) -> None: ...
+
+
+class _Closing(Protocol):
+    def add_done_callback(self, act: Callable[[object], None], /) -> None: ...
+    def remove_done_callback(self, act: Callable[[object], None], /) -> object: ...
+
+
+class _MySqlProtocol(Protocol):
+    _closed_waiter: _Closing
+
+
+class _MySqlConnection(Protocol):
+    _transport: _Transport | None
+    _proto: _MySqlProtocol
+
+    def cursor(self) -> AbstractAsyncContextManager[_MySqlCursor]: ...
+
+
+class MySqlSession:
+    """One of asyncmy."""
+
+    def __init__(self, connection: _MySqlConnection) -> None:
+        self._connection = connection
+
+    async def ask(self, statement: str) -> object:
+        """As `Session.ask`."""
+        async with self._connection.cursor() as cursor:
+            await cursor.execute(statement)
+            return (await cursor.fetchone())[0]
+
+    def close(self) -> None:
+        """As `Session.close`: its own `close` would wait until what is written has been sent."""
+        if self._connection._transport:  # pyright: ignore[reportPrivateUsage]  # it has no public way to it
+            self._connection._transport.abort()  # pyright: ignore[reportPrivateUsage]  # as above
+
+    def when_closed(self, act: Callable[[], None]) -> Stop:
+        """As `Session.when_closed`."""
+        closing = self._connection._proto._closed_waiter  # pyright: ignore[reportPrivateUsage]  # as above
+
+        def closed(_: object) -> None:
+            act()
+
+        closing.add_done_callback(closed)
+
+        def stop() -> None:
+            closing.remove_done_callback(closed)
+
+        return stop
+
+
+def session_of(dialect: str, connection: object) -> Session:
+    """The session that a connection of this dialect's driver is."""
+    if dialect == "mysql":
+        return MySqlSession(cast("_MySqlConnection", connection))
+    return PostgresSession(cast("_PostgresConnection", connection))
+
+
+def options(dialect: str, seconds: int) -> dict[str, object]:
+    """What a driver has to be told so that the server gives up what we have given up.
+
+    A process that is cut off in a transaction leaves rows locked until the server notices: that
+    takes TCP two hours. Set by statements, since a pooler between may refuse start-up parameters.
+    """
+    if dialect == "mysql":
+        return {"init_command": _MARIADB.format(seconds)}
+
+    async def begin(connection: _PostgresConnection) -> None:
+        await connection.execute(_POSTGRES.format(seconds))
+
+    return {"init": begin, "reset": _leave}
+
+
+async def _leave(_: _PostgresConnection) -> None:
+    """Nothing is left to be reset: every statement is one of a transaction, or sets nothing."""
+
+
+_POSTGRES = "SET statement_timeout = '{0}s'; SET idle_in_transaction_session_timeout = '{0}s'"
+# MySQL has no such limit, and takes what MariaDB reads for a comment.
+_MARIADB = "SET SESSION autocommit = 1 /*M!100300 , SESSION idle_transaction_timeout = {} */"

@@ -1,0 +1,122 @@
+"""Databases as earlier versions left them, with rows in every table that they had."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tortoise.context import TortoiseContext
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+
+from storage import migration
+from storage.database import Database, configuration
+from storage.pool import connect
+from storage.url import parse
+from tests.storage import sql
+
+Content = dict[str, list[dict[str, str]]]
+
+ROWS = 3  # in each table
+_DETAILS = {
+    "sqlite": """
+        SELECT tables.name AS owner, columns.name AS name, columns.type AS kind,
+            columns."notnull" AS is_required, columns.dflt_value AS filler
+        FROM sqlite_master tables, pragma_table_info(tables.name) columns
+        WHERE tables.type = 'table'""",
+    "postgres": """
+        SELECT table_name AS owner, column_name AS name, is_nullable, column_default AS filler,
+            data_type AS kind, character_maximum_length AS longest
+        FROM information_schema.columns WHERE table_schema = 'public'""",
+    "mysql": """
+        SELECT table_name AS owner, column_name AS name, is_nullable, column_default AS filler,
+            column_type AS kind, collation_name AS collated
+        FROM information_schema.columns WHERE table_schema = database()""",
+}
+
+
+async def make(url: str, newest: str) -> Content:
+    """Give an empty database the schema as of this migration, and rows; returns those."""
+    async with opened(url) as (database, context):
+        name = database.url.dialect
+        connection = context.connections.get(name)
+        transactional = connection.capabilities.can_rollback_ddl
+        executor = MigrationExecutor if transactional else migration._ExactExecutor
+        apps = {"storage": {"migrations": "storage.migrations", "default_connection": name}}
+        await executor(connection, apps).migrate(targets=[MigrationTarget("storage", newest)])
+        columns = await _required(database)
+        for table, names in columns.items():
+            for number in range(1, ROWS + 1):
+                await sql.rows(database, _insert(database, table, names, number))
+        return await _content(database, columns)
+
+
+async def content(url: str, of: Content) -> Content:
+    """What is there now of the tables and columns that `of` has."""
+    async with opened(url) as (database, _):
+        return await _content(database, {table: list(rows[0]) for table, rows in of.items()})
+
+
+async def schema(url: str) -> set[tuple[tuple[str, str], ...]]:
+    """Every column and every index, with all that the server tells of them."""
+    async with opened(url) as (database, _):
+        columns = await sql.rows(database, _DETAILS[database.url.dialect])
+        indexes = await sql.rows(database, sql._INDEXES[database.url.dialect])
+    return {
+        tuple(sorted((name, str(value)) for name, value in row.items()))
+        for row in (*columns, *indexes)
+    }
+
+
+async def clear(url: str) -> None:
+    """Drop every table."""
+    async with opened(url) as (database, _):
+        for table in await _tables(database):
+            await sql.rows(database, f"DROP TABLE {sql.quoted(database, table)}")
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[tuple[Database, TortoiseContext]]:
+    """A database that is not migrated."""
+    parsed = parse(url)
+    async with TortoiseContext() as context:
+        await context.init(config=configuration(parsed))
+        if parsed.seconds:
+            await connect(context.connections.get(parsed.dialect), parsed.seconds)
+        yield Database(parsed, context), context
+
+
+async def _required(database: Database) -> dict[str, list[str]]:
+    """The columns that need a value, by table."""
+    rows = await sql.rows(database, sql._COLUMNS[database.url.dialect])
+    return {
+        table: [str(row["name"]) for row in rows if row["owner"] == table and row["is_required"]]
+        for table in await _tables(database) - {"tortoise_migrations"}
+    }
+
+
+async def _tables(database: Database) -> set[str]:
+    rows = await sql.rows(database, sql._COLUMNS[database.url.dialect])
+    return {str(row["owner"]) for row in rows} - {"sqlite_sequence"}
+
+
+def _insert(database: Database, table: str, names: list[str], number: int) -> str:
+    values = [_value(name, number) for name in names]
+    columns = ", ".join(sql.quoted(database, name) for name in names)
+    literals = ", ".join(f"'{value}'" for value in values)
+    return f"INSERT INTO {sql.quoted(database, table)} ({columns}) VALUES ({literals})"  # noqa: S608  # a table of our own
+
+
+def _value(name: str, number: int) -> str:
+    if name.startswith("is_"):
+        return "1"
+    return f"2026-03-0{number}" if name.endswith("at") else str(number)
+
+
+async def _content(database: Database, columns: dict[str, list[str]]) -> Content:
+    found: Content = {}
+    for table, names in columns.items():
+        quoted = ", ".join(sql.quoted(database, name) for name in names)
+        statement = f"SELECT {quoted} FROM {sql.quoted(database, table)} ORDER BY id"  # noqa: S608  # as above
+        rows = await sql.rows(database, statement)
+        found[table] = [{name: str(value) for name, value in row.items()} for row in rows]
+    return found
