@@ -143,7 +143,7 @@ class Crowd:
 
     async def check(self) -> None:
         """One visible answer each, in order, nothing besides, and no finished call made again."""
-        await record.check()
+        await record.check(is_one_process=False)
         await diary.check(self._folder)
         slack = [line for channel in self._on_slack for line in self.slack.transcript(channel)]
         discord = [line for place in self._on_discord for line in self.discord.transcript(place)]
