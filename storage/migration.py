@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import pkgutil
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -25,7 +23,7 @@ from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 import storage.migrations
-from storage.errors import NewerDatabase
+from storage.errors import DatabaseUnusable, NewerDatabase
 from storage.lock import only_one
 from storage.pool import unlimited
 from storage.url import DatabaseUrl
@@ -36,7 +34,21 @@ _APP = "storage"
 # Touches no row, but takes SQLite's write lock before the first read.
 _TAKE_WRITE_LOCK = "UPDATE tortoise_migrations SET app = app WHERE id = -1"
 
-_DUPLICATE_COLUMN, _DUPLICATE_INDEX = 1060, 1061  # MySQL's numbers
+# PostgreSQL's lock by name ends with its connection: this one ends with what it protects.
+_BEGIN = {
+    "sqlite": [_TAKE_WRITE_LOCK],
+    "postgres": [
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL idle_in_transaction_session_timeout = '5min'",
+        "LOCK TABLE tortoise_migrations IN SHARE ROW EXCLUSIVE MODE",
+    ],
+}
+# As MySQL numbers them: no such table, a second column or index of that name, none to be dropped.
+_DONE_ALREADY = {1051, 1060, 1061, 1091}
+_OF_MYSQL = (
+    "SELECT table_name AS name, column_name AS part FROM information_schema.columns"
+    " WHERE table_schema = database()"
+)
 _INDEXES = (
     'SELECT tables.name AS "table", group_concat(columns.name) AS columns'
     " FROM sqlite_master tables, pragma_index_list(tables.name) indexes,"
@@ -108,7 +120,8 @@ async def _applied(connection: BaseDBAsyncClient) -> set[str]:
 async def _apply(connection: BaseDBAsyncClient) -> None:
     """Change the schema and record it in one transaction, where the database can.
 
-    MySQL cannot: each of its statements stands when it is done.
+    MySQL cannot: each of its statements stands when it is done, and what was killed in between
+    is taken up where it was.
     """
     apps = {
         _APP: {
@@ -117,11 +130,13 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
         }
     }
     if not connection.capabilities.can_rollback_ddl:
+        await _check_tables(connection)
         await _ExactExecutor(connection, apps).migrate()
         return
     await MigrationExecutor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
     async with in_transaction(connection.connection_name) as transaction:
-        await _execute(transaction, _TAKE_WRITE_LOCK)
+        for statement in _BEGIN[transaction.capabilities.dialect]:
+            await _execute(transaction, statement)
         executor = MigrationExecutor(transaction, apps)
         executor.recorder = _Recorder(transaction)
         await executor.migrate()
@@ -137,28 +152,42 @@ class _ExactExecutor(MigrationExecutor):
 
 
 class _ExactEditor(MySQLSchemaEditor):
-    """A killed migration may have added what is to be added: each statement stands when done."""
+    """Does what is to be done, except for what a migration that was killed has done already."""
 
-    async def add_field(self, model: type[Model], field_name: str) -> None:
-        with _unless(_DUPLICATE_COLUMN):
-            await super().add_field(model, field_name)
+    async def create_model(self, model: type[Model]) -> None:
+        meta = model._meta  # pyright: ignore[reportPrivateUsage]  # Tortoise's own way to it
+        there = await _columns(self.client, meta.db_table)
+        if there != set(meta.fields_db_projection.values()):
+            await super().create_model(model)
 
-    async def add_index(self, model: type[Model], index: Index) -> None:
-        with _unless(_DUPLICATE_INDEX):
-            await super().add_index(model, index)
+    async def _run_sql(self, sql: str) -> None:
+        try:
+            await super()._run_sql(sql)
+        except OperationalError as error:
+            if _DONE_ALREADY.isdisjoint(getattr(error.args[0], "args", ())):
+                raise
 
     def _table_generate_extra(self, table: str) -> str:
         return " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
-@contextmanager
-def _unless(number: int) -> Generator[None]:
-    """Whatever MySQL refuses with this number is there already."""
-    try:
-        yield
-    except OperationalError as error:
-        if number not in getattr(error.args[0], "args", ()):
-            raise
+async def _check_tables(connection: BaseDBAsyncClient) -> None:
+    """Refuse tables that are no beginning of a migration of ours, before one begins.
+
+    Raises:
+        DatabaseUnusable: there are tables of our names.
+    """
+    tables = {row["name"] for row in await _execute(connection, _OF_MYSQL)}
+    if "tortoise_migrations" not in tables and not tables.isdisjoint(_declared()):
+        raise DatabaseUnusable(
+            "The database has tables of another program: use an empty database, "
+            "or restore a backup."
+        )
+
+
+async def _columns(connection: BaseDBAsyncClient, table: str) -> set[str]:
+    rows = await _execute(connection, _OF_MYSQL)
+    return {row["part"] for row in rows if row["name"] == table}
 
 
 class _Recorder(MigrationRecorder):
@@ -175,8 +204,7 @@ async def _make_keys_and_indexes(connection: BaseDBAsyncClient) -> None:
     """
     there = {(row["table"], row["columns"]) for row in await _execute(connection, _INDEXES)}
     editor = SqliteSchemaEditor(connection)
-    apps = require_context().apps
-    for model in apps.get_models_iterable() if apps else ():
+    for model in _models():
         meta = model._meta  # pyright: ignore[reportPrivateUsage]  # Tortoise's own way to it
         for fields in meta.unique_together:
             if (meta.db_table, ",".join(fields)) not in there:
@@ -184,6 +212,15 @@ async def _make_keys_and_indexes(connection: BaseDBAsyncClient) -> None:
         for index in meta.indexes:
             if isinstance(index, Index) and (meta.db_table, ",".join(index.fields)) not in there:
                 await editor.add_index(model, index)
+
+
+def _models() -> list[type[Model]]:
+    apps = require_context().apps
+    return list(apps.get_models_iterable()) if apps else []
+
+
+def _declared() -> set[str]:
+    return {model._meta.db_table for model in _models()}  # pyright: ignore[reportPrivateUsage]  # as above
 
 
 async def _copy(connection: BaseDBAsyncClient, file: Path, before: str) -> None:
