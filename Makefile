@@ -22,8 +22,8 @@ test-all: ## the suite with PostgreSQL and MariaDB on their standard ports (see 
 	MOORINGS_TEST_MYSQL="$${MOORINGS_TEST_MYSQL:-mysql://root:@127.0.0.1/test}" \
 	$(MAKE) test
 
-chaos: $(VENV)/.develops ## kill the bots 200 times during 500 messages, four times; takes 40 minutes
-	$(BIN)/pytest -m chaos $(ARGS)
+chaos: $(VENV)/.develops ## kill bots and replicas hundreds of times, deploy, restart servers; takes 75 minutes
+	$(BIN)/pytest -m chaos -rP $(ARGS)
 
 check: $(VENV)/.develops ## format, lint, types, import contracts, layout: what CI holds
 	$(BIN)/ruff format --check .
