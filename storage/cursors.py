@@ -62,9 +62,7 @@ async def see(name: str, what: str, now: datetime) -> None:
 
 @transaction
 async def _see(name: str, what: str, now: datetime) -> None:
-    there = Cursor.filter(name=name)
-    # MySQL counts changed rows, and the same seen at the same moment changes nothing.
-    if not (await there.update(position=what, moved_at=now) or await there.exists()):
+    if not await Cursor.filter(name=name).update(position=what, moved_at=now):
         await Cursor.create(name=name, position=what, moved_at=now)
 
 

@@ -44,6 +44,5 @@ async def fence(lease: Lease, now: datetime) -> None:
         LeaseLost: somebody else has claimed the conversation since.
     """
     mine = Conversation.filter(id=lease.conversation_id, token=lease.token)
-    # MySQL counts changed rows, and a renewal within one millisecond changes nothing.
-    if not (await mine.update(ready_at=lease.expires(now)) or await mine.exists()):
+    if not await mine.update(ready_at=lease.expires(now)):
         raise LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")

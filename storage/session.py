@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Protocol, cast
 
+from asyncmy.constants import CLIENT
 from asyncpg import InterfaceError  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 Stop = Callable[[], None]
@@ -128,13 +129,14 @@ def session_of(dialect: str, connection: object) -> Session:
 
 
 def options(dialect: str, seconds: int) -> dict[str, object]:
-    """What a driver has to be told so that the server gives up what we have given up.
+    """What a driver has to be told, so that the server gives up what we have given up, too.
 
     A process that is cut off in a transaction leaves rows locked until the server notices: that
     takes TCP two hours. Set by statements, since a pooler between may refuse start-up parameters.
     """
     if dialect == "mysql":
-        return {"init_command": _MARIADB.format(seconds)}
+        # An update counts the rows that it finds, as everywhere, not only those it changes.
+        return {"init_command": _MARIADB.format(seconds), "client_flag": CLIENT.FOUND_ROWS}
 
     async def begin(connection: _PostgresConnection) -> None:
         await connection.execute(_POSTGRES.format(seconds))

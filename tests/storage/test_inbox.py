@@ -14,6 +14,26 @@ from tests.storage import given
 pytestmark = pytest.mark.usefixtures("database")
 
 
+def _received(
+    conversation_id: int,
+    key: str,
+    now: datetime,
+    *,
+    text: str = "text",
+    reply_to: str | None = None,
+) -> inbox.Received:
+    return inbox.Received(
+        key=key,
+        conversation_id=conversation_id,
+        position=1,
+        author_id="ana",
+        author="ana",
+        text=text,
+        reply_to=reply_to,
+        sent_at=now,
+    )
+
+
 async def test_a_second_delivery_of_a_message_is_not_stored(now: datetime) -> None:
     where = await given.conversation(now)
     assert await given.received(where, "k1", now)
@@ -51,19 +71,51 @@ async def test_a_message_is_found_by_its_key_as_it_was_stored(now: datetime) -> 
 async def test_a_megabyte_of_any_characters_comes_back_as_it_was(now: datetime) -> None:
     where = await given.conversation(now)
     text = "äö🛟\t\"'%s?$1\n" * 80_000
-    await inbox.add(
-        inbox.Received(
-            key="big",
-            conversation_id=where.id,
-            position=1,
-            author_id="ana",
-            author="ana",
-            text=text,
-            reply_to=None,
-            sent_at=now,
-        ),
-        now,
-    )
+    await inbox.add(_received(where.id, "big", now, text=text), now)
     message = await inbox.by_key("big")
     assert message
     assert message.text == text
+
+
+async def test_a_message_that_nobody_has_begun_to_answer_can_be_changed(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    assert await inbox.change("k1", "better")
+    assert await inbox.change("k1", "better")
+    assert [message.text for message in await inbox.unanswered(where.id)] == ["better"]
+
+
+async def test_a_message_that_nobody_has_begun_to_answer_can_be_withdrawn(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    assert await inbox.withdraw("k1")
+    assert not await inbox.withdraw("k1")
+    assert await inbox.unanswered(where.id) == []
+    assert not await inbox.change("nowhere", "better")
+
+
+async def test_a_message_that_is_being_answered_stays_as_it_is(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    await given.opened(await given.leased(where, now), now)
+    assert not await inbox.change("k1", "better")
+    assert not await inbox.withdraw("k1")
+    assert [message.text for message in await inbox.unanswered(where.id)] == ["text of k1"]
+
+
+async def test_the_first_message_of_a_place_is_known(now: datetime) -> None:
+    where = await given.conversation(now)
+    for key, thread in (("k1", "t1"), ("k2", "t1"), ("k3", "t2"), ("k4", None), ("k5", None)):
+        await inbox.add(_received(where.id, key, now, reply_to=thread), now)
+    first = [key for key in ("k1", "k2", "k3", "k4", "k5") if await inbox.is_first(key)]
+    assert first == ["k1", "k3", "k4"]
+
+
+async def test_all_that_waits_is_counted(now: datetime) -> None:
+    assert await inbox.count_waiting() == 0
+    one, two = [await given.conversation(now, room=room) for room in ("one", "two")]
+    for where in (one, two):
+        await given.received(where, f"{where.id}a", now)
+        await given.received(where, f"{where.id}b", now, author="bob", position=2)
+    await given.opened(await given.leased(one, now), now)
+    assert await inbox.count_waiting() == 3

@@ -53,33 +53,33 @@ async def test_a_window_is_the_newest_messages_that_fill_it_oldest_first(now: da
     assert await _window(tokens=0) == []
 
 
-@pytest.mark.usefixtures("sqlite")
+@pytest.mark.usefixtures("database")
 async def test_one_message_that_is_too_long_is_in_the_window_all_the_same(now: datetime) -> None:
     await _said(3, now, tokens=10_000)
     assert await _window(tokens=100) == [3]
 
 
-@pytest.mark.usefixtures("sqlite")
+@pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("count", [99, 100, 101, 200, 250])
 async def test_a_window_reads_on_over_any_number_of_pages(now: datetime, count: int) -> None:
     await _said(count, now)
     assert await _window(tokens=1_000_000) == list(range(1, count + 1))
 
 
-@pytest.mark.usefixtures("sqlite")
+@pytest.mark.usefixtures("database")
 async def test_a_window_ends_in_the_middle_of_a_later_page(now: datetime) -> None:
     await _said(300, now)
     assert await _window(tokens=5 * 150) == list(range(151, 301))
 
 
-@pytest.mark.usefixtures("sqlite")
+@pytest.mark.usefixtures("database")
 async def test_a_window_begins_after_the_message_it_is_told(now: datetime) -> None:
     await _said(10, now)
     assert await _window(after_seq=8, tokens=1000) == [9, 10]
     assert await _window(after_seq=10, tokens=1000) == []
 
 
-@pytest.mark.usefixtures("sqlite")
+@pytest.mark.usefixtures("database")
 async def test_the_history_of_another_conversation_is_not_in_the_window(now: datetime) -> None:
     await _said(3, now)
     assert await messages.window(2, after_seq=0, tokens=1000) == []
@@ -153,7 +153,7 @@ async def test_messages_are_found_by_words_in_any_case(
     assert [m.seq for m in await messages.search(1, words=words, limit=10)] == found
 
 
-@pytest.mark.usefixtures("sqlite")
+@pytest.mark.usefixtures("database")
 async def test_a_search_shows_the_newest_that_it_finds(now: datetime) -> None:
     await _said(30, now)
     assert [m.seq for m in await messages.search(1, words=["1"], limit=2)] == [19, 21]

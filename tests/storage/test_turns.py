@@ -199,3 +199,26 @@ async def test_what_a_step_cost_is_added_up_by_agent_and_day(now: datetime) -> N
     assert await usage.nano_usd_since(agent_id=where.agent_id, since=now) == 12
     tomorrow = now + timedelta(days=1)
     assert await usage.nano_usd_since(agent_id=where.agent_id, since=tomorrow) == 0
+
+
+async def test_a_running_turn_can_be_asked_to_stop(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    assert not await turns.is_asked_to_stop(turn.turn.id)
+    assert await turns.ask_to_stop(turn.turn.id, now)
+    assert await turns.ask_to_stop(turn.turn.id, now)
+    assert await turns.is_asked_to_stop(turn.turn.id)
+    await given.answered(lease, turn, now)
+    assert not await turns.ask_to_stop(turn.turn.id, now)
+
+
+async def test_a_turn_is_found_by_the_key_of_its_answer(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    turn = await given.opened(await given.leased(where, now), now)
+    found = await turns.by_outbox_key(turn.draft.key)
+    assert found
+    assert found.id == turn.turn.id
+    assert await turns.by_outbox_key("nowhere") is None
