@@ -23,7 +23,9 @@ class Changes:
         """Act if it was done last for something else; False if there was nothing to do.
 
         Processes wait for each other. What was acted for stands in the database only when `act`
-        has returned: cut off, it is done again. `what` has at most 190 characters.
+        has returned: cut off, as when the lock is lost, it is done again. A process that is cut
+        off from the server may be acting still when another one does: `act` is something that can
+        be done twice. `what` has at most 190 characters.
 
         Raises:
             NotStored: the database cannot be used now.

@@ -26,10 +26,11 @@ async def synchronise(tree: app_commands.CommandTree[discord.Client], changes: C
         async with asyncio.timeout(_SECONDS):
             if await changes.when_changed(name, _fingerprint(tree), tree.sync):
                 log.info("commands synchronised")
-    except NotStored as error:
+    except NotStored as error:  # the lock was lost, perhaps: the call was cut off then
+        tree.client.http._global_over.set()  # in a global limit it would hold up all others
         log.warning("commands not synchronised", extra={"why": str(error)})
     except FAILURES as error:
-        tree.client.http._global_over.set()  # a call cut off in a global limit holds up all others
+        tree.client.http._global_over.set()  # as above
         why = str(translated(error, "the commands"))
         log.warning("commands not synchronised", extra={"why": why})
 
