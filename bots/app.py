@@ -40,6 +40,7 @@ async def run(
         log.info("started", extra={"queues": ",".join(queues)})
         if queues:
             group.create_task(runtime.upkeep().run(stop))
+            await asyncio.to_thread(runtime.warm_up)
             await _wait_for_missed(listeners, stop)
             await worker.run(queues, stop, runtime.settings.drain_seconds)
             log.info("worker drained")

@@ -13,7 +13,9 @@ from core.agents_file import AgentsFile
 from core.agents_file import read as read_agents_file
 from core.changes import Changes
 from core.directory import Directory
+from core.errors import ConfigMistake, ModelRefused
 from core.intake import Intake
+from core.llm import TokenUsage
 from core.llm.endpoints import Endpoints
 from core.llm.pricing import nano_usd
 from core.model_choice import ModelChoice
@@ -77,6 +79,13 @@ class Runtime:
         if file and (dead := owners.dead(file)):
             await conversations.take_from(dead, self.clock())
             owners.bury(file, dead)
+
+    def warm_up(self) -> None:
+        """Import and make now what the first answer would have to wait a second for."""
+        for spec in self.agents_file.agents.values():
+            with suppress(ModelRefused, ConfigMistake):  # said where somebody asks the agent
+                self.models.of(spec)
+                nano_usd(spec.model, TokenUsage())
 
     def worker(self, adapters: Mapping[str, Adapter]) -> Worker:
         """A worker that delivers through these adapters, by platform."""

@@ -18,6 +18,7 @@ from storage import conversations, owners
 from storage.database import open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable
 from storage.models import Conversation
+from tests.core import programs
 from tests.core.given import locked
 from tests.peers.platform import Platform
 
@@ -48,6 +49,32 @@ async def leased(runtime: Runtime, owner: str) -> int:
         conversation_id=accepted.conversation_id, owner=owner, now=runtime.clock(), seconds=15
     )
     return accepted.conversation_id
+
+
+WARM = """
+import asyncio, sys
+from core.runtime import Runtime
+from core.settings import from_environment
+
+async def main():
+    runtime = await Runtime.open(from_environment())
+    heavy = {"openai", "genai_prices"}
+    print(len(heavy & sys.modules.keys()))
+    runtime.warm_up()
+    print(len(heavy & sys.modules.keys()))
+    await runtime.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("key", "warmed"), [("test-key", 2), ("", 0)])
+async def test_what_the_first_answer_needs_is_there_before_it_is_asked_for(
+    tmp_path: Path, key: str, warmed: int
+) -> None:
+    """That there is no key is said where somebody asks the agent."""
+    ended = await programs.run(WARM, folder=tmp_path, environment={"OPENAI_API_KEY": key})
+    assert (ended.code, ended.out.split()) == (0, ["0", str(warmed)]), ended.err
 
 
 async def test_the_built_in_agent_answers_offline_where_that_is_allowed(
