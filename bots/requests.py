@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiohttp import ClientSession, TraceConfig, TraceRequestStartParams
+from aiohttp import ClientSession, TraceConfig, TraceRequestHeadersSentParams
 
 from core.hold import check_hold
 
@@ -10,13 +10,13 @@ from core.hold import check_hold
 def guard() -> TraceConfig:
     """For a session whose requests are sent only while the lease that they belong to is held.
 
-    A process that was suspended while a request waited for its turn says nothing any more: the
-    request raises LeaseLost instead.
+    A process that was suspended while a request waited for its turn, or for a connection, says
+    nothing any more: the request raises LeaseLost instead.
     """
     config = TraceConfig()
-    config.on_request_start.append(_look)
+    config.on_request_headers_sent.append(_look)  # before the first byte, despite its name
     return config
 
 
-async def _look(_: ClientSession, __: object, ___: TraceRequestStartParams) -> None:
+async def _look(_: ClientSession, __: object, ___: TraceRequestHeadersSentParams) -> None:
     check_hold()

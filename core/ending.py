@@ -58,7 +58,9 @@ class Outcome:
             parts=parts(text, self.limits.text_length, with_files=self.limits.takes_files),
             failure=failure,
         )
-        await turns.end(self.hold.lease, self.opened.turn.id, ending, now)
+        await self.hold.insist(
+            lambda _: turns.end(self.hold.lease, self.opened.turn.id, ending, now)
+        )
         metrics.TURNS.labels(state=state.value).inc()
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
 
 from core.clock import Clock, monotonic
 from storage import conversations
 from storage.errors import DatabaseBusy, LeaseLost
 from storage.lease import Lease
+
+R = TypeVar("R")
 
 _in_force = ContextVar["Hold | None"]("the hold under which this task works", default=None)
 
@@ -22,6 +27,7 @@ class Hold:
     def __init__(self, lease: Lease, clock: Clock, *, claimed_at: float | None = None) -> None:
         """`claimed_at`, by the monotonic clock, is a moment before the lease was asked for."""
         self.lease = lease
+        self.is_attempt = False  # whether an attempt was counted that has not ended by itself
         self._clock = clock
         self._safe_until = (claimed_at or monotonic()) + lease.seconds
 
@@ -39,6 +45,26 @@ class Hold:
         """
         if monotonic() >= self._safe_until:
             raise LeaseLost(f"the lease on conversation {self.lease.conversation_id} lapsed")
+
+    async def insist(self, verb: Callable[[bool], Awaitable[R]]) -> R:
+        """What the verb returns, as soon as the database answers, while the lease is held.
+
+        What was done outside of the database is not done again because it is away for a moment.
+        The verb is told whether it was tried before: it may have been done then.
+
+        Raises:
+            LeaseLost: that took too long.
+            DatabaseUnusable: as the verb does.
+        """
+        trying = AsyncRetrying(
+            retry=retry_if_exception_type(DatabaseBusy),
+            wait=wait_random(0.1, 0.5),
+            before_sleep=lambda _: self.check(),
+        )
+        async for attempt in trying:
+            with attempt:
+                return await verb(attempt.retry_state.attempt_number > 1)
+        raise AssertionError("tenacity ends with a result or an error")
 
     @contextmanager
     def in_force(self) -> Generator[None]:

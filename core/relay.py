@@ -44,9 +44,7 @@ async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> None:
             await _try_later(hold, row, broken, patience=timedelta(0))
         else:
             faults.reach("delivered, not recorded")
-            await outbox.delivered(
-                hold.lease, outbox_id=row.id, message_id=message_id, now=hold.now()
-            )
+            await _delivered(hold, row, message_id)
             faults.reach("delivered")
             metrics.DELIVERIES.labels(outcome="delivered").inc()
             log.info("delivered", extra={"outbox": row.id, "turn": row.turn_id})
@@ -80,6 +78,14 @@ async def _deliver(hold: Hold, adapter: Adapter, row: OutboxMessage, outgoing: O
     if message_id:
         return await adapter.edit(message_id, outgoing)
     return await adapter.post(outgoing)
+
+
+async def _delivered(hold: Hold, row: OutboxMessage, message_id: str) -> None:
+    await hold.insist(
+        lambda _: outbox.delivered(
+            hold.lease, outbox_id=row.id, message_id=message_id, now=hold.now()
+        )
+    )
 
 
 async def _try_later(

@@ -12,6 +12,7 @@ from core.errors import DeliveryRefused, Transient
 from core.hold import Hold
 from core.messages import Outgoing
 from storage import outbox
+from storage.errors import DatabaseBusy
 from storage.models import OutboxMessage
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 class Reply:
     """Shows an answer while it is being written.
 
-    What it shows is a preview: when that fails, the finished answer is delivered all the same.
+    What it shows is a preview: when that fails, the finished answer is delivered all the same. A
+    message that was opened and not recorded is looked for before another one is.
     """
 
     def __init__(self, hold: Hold, adapter: Adapter, draft: OutboxMessage, to: Outgoing) -> None:
@@ -47,7 +49,7 @@ class Reply:
             return
         try:
             await self._preview(outgoing)
-        except (Transient, DeliveryRefused) as error:
+        except (Transient, DeliveryRefused, DatabaseBusy) as error:
             log.warning("preview failed", extra={"outbox": self._draft.id, "why": str(error)})
             self._next_at = monotonic() + 10 * max(self._interval, 1)
         else:

@@ -152,7 +152,11 @@ class _Run:
             content=asdict(step),
             spent=spent,
         )
-        await turns.record(self._hold.lease, finished, self._hold.now())
+        await self._hold.insist(
+            lambda is_again: turns.record(
+                self._hold.lease, finished, self._hold.now(), is_again=is_again
+            )
+        )
         self._opened.turn.attempts = 1  # as on record
         self.journal.add(step)
         faults.reach("step journalled")

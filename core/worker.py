@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
 
 from core import faults, metrics, relay
 from core.adapter import Adapter
@@ -155,8 +155,10 @@ class Worker:
         Raises:
             DatabaseBusy, DatabaseUnusable: the work stays where it is, for a later claim.
         """
+        await self._serve(Hold(lease, self._bench.clock, claimed_at=claimed_at))
+
+    async def _serve(self, hold: Hold) -> None:
         faults.reach("claimed")
-        hold = Hold(lease, self._bench.clock, claimed_at=claimed_at)
         try:
             with metrics.LEASES_HELD.track_inprogress(), hold.in_force():
                 await self._held(hold)
@@ -165,31 +167,21 @@ class Worker:
         except asyncio.CancelledError:
             with suppress(StorageError, TimeoutError):  # given back already, or left to lapse
                 async with asyncio.timeout(_HAND_OVER_SECONDS):
-                    await turns.hand_over(lease, self._bench.clock())
+                    await turns.hand_over(hold.lease, hold.now(), is_attempt=hold.is_attempt)
             raise
 
     async def _serve_or_log(self, lease: Lease, claimed_at: float) -> None:
         """A conversation that fails must not take the others down; its lease lapses in the end."""
         extra = {"conversation": lease.conversation_id}
+        hold = Hold(lease, self._bench.clock, claimed_at=claimed_at)
         try:
-            await self.serve(lease, claimed_at=claimed_at)
+            await self._serve(hold)
         except StorageError as error:
             log.warning("conversation left", extra={**extra, "why": str(error)})
             if isinstance(error, DatabaseBusy):
-                await self._give_back(lease)
+                await _give_back(hold)
         except Exception:
             log.exception("conversation left", extra=extra)
-
-    async def _give_back(self, lease: Lease) -> None:
-        """Hand over as soon as the database is there again; that it was away is no attempt."""
-        until_it_answers = AsyncRetrying(
-            retry=retry_if_exception_type(DatabaseBusy),
-            wait=wait_random(0.2, 0.6),
-            stop=stop_after_delay(lease.seconds),
-            reraise=True,
-        )
-        with suppress(StorageError):  # LeaseLost, mostly: somebody goes on already
-            await until_it_answers(turns.hand_over, lease, self._bench.clock())
 
     async def _held(self, hold: Hold) -> None:
         """Work under a lease that is renewed meanwhile; the first failure ends both."""
@@ -216,6 +208,7 @@ class Worker:
                 if await conversations.leave_if_idle(hold.lease, hold.now()):
                     return
         except Transient as later:
+            hold.is_attempt = False
             log.warning("put off", extra={"why": str(later), "seconds": later.retry_after})
             not_before = hold.now() + timedelta(seconds=later.retry_after or _POLL_SECONDS)
         await conversations.release(hold.lease, hold.now(), not_before=not_before)
@@ -230,6 +223,7 @@ class Worker:
             await self._answer_alone(hold, agent, adapter, opened)
         else:
             await self._answer(hold, agent, adapter, opened)
+        hold.is_attempt = False
         faults.reach("turn ended, not delivered")
         return True
 
@@ -248,6 +242,7 @@ class Worker:
         self, hold: Hold, agent: KnownAgent, adapter: Adapter, opened: OpenTurn
     ) -> None:
         """Bring the turn to an end, or raise Transient with the wait before its next attempt."""
+        hold.is_attempt = True
         outcome = Outcome(hold=hold, agent=agent, opened=opened, limits=adapter.limits)
         extra = {"turn": opened.turn.id, "agent": agent.spec.name}
         if opened.turn.attempts > _MOST_ATTEMPTS:
@@ -316,6 +311,22 @@ class Worker:
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self.wake()
+
+
+async def _give_back(hold: Hold) -> None:
+    """Hand over as soon as the database is there again; that it was away is no attempt."""
+
+    async def hand_over() -> None:
+        not_before = hold.now() + timedelta(seconds=_POLL_SECONDS)  # a flapping one is not pressed
+        await turns.hand_over(
+            hold.lease, hold.now(), is_attempt=hold.is_attempt, not_before=not_before
+        )
+
+    until_it_answers = AsyncRetrying(
+        retry=retry_if_exception_type(DatabaseBusy), wait=wait_random(0.2, 0.6)
+    )
+    with suppress(StorageError):  # LeaseLost, mostly: somebody goes on already
+        await until_it_answers(hand_over)
 
 
 async def _try_again(outcome: Outcome, error: Transient, sentence: str) -> None:

@@ -93,7 +93,7 @@ async def _claim(which: Q, owner: str, now: datetime, seconds: float, limit: int
             opened_by=row.opened_by,
             token=row.token + 1,
             seconds=seconds,
-            is_takeover=row.owner is not None,
+            is_takeover=row.owner not in (None, owner),  # whoever claims has not died
         )
         for row in rows
     ]

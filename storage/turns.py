@@ -156,13 +156,19 @@ class FinishedStep:
 
 
 @write_first
-async def record(lease: Lease, step: FinishedStep, now: datetime) -> None:
+async def record(
+    lease: Lease, step: FinishedStep, now: datetime, *, is_again: bool = False
+) -> None:
     """Journal a finished step; progress gives the turn its attempts back.
+
+    `is_again`: it was tried, and may be there: what stands under the same lease is the same step.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
+    if is_again and await Step.filter(turn_id=step.turn_id, number=step.number).exists():
+        return
     await Step.create(
         turn_id=step.turn_id,
         number=step.number,
@@ -249,20 +255,23 @@ async def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) ->
 
 
 @write_first
-async def hand_over(lease: Lease, now: datetime) -> None:
-    """Give an interrupted conversation to whoever claims it next, at once.
+async def hand_over(
+    lease: Lease, now: datetime, *, is_attempt: bool = True, not_before: datetime | None = None
+) -> None:
+    """Give an interrupted conversation to whoever claims it next, at once or at `not_before`.
 
-    The attempt does not count: it ended because the process was asked to stop.
+    The attempt that was counted, if there was one, does not count: it did not end by itself.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    await Turn.filter(
-        conversation_id=lease.conversation_id, state=TurnState.RUNNING, attempts__gt=0
-    ).update(attempts=F("attempts") - 1)
+    if is_attempt:
+        await Turn.filter(
+            conversation_id=lease.conversation_id, state=TurnState.RUNNING, attempts__gt=0
+        ).update(attempts=F("attempts") - 1)
     await Conversation.filter(id=lease.conversation_id).update(
-        token=F("token") + 1, owner=None, ready_at=milliseconds(now)
+        token=F("token") + 1, owner=None, ready_at=milliseconds(not_before or now)
     )
 
 

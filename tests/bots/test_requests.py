@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
 
+import pytest
+from aiohttp import ClientSession, TCPConnector, web
+from aiohttp.test_utils import TestServer
+
+from bots.requests import guard
 from core.clock import now
 from core.hold import Hold
 from storage.errors import LeaseLost
@@ -34,6 +39,39 @@ async def test_what_waited_for_slacks_limits_too_long_is_not_posted(hold: Hold) 
             await adapter.post(outgoing())
         assert not slack.transcript(CHANNEL)
         assert await adapter.post(outgoing())
+
+
+async def test_what_waited_for_a_connection_too_long_is_not_sent(hold: Hold) -> None:
+    arrived: list[str] = []
+    has_arrived, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        arrived.append(request.path)
+        has_arrived.set()
+        await may_answer.wait()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/{name}", answer)
+    only_one = TCPConnector(limit=1)
+    async with (
+        TestServer(app) as server,
+        ClientSession(connector=only_one, trace_configs=[guard()]) as http,
+        asyncio.TaskGroup() as group,
+    ):
+        first = group.create_task(http.get(server.make_url("/first")))
+        await has_arrived.wait()
+        with hold.in_force():
+            second = group.create_task(_refused(http, str(server.make_url("/second"))))
+        asyncio.get_running_loop().call_later(2 * SECONDS, may_answer.set)
+        (await first).close()
+        await second
+    assert arrived == ["/first"]
+
+
+async def _refused(http: ClientSession, url: str) -> None:
+    with pytest.raises(LeaseLost):
+        await http.get(url)
 
 
 async def test_what_waited_for_discords_limits_too_long_is_not_posted(hold: Hold) -> None:

@@ -9,7 +9,7 @@ import pytest
 from core.clock import monotonic
 from core.hold import Hold, check_hold
 from storage.database import Database
-from storage.errors import DatabaseUnusable, LeaseLost
+from storage.errors import DatabaseBusy, DatabaseUnusable, LeaseLost
 from tests.core.given import Stage, broken, locked
 
 
@@ -57,6 +57,28 @@ async def test_a_database_that_is_gone_is_told(stage: Stage, sqlite: Database) -
     hold = await stage.hold()
     with broken(sqlite.file), pytest.raises(DatabaseUnusable):
         await hold.keep()
+
+
+async def test_what_the_database_could_not_take_at_once_is_tried_again(stage: Stage) -> None:
+    tried: list[bool] = []
+
+    async def busy_at_first(is_again: bool) -> str:  # as it is called
+        tried.append(is_again)
+        if not is_again:
+            raise DatabaseBusy("locked")
+        return "done"
+
+    stage.lease_seconds = 15
+    assert await (await stage.hold()).insist(busy_at_first) == "done"
+    assert tried == [False, True]
+
+
+async def test_who_has_lost_the_lease_does_not_insist(stage: Stage) -> None:
+    async def busy(_: bool) -> None:  # as it is called
+        raise DatabaseBusy("locked")
+
+    with pytest.raises(LeaseLost, match="lapsed"):
+        await (await stage.hold()).insist(busy)
 
 
 async def test_the_present_is_that_of_the_clock(stage: Stage) -> None:

@@ -156,7 +156,8 @@ async def test_a_timeout_of_somebody_else_is_a_failure_and_not_a_stop(stage: Sta
 
 async def test_a_question_that_killed_three_processes_is_given_up(stage: Stage) -> None:
     await stage.say("Hello")
-    for _ in range(3):
+    for life in range(3):
+        stage.owner = f"process {life}"
         hold = await stage.hold()
         opened = await stage.opened(hold)
         if opened.is_suspect:
@@ -174,11 +175,12 @@ async def test_questions_that_were_interrupted_twice_are_tried_one_at_a_time(sta
     rooms = ["slack/T1/C1", "slack/T1/C2"]
     for room in rooms:
         await stage.say("Hello", room=room)
-    for _ in range(2):
+    for life in range(2):
+        stage.owner = f"process {life}"
         for room in rooms:
             await stage.opened(await stage.hold(room))
         stage.clock.forward(60)
-    worker = stage.worker()
+    worker = stage.worker(owner="me")
     first, second = [(await stage.conversation(room)).id for room in rooms]
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.attend(first))

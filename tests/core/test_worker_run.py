@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from core import faults
 from core.answer import answer_to
 from core.errors import Transient
+from core.tools import ToolContext
 from core.worker import Worker
 from storage.database import Database
 from storage.models import Conversation, Turn
-from tests.core.given import Stage, locked, of_a_later_version
-from tests.peers.model import Then
+from tests.core.given import Stage, locked, of_a_later_version, tool
+from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
 
 ROOMS = [f"slack/T1/C{number}" for number in range(8)]
@@ -173,7 +176,7 @@ async def test_a_busy_database_does_not_end_it(stage: Stage, sqlite: Database) -
         await stage.platform.shows(1)
 
 
-async def test_a_database_that_is_away_in_the_middle_of_a_turn_keeps_nobody_waiting_longer(
+async def test_a_database_that_is_away_for_a_moment_costs_no_answer_and_no_attempt(
     stage: Stage, sqlite: Database
 ) -> None:
     """The clock stands still: the lease does not lapse."""
@@ -186,8 +189,76 @@ async def test_a_database_that_is_away_in_the_middle_of_a_turn_keeps_nobody_wait
             await stage.model.is_idle.wait()
             await asyncio.sleep(0.1)  # longer than a statement waits for the lock
         await stage.platform.shows(1)
-    assert stage.platform.transcript == ["You said: Hello"]
+    assert stage.platform.transcript == ["Half done."]
     assert (await Turn.get()).attempts == 1
+
+
+async def test_a_tool_is_not_called_again_because_its_result_could_not_be_stored_at_once(
+    stage: Stage, sqlite: Database
+) -> None:
+    calls: list[str] = []
+
+    def effect(context: ToolContext) -> str:
+        calls.append(context.idempotency_key)
+        lock_for_a_moment(sqlite)
+        return "done"
+
+    stage.tools = [tool("effect", effect)]
+    stage.model.script(calling("effect"))
+    await stage.say("Hello")
+    async with running(stage.worker()):
+        await stage.platform.shows(1)
+    assert len(calls) == 1
+
+
+async def test_what_a_database_that_was_away_left_is_handed_over_when_it_is_there_again(
+    stage: Stage, sqlite: Database
+) -> None:
+    """The clock stands still: the lease does not lapse."""
+    await stage.say("Hello", author="ana")
+    await stage.say("Hello, too", author="ben")
+    places = ["delivered"]
+
+    def arrive(at: str) -> None:
+        if at in places:
+            places.remove(at)
+            lock_for_a_moment(sqlite)
+
+    faults.watch(arrive)
+    async with running(stage.worker()):
+        await stage.platform.shows(1)
+        while (await stage.conversation()).owner:  # noqa: ASYNC110  # the database tells nobody
+            await asyncio.sleep(0.01)
+        stage.clock.forward(2)
+        await stage.platform.shows(2)
+    assert [turn.attempts for turn in await Turn.all()] == [1, 1]
+
+
+async def test_a_database_that_was_away_for_longer_than_a_lease_has_killed_nobody(
+    stage: Stage, sqlite: Database
+) -> None:
+    stage.lease_seconds = 0.2
+    stage.model.script(*[("Half ", Then.PAUSE, "done.")] * 3)
+    await stage.say("Hello")
+    async with running(stage.worker()):
+        for _ in range(2):
+            await stage.model.paused.acquire()
+            with locked(sqlite.file):
+                await stage.model.is_idle.wait()
+            stage.clock.forward(60)
+        await stage.model.paused.acquire()
+        stage.model.resume()
+        await stage.platform.shows(1)
+    assert (await Turn.get()).interruptions == 0
+    assert stage.platform.transcript == ["Half done."]
+
+
+def lock_for_a_moment(sqlite: Database) -> None:
+    """Longer than a statement waits for the lock, shorter than a lease."""
+    assert sqlite.file
+    other = sqlite3.connect(sqlite.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.get_running_loop().call_later(0.15, other.close)
 
 
 async def test_a_machine_that_is_out_of_files_does_not_end_it(stage: Stage) -> None:

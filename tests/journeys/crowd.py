@@ -141,10 +141,10 @@ class Crowd:
             if row.delivered_at
         ]
 
-    async def check(self) -> None:
+    async def check(self, *, is_anybody_dead: bool = True) -> None:
         """One visible answer each, in order, nothing besides, and no finished call made again."""
         await record.check(is_one_process=False)
-        await diary.check(self._folder)
+        await diary.check(self._folder, is_anybody_dead=is_anybody_dead)
         slack = [line for channel in self._on_slack for line in self.slack.transcript(channel)]
         discord = [line for place in self._on_discord for line in self.discord.transcript(place)]
         assert not [line for line in slack if line.is_streaming or line.kind != "message"]

@@ -8,8 +8,17 @@ import pytest
 
 from storage import conversations, inbox, messages, outbox, turns, usage
 from storage.errors import LeaseLost
-from storage.lease import Lease
-from storage.models import Conversation, InboxState, MessageRole, StepKind, Turn, TurnState
+from storage.lease import Lease, milliseconds
+from storage.models import (
+    Conversation,
+    InboxState,
+    MessageRole,
+    Step,
+    StepKind,
+    Turn,
+    TurnState,
+    Usage,
+)
 from storage.turns import Ending, Entry, FinishedStep, Spent
 from tests.storage import given
 
@@ -70,10 +79,11 @@ async def test_a_turn_that_was_left_twice_is_suspect_until_a_step_is_finished(
 ) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
-    for life in range(2):
-        left = await given.opened(await given.leased(where, now + timedelta(minutes=life)), now)
-        assert not left.is_suspect
-    lease = await given.leased(where, now + timedelta(minutes=3))
+    for life in range(3):
+        lease = await given.leased(where, now + timedelta(minutes=life), owner=f"process {life}")
+        left = await given.opened(lease, now)
+        assert left.is_suspect == (life == 2)
+    lease = await given.leased(where, now + timedelta(minutes=3), owner="process 3")
     turn = await given.opened(lease, now)
     assert turn.is_suspect
     assert turn.turn.attempts == 2
@@ -82,6 +92,40 @@ async def test_a_turn_that_was_left_twice_is_suspect_until_a_step_is_finished(
     step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
     await turns.record(lease, step, now)
     assert not (await given.opened(await _taken_over(where, now), now)).is_suspect
+
+
+async def test_a_step_that_may_be_there_is_recorded_once(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    spent = Spent(model="m", input_tokens=1, cached_tokens=0, output_tokens=1, nano_usd=1)
+    step = FinishedStep(
+        turn_id=turn.turn.id, number=1, kind=StepKind.MODEL, content={}, spent=spent
+    )
+    for _ in range(3):
+        await turns.record(lease, step, now, is_again=True)
+    assert await Step.all().count() == await Usage.all().count() == 1
+
+
+async def test_an_attempt_that_was_not_counted_is_not_taken_back(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    await given.opened(lease, now)
+    later = now + timedelta(seconds=1)
+    await turns.hand_over(lease, now, is_attempt=False, not_before=later)
+    assert (await Turn.get()).attempts == 1
+    assert (await Conversation.get()).ready_at == milliseconds(later)
+
+
+async def test_whoever_takes_up_its_own_lapsed_lease_has_not_died(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    await given.opened(await given.leased(where, now, owner="me"), now)
+    mine = await given.leased(where, now + timedelta(minutes=1), owner="me")
+    assert not mine.is_takeover
+    assert (await given.leased(where, now + timedelta(minutes=2), owner="other")).is_takeover
 
 
 async def test_a_turn_that_was_given_back_is_not_suspect(now: datetime) -> None:
@@ -95,7 +139,7 @@ async def test_a_turn_that_was_given_back_is_not_suspect(now: datetime) -> None:
 
 
 async def _taken_over(where: Conversation, now: datetime) -> Lease:
-    return await given.leased(where, now + timedelta(hours=1))
+    return await given.leased(where, now + timedelta(hours=1), owner="another")
 
 
 async def test_an_ended_turn_is_history_answered_messages_and_an_outbox_row(
