@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bots import app
 from bots.http import Check, HttpPort
@@ -42,6 +42,7 @@ class Platform(Protocol):
         ...
 
 
+R = TypeVar("R")
 Open = Callable[[Runtime], Awaitable[Platform]]
 
 
@@ -63,8 +64,9 @@ async def serve(settings: Settings, only: Role | None = None) -> int:
         )
     stop = app.stop_at_signals()
     async with AsyncExitStack() as opened:
-        runtime = await Runtime.open(settings)
-        opened.push_async_callback(runtime.close)
+        runtime = await _runtime(settings, opened, stop)
+        if runtime is None:
+            return 0
         platforms = await _platforms(wanted, runtime, opened, stop)
         if not stop.is_set():
             await _serve(runtime, platforms, stop, only)
@@ -107,6 +109,22 @@ def _wanted(settings: Settings) -> Mapping[str, Open]:
     return wanted
 
 
+async def _runtime(
+    settings: Settings, opened: AsyncExitStack, stop: asyncio.Event
+) -> Runtime | None:
+    """None: stopped meanwhile, as while another process migrates, or the server says nothing.
+
+    A migration of its own is cut off, too, as when its lock is lost: it is rolled back, and on
+    MySQL taken up by the next start. A host would kill it in the end: that does the same, later.
+    """
+    opening, *_ = await _until(stop, Runtime.open(settings))
+    if opening.cancelled():
+        return None
+    runtime = opening.result()
+    opened.push_async_callback(runtime.close)
+    return runtime
+
+
 async def _platforms(
     wanted: Mapping[str, Open], runtime: Runtime, opened: AsyncExitStack, stop: asyncio.Event
 ) -> Mapping[str, Platform]:
@@ -114,21 +132,25 @@ async def _platforms(
 
     Stopped meanwhile, those that are open by then.
     """
+    opening = await _until(stop, *(_opened(each, runtime, opened) for each in wanted.values()))
+    pairs = zip(wanted, opening, strict=True)
+    return {queue: task.result() for queue, task in pairs if not task.cancelled()}
+
+
+async def _until(stop: asyncio.Event, *work: Coroutine[None, None, R]) -> Sequence[asyncio.Task[R]]:
+    """All of it at once to its end; `stop` cancels it. Raises the first failure."""
     try:
         async with asyncio.TaskGroup() as group:
-            opening = {
-                queue: group.create_task(_opened(open_it, runtime, opened))
-                for queue, open_it in wanted.items()
-            }
-            stopping = group.create_task(_cancel_at(stop, opening.values()))
-            await asyncio.wait(opening.values())
+            tasks = [group.create_task(each) for each in work]
+            stopping = group.create_task(_cancel_at(stop, tasks))
+            await asyncio.wait(tasks)
             stopping.cancel()
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
-    return {queue: task.result() for queue, task in opening.items() if not task.cancelled()}
+    return tasks
 
 
-async def _cancel_at(stop: asyncio.Event, tasks: Iterable[asyncio.Task[Platform]]) -> None:
+async def _cancel_at(stop: asyncio.Event, tasks: Sequence[asyncio.Task[R]]) -> None:
     await stop.wait()
     for task in tasks:
         task.cancel()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientSession
+from filelock import FileLock
 from pydantic import SecretStr
 
 from bots.serve import serve
@@ -161,3 +162,35 @@ async def test_it_can_be_stopped_while_a_platform_cannot_be_reached(
         while b"waiting for Slack" not in await process.stderr.readline():
             pass
     await ended(process)
+
+
+async def test_it_can_be_stopped_while_another_process_migrates(
+    program: Program, discord: DiscordPeer
+) -> None:
+    file = program.folder / "moorings.db"
+    program.set(DATABASE_URL=f"sqlite://{file}")
+    with FileLock(f"{file}-migrating.lock"):
+        process = await program.start("run")
+        async with asyncio.timeout(PATIENCE):
+            while not file.exists():  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.02)
+        await ended(process)
+
+
+async def test_it_can_be_stopped_while_the_database_server_says_nothing(
+    program: Program, discord: DiscordPeer
+) -> None:
+    is_asked = asyncio.Event()
+
+    async def say_nothing(asking: asyncio.StreamReader, answering: asyncio.StreamWriter) -> None:
+        is_asked.set()
+        await asking.read()
+        answering.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        program.set(DATABASE_URL=f"postgres://somebody@127.0.0.1:{port}/moorings")
+        process = await program.start("run")
+        async with asyncio.timeout(PATIENCE):
+            await is_asked.wait()
+        await ended(process)
