@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Protocol
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -56,10 +56,13 @@ class LimitedPool:
 
     async def release(self, connection: object) -> None:
         """Take it back."""
-        try:
-            await self._pool.release(connection)
-        finally:
-            self.keep(connection)
+        with ExitStack() as stack:
+            stack.callback(self.keep, connection)
+            try:
+                await self._pool.release(connection)
+            except asyncio.CancelledError:
+                stack.pop_all()  # the driver goes on giving it back: that has the same limit
+                raise
 
     def keep(self, connection: object) -> None:
         """Let whoever has this one keep it for as long as it likes."""
@@ -67,6 +70,7 @@ class LimitedPool:
             deadline.cancel()
 
     def _end(self, connection: object) -> None:
+        del self._deadlines[connection]
         log.warning("database gives no answer", extra={"seconds": self.seconds})
         session_of(self.dialect, connection).close()
 

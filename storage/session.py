@@ -48,7 +48,8 @@ class PostgresSession:
 
     def close(self) -> None:
         """As `Session.close`."""
-        self._connection.terminate()
+        with suppress(InterfaceError):  # the pool has it back meanwhile
+            self._connection.terminate()
 
     def when_closed(self, act: Callable[[], None]) -> Stop:
         """As `Session.when_closed`."""

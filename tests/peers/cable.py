@@ -58,6 +58,11 @@ class Cable:
         self._asks.set()
         self._answers.set()
 
+    def renew(self) -> None:
+        """Let pass what is connected from now on; a connection that is cut stays so for ever."""
+        self._asks, self._answers = asyncio.Event(), asyncio.Event()
+        self.heal()
+
     async def reset(self) -> None:
         """End every connection, as a router that was started again; new ones can be made."""
         ends = list(self._ends)

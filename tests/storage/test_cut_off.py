@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 import asyncmy
 import asyncpg
 import pytest
+from tortoise import Tortoise
 
 from storage import agents, inbox, migration, turns
 from storage.database import Database, examine, open_database
 from storage.errors import DatabaseBusy
 from storage.models import Agent, Message
+from storage.pool import lasting
 from storage.transaction import reading, transaction
 from tests.peers.cable import Cable
 from tests.storage import given, older, sql
@@ -177,19 +179,34 @@ async def test_what_does_not_fit_into_the_network_ends_in_time(
     await _is_well(far, now)
 
 
+@pytest.mark.parametrize("times", [1, 2])
 async def test_who_is_cancelled_while_cut_off_ends_in_time(
-    cable: Cable, far: Database, now: datetime
+    cable: Cable, far: Database, now: datetime, times: int
 ) -> None:
-    await _record("a", now)
+    await _is_well(far, now)
     cable.cut()
     async with _in_time(), asyncio.TaskGroup() as group:
         reading = [group.create_task(_read()) for _ in range(7)]
         writing = [group.create_task(_record(f"a{n}", now)) for n in range(7)]
-        await asyncio.sleep(0)
-        for task in (*reading, *writing):
-            task.cancel()
-    cable.heal()
+        for _ in range(times):
+            await _turns_of_the_loop(10)
+            for task in (*reading, *writing):
+                task.cancel()
+    cable.renew()
     await _is_well(far, now)
+
+
+async def test_a_session_that_was_given_back_may_be_closed(far: Database, now: datetime) -> None:
+    async with lasting(Tortoise.get_connection(far.url.dialect)) as session:
+        assert await session.ask("SELECT 1") == 1
+    session.close()
+    await _is_well(far, now)
+
+
+async def _turns_of_the_loop(number: int) -> None:
+    """Enough that all who can go on have come to where they wait for the server."""
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 @pytest.mark.usefixtures("far")
