@@ -144,7 +144,11 @@ async def _once(verb: Callable[[], Awaitable[R]], takes_lock: bool) -> R:  # noq
             raise
         if takes_lock and connection.capabilities.dialect == "sqlite":
             await connection.execute_query(_TAKE_WRITE_LOCK)  # pyright: ignore[reportUnknownMemberType]  # rows of dict, not of what
-        return await verb()
+        try:
+            return await verb()
+        except TransactionManagementError as error:
+            # PostgreSQL's refusal to write, as a standby: after this one nothing is rolled back.
+            raise OperationalError(*error.args) from error
 
 
 def _is_conflict(error: BaseException) -> bool:
@@ -221,6 +225,10 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
     "too many (clients|connections)|connection slots": (
         DatabaseBusy,
         "The database server has no connection left: allow more there, or set ?maxsize= lower.",
+    ),
+    "read[- ]only (transaction|option|mode)": (
+        DatabaseBusy,
+        "The database server is read-only just now, as after a failover; it is tried again.",
     ),
     "statement timeout": (DatabaseBusy, _NO_ANSWER),
     "can't connect": (DatabaseBusy, _UNREACHED),

@@ -96,6 +96,21 @@ class PostgresServer:
         await self.stop(how)
         await self.start()
 
+    async def demote(self) -> None:
+        """Make a standby of it, which lets everybody read and nobody write."""
+        await self.stop()
+        mark = self._folder / "data" / "standby.signal"
+        mark.touch()
+        if self._user:
+            shutil.chown(mark, self._user)
+        await self.start()
+
+    async def promote(self) -> None:
+        """Make a primary of it again, without ending a connection."""
+        connection = await asyncpg.connect(self._url("postgres"))
+        assert await connection.fetchval("SELECT pg_promote()")
+        await connection.close()
+
     async def kill(self) -> None:
         """Kill the postmaster alone; the processes of its connections end when they notice."""
         await self._end(signal.SIGKILL)

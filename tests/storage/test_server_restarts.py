@@ -108,3 +108,16 @@ async def test_the_first_verb_after_a_restart_succeeds(
     await end(server)
     await server.start()
     assert await given.received(where, "after", now)
+
+
+async def test_a_server_that_fails_over_is_busy_and_tried_again(
+    server: PostgresServer, database: Database, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = await given.conversation(now)
+    await server.demote()
+    with pytest.raises(DatabaseBusy, match="read-only just now"):
+        await given.received(where, "meanwhile", now)
+    await database.probe()
+    await server.promote()
+    assert await given.received(where, "after", now)
+    assert "active transaction" not in caplog.text

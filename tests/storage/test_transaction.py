@@ -9,13 +9,14 @@ from contextlib import suppress
 from datetime import datetime
 
 import pytest
-from tortoise.exceptions import IntegrityError
+from asyncmy.errors import MySQLError
+from tortoise.exceptions import IntegrityError, OperationalError
 
 from storage import agents, conversations
 from storage.database import Database
 from storage.errors import DatabaseBusy, DatabaseUnusable
 from storage.models import Agent, Conversation
-from storage.transaction import reading, transaction
+from storage.transaction import reading, transaction, translate
 from tests import conftest
 from tests.storage import given, processes, sql
 
@@ -239,6 +240,26 @@ async def test_an_error_of_the_database_is_told_in_a_sentence(database: Database
 
     with pytest.raises(DatabaseUnusable, match="refused a statement"):
         await wrong()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        # In their words: an administrator, as the tests are one, is not refused.
+        (1290, "The MySQL server is running with the --read-only option so it cannot execute this"),
+        (1290, "The MySQL server is running with the --super-read-only option so it cannot"),
+        (1836, "Running in read-only mode"),
+        (1792, "Cannot execute statement in a READ ONLY transaction."),
+    ],
+)
+def test_a_server_that_is_read_only_is_busy(error: tuple[int, str]) -> None:
+    told = translate(OperationalError(MySQLError(*error)))
+    assert (type(told), "read-only just now" in str(told)) == (DatabaseBusy, True)
+
+
+def test_a_file_that_is_read_only_is_unusable() -> None:
+    told = translate(OperationalError("attempt to write a readonly database"))
+    assert type(told) is DatabaseUnusable
 
 
 async def test_connections_that_the_server_drops_are_replaced(
