@@ -120,8 +120,8 @@ def _server(split: SplitResult, dialect: Dialect, port: int | None) -> DatabaseU
             "password": unquote(split.password or ""),
             "database": database,
             "minsize": 1,
-            # One connection holds the lock while another migrates.
-            "maxsize": _number(options, "maxsize", _POOL, least=2),
+            # Two hold locks, those of upkeep and of Discord's commands: one is left to work with.
+            "maxsize": _number(options, "maxsize", _POOL, least=3),
             **_ssl(dialect, options),
         },
     )

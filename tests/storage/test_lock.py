@@ -180,7 +180,7 @@ async def test_a_holder_that_fails_lets_go(database: Database) -> None:
 
 
 async def test_waiters_of_one_process_leave_the_holder_its_connections(lasting_url: str) -> None:
-    database = await open_database(f"{lasting_url}?maxsize=2")
+    database = await open_database(f"{lasting_url}?maxsize=3")
     done: list[int] = []
 
     async def wait(number: int) -> None:
@@ -193,3 +193,13 @@ async def test_waiters_of_one_process_leave_the_holder_its_connections(lasting_u
             group.create_task(wait(number))
     await database.close()
     assert sorted(done) == [0, 1, 2, 3]
+
+
+async def test_two_locks_at_once_leave_a_connection_for_what_is_done_under_them(
+    lasting_url: str,
+) -> None:
+    """A process holds those of upkeep and of Discord's commands, at most."""
+    database = await open_database(f"{lasting_url}?maxsize=3")
+    async with asyncio.timeout(10), database.only_one("moor"), database.only_one("anchor"):
+        await database.probe()
+    await database.close()

@@ -103,7 +103,7 @@ def test_how_long_a_locked_file_is_waited_for_can_be_set() -> None:
         ("postgres://ana:secret@db:99999/moorings", "malformed"),
         ("postgres://ana:secret#1@db/moorings", "percent-encoded"),
         ("postgres://ana:secret@[db/moorings", "malformed"),
-        ("postgres://ana:secret@db/moorings?maxsize=1", "2 or more"),
+        ("postgres://ana:secret@db/moorings?maxsize=2", "3 or more"),
         ("postgres://ana:secret@db/moorings?maxsize=many", "whole number"),
         ("postgres://ana:secret@db/moorings?command_timeout=0", "1 or more"),
         ("postgres://ana:secret@db/moorings?sslmode=perhaps", "must be one of: disable"),
