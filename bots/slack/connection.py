@@ -68,7 +68,8 @@ class Client(SocketModeClient):
         async with _turn_of(self._turn):
             if force:
                 await self.drain(_DRAIN_SECONDS)
-            await super().connect_to_new_endpoint(force)
+            if not self._is_leaving:  # it may have begun to, meanwhile
+                await super().connect_to_new_endpoint(force)
 
     async def drain(self, seconds: float) -> None:
         """Return when nothing is in hand, or after so many seconds."""

@@ -278,6 +278,20 @@ async def test_sockets_that_have_nothing_in_hand_are_closed_at_once(workspace: W
         await slack.until(lambda: not slack.sockets.live, within=0.5)
 
 
+async def test_a_socket_that_waits_for_its_turn_is_not_opened_when_its_bot_leaves(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot() as bot:
+        client, _ = clients(bot)
+        async with asyncio.TaskGroup() as group, client._turn:
+            opened = slack.sockets.opened
+            group.create_task(client.connect_to_new_endpoint(force=True))
+            await slack.until(lambda: client._turn._waiters)
+            await client.leave(5)
+        assert slack.sockets.opened == opened
+
+
 @asynccontextmanager
 async def slow_line(slack: SlackPeer) -> AsyncIterator[asyncio.Event]:
     """Between bots and Slack's sockets; what bots send arrives while the event is set."""
