@@ -23,6 +23,7 @@ from bots.slack.happenings import (
 from bots.slack.markup import mentioned, plain, without_mention
 from core.address import Address
 from core.messages import Attachment, Author, Heard
+from core.text import cleaned
 
 _ID = re.compile(r"[A-Z0-9]{2,32}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
@@ -246,10 +247,10 @@ def _is_spoken(raw: object, workspace: _Workspace) -> bool:
 def _attachments(raw: object) -> Iterator[Attachment]:
     for file in items_at(raw, "files")[:_MOST_FILES]:
         url, size = text_at(file, "url_private"), at(file, "size")
-        if re.fullmatch(r"https?://\S{1,2000}", url):
+        if re.fullmatch(r"https?://\S{1,2000}", url) and url == cleaned(url):
             yield Attachment(
-                name=text_at(file, "name")[:190] or "file",
-                kind=text_at(file, "mimetype")[:100] or "application/octet-stream",
+                name=cleaned(text_at(file, "name"))[:190] or "file",
+                kind=cleaned(text_at(file, "mimetype"))[:100] or "application/octet-stream",
                 size=size if isinstance(size, int) and 0 <= size < 2**53 else 0,
                 url=url,
             )

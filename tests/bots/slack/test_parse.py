@@ -115,6 +115,17 @@ def test_files_come_as_attachments() -> None:
     assert (attachment.name, attachment.kind, attachment.size) == ("a.txt", "text/plain", 3)
 
 
+def test_a_file_brings_no_characters_that_cannot_be_stored() -> None:
+    file = {"name": "a\0b\ud83d.txt\n", "mimetype": "text/\0plain", "url_private": "https://f/a"}
+    files = [
+        file,
+        file | {"url_private": "https://f/a\0"},
+        file | {"url_private": "https://\ud83d"},
+    ]
+    [attachment] = heard(said("", subtype="file_share", files=files)).attachments
+    assert (attachment.name, attachment.kind) == ("ab.txt", "text/plain")
+
+
 @pytest.mark.parametrize(
     "event",
     [
