@@ -41,8 +41,8 @@ migration: $(VENV)/.develops ## write a migration for what changed in storage/mo
 	$(BIN)/tortoise makemigrations $(if $(NAME),--name $(NAME))
 
 lock: $(VENV)/.develops ## pin the newest allowed versions in requirements*.txt, with hashes
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-strip-extras --upgrade pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-strip-extras --upgrade --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 bench: $(VENV)/.develops ## run the benchmarks; they print ratios
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
