@@ -106,20 +106,30 @@ class Worker:
         """
         async with asyncio.TaskGroup() as group:
             serving: set[asyncio.Task[None]] = set()
-            watcher = group.create_task(self._wake_at(stop))
-            self._is_looking = True
-            while not stop.is_set():
-                self._wakened.clear()
-                while await self._begin(queues, group, serving) and not stop.is_set():
-                    pass
-                await self._rest()
+            looking = group.create_task(self._look(queues, stop, group, serving))
+            await stop.wait()
             self._is_looking, self._is_draining = False, True
-            watcher.cancel()
-            if serving:
-                log.info("draining", extra={"turns": len(serving)})
-                await asyncio.wait(serving, timeout=drain_seconds)
-            for task in serving:
+            self.wake()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(drain_seconds):
+                    await _drained(looking, serving)
+            for task in (looking, *serving):
                 task.cancel()
+
+    async def _look(
+        self,
+        queues: Sequence[str],
+        stop: asyncio.Event,
+        group: asyncio.TaskGroup,
+        serving: set[asyncio.Task[None]],
+    ) -> None:
+        """Begin whatever waits, until `stop`. What a last look finds is given back at once."""
+        self._is_looking = True
+        while not stop.is_set():
+            self._wakened.clear()
+            while await self._begin(queues, group, serving) and not stop.is_set():
+                pass
+            await self._rest()
 
     async def attend(self, conversation_id: int) -> bool:
         """Serve this one conversation now; False if it has no work or somebody else has it."""
@@ -308,9 +318,12 @@ class Worker:
         except TimeoutError:
             return
 
-    async def _wake_at(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self.wake()
+
+async def _drained(looking: asyncio.Task[None], serving: set[asyncio.Task[None]]) -> None:
+    await asyncio.wait({looking})
+    if serving:
+        log.info("draining", extra={"turns": len(serving)})
+        await asyncio.wait(serving)
 
 
 async def _give_back(hold: Hold) -> None:

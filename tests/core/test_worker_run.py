@@ -146,6 +146,17 @@ async def test_asked_to_stop_it_leaves_to_the_next_what_it_had_not_begun_to_deli
     assert stage.platform.transcript == ["You said: Hello"]
 
 
+async def test_a_look_for_work_that_hangs_is_no_longer_waited_for_than_turns(stage: Stage) -> None:
+    is_looking = asyncio.Event()
+
+    async def hang() -> None:
+        is_looking.set()
+        await asyncio.Event().wait()
+
+    async with running(Worker(replace(stage.bench(), take_over=hang)), drain=0.1):
+        await is_looking.wait()
+
+
 async def test_what_does_not_finish_in_time_is_taken_up_by_another_at_once(stage: Stage) -> None:
     stage.platform = Platform(seconds_between_edits=0)
     stage.model.script(("Half ", Then.PAUSE, "done."))
