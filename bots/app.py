@@ -16,6 +16,7 @@ from core.worker import Worker
 log = logging.getLogger(__name__)
 
 _MISSED_SECONDS = 5.0
+_GRACE_SECONDS = 2.0  # that the database has after the drain time for what it was asked by then
 _LAST_SECONDS = 5.0  # that listeners have for what is in hand once the worker has drained
 
 
@@ -32,24 +33,27 @@ async def run(
     that still listens some seconds later is cut off. Without queues nothing is answered here.
     """
     runtime.intake.wake_with(worker.wake)
+    drain_seconds = runtime.settings.drain_seconds if queues else 0
     async with asyncio.TaskGroup() as group:
-        group.create_task(_say_when(stop))
+        stopping = group.create_task(_hurry_at(stop, runtime, drain_seconds))
         listening = {
             group.create_task(_listen(each, runtime.intake, stop)): each for each in listeners
         }
         log.info("started", extra={"queues": ",".join(queues)})
         if queues:
-            group.create_task(runtime.upkeep().run(stop))
+            keeping = group.create_task(runtime.upkeep().run(stop))
             await asyncio.to_thread(runtime.warm_up)
             await _wait_for_missed(listeners, stop)
-            await worker.run(queues, stop, runtime.settings.drain_seconds)
+            await worker.run(queues, stop, drain_seconds)
             log.info("worker drained")
+            keeping.cancel()
             ending = [task for task, each in listening.items() if not isinstance(each, HttpPort)]
         else:
             await stop.wait()
             ending = list(listening)
         if ending:
-            await asyncio.wait(ending, timeout=_LAST_SECONDS)
+            left = await stopping + _LAST_SECONDS - asyncio.get_running_loop().time()
+            await asyncio.wait(ending, timeout=min(left, _LAST_SECONDS))
         for task in listening:
             task.cancel()
     log.info("stopped")
@@ -64,9 +68,16 @@ def stop_at_signals() -> asyncio.Event:
     return stop
 
 
-async def _say_when(stop: asyncio.Event) -> None:
+async def _hurry_at(stop: asyncio.Event, runtime: Runtime, drain_seconds: float) -> float:
+    """The moment when running turns have to have ended, by the clock of the event loop.
+
+    A database that is away is not waited for much longer: it would say nothing to the last turn,
+    to the listeners and at the end, one after the other.
+    """
     await stop.wait()
     log.info("stopping")
+    runtime.hurry(drain_seconds + _GRACE_SECONDS)
+    return asyncio.get_running_loop().time() + drain_seconds
 
 
 async def _wait_for_missed(listeners: Sequence[Listener], stop: asyncio.Event) -> None:

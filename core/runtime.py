@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import cache
@@ -28,6 +29,9 @@ from core.upkeep import Keep, Upkeep
 from core.worker import Bench, Worker
 from storage import conversations, owners
 from storage.database import Database, open_database
+from storage.errors import StorageError
+
+log = logging.getLogger(__name__)
 
 _LAST_WORDS_SECONDS = 5
 _ATTENDED_AT_ONCE = 200  # conversations
@@ -115,6 +119,10 @@ class Runtime:
         """
         await self._database.probe()
 
+    def hurry(self, seconds: float) -> None:
+        """As `Database.hurry`: this process is about to end."""
+        self._database.hurry(seconds)
+
     @contextmanager
     def in_use(self) -> Generator[None]:
         """Keep `close` waiting while something is being answered."""
@@ -130,7 +138,8 @@ class Runtime:
     async def close(self) -> None:
         """Close models and database; what was still leased is handed over.
 
-        A stream that was left early is given a moment to end its turn.
+        A stream that was left early is given a moment to end its turn. From a database that is
+        away leases come back by themselves: when they lapse, or when this process has ended.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_SECONDS):
@@ -138,9 +147,12 @@ class Runtime:
         await self._endpoints.close()
         try:
             await conversations.release_all([self._owner.name], self.clock())
+        except StorageError as error:
+            log.warning("leases left to lapse", extra={"why": str(error)})
+        else:
+            self._owner.leave()  # only now: the file of one that died with leases is looked for
         finally:
             await self._database.close()
-        self._owner.leave()  # only now: the file of an owner that died with leases is looked for
 
     async def abandon(self) -> None:
         """Let go of the database alone: the event loop that everything belonged to is gone."""

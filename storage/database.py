@@ -14,7 +14,7 @@ from tortoise.context import TortoiseContext
 from storage.errors import DatabaseUnusable
 from storage.lock import if_free, only_one
 from storage.migration import condition, known, migrate
-from storage.pool import connect
+from storage.pool import connect, hurry
 from storage.session import options
 from storage.transaction import DATABASE_ERRORS, reading, translate
 from storage.url import DatabaseUrl, parse
@@ -53,6 +53,13 @@ class Database:
     def if_free(self, name: str) -> AbstractAsyncContextManager[bool]:
         """As `only_one`, without waiting for whoever has it; says whether it is held here now."""
         return if_free(self._context.connections.get(self.url.dialect), self.url, name)
+
+    def hurry(self, seconds: float) -> None:
+        """Give up so many seconds from now what a server has not answered by then.
+
+        What begins later, or near that, has one second. What a file is asked has its own limit.
+        """
+        hurry(self._context.connections.get(self.url.dialect), seconds)
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""

@@ -20,7 +20,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from storage.errors import DatabaseBusy, StorageError
 from storage.owners import try_lock
-from storage.pool import lasting
+from storage.pool import in_time, lasting
 from storage.session import Session
 from storage.transaction import DATABASE_ERRORS, translate
 from storage.url import DatabaseUrl
@@ -83,7 +83,7 @@ async def _of_server(
 ) -> AsyncGenerator[bool]:
     take, free = (each[url.dialect].format(_key(url, name)) for each in (_TAKE, _FREE))
     async with _session(connection) as session:
-        while not (is_mine := bool(await _answer(session, take, url))) and waits:  # noqa: ASYNC110  # nobody could set an event
+        while not (is_mine := bool(await _answer(session, take, connection))) and waits:  # noqa: ASYNC110  # nobody could set an event
             await asyncio.sleep(_POLL_SECONDS)
         if not is_mine:
             yield False
@@ -93,7 +93,7 @@ async def _of_server(
                 yield True
         finally:
             with suppress(StorageError):  # a session that is lost holds nothing any more
-                await _answer(session, free, url)
+                await _answer(session, free, connection)
 
 
 @asynccontextmanager
@@ -144,11 +144,11 @@ def _key(url: DatabaseUrl, name: str) -> int:
     return int.from_bytes(digest[:8], signed=True)
 
 
-async def _answer(session: Session, statement: str, url: DatabaseUrl) -> object:
+async def _answer(session: Session, statement: str, connection: BaseDBAsyncClient) -> object:
     """Who does not hear the answer cannot know what the session holds, and closes it."""
     with _translated(), ExitStack() as stack:
         stack.callback(session.close)
-        async with asyncio.timeout(url.seconds):
+        async with in_time(connection):
             answer = await session.ask(statement)
         stack.pop_all()
         return answer

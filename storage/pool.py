@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, Awaitable, Generator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from typing import Protocol
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -13,6 +14,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from storage.session import Session, session_of
 
 log = logging.getLogger(__name__)
+
+_LEAST_SECONDS = 1.0  # for a statement or transaction that begins when all should have ended
 
 
 class Pool(Protocol):
@@ -40,6 +43,8 @@ class LimitedPool:
         self.seconds: float | None = seconds
         self._pool = pool
         self._deadlines: dict[object, asyncio.TimerHandle] = {}
+        self._waits: set[asyncio.Timeout] = set()
+        self._last = math.inf  # when all has to have ended, by the clock of the event loop
 
     async def acquire(self) -> object:
         """A connection for one statement or one transaction.
@@ -47,11 +52,10 @@ class LimitedPool:
         Raises:
             TimeoutError: none came free, or a new one could not be opened, in time.
         """
-        async with asyncio.timeout(self.seconds):
+        async with self.in_time():
             connection = await self._pool.acquire()
-        if self.seconds is not None:
-            loop = asyncio.get_running_loop()
-            self._deadlines[connection] = loop.call_later(self.seconds, self._end, connection)
+        if (when := self._when()) is not None:
+            self._end_at(when, connection)
         return connection
 
     async def release(self, connection: object) -> None:
@@ -68,6 +72,41 @@ class LimitedPool:
         """Let whoever has this one keep it for as long as it likes."""
         if deadline := self._deadlines.pop(connection, None):
             deadline.cancel()
+
+    @asynccontextmanager
+    async def in_time(self) -> AsyncGenerator[None]:
+        """Give up what is waited for here when it takes longer than anything may.
+
+        Raises:
+            TimeoutError: it did.
+        """
+        async with asyncio.timeout_at(self._when()) as wait:
+            self._waits.add(wait)
+            try:
+                yield
+            finally:
+                self._waits.discard(wait)
+
+    def hurry(self, seconds: float) -> None:
+        """Let all end so many seconds from now; what begins later, or near that, has one second."""
+        self._last = asyncio.get_running_loop().time() + seconds
+        for wait in self._waits:
+            if not wait.expired():
+                wait.reschedule(min(wait.when() or math.inf, self._last))
+        for connection, deadline in list(self._deadlines.items()):
+            self._end_at(min(deadline.when(), self._last), connection)
+
+    def _when(self) -> float | None:
+        """The moment when what begins now has to end."""
+        if self.seconds is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        return min(now + self.seconds, max(now + _LEAST_SECONDS, self._last))
+
+    def _end_at(self, when: float, connection: object) -> None:
+        self.keep(connection)
+        loop = asyncio.get_running_loop()
+        self._deadlines[connection] = loop.call_at(when, self._end, connection)
 
     def _end(self, connection: object) -> None:
         del self._deadlines[connection]
@@ -103,6 +142,20 @@ def unlimited(connection: BaseDBAsyncClient) -> Generator[None]:
         yield
     finally:
         pool.seconds = seconds
+
+
+def hurry(connection: BaseDBAsyncClient, seconds: float) -> None:
+    """As `LimitedPool.hurry`; what waits for a file's lock has its own, short limit."""
+    if pool := _limited(connection):
+        pool.hurry(seconds)
+
+
+@asynccontextmanager
+async def in_time(connection: BaseDBAsyncClient) -> AsyncGenerator[None]:
+    """As `LimitedPool.in_time`, for what asks a session that lasts."""
+    pool = _limited(connection)
+    async with pool.in_time() if pool else nullcontext():
+        yield
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from core.intake import Intake
 from core.messages import Author, Incoming
 from core.runtime import Runtime
 from core.settings import Settings
+from core.upkeep import Keep, Upkeep
 from tests.peers.platform import Platform
 
 
@@ -98,6 +99,31 @@ async def test_whoever_only_listens_does_no_upkeep(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
             await app.run(runtime, worker, [UntilUpkeep(caplog)], [], asyncio.Event())
+
+
+class Endless(Upkeep):
+    """It takes longer than anybody waits."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Asks a process to stop that is in the middle of it."""
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+
+class Untidy(Runtime):
+    """Has much to clear away."""
+
+    def upkeep(self) -> Upkeep:
+        """As said."""
+        return Endless(self._database, self.clock, Keep.of(self.settings))
+
+
+async def test_upkeep_is_cut_off_when_the_worker_has_drained(filled_url: str) -> None:
+    runtime = await Untidy.open(Settings(database_url=filled_url))
+    worker = runtime.worker({"python": CallerAdapter()})
+    async with asyncio.timeout(5):
+        await app.run(runtime, worker, [], ["python/main"], app.stop_at_signals())
+    await runtime.close()
 
 
 class Busy:

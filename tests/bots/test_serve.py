@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator
 
@@ -16,8 +17,9 @@ from core.errors import ConfigMistake
 from core.settings import Settings
 from tests.bots.cli.test_run import ended, until_ready
 from tests.bots.program import PATIENCE, ROOT, Program
+from tests.peers.cable import Cable
 from tests.peers.discord.peer import DiscordPeer
-from tests.peers.endpoint import Endpoint
+from tests.peers.endpoint import Endpoint, Reply
 from tests.peers.slack.peer import SlackPeer
 
 
@@ -194,3 +196,32 @@ async def test_it_can_be_stopped_while_the_database_server_says_nothing(
         async with asyncio.timeout(PATIENCE):
             await is_asked.wait()
         await ended(process)
+
+
+@pytest.mark.parametrize("url", ["postgres", "mysql"], indirect=True)
+async def test_cut_off_from_the_database_it_ends_in_the_time_that_hosts_are_told_to_give(
+    program: Program,
+    discord: DiscordPeer,
+    slack: SlackPeer,
+    endpoint: Endpoint,
+    site: str,
+    url: str,
+) -> None:
+    """It looks for work, answers, and is told more."""
+    async with Cable(url) as cable:
+        program.set(DATABASE_URL=cable.url, MOORINGS_DRAIN_SECONDS="1")
+        process = await program.start("run")
+        await until_ready(site, process)
+        endpoint.script(Reply(text="so many words " * 50, pause=0.2))
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello Discord")
+        await endpoint.arrived()
+        cable.cut()
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello Slack")
+        discord.say(discord.general, discord.ben, f"{discord.mention} hello again")
+        await asyncio.sleep(1)  # longer than it waits between two looks, mostly
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(1 + 10):
+            _, err = await process.communicate()
+        assert process.returncode == 0, err
+        assert b"Traceback" not in err
+        cable.heal()

@@ -157,9 +157,23 @@ async def test_closed_in_spite_of_a_busy_database_it_can_be_opened_again(
     settings: Settings, tmp_path: Path
 ) -> None:
     runtime = await Runtime.open(settings)
-    with locked(tmp_path / "moorings.db"), pytest.raises(DatabaseBusy):
+    with locked(tmp_path / "moorings.db"):
         await runtime.close()
     await (await Runtime.open(settings)).close()
+
+
+async def test_what_could_not_be_handed_over_is_taken_up_when_the_process_has_ended(
+    settings: Settings, tmp_path: Path
+) -> None:
+    runtime = await Runtime.open(settings)
+    conversation_id = await leased(runtime, runtime.worker({})._bench.owner)
+    with locked(tmp_path / "moorings.db"):
+        await runtime.close()
+    again = await Runtime.open(settings)
+    assert not await again.worker({"slack": Platform()}).attend(conversation_id)
+    del runtime  # with its lock, as when the process ends
+    assert await again.worker({"slack": Platform()}).attend(conversation_id)
+    await again.close()
 
 
 async def test_a_start_that_fails_leaves_nothing_open(settings: Settings, tmp_path: Path) -> None:
