@@ -6,11 +6,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from core.errors import Transient
-from storage.errors import StorageError
+from storage.errors import StorageError, Unstorable
 
 
 class NotStored(Transient):
     """Nothing of it is stored: whoever sent it must send it again."""
+
+
+class NeverStored(NotStored):
+    """Sent again it will not be stored, either: the database cannot hold it."""
 
 
 @contextmanager
@@ -22,5 +26,7 @@ def storing() -> Generator[None]:
     """
     try:
         yield
+    except Unstorable as error:
+        raise NeverStored(str(error)) from error
     except StorageError as error:
         raise NotStored(str(error)) from error

@@ -11,6 +11,10 @@ class DatabaseUnusable(StorageError):
     """The URL, the file or the server cannot be used as it is; the operator must act."""
 
 
+class Unstorable(DatabaseUnusable):
+    """The database cannot hold what it was given, whenever that is tried: all else is well."""
+
+
 class DatabaseBusy(StorageError):
     """Another process kept the database locked, or it is out of reach; it may work later."""
 

@@ -21,7 +21,7 @@ from tortoise.exceptions import (
 )
 from tortoise.transactions import in_transaction
 
-from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
+from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError, Unstorable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,6 +47,10 @@ _UNREACHABLE = (
 # Deadlock, serialization failure and lock time-out, as PostgreSQL and MySQL number them; 1020 is
 # a row that changed since it was read, as newer MariaDB reports it.
 _CONFLICTS = {"40001", "40P01", "55P03", 1020, 1205, 1213}
+# A value that is out of range, has characters that it cannot have, or is too long, as MySQL
+# numbers them; PostgreSQL has a class of its own for them.
+_UNSTORABLE = {1264, 1366, 1406}
+_UNSTORABLE_CLASS = "22"
 # Touches no row, but takes SQLite's write lock: what BEGIN IMMEDIATE does. A transaction that
 # reads first would be refused at its first write, at once, if another process wrote in between.
 _TAKE_WRITE_LOCK = "UPDATE conversation SET id = id WHERE id = -1"
@@ -152,9 +156,18 @@ async def _once(verb: Callable[[], Awaitable[R]], takes_lock: bool) -> R:  # noq
 
 
 def _is_conflict(error: BaseException) -> bool:
+    return not _CONFLICTS.isdisjoint(_codes(error))
+
+
+def _is_unstorable(error: BaseException) -> bool:
+    state, *number = _codes(error)
+    return str(state).startswith(_UNSTORABLE_CLASS) or not _UNSTORABLE.isdisjoint(number)
+
+
+def _codes(error: BaseException) -> tuple[object, ...]:
+    """MySQL has one sqlstate for most of its errors: its numbers are the first argument."""
     cause = _driver_error(error)
-    # MySQL has one sqlstate for most of its errors, and tells them apart by the first argument.
-    return not _CONFLICTS.isdisjoint((getattr(cause, "sqlstate", None), *cause.args[:1]))
+    return (getattr(cause, "sqlstate", None), *cause.args[:1])
 
 
 def _driver_error(error: BaseException) -> BaseException:
@@ -167,6 +180,8 @@ def _driver_error(error: BaseException) -> BaseException:
 
 def translate(error: BaseException) -> StorageError:
     """Say what happened to the database, and what to do, in one sentence."""
+    if _is_unstorable(error):  # in words that may be somebody's message
+        return Unstorable(_REFUSED)
     words = str(_driver_error(error)).lower()
     for sign, (kind, sentence) in _SENTENCES.items():
         if re.search(sign, words):
@@ -178,6 +193,7 @@ def translate(error: BaseException) -> StorageError:
     return DatabaseUnusable(f"The database refused a statement ({type(error).__name__}): {words}.")
 
 
+_REFUSED = "The database cannot hold this as it is: a value is too long, or has wrong characters."
 _NO_ANSWER = "The database server gives no answer in time; check it, and the network between."
 _UNREACHED = "The database server cannot be reached; check that it runs."
 _SENTENCES: dict[str, tuple[type[StorageError], str]] = {

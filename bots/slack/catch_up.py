@@ -20,9 +20,10 @@ from core.address import Address
 from core.clock import Clock
 from core.cursors import Cursors
 from core.errors import ConfigMistake, Transient, UserMistake
+from core.intake import Accepted
 from core.messages import Heard
 from core.reception import Reception
-from core.storing import storing
+from core.storing import NeverStored, storing
 
 log = logging.getLogger(__name__)
 
@@ -200,11 +201,19 @@ class CatchUp:
 
     async def _hear(self, heard: Heard) -> bool:
         try:
-            accepted = await self._insist(lambda: self._stored(self._from.reception.hear(heard)))
+            accepted = await self._insist(lambda: self._store(heard))
         except UserMistake as mistake:
             log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
             return False
         return bool(accepted and accepted.is_new)
+
+    async def _store(self, heard: Heard) -> Accepted | None:
+        """Store a message, or leave it out for good: no other one may wait for it for ever."""
+        try:
+            return await self._stored(self._from.reception.hear(heard))
+        except NeverStored as refused:
+            log.warning("message cannot be stored", extra={"key": heard.key, "why": str(refused)})
+            return None
 
     async def _advance(self, address: Address, position: int) -> None:
         await self._insist(lambda: self._stored(self._from.cursors.advance(address, position)))

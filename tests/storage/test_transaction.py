@@ -14,7 +14,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from storage import agents, conversations
 from storage.database import Database
-from storage.errors import DatabaseBusy, DatabaseUnusable
+from storage.errors import DatabaseBusy, DatabaseUnusable, Unstorable
 from storage.models import Agent, Conversation
 from storage.transaction import reading, transaction, translate
 from tests import conftest
@@ -219,7 +219,7 @@ async def test_any_characters_are_only_characters(
 
 async def test_a_nul_is_stored_or_refused_in_a_sentence(database: Database, now: datetime) -> None:
     expected = {"sqlite": ["a\0b"], "mysql": ["a\0b"], "postgres": []}
-    with suppress(DatabaseUnusable):
+    with suppress(Unstorable):
         await agents.record(name="a\0b", revision="r1", config={}, now=now)
     assert [row.name for row in await agents.everyone()] == expected[database.url.dialect]
 

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from core.runtime import Runtime
+from storage.database import open_database
 from tests.bots.slack.bots import Workspace
 from tests.peers.slack.deliveries import Schedule
+from tests.storage import sql
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
@@ -19,6 +21,10 @@ A_QUIET_MONTH = (
     "UPDATE turn SET ended_at = datetime('now', '-40 days')",
 )
 GIVEN_UP = Schedule(deadline=0.05, retries=())
+NARROW = {
+    "postgres": "ALTER TABLE inbox ALTER COLUMN text TYPE varchar(20)",
+    "mysql": "ALTER TABLE inbox MODIFY text varchar(20) NOT NULL",
+}
 AGENTS = """
 [agents.assistant]
 [[bindings]]
@@ -262,3 +268,28 @@ async def test_a_gap_without_sockets_is_caught_up(workspace: Workspace) -> None:
         await slack.until(lambda: len(slack.calls("apps.connections.open")) > 6)
         slack.sockets.is_enabled = True
         assert await workspace.answered("C0SUPPORT") == ["You said: missed"]
+
+
+@pytest.mark.parametrize("url", ["postgres", "mysql"], indirect=True)
+async def test_a_message_that_can_never_be_stored_keeps_no_other_one_waiting(
+    workspace: Workspace, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS, database_url=url) as bot:
+        await bot.ways_in.listener.caught_up()
+    slack.backend.deliveries.schedule = GIVEN_UP
+    await change(url, NARROW[url.partition(":")[0]])
+    said = ["before", "much too long for what is left of it", "after"]
+    refused, _ = [slack.say("C0SUPPORT", "U0ANNA", text) for text in said][1:]
+    await slack.until_quiet()
+    async with workspace.bot(AGENTS, database_url=url):
+        await slack.until(lambda: "after" in "".join(workspace.said("C0SUPPORT")))
+    skipped = [each for each in caplog.records if each.message == "message cannot be stored"]
+    assert [vars(each)["key"] for each in skipped] == [f"slack/T0001/C0SUPPORT/{refused}"]
+
+
+async def change(url: str, statement: str) -> None:
+    """Change a server's database, behind the back of everybody."""
+    database = await open_database(url)
+    await sql.rows(database, statement)
+    await database.close()
