@@ -262,7 +262,7 @@ async def test_what_comes_while_it_stops_is_stored_and_acknowledged_and_not_sent
                 slack.say("C0SUPPORT", "U0ANNA", "before")
                 await asyncio.sleep(0.01)
             bot.stop.set()
-            for _ in range(20):
+            for _ in range(4):
                 slack.say("C0SUPPORT", "U0ANNA", "meanwhile")
             await slack.until(lambda: in_hand(bot) == len(slack.deliveries))
         await slack.until_quiet()
