@@ -6,14 +6,11 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
-from contextlib import aclosing
-from dataclasses import replace
 
+from bots import model_checkup
 from bots.finding import Finding, failed, failures, fine, skipped
 from bots.slack import checkup
 from bots.slack.checkup import Wanted
@@ -23,23 +20,16 @@ from core import clock
 from core.agents_file import AgentsFile
 from core.agents_file import read as read_agents_file
 from core.binding import Binding
-from core.errors import ConfigMistake, ModelDown, ModelRefused
+from core.errors import ConfigMistake
 from core.installations import Installations
-from core.llm import ModelRequest, PromptMessage, Role
-from core.llm.endpoints import Endpoints
 from core.llm.late import late
-from core.model_choice import ModelChoice
 from core.settings import Settings, from_environment
-from core.spec import AgentSpec
 from core.tools.catalogue import toolbox
 from storage.database import Condition, open_database
 from storage.database import examine as examine_database
 from storage.errors import StorageError
 
 ExamineDiscord = Callable[[Settings, Sequence[Binding]], Awaitable[list[Finding]]]
-
-_MODEL_SECONDS = 30
-_GREETING = ModelRequest(messages=(PromptMessage(role=Role.USER, content="Say ok."),))
 
 
 async def examine() -> AsyncIterator[Finding]:
@@ -77,7 +67,7 @@ async def _agents(settings: Settings, file: AgentsFile) -> AsyncIterator[Finding
     yield fine("agents", f"{whence}: {', '.join(file.agents)}; {file.default_agent} by default")
     for finding in _tools(file):
         yield finding
-    async for finding in _models(settings, file):
+    for finding in await model_checkup.examine(settings, file.agents.values()):
         yield finding
 
 
@@ -93,37 +83,6 @@ def _tools(file: AgentsFile) -> Iterator[Finding]:
             yield from failures("tools", ConfigMistake(f"agent {spec.name}: {mistake}"))
     if is_whole:
         yield fine("tools", ", ".join(sorted(found)) or "none")
-
-
-async def _models(settings: Settings, file: AgentsFile) -> AsyncIterator[Finding]:
-    endpoints = Endpoints(timeout=_MODEL_SECONDS, read_timeout=_MODEL_SECONDS)
-    choice = ModelChoice(settings, endpoints, may_demo=False)
-    try:
-        for spec, names in _each_once(file.agents.values()).items():
-            yield await _model(choice, spec, ", ".join(names))
-    finally:
-        await endpoints.close()
-
-
-def _each_once(specs: Iterable[AgentSpec]) -> Mapping[AgentSpec, list[str]]:
-    """Every model at every endpoint, fallbacks too, with the agents that it speaks for."""
-    found: dict[tuple[str, str | None, str | None], tuple[AgentSpec, list[str]]] = {}
-    for spec in specs:
-        for model in (spec.model, *spec.fallback_models):
-            alone = replace(spec, model=model, fallback_models=())
-            key = (model, spec.base_url, spec.api_key_env)
-            found.setdefault(key, (alone, []))[1].append(spec.name)
-    return dict(found.values())
-
-
-async def _model(choice: ModelChoice, spec: AgentSpec, whose: str) -> Finding:
-    """Ask for an answer, and leave at its first word: key, name and endpoint belong together."""
-    try:
-        async with aclosing(choice.of(spec).stream(_GREETING)) as events:
-            await anext(events)
-    except (ModelRefused, ModelDown, ConfigMistake) as error:
-        return failed("model", f"{whose}: {error}")
-    return fine("model", f"{whose}: {spec.model} answers")
 
 
 async def _database(settings: Settings) -> tuple[Finding, Condition | None]:

@@ -11,6 +11,7 @@ class Verdict(StrEnum):
     """Whether somebody has to do something."""
 
     OK = "ok"
+    WARNING = "warn"
     FAILED = "FAIL"
     SKIPPED = "--"
 
@@ -35,6 +36,11 @@ def fine(about: str, sentence: str) -> Finding:
 def skipped(about: str, sentence: str) -> Finding:
     """It was not looked at."""
     return Finding(verdict=Verdict.SKIPPED, about=about, sentence=sentence)
+
+
+def warning(about: str, sentence: str) -> Finding:
+    """It works, but not for ever."""
+    return Finding(verdict=Verdict.WARNING, about=about, sentence=sentence)
 
 
 def failed(about: str, sentence: str) -> Finding:

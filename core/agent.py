@@ -31,7 +31,7 @@ _LONGEST_NAME = 80  # characters
 class Agent:
     """A named agent. Its prompts, model and tools live in code, its history in the database.
 
-    >>> agent = await Agent.create(name="Planner", model="gpt-4o", instructions="…")
+    >>> agent = await Agent.create(name="Planner", model="gpt-6-luna", instructions="…")
     >>> await agent.ask("Remember that our project deadline is March 15th")
     """
 

@@ -25,7 +25,8 @@ from core.binding import Binding, Listen, SharedBy
 from core.checked import AgentName
 from core.complaints import did_you_mean, plain_words
 from core.errors import ConfigMistake, UserMistake
-from core.spec import DEFAULT_INSTRUCTIONS, AgentConfig, AgentSpec
+from core.llm.pricing import Price, Prices, uncountable
+from core.spec import DEFAULT_INSTRUCTIONS, AgentConfig, AgentSpec, DailyUsd
 from core.toml_file import label, parse, read_text
 from core.toml_lines import Place, Toml, locate
 
@@ -35,12 +36,16 @@ _NOTHING_ELSE = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_er
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentsFile:
-    """What the file says. Every agent that it names exists; `commands` is command to agent."""
+    """What the file says. Every agent that it names exists; `commands` is command to agent.
+
+    `prices` are by model, in dollars per million tokens.
+    """
 
     default_agent: str
     agents: Mapping[str, AgentSpec]
     bindings: tuple[Binding, ...]
     commands: Mapping[str, str]
+    prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
 
 
 def read(path: Path | None) -> AgentsFile:
@@ -53,7 +58,11 @@ def read(path: Path | None) -> AgentsFile:
         return _Document().meaning()
     text = read_text(path)
     document = parse(text, path)
-    context = _Context(directory=path.parent, agents=_agent_names(document))
+    context = _Context(
+        directory=path.parent,
+        agents=_names(document, "agents") or (_BUILT_IN_AGENT,),
+        prices=_names(document, "prices"),
+    )
     try:
         return TypeAdapter(_Document).validate_python(document, context=context).meaning()
     except ValidationError as error:
@@ -66,6 +75,7 @@ class _Context:
 
     directory: Path
     agents: tuple[str, ...]
+    prices: tuple[str, ...]
     taken: set[str] = field(default_factory=set[str])
 
     def take(self, key: str) -> None:
@@ -104,6 +114,7 @@ _FreeCommand = Annotated[str, AfterValidator(_free_command)]
 class _AgentTable(AgentConfig):
     instructions: str = ""
     instructions_file: str = ""
+    daily_usd: DailyUsd = None  # said again, since a validator sees only fields of its own class
 
     @field_validator("instructions_file")
     @classmethod
@@ -114,6 +125,16 @@ class _AgentTable(AgentConfig):
             return read_text(info.context.directory / name).strip()
         except ConfigMistake as mistake:
             raise ValueError(str(mistake)) from mistake
+
+    @field_validator("daily_usd")
+    @classmethod
+    def _countable(cls, limit: float | None, info: ValidationInfo[_Context]) -> float | None:
+        models = (info.data.get("model"), *info.data.get("fallback_models", ()))
+        prices = Prices(dict.fromkeys(info.context.prices, Price(input=0, output=0)))
+        unknown = [model for model in models if model and not prices.knows(model)]
+        if limit is not None and unknown:
+            raise ValueError(uncountable(unknown[0]))
+        return limit
 
     def meaning(self, name: str) -> AgentSpec:
         given = asdict(self)
@@ -150,6 +171,7 @@ class _Document:
     agents: dict[AgentName, _AgentTable] = Field(default_factory=dict[str, _AgentTable])
     bindings: list[_BindingTable] = Field(default_factory=list[_BindingTable])
     commands: list[_CommandTable] = Field(default_factory=list[_CommandTable])
+    prices: dict[str, Price] = Field(default_factory=dict[str, Price])
 
     def meaning(self) -> AgentsFile:
         tables = self.agents or {_BUILT_IN_AGENT: _AgentTable()}
@@ -159,15 +181,21 @@ class _Document:
             agents={name: table.meaning(name) for name, table in tables.items()},
             bindings=tuple(binding.meaning() for binding in self.bindings),
             commands={command.name: command.agent for command in self.commands},
+            prices=self.prices,
         )
 
 
-_TABLES = {"agents": _AgentTable, "bindings": _BindingTable, "commands": _CommandTable}
+_TABLES = {
+    "agents": _AgentTable,
+    "bindings": _BindingTable,
+    "commands": _CommandTable,
+    "prices": Price,
+}
 
 
-def _agent_names(document: Mapping[str, Toml]) -> tuple[str, ...]:
-    agents = document.get("agents")
-    return tuple(agents) if agents and isinstance(agents, dict) else (_BUILT_IN_AGENT,)
+def _names(document: Mapping[str, Toml], table: str) -> tuple[str, ...]:
+    found = document.get(table)
+    return tuple(found) if isinstance(found, dict) else ()
 
 
 def _report(details: Iterable[ErrorDetails], text: str, path: Path) -> str:

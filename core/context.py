@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.address import Address
 from core.directory import KnownAgent
-from core.errors import ModelRefused
+from core.errors import ContextOverflow, ModelRefused
 from core.files import Files
 from core.llm import PromptMessage, Role
 from core.text import clipped
@@ -33,40 +33,75 @@ class _View:
     history: Sequence[Entry] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the model is shown; bare, it is nothing but the instructions and the question."""
+
+    messages: Sequence[PromptMessage]
+    asked_tokens: int
+    is_bare: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Of all its texts, by estimate."""
+        return sum(estimate(message.content) for message in self.messages)
+
+    def too_long(self, overflow: ContextOverflow) -> ModelRefused:
+        """The refusal of a bare prompt: whoever wrote most of it can shorten it."""
+        if self.asked_tokens > self.tokens / 2:
+            return overflow
+        return ModelRefused(
+            f"The instructions are too long for the model: {overflow}",
+            told="My instructions do not fit into my language model. "
+            "Please tell whoever runs this bot; the reason is in its log.",
+        )
+
+
 async def build(
     agent: KnownAgent,
     lease: Lease,
     questions: Sequence[InboxMessage],
     *,
-    now: datetime,
     budget: int,
+    cut_at: datetime | None,
     files: Files = _NO_FILES,
-) -> list[PromptMessage]:
+) -> Prompt:
     """The prompt up to and including the question, of about `budget` tokens at most.
 
     In order: instructions, snapshot (facts and summary as of the last cut), messages, and at
     the tail facts learned since and the question. Nothing that changes from turn to turn
     stands before something that does not, so that a provider's prompt cache keeps hitting.
-    The history grows until the budget is full and is then cut to half of it, for good. Of the
-    files that came with the question, as much is shown as fits beside it.
+    The history grows until the budget is full and is then cut to half of it, for good as of
+    `cut_at`; without it, in this prompt alone. Of the files that came with the question, as much
+    is shown as fits beside it. A budget below the agent's that the question fills makes a bare
+    prompt.
 
     Raises:
-        ModelRefused: the question alone is too long.
+        ModelRefused: the question alone is too long for the agent's window_tokens.
     """
+    window = agent.spec.window_tokens
     length = sum(estimate(_spoken(lease, each.author, each.text)) for each in questions)
-    if length > budget * _QUESTION_SHARE:
-        raise ModelRefused(
-            f"a message of about {length} tokens does not fit into window_tokens = {budget}",
-            told=f"Your message is too long for me: about {length:,} tokens, and I can read "
-            f"{int(budget * _QUESTION_SHARE):,}. It is kept; please send it in smaller parts.",
-        )
+    if length > window * _QUESTION_SHARE:
+        raise _refused(length, window)
     room_for_files = max(int(budget * _QUESTION_SHARE) - length - files.tokens(), 0)
     asked = [_asked(lease, question, files, room_for_files) for question in questions]
     length = sum(estimate(message.content) for message in asked) + files.tokens()
     room = budget - length - estimate(agent.spec.instructions)
-    view = await _view(agent, lease, now=now, room=room) if agent.spec.memory else _View()
+    is_bare = budget < window and room <= 0
+    view = _View()
+    if agent.spec.memory and not is_bare:
+        view = await _view(agent, lease, cut_at=cut_at, room=room)
     said = [_said(lease, entry) for entry in view.history]
-    return _merged([_front(agent, view), *said, *_with_tail(view.newer, asked)])
+    messages_in_order = [_front(agent, view), *said, *_with_tail(view.newer, asked)]
+    return Prompt(messages=_merged(messages_in_order), asked_tokens=length, is_bare=is_bare)
+
+
+def _refused(length: int, window: int) -> ModelRefused:
+    return ModelRefused(
+        f"a message of about {length} tokens does not fit into window_tokens = {window}",
+        told=f"Your message is too long for me: about {length:,} tokens, and I can read "
+        f"{int(window * _QUESTION_SHARE):,}. It is kept; please send it in smaller parts.",
+    )
 
 
 def remembered_tokens(text: str) -> int:
@@ -74,7 +109,7 @@ def remembered_tokens(text: str) -> int:
     return estimate(clipped(text, _LONGEST_REMEMBERED))
 
 
-async def _view(agent: KnownAgent, lease: Lease, *, now: datetime, room: int) -> _View:
+async def _view(agent: KnownAgent, lease: Lease, *, cut_at: datetime | None, room: int) -> _View:
     current = await facts.current(agent_id=agent.id, scope=Address.parse(lease.address).scope)
     room = max(room - sum(estimate(fact.text) for fact in current), 0)
     summary = await summaries.newest(lease.conversation_id)
@@ -83,7 +118,8 @@ async def _view(agent: KnownAgent, lease: Lease, *, now: datetime, room: int) ->
     )
     if sum(entry.tokens for entry in history) >= room and history:
         begin = _begin_of_newest(history, room // 2)
-        summary = await _cut(lease, upto_seq=begin - 1, current=current, now=now)
+        if cut_at is not None:
+            summary = await _cut(lease, upto_seq=begin - 1, current=current, now=cut_at)
         history = [entry for entry in history if entry.seq >= begin]
     known = set(summary.facts) if summary else set[int]()
     return _View(

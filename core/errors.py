@@ -61,7 +61,11 @@ class ModelRefused(Refused):
 
 
 class ContextOverflow(ModelRefused):
-    """The prompt does not fit into the model's context window."""
+    """The prompt does not fit into the model's context window; one of `budget` tokens may."""
+
+    def __init__(self, sentence: str, *, told: str, budget: int = 0) -> None:
+        super().__init__(sentence, told=told)
+        self.budget = budget
 
 
 class DeliveryRefused(Refused):

@@ -7,18 +7,9 @@ from collections.abc import Iterable, Sequence
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from core.llm import Finished, PromptMessage, Role, ToolCall
+from core.llm import Finished, Native, PromptMessage, Role, ToolCall
 from core.tools import ToolResult
 from storage.models import Step, StepKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedCall:
-    """A tool call that the model asked for."""
-
-    id: str
-    name: str
-    arguments: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +19,18 @@ class ModelStep:
     text: str
     model: str
     finish_reason: str
-    tool_calls: tuple[RecordedCall, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    native: Native | None = None
 
     @classmethod
     def of(cls, finished: Finished) -> ModelStep:
         """What is kept of a model's answer."""
-        calls = tuple(
-            RecordedCall(id=call.id, name=call.name, arguments=call.arguments)
-            for call in finished.tool_calls
-        )
         return cls(
             text=finished.text,
             model=finished.model,
             finish_reason=finished.finish_reason,
-            tool_calls=calls,
+            tool_calls=finished.tool_calls,
+            native=finished.native,
         )
 
 
@@ -95,12 +84,7 @@ class Journal:
         """The tool calls of the newest model call that have no result yet, in order."""
         answer = self.last_answer
         done = {step.call_id for step in self._steps_after_answer()}
-        calls = answer.tool_calls if answer else ()
-        return [
-            ToolCall(id=call.id, name=call.name, arguments=call.arguments)
-            for call in calls
-            if call.id not in done
-        ]
+        return [call for call in (answer.tool_calls if answer else ()) if call.id not in done]
 
     def as_prompt(self) -> list[PromptMessage]:
         """The steps as the model has to see them to go on."""
@@ -126,7 +110,6 @@ _STEPS: dict[StepKind, TypeAdapter[ModelStep] | TypeAdapter[ToolStep]] = {
 def _shown(step: ModelStep | ToolStep) -> PromptMessage:
     if isinstance(step, ToolStep):
         return PromptMessage(role=Role.TOOL, content=step.text, tool_call_id=step.call_id)
-    calls = tuple(
-        ToolCall(id=call.id, name=call.name, arguments=call.arguments) for call in step.tool_calls
+    return PromptMessage(
+        role=Role.ASSISTANT, content=step.text, tool_calls=step.tool_calls, native=step.native
     )
-    return PromptMessage(role=Role.ASSISTANT, content=step.text, tool_calls=calls)

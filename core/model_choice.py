@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.errors import ModelRefused
 from core.llm import ChatModel
 from core.llm.demo import DemoModel
-from core.llm.endpoints import Endpoints
+from core.llm.endpoints import OPENAI, Endpoint, Endpoints
 from core.settings import Settings
 from core.spec import AgentSpec
+
+if TYPE_CHECKING:
+    from core.llm.listing import Listing
 
 _NO_KEY = "none"  # local servers want some key, and look at none
 _TOLD = "I have no key for my language model. Please tell whoever runs me; the log says more."
@@ -36,9 +41,24 @@ class ModelChoice:
             return DemoModel()
         return self._endpoints.model(
             (spec.model, *spec.fallback_models),
-            base_url=spec.base_url or self._settings.openai_base_url,
+            self._endpoint(spec),
+            first_token_seconds=spec.first_token_seconds,
+        )
+
+    async def listing(self, spec: AgentSpec) -> Listing | None:
+        """The models that the agent's endpoint lists; None where it lists none.
+
+        Raises:
+            ModelRefused: its key is not set.
+        """
+        return await self._endpoints.listing(self._endpoint(spec))
+
+    def _endpoint(self, spec: AgentSpec) -> Endpoint:
+        return Endpoint(
+            base_url=spec.base_url or self._settings.openai_base_url or OPENAI,
             api_key=self._key(spec),
             key_variable=spec.api_key_env or "OPENAI_API_KEY",
+            api=spec.api,
         )
 
     def _key(self, spec: AgentSpec) -> str:

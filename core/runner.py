@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 
 from core import context, faults
 from core.address import Address
 from core.budget import Price, check_budget
+from core.context import Prompt
+from core.cut_short import explained
 from core.directory import KnownAgent
 from core.errors import ContextOverflow, ModelDown
 from core.files import Files
 from core.hold import Hold
 from core.journal import Journal, ModelStep, ToolStep
-from core.llm import ChatModel, Finished, ModelRequest, TextDelta, ToolCall
+from core.llm import Begun, ChatModel, Finished, ModelRequest, Retracted, TextDelta, ToolCall
 from core.reply import Reply
 from core.spec import AgentSpec
 from core.tools import ToolContext
@@ -89,16 +93,12 @@ class _Run:
         return self.journal.model_calls >= _MOST_MODEL_CALLS - 1
 
     async def call_model(self) -> None:
-        """One model call, journalled; a prompt that is too long is cut down and sent once more."""
+        """One model call, journalled; a prompt that is too long is cut until it fits."""
         await check_budget(self._agent, self._hold.now())
-        budget = self._agent.spec.window_tokens
-        try:
-            finished = await self._stream(await self._request(budget))
-        except ContextOverflow:
-            log.warning("prompt cut down", extra={"agent": self._agent.spec.name})
-            finished = await self._stream(await self._request(budget // 2))
+        finished = await self._fitting()
         if self._is_last_call:  # some models call tools that they were not offered
-            finished = replace(finished, tool_calls=())
+            finished = replace(finished, tool_calls=(), native=None)
+        finished = explained(finished)
         if not (finished.tool_calls or finished.text.strip() or self.journal.text):
             raise ModelDown(f"{finished.model} gave an empty answer")
         faults.reach("answered, not journalled")
@@ -115,31 +115,63 @@ class _Run:
         faults.reach("tool finished, not journalled")
         await self._record(StepKind.TOOL, ToolStep.of(call, result), None)
 
-    async def _request(self, budget: int) -> ModelRequest:
-        prompt = await context.build(
+    async def _fitting(self) -> Finished:
+        """The answer to the longest prompt that the model takes, down to the bare question."""
+        budget = min(self._agent.spec.window_tokens, self._model.window or sys.maxsize)
+        prompt = await self._prompt(budget, cut_at=self._hold.now())
+        while True:
+            try:
+                return await self._stream(self._request(prompt, budget))
+            except ContextOverflow as overflow:
+                if prompt.is_bare:
+                    raise prompt.too_long(overflow) from overflow
+                log.warning("prompt cut down", extra={"agent": self._agent.spec.name})
+                budget = min(overflow.budget, prompt.tokens - 1)
+            prompt = await self._prompt(budget, cut_at=None)
+
+    async def _prompt(self, budget: int, *, cut_at: datetime | None) -> Prompt:
+        return await context.build(
             self._agent,
             self._hold.lease,
             self._opened.questions,
-            now=self._hold.now(),
             budget=budget,
+            cut_at=cut_at,
             files=self.files,
         )
+
+    def _request(self, prompt: Prompt, budget: int) -> ModelRequest:
+        spec = self._agent.spec
+        may_call = not (self._is_last_call or prompt.is_bare)
         return ModelRequest(
-            messages=(*prompt, *self.journal.as_prompt()),
-            tools=() if self._is_last_call else self._toolbox.specs,
-            temperature=self._agent.spec.temperature,
+            messages=(*prompt.messages, *self.journal.as_prompt()),
+            tools=self._toolbox.specs if may_call else (),
+            temperature=spec.temperature,
+            reasoning_effort=spec.reasoning_effort,
+            budget=budget,
+            briefing=self._briefing,
         )
+
+    async def _briefing(self) -> str:
+        """What the tools that only look things up would tell about the question."""
+        question = self._opened.questions[-1].text
+        return await self._toolbox.briefing(question, self._tool_context())
 
     async def _stream(self, request: ModelRequest) -> Finished:
         before = f"{self.journal.text}\n\n" if self.journal.text else ""
         text = ""
         async with aclosing(self._model.stream(request)) as events:
             async for event in events:
-                if not isinstance(event, TextDelta):
-                    return event
-                text += event.text
-                await self._reply.show(before + text)
-                faults.reach("answer half shown")
+                match event:
+                    case Finished():
+                        return event
+                    case TextDelta():
+                        text += event.text
+                        await self._reply.show(before + text)
+                        faults.reach("answer half shown")
+                    case Retracted():
+                        text = ""
+                    case Begun():
+                        pass
         raise ModelDown(f"{self._model.name} ended without an answer")
 
     async def _record(

@@ -16,9 +16,8 @@ from core.changes import Changes
 from core.directory import Directory
 from core.errors import ConfigMistake, ModelRefused
 from core.intake import Intake
-from core.llm import TokenUsage
 from core.llm.endpoints import Endpoints
-from core.llm.pricing import nano_usd
+from core.llm.pricing import Prices
 from core.model_choice import ModelChoice
 from core.runner import Runner
 from core.settings import Settings
@@ -57,7 +56,10 @@ class Runtime:
         self._unused = asyncio.Event()
         self._unused.set()
         self.models = ModelChoice(settings, self._endpoints, may_demo=may_demo)
-        self._runner = Runner(model_of=self.models.of, toolbox_of=_toolbox_of, price=nano_usd)
+        self.prices = Prices(agents_file.prices)
+        self._runner = Runner(
+            model_of=self.models.of, toolbox_of=_toolbox_of, price=self.prices.nano_usd
+        )
 
     @classmethod
     async def open(cls, settings: Settings, *, may_demo: bool = False) -> Runtime:
@@ -89,7 +91,7 @@ class Runtime:
         for spec in self.agents_file.agents.values():
             with suppress(ModelRefused, ConfigMistake):  # said where somebody asks the agent
                 self.models.of(spec)
-                nano_usd(spec.model, TokenUsage())
+                self.prices.knows(spec.model)
 
     def worker(self, adapters: Mapping[str, Adapter]) -> Worker:
         """A worker that delivers through these adapters, by platform."""

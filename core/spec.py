@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, cast
 
@@ -27,30 +28,43 @@ DEFAULT_INSTRUCTIONS = (
     "You are a helpful assistant. You talk with people in a chat, so be brief and concrete. "
     "Say so when you do not know something, and ask when a question is unclear."
 )
-_LOOKS = {"display_name", "icon", "suggested_prompts"}  # have no influence on what it says
+_LOOKS = {"display_name", "icon", "suggested_prompts", "first_token_seconds"}  # say nothing
+_ADDED = {"reasoning_effort": None, "api": "auto"}  # later: unset, they change no fingerprint
 
 _NOTHING_ELSE = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
+DailyUsd = Annotated[float | None, Field(strict=True, gt=0)]
 _FilledIn = Annotated[str, Field(min_length=1)]
+
+
+class Api(StrEnum):
+    """Which of OpenAI's two APIs a model is asked through."""
+
+    AUTO = "auto"  # Responses at OpenAI's own endpoint, Chat Completions elsewhere
+    CHAT = "chat"
+    RESPONSES = "responses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_NOTHING_ELSE)
 class AgentConfig:
     """Everything about an agent but its name."""
 
-    model: _FilledIn = "gpt-4o"
+    model: _FilledIn = "gpt-6-luna"
     instructions: str = DEFAULT_INSTRUCTIONS
     memory: bool = Field(default=True, strict=True)
     tools: tuple[ToolReference, ...] = BUILT_IN_TOOLS
     temperature: float | None = Field(default=None, strict=True, ge=0, le=2)
+    reasoning_effort: _FilledIn | None = None
+    api: Api = Api.AUTO
     base_url: WebAddress | None = None
     api_key_env: VariableName | None = None
     fallback_models: tuple[_FilledIn, ...] = ()
+    first_token_seconds: float | None = Field(default=None, strict=True, gt=0)
     display_name: _FilledIn | None = None
     icon: _FilledIn | None = None
     suggested_prompts: Annotated[tuple[_FilledIn, ...], Field(max_length=4)] = ()
     window_tokens: int = Field(default=16_000, strict=True, ge=1_000, le=10_000_000)
-    daily_usd: float | None = Field(default=None, strict=True, gt=0)
+    daily_usd: DailyUsd = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_NOTHING_ELSE)
@@ -101,6 +115,10 @@ class AgentSpec(AgentConfig):
     @property
     def fingerprint(self) -> str:
         """16 hex characters that change when something that influences an answer does."""
-        influences = {key: value for key, value in self.config.items() if key not in _LOOKS}
+        influences = {
+            key: value
+            for key, value in self.config.items()
+            if key not in _LOOKS and (key not in _ADDED or value != _ADDED[key])
+        }
         canonical = json.dumps(influences, sort_keys=True, separators=(",", ":"))
         return sha256(canonical.encode()).hexdigest()[:16]

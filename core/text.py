@@ -26,3 +26,10 @@ def clipped(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     return f"{text[:length]}\n[… {len(text) - length:,} characters left out …]"
+
+
+def storable(text: str) -> str:
+    """Without what a database refuses: NUL, and halves of characters that were cut apart."""
+    if text.isascii():
+        return text.replace("\0", "")
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

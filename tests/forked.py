@@ -33,7 +33,7 @@ FORKED.set_forkserver_preload(
         "bots.slack.platform",
         "bots.terminal.prompt",
         "bots.terminal.screen",
-        "core.llm.openai",
+        "core.llm.endpoint",
         "genai_prices",
     ]
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from core.spec import Api
 
 
 class Role(StrEnum):
@@ -28,11 +30,26 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Native:
+    """What an endpoint wrote before a tool call, with the fields that only it understands.
+
+    Within the turn it is given back to the same model exactly so: reasoning items, thought
+    signatures and whatever comes next. `items` are JSON objects of the API: one message of Chat
+    Completions, or the output items of a response.
+    """
+
+    model: str
+    api: Api
+    items: tuple[Mapping[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptMessage:
     """One message of a prompt.
 
     `said_at` and `author` are known for messages from history; an endpoint is sent neither.
-    `images` are data URLs, and only a person's message has any.
+    `images` are data URLs, and only a person's message has any. `native` stands for the whole
+    message where the model that wrote it is asked again.
     """
 
     role: Role
@@ -42,6 +59,7 @@ class PromptMessage:
     said_at: datetime | None = None
     author: str = ""
     images: tuple[str, ...] = ()
+    native: Native | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +73,18 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """Everything a model needs for one answer."""
+    """Everything a model needs for one answer.
+
+    `budget` is the number of tokens that the prompt was cut to. `briefing` is awaited where the
+    model takes no tools: it gives what they would have told about the question.
+    """
 
     messages: tuple[PromptMessage, ...]
     tools: tuple[ToolSpec, ...] = ()
     temperature: float | None = None
+    reasoning_effort: str | None = None
+    budget: int | None = None
+    briefing: Callable[[], Awaitable[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +97,20 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """The model works: the first event of its stream has come, be it text or reasoning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextDelta:
     """The next piece of the answer's text; never empty."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retracted:
+    """All text so far was the model's thinking, as it turns out: none of it counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +125,10 @@ class Finished:
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str = "stop"
     usage: TokenUsage = field(default_factory=TokenUsage)
+    native: Native | None = None
 
 
-ModelEvent = TextDelta | Finished
+ModelEvent = Begun | TextDelta | Retracted | Finished
 
 
 class ChatModel(Protocol):
@@ -103,12 +139,22 @@ class ChatModel(Protocol):
         """What the endpoint calls it."""
         ...
 
+    @property
+    def terms(self) -> str:
+        """How it is asked, for a person: which API, which effort, what is left out."""
+        ...
+
+    @property
+    def window(self) -> int | None:
+        """How many tokens fitted after a longer prompt was refused; None if none was."""
+        ...
+
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Yield text as it comes and end with exactly one `Finished`; close what you leave early.
 
         Raises:
             ModelDown: the answer did not come or broke off. Text already yielded is void.
             ModelRefused: the endpoint rejects the request.
-            ContextOverflow: the prompt is too long for the model.
+            ContextOverflow: the prompt is too long for the model; says what may fit.
         """
         ...

@@ -62,6 +62,16 @@ class DemoModel:
         """Says that it is none."""
         return "moorings-demo (no language model)"
 
+    @property
+    def terms(self) -> str:
+        """It is asked nothing over a wire."""
+        return "offline"
+
+    @property
+    def window(self) -> None:
+        """It reads any length."""
+        return
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """As ChatModel says, word by word; never calls a tool, never fails."""
         text = self._answer(request.messages)

@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigMistake
 from core.llm import ChatModel
 from core.llm.fallback import FallbackModel
 from core.llm.late import late
+from core.llm.patience import Limits
+from core.spec import Api
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-    from core.llm.openai import EndpointModel
+    from core.llm.endpoint import EndpointModel
+    from core.llm.learnt import Learnt
+    from core.llm.listing import Listing
+
+_LIMITS = Limits()
+OPENAI = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where models are asked, through which API, and with whose key."""
+
+    base_url: str = OPENAI
+    api_key: str = field(repr=False)
+    key_variable: str = "OPENAI_API_KEY"
+    api: Api = Api.AUTO
 
 
 class Endpoints:
     """Clients and models are made once; whoever makes the Endpoints closes them."""
 
-    def __init__(self, *, timeout: float = 300, read_timeout: float = 60) -> None:
-        """Seconds as for EndpointModel."""
-        self._timeout = timeout
-        self._read_timeout = read_timeout
-        self._clients: dict[tuple[str | None, str], AsyncOpenAI] = {}
-        self._models: dict[tuple[str | None, str, str, str], EndpointModel] = {}
+    def __init__(self, limits: Limits = _LIMITS) -> None:
+        self._limits = limits
+        self._clients: dict[tuple[str, str], AsyncOpenAI] = {}
+        self._models: dict[tuple[Endpoint, str], EndpointModel] = {}
+        self._learnt: dict[tuple[str, str], Learnt] = {}
 
     def model(
-        self,
-        names: Sequence[str],
-        *,
-        base_url: str | None,
-        api_key: str,
-        key_variable: str = "OPENAI_API_KEY",
+        self, names: Sequence[str], at: Endpoint, *, first_token_seconds: float | None = None
     ) -> ChatModel:
         """The first name, with the others as fallbacks. The first call takes a second.
 
         Raises:
             ConfigMistake: the key cannot be sent.
         """
-        if not (api_key.isascii() and api_key.isprintable()):
-            raise ConfigMistake(f"{key_variable} holds characters no key has; paste it anew.")
-        models = [self._model(name, base_url, api_key, key_variable) for name in names]
-        return models[0] if len(models) == 1 else FallbackModel(models)
+        if not (at.api_key.isascii() and at.api_key.isprintable()):
+            raise ConfigMistake(f"{at.key_variable} holds characters no key has; paste it anew.")
+        models = [self._model(name, at) for name in names]
+        if len(models) == 1:
+            return models[0]
+        return FallbackModel(models, first_token_seconds=first_token_seconds)
+
+    async def listing(self, at: Endpoint) -> Listing | None:
+        """The models that the endpoint lists; None where it lists none."""
+        ask: Callable[[AsyncOpenAI], Awaitable[Listing | None]] = late(
+            "core.llm.listing", "listing"
+        )
+        return await ask(self._client(at))
 
     async def close(self) -> None:
         """Close every client; what still streams breaks off."""
@@ -51,26 +72,26 @@ class Endpoints:
             _, client = self._clients.popitem()
             await client.close()
 
-    def _model(
-        self, name: str, base_url: str | None, api_key: str, key_variable: str
-    ) -> EndpointModel:
-        """Kept, because a model learns what its endpoint does not understand."""
-        key = (base_url, api_key, key_variable, name)
-        if key not in self._models:
-            model_type: type[EndpointModel] = late("core.llm.openai", "EndpointModel")
-            self._models[key] = model_type(
-                self._client(base_url, api_key),
+    def _model(self, name: str, at: Endpoint) -> EndpointModel:
+        if (at, name) not in self._models:
+            model_type: type[EndpointModel] = late("core.llm.endpoint", "EndpointModel")
+            learnt_type: type[Learnt] = late("core.llm.learnt", "Learnt")
+            self._models[at, name] = model_type(
+                self._client(at),
                 name,
-                key_variable=key_variable,
-                timeout=self._timeout,
-                read_timeout=self._read_timeout,
+                api=at.api,
+                learnt=self._learnt.setdefault((at.base_url, name), learnt_type()),
+                key_variable=at.key_variable,
+                limits=self._limits,
             )
-        return self._models[key]
+        return self._models[at, name]
 
-    def _client(self, base_url: str | None, api_key: str) -> AsyncOpenAI:
-        """Making one costs 77 ms."""
-        key = (base_url, api_key)
+    def _client(self, at: Endpoint) -> AsyncOpenAI:
+        """Making one costs 77 ms. Without a base URL it would read one from the environment."""
+        key = (at.base_url, at.api_key)
         if key not in self._clients:
             client_type: type[AsyncOpenAI] = late("openai", "AsyncOpenAI")
-            self._clients[key] = client_type(base_url=base_url, api_key=api_key, max_retries=2)
+            self._clients[key] = client_type(
+                base_url=at.base_url, api_key=at.api_key, max_retries=2
+            )
         return self._clients[key]

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 
 import openai
 
 from core.errors import ContextOverflow, ModelDown, ModelRefused
+from core.llm.complaint import Complaint
 
-_OVERFLOW = re.compile(
-    r"context_length_exceeded|exceed_context_size|maximum context length|context (size|window)"
-    r"|prompt is too long|request too large|exceeds the maximum number of tokens",
-    re.IGNORECASE,
-)
-_NO_IMAGES = re.compile(  # in the words of OpenAI, vLLM, llama.cpp, OpenRouter and others
-    r"image_url|image input|image content|not (support|accept|allow)\w* (images?|vision)"
-    r"|images? (is|are) not|no vision|not a multimodal",
-    re.IGNORECASE,
-)
-_NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached"}
+_NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached")
 _PASSING = {408, 409, 425, 429}  # the only 4xx that may go away by themselves
 _PAYMENT_REQUIRED = 402
-_PAYLOAD_TOO_LARGE = 413
 _TOLD = "Please tell whoever runs this bot; the reason is in its log."
 
 
@@ -44,30 +32,42 @@ def down(target: Target, what: str, *, retry_after: float | None = None) -> Mode
     return ModelDown(f"{target} {what}.", retry_after=retry_after)
 
 
-def translated(error: openai.APIError, target: Target) -> ModelDown | ModelRefused:
-    """The SDK's error as ours; nothing of the endpoint's own words is passed on."""
-    status = error.status_code if isinstance(error, openai.APIStatusError) else 0
-    if status == _PAYLOAD_TOO_LARGE or _OVERFLOW.search(
-        f"{error.code} {error.type} {error.message}"
-    ):
-        return ContextOverflow(
-            f"The prompt is too long for {target}; lower the agent's window_tokens.",
-            told="This is more than my language model can read at once. Please write it "
-            "shorter or in parts.",
-        )
-    if _NO_IMAGES.search(error.message):
+def translated(complaint: Complaint, target: Target) -> ModelDown | ModelRefused:
+    """The endpoint's complaint as our error; nothing of its own words is passed on."""
+    if complaint.is_about_images:
         return ModelRefused(
             f"{target} cannot look at images; choose another model for the agent.",
             told="My language model cannot look at images. Please tell me in words what is in it.",
         )
-    if error.code in _NO_CREDIT:
+    status = complaint.status
+    if any(code in complaint.code for code in _NO_CREDIT):
         status = _PAYMENT_REQUIRED
-    if status in _PASSING or status not in range(400, 500):
-        return down(target, _what_happened(error), retry_after=_retry_after(error))
-    return _refused(status, error, target)
+    if status in range(400, 500) and status not in _PASSING:
+        return _refused(status, complaint, target)
+    what = f"is overloaded or out of order (HTTP {status})" if status else "reported a failure"
+    return down(target, what, retry_after=complaint.retry_after)
 
 
-def _refused(status: int, error: openai.APIError, target: Target) -> ModelRefused:
+def overflow(target: Target, budget: int) -> ContextOverflow:
+    """The prompt is too long; one of `budget` tokens may not be."""
+    return ContextOverflow(
+        f"The prompt is too long for {target}; lower the agent's window_tokens.",
+        told="This is more than my language model can read at once. Please write it "
+        "shorter or in parts.",
+        budget=budget,
+    )
+
+
+def unanswered(error: openai.APIError, target: Target) -> ModelDown:
+    """No answer at all came, or one that the SDK could not take."""
+    if isinstance(error, openai.APITimeoutError):
+        return down(target, "did not answer in time")
+    if isinstance(error, openai.APIConnectionError):
+        return down(target, "cannot be reached; check base_url or OPENAI_BASE_URL and the network")
+    return down(target, "reported a failure while it answered")
+
+
+def _refused(status: int, complaint: Complaint, target: Target) -> ModelRefused:
     key = target.key_variable
     match status:
         case 401:
@@ -88,35 +88,14 @@ def _refused(status: int, error: openai.APIError, target: Target) -> ModelRefuse
             told = "My language model cannot be found."
         case _:
             what = "does not accept the request"
-            remedy = f"check the agent's {_suspect(error)}"
+            remedy = f"check the agent's {_suspect(complaint)}"
             told = "My language model does not accept this request."
-    sentence = f"{target} {what}.(HTTP {status}): {remedy}."
-    return ModelRefused(sentence, told=f"{told} {_TOLD}")
+    return ModelRefused(f"{target} {what} (HTTP {status}): {remedy}.", told=f"{told} {_TOLD}")
 
 
-def _suspect(error: openai.APIError) -> str:
+def _suspect(complaint: Complaint) -> str:
     """The setting that the endpoint complains of, if it is one of ours."""
-    settings = ("temperature", "tools", "model")
-    return next((name for name in settings if name in (error.param or "")), ", ".join(settings))
-
-
-def _what_happened(error: openai.APIError) -> str:
-    match error:
-        case openai.APITimeoutError():
-            return "did not answer in time"
-        case openai.APIConnectionError():
-            return "cannot be reached; check base_url or OPENAI_BASE_URL and the network"
-        case openai.APIStatusError():
-            return f"is overloaded or out of order (HTTP {error.status_code})"
-        case _:
-            return "reported a failure while it answered"
-
-
-def _retry_after(error: openai.APIError) -> float | None:
-    if not isinstance(error, openai.APIStatusError):
-        return None
-    try:
-        seconds = float(error.response.headers.get("retry-after", ""))
-    except ValueError:  # none, or a date, which endpoints do not send
-        return None
-    return seconds if 0 < seconds < math.inf else None
+    settings = ("temperature", "tools", "reasoning_effort", "api", "model")
+    named = f"{complaint.parameter} {complaint.message}"
+    found = [name for name in settings[:3] if name in named]
+    return ", ".join(found or settings)

@@ -57,7 +57,7 @@ async def test_where_all_is_well_it_says_so_line_by_line(ready: Program) -> None
     assert ended.code == 0
     [line] = lines(ended, "database")
     assert line.startswith("ok sqlite://./moorings.db, schema 0")
-    assert lines(ended, "model") == ["ok assistant: gpt-4o answers"]
+    assert lines(ended, "model") == ["ok assistant: gpt-6-luna answers (Chat Completions)"]
     assert lines(ended, "slack")[:2] == [
         "ok SLACK_BOT_TOKEN is @agentbot in Harbour (T0001)",
         "ok SLACK_APP_TOKEN opens Socket Mode",
@@ -259,8 +259,11 @@ async def test_a_model_of_several_agents_is_asked_once(
         '[agents.ada]\nfallback_models = ["small"]\n[agents.ben]\n'
     )
     ended = await doctor(program)
-    assert lines(ended, "model") == ["ok ada, ben: gpt-4o answers", "ok ada: small answers"]
-    assert [body["model"] for body in endpoint.requests] == ["gpt-4o", "small"]
+    assert lines(ended, "model") == [
+        "ok ada, ben: gpt-6-luna answers (Chat Completions)",
+        "ok ada: small answers (Chat Completions)",
+    ]
+    assert [body["model"] for body in endpoint.requests] == ["gpt-6-luna", "small"]
 
 
 async def test_a_database_out_of_reach_is_told(program: Program, endpoint: Endpoint) -> None:

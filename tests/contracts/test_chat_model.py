@@ -10,8 +10,9 @@ import pytest
 
 from core.llm import ChatModel, Finished, TextDelta
 from core.llm.demo import DemoModel
+from core.llm.endpoint import EndpointModel
 from core.llm.fallback import FallbackModel
-from core.llm.openai import EndpointModel
+from core.llm.patience import Limits
 from tests.core.llm.asking import answer_of, client_of, events_of, first_of, request
 from tests.peers.endpoint import Endpoint, Fail
 
@@ -28,9 +29,12 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 async def model(request: pytest.FixtureRequest, endpoint: Endpoint) -> AsyncIterator[ChatModel]:
     async with client_of(endpoint.base_url) as client:
         models: dict[str, ChatModel] = {
-            "endpoint": EndpointModel(client, "gpt-4o", timeout=5),
+            "endpoint": EndpointModel(client, "gpt-6-luna", limits=Limits(whole=5)),
             "fallback": FallbackModel(
-                [EndpointModel(client, "gone", timeout=5), EndpointModel(client, "gpt-4o")]
+                [
+                    EndpointModel(client, "gone", limits=Limits(whole=5)),
+                    EndpointModel(client, "gpt-6-luna"),
+                ]
             ),
             "demo": DemoModel(pause=0.001),
         }
@@ -54,7 +58,7 @@ async def test_the_text_is_the_sum_of_its_pieces_and_none_is_empty(model: ChatMo
 
 
 async def test_the_end_says_who_answered(model: ChatModel) -> None:
-    assert (await answer_of(model, ASKED)).model in {"gpt-4o", model.name}
+    assert (await answer_of(model, ASKED)).model in {"gpt-6-luna", model.name}
 
 
 async def test_the_same_model_can_be_asked_many_times_at_once(model: ChatModel) -> None:

@@ -47,7 +47,10 @@ async def environment(
 
 async def test_the_seed_example_works_word_for_word(endpoint: Endpoint) -> None:
     agent = await Agent.create(
-        name="ProjectAssistant", model="gpt-4o", memory=True, instructions="You manage projects."
+        name="ProjectAssistant",
+        model="gpt-6-luna",
+        memory=True,
+        instructions="You manage projects.",
     )
     await agent.ask("Remember that our project deadline is March 15th")
     await close()

@@ -13,26 +13,35 @@ from core.address import Address
 from core.agents_file import AgentsFile, read
 from core.binding import Binding, Listen, SharedBy
 from core.errors import ConfigMistake
-from core.spec import DEFAULT_INSTRUCTIONS, AgentSpec
+from core.llm.pricing import Price
+from core.spec import DEFAULT_INSTRUCTIONS, AgentSpec, Api
 
 CONTRACT = """
 default_agent = "assistant"            # who answers where no binding matches
 
 [agents.assistant]
-model = "gpt-4o"
+model = "gpt-6-luna"
 instructions = "You are a project management assistant."
 memory = true
 tools = ["clock", "mytools.tickets:lookup"]
 temperature = 0.2
 base_url = "http://127.0.0.1:8000/v1"
 api_key_env = "LOCAL_KEY"
-fallback_models = ["gpt-4o-mini"]
+fallback_models = ["qwen3"]
+reasoning_effort = "low"
+api = "chat"
+first_token_seconds = 20.0
 display_name = "Project Assistant"
 icon = ":spiral_calendar_pad:"
 window_tokens = 16000
 daily_usd = 5.0
 
 [agents.support]
+
+[prices."qwen3"]
+input = 0.10
+cached = 0.01
+output = 0.50
 
 [[bindings]]
 at = "slack/T0001/C0SUPPORT"
@@ -75,7 +84,11 @@ def mistakes(path: Path, text: str | bytes) -> list[str]:
 def test_without_a_file_there_is_an_assistant() -> None:
     assistant = AgentSpec(name="assistant", instructions=DEFAULT_INSTRUCTIONS)
     assert read(None) == AgentsFile(
-        default_agent="assistant", agents={"assistant": assistant}, bindings=(), commands={}
+        default_agent="assistant",
+        agents={"assistant": assistant},
+        bindings=(),
+        commands={},
+        prices={},
     )
 
 
@@ -85,14 +98,17 @@ def test_the_file_of_the_contract_is_read(path: Path) -> None:
         agents={
             "assistant": AgentSpec(
                 name="assistant",
-                model="gpt-4o",
+                model="gpt-6-luna",
                 instructions="You are a project management assistant.",
                 memory=True,
                 tools=("clock", "mytools.tickets:lookup"),
                 temperature=0.2,
                 base_url="http://127.0.0.1:8000/v1",
                 api_key_env="LOCAL_KEY",
-                fallback_models=("gpt-4o-mini",),
+                fallback_models=("qwen3",),
+                reasoning_effort="low",
+                api=Api.CHAT,
+                first_token_seconds=20.0,
                 display_name="Project Assistant",
                 icon=":spiral_calendar_pad:",
                 window_tokens=16_000,
@@ -110,7 +126,53 @@ def test_the_file_of_the_contract_is_read(path: Path) -> None:
             Binding(at=Address.parse("discord/1"), agent="assistant"),
         ),
         commands={"/support": "support"},
+        prices={"qwen3": Price(input=0.10, cached=0.01, output=0.50)},
     )
+
+
+def test_a_limit_that_cannot_be_kept_is_refused_with_both_ways_out(path: Path) -> None:
+    text = '[agents.ada]\nmodel = "qwen3"\ndaily_usd = 5'
+    assert mistakes(path, text) == [
+        "agents.toml:3: agents.ada.daily_usd: cannot be kept, since nothing knows what 'qwen3' "
+        'costs: add [prices."qwen3"] with input, cached and output in dollars per million tokens, '
+        "or leave daily_usd out"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[agents.ada]\nmodel = "openai/gpt-6-luna"\ndaily_usd = 5',
+        '[prices.qwen3]\ninput = 0\noutput = 0\n[agents.ada]\nmodel = "v/qwen3"\ndaily_usd = 5',
+    ],
+)
+def test_a_limit_can_be_kept_where_file_or_list_has_a_price(path: Path, text: str) -> None:
+    assert written(path, text).agents["ada"].daily_usd == 5
+
+
+def test_every_fallback_needs_a_price_as_well(path: Path) -> None:
+    text = '[agents.ada]\nfallback_models = ["qwen3"]\ndaily_usd = 5'
+    assert "'qwen3'" in mistakes(path, text)[0]
+
+
+def test_an_unknown_price_is_no_mistake_where_nothing_is_limited(path: Path) -> None:
+    assert written(path, '[agents.ada]\nmodel = "qwen3"').agents["ada"].model == "qwen3"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[prices.qwen3]\ninput = 1", "agents.toml:1: prices.qwen3.output: "),
+        ("[prices.qwen3]\ninput = 1\noutput = -1", "agents.toml:3: prices.qwen3.output: "),
+        ("[prices.qwen3]\ninptu = 1\noutput = 1", "agents.toml:2: prices.qwen3.inptu: "),
+    ],
+)
+def test_a_faulty_price_is_told_with_its_line(path: Path, text: str, line: str) -> None:
+    assert any(mistake.startswith(line) for mistake in mistakes(path, text))
+
+
+def test_an_unknown_api_is_refused(path: Path) -> None:
+    assert "api" in mistakes(path, '[agents.ada]\napi = "completions"')[0]
 
 
 def test_a_file_without_agents_has_the_assistant_to_bind(path: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from core import context
-from core.context import remembered_tokens
+from core.context import Prompt, remembered_tokens
 from core.errors import ModelRefused
 from core.llm import PromptMessage, Role
 from core.spec import AgentSpec
@@ -50,13 +50,18 @@ async def told(stage: Stage, role: MessageRole, text: str) -> None:
     stage.clock.forward(60)
 
 
-async def prompt(stage: Stage, *, budget: int = 2_000, room: str = ROOM) -> list[PromptMessage]:
-    """The prompt for what waits in the room."""
+async def built(stage: Stage, *, budget: int = 2_000, room: str = ROOM) -> Prompt:
+    """What is made of what waits in the room."""
     hold = await stage.hold(room)
     opened = await stage.opened(hold)
     return await context.build(
-        await stage.agent(), hold.lease, opened.questions, now=stage.clock(), budget=budget
+        await stage.agent(), hold.lease, opened.questions, cut_at=stage.clock(), budget=budget
     )
+
+
+async def prompt(stage: Stage, *, budget: int = 2_000, room: str = ROOM) -> list[PromptMessage]:
+    """The messages of the prompt for what waits in the room."""
+    return list((await built(stage, budget=budget, room=room)).messages)
 
 
 def shown(messages: list[PromptMessage]) -> list[tuple[Role, str]]:
@@ -238,7 +243,9 @@ async def test_without_memory_only_the_question_is_shown(stage: Stage) -> None:
     assert shown(await prompt(stage)) == [(S, "Be brief."), (U, "Second")]
 
 
-async def test_a_question_that_is_too_long_is_refused_with_a_sentence(stage: Stage) -> None:
+@pytest.mark.usefixtures("sqlite")
+async def test_a_question_that_is_too_long_is_refused_with_a_sentence() -> None:
+    stage = Stage(spec=AgentSpec(name="Ada", window_tokens=2_000))
     await stage.say("word " * 2_000)
     with pytest.raises(ModelRefused, match="window_tokens = 2000") as refused:
         await prompt(stage)
@@ -246,6 +253,35 @@ async def test_a_question_that_is_too_long_is_refused_with_a_sentence(stage: Sta
         "Your message is too long for me: about 2,860 tokens, and I can read 1,500. "
         "It is kept; please send it in smaller parts."
     )
+
+
+async def test_a_window_that_the_question_fills_makes_a_bare_prompt(stage: Stage) -> None:
+    await stage.say("Earlier")
+    await told(stage, MessageRole.ASSISTANT, "Yes")
+    await stage.say("word " * 300)
+    found = await built(stage, budget=400)
+    assert [message.role for message in found.messages] == [S, U]
+    assert found.is_bare
+    assert await stage.cuts() == []
+
+
+async def test_a_prompt_that_is_tried_again_shorter_cuts_nothing_for_good(stage: Stage) -> None:
+    for _ in range(4):
+        await stage.say("word " * 300)
+        await told(stage, MessageRole.ASSISTANT, "Yes")
+    await stage.say("Now")
+    hold = await stage.hold()
+    opened = await stage.opened(hold)
+    whole, cut = [
+        await context.build(
+            await stage.agent(), hold.lease, opened.questions, cut_at=None, budget=budget
+        )
+        for budget in (4_000, 1_500)
+    ]
+    assert len(whole.messages) == 10
+    assert cut.tokens < 1_500
+    assert [message.content for message in cut.messages][-1] == "Now"
+    assert await stage.cuts() == []
 
 
 async def test_an_old_message_that_is_very_long_is_clipped(stage: Stage) -> None:

@@ -15,7 +15,7 @@ import asyncio
 from core import Agent
 
 async def main():
-    agent = await Agent.create(name="ProjectAssistant", model="gpt-4o")
+    agent = await Agent.create(name="ProjectAssistant", model="gpt-6-luna")
     await agent.ask("Remember that our project deadline is March 15th")
 
 asyncio.run(main())

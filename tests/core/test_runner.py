@@ -20,7 +20,6 @@ from tests.core.given import Stage, tool
 from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
 
-OVERFLOW = ContextOverflow("too long", told="too long")
 U, A, T = Role.USER, Role.ASSISTANT, Role.TOOL
 
 
@@ -58,6 +57,22 @@ async def run(stage: Stage, hold: Hold, opened: OpenTurn | None = None) -> str:
     opened = opened or await stage.opened(hold)
     reply = Reply(hold, stage.platform, opened.draft, outgoing_of(opened.draft, hold, "Ada"))
     return await stage.runner.run(hold, await stage.agent(), opened, reply)
+
+
+def too_long(budget: int) -> ContextOverflow:
+    """The endpoint's refusal of a prompt, and what may fit."""
+    return ContextOverflow("too long", told="too long", budget=budget)
+
+
+@pytest.fixture
+async def talkative(stage: Stage) -> Stage:
+    """Two long questions have been answered, and a short one waits."""
+    stage = Stage(spec=AgentSpec(name="Ada", tools=(), window_tokens=8_000))
+    worker = stage.worker()
+    for text in ("word " * 1_000, "word " * 1_000):
+        await worker.attend((await stage.say(text)).conversation_id)
+    await stage.say("Hello")
+    return stage
 
 
 async def taken_over(stage: Stage) -> Hold:
@@ -224,23 +239,47 @@ async def test_the_twelve_are_counted_over_all_who_work_on_the_turn(
     assert stage.model.requests[-1].tools == ()
 
 
-async def test_a_prompt_that_is_too_long_is_cut_down_and_sent_once_more(stage: Stage) -> None:
-    stage = Stage(spec=AgentSpec(name="Ada", tools=(), window_tokens=8_000))
-    worker = stage.worker()
-    for text in ("word " * 1_000, "word " * 1_000):
-        await worker.attend((await stage.say(text)).conversation_id)
-    await stage.say("Hello")
-    stage.model.script(OVERFLOW, "Good morning")
+async def test_a_prompt_that_is_too_long_is_cut_until_it_fits(talkative: Stage) -> None:
+    stage = talkative
+    stage.model.script(too_long(2_000), too_long(1_000), "Good morning")
     assert await run(stage, await stage.hold()) == "Good morning"
-    whole, cut = stage.model.prompts[-2:]
-    assert len(str(cut)) < len(str(whole)) / 2
+    lengths = [len(str(prompt)) for prompt in stage.model.prompts[-3:]]
+    assert lengths == sorted(lengths, reverse=True)
+    assert [asked.budget for asked in stage.model.requests[-3:]] == [8_000, 2_000, 1_000]
+    assert await stage.cuts() == []
+
+
+async def test_a_model_that_is_known_to_take_less_is_sent_less(talkative: Stage) -> None:
+    stage = talkative
+    stage.model.learnt_window = 1_000
+    stage.model.script("Good morning")
+    assert await run(stage, await stage.hold()) == "Good morning"
+    assert stage.model.requests[-1].budget == 1_000
     assert len(await stage.cuts()) == 1
 
 
-async def test_a_prompt_that_is_too_long_twice_is_refused(stage: Stage, hold: Hold) -> None:
-    stage.model.script(OVERFLOW, OVERFLOW)
-    with pytest.raises(ContextOverflow):
+async def test_the_last_prompt_that_is_tried_is_instructions_and_question(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(too_long(0), "Good morning")
+    assert await run(stage, hold) == "Good morning"
+    whole, bare = stage.model.requests
+    assert [tool.name for tool in whole.tools] == ["noon", "weather"]
+    assert (bare.tools, [message.role for message in bare.messages]) == ((), [Role.SYSTEM, U])
+
+
+async def test_who_says_hello_is_not_asked_to_write_shorter(stage: Stage, hold: Hold) -> None:
+    stage.model.script(too_long(0), too_long(0))
+    with pytest.raises(ModelRefused) as caught:
         await run(stage, hold)
+    assert caught.value.told.startswith("My instructions do not fit into my language model.")
+
+
+async def test_a_question_that_no_prompt_can_hold_is_to_be_written_shorter(stage: Stage) -> None:
+    await stage.say("word " * 500)
+    stage.model.script(too_long(300), too_long(100))
+    with pytest.raises(ContextOverflow, match="too long"):
+        await run(stage, await stage.hold())
 
 
 @pytest.mark.parametrize("reply", [(), "", " \n"])

@@ -15,14 +15,14 @@ from core.spec import AgentSpec
 
 FULL = AgentSpec(
     name="support",
-    model="gpt-4o-mini",
+    model="gpt-6-luna",
     instructions="Be kind.",
     memory=False,
     tools=("clock", "mytools.tickets:lookup"),
     temperature=0.2,
     base_url="http://127.0.0.1:8000/v1",
     api_key_env="LOCAL_KEY",
-    fallback_models=("gpt-4o",),
+    fallback_models=("gpt-6-luna",),
     display_name="Support",
     icon=":wave:",
     window_tokens=8_000,
@@ -38,7 +38,7 @@ def mistakes(**fields: object) -> str:
 
 def test_a_name_is_enough() -> None:
     spec = AgentSpec(name="ProjectAssistant")
-    assert (spec.model, spec.memory, spec.window_tokens) == ("gpt-4o", True, 16_000)
+    assert (spec.model, spec.memory, spec.window_tokens) == ("gpt-6-luna", True, 16_000)
     assert spec.tools == ("remember", "forget", "clock", "history")
 
 
@@ -109,7 +109,7 @@ def test_a_stored_config_that_is_broken_is_refused(config: dict[str, object]) ->
 
 
 def test_a_fingerprint_is_16_hex_characters_and_always_the_same() -> None:
-    assert FULL.fingerprint == "f5ebcaab02d709b8"
+    assert FULL.fingerprint == "40121439efe93dfc"
 
 
 def test_a_fingerprint_changes_with_what_influences_an_answer() -> None:

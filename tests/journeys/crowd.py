@@ -25,7 +25,7 @@ PIECE_SECONDS = 0.02  # between two pieces of an answer
 _PLENTY = 1_000_000
 _AGENTS = """
 [agents.assistant]
-model = "gpt-4o"
+model = "gpt-6-luna"
 tools = ["tests.journeys.diary:note"]
 
 [[bindings]]

@@ -13,7 +13,7 @@ from tests.journeys import processes, program, record
 
 AGENTS = """
 [agents.assistant]
-model = "gpt-4o"
+model = "gpt-6-luna"
 tools = []
 
 [[bindings]]

@@ -19,7 +19,7 @@ from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint, Fail
 
 AGENTS = """
 [agents.assistant]
-model = "gpt-4o"
+model = "gpt-6-luna"
 instructions = "You keep a ledger."
 tools = ["tests.journeys.ledger:note", "remember"]
 """

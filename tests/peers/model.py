@@ -41,6 +41,7 @@ class ScriptedModel:
 
     def __init__(self, *replies: Reply, otherwise: Callable[[ModelRequest], str] = echo) -> None:
         self.requests: list[ModelRequest] = []
+        self.learnt_window: int | None = None
         self.running = 0
         self.most_running = 0
         self.is_idle = asyncio.Event()
@@ -53,6 +54,16 @@ class ScriptedModel:
     def name(self) -> str:
         """Says what it is."""
         return "scripted"
+
+    @property
+    def terms(self) -> str:
+        """As ChatModel says."""
+        return "scripted"
+
+    @property
+    def window(self) -> int | None:
+        """As ChatModel says."""
+        return self.learnt_window
 
     @property
     def prompts(self) -> list[list[tuple[Role, str]]]:

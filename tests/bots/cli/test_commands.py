@@ -9,7 +9,7 @@ from tests.bots.program import Program
 
 async def test_agents_are_listed(program: Program) -> None:
     ended = await program.run("agents")
-    assert ended.out.splitlines()[1].startswith("assistant (default)\tgpt-4o\tyes\t")
+    assert ended.out.splitlines()[1].startswith("assistant (default)\tgpt-6-luna\tyes\t")
 
 
 async def test_agents_are_listed_for_machines(program: Program) -> None:

@@ -195,7 +195,7 @@ async def test_why_says_what_is_behind_an_answer(workspace: Workspace) -> None:
         await workspace.answered(HERE)
         newest = await told(workspace, "why")
         assert "Answer 1 by *assistant*" in newest
-        assert "Models: gpt-4o" in newest
+        assert "Models: gpt-6-luna" in newest
         ts = workspace.answers(HERE)[0].ts
         link = f"https://harbour.slack.com/archives/{HERE}/p{ts.replace('.', '')}"
         assert await told(workspace, f"why {link}?thread_ts=1.2&amp;cid={HERE}") == newest

@@ -8,7 +8,16 @@ from contextlib import aclosing, asynccontextmanager
 from httpx2 import Limits
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-from core.llm import ChatModel, Finished, ModelEvent, ModelRequest, PromptMessage, Role, TextDelta
+from core.llm import (
+    Begun,
+    ChatModel,
+    Finished,
+    ModelEvent,
+    ModelRequest,
+    PromptMessage,
+    Role,
+    TextDelta,
+)
 
 KEY = "sk-very-secret"
 
@@ -24,9 +33,9 @@ def request(*texts: str) -> ModelRequest:
 
 
 async def events_of(model: ChatModel, asked: ModelRequest) -> list[ModelEvent]:
-    """Everything that the model yields."""
+    """Everything that the model yields, but that it has begun."""
     async with aclosing(model.stream(asked)) as events:
-        return [event async for event in events]
+        return [event async for event in events if not isinstance(event, Begun)]
 
 
 async def answer_of(model: ChatModel, asked: ModelRequest) -> Finished:
@@ -38,7 +47,8 @@ async def answer_of(model: ChatModel, asked: ModelRequest) -> Finished:
 
 async def first_of(events: AsyncGenerator[ModelEvent, None]) -> str:
     """The first text of a stream that goes on."""
-    event = await anext(events)
+    while isinstance(event := await anext(events), Begun):
+        pass
     assert isinstance(event, TextDelta)
     return event.text
 

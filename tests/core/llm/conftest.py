@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.llm.openai import EndpointModel
+from core.llm.endpoint import EndpointModel
+from core.llm.patience import Limits
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import Endpoint
 
@@ -20,4 +21,4 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 @pytest.fixture
 async def model(endpoint: Endpoint) -> AsyncIterator[EndpointModel]:
     async with client_of(endpoint.base_url, max_retries=2) as client:
-        yield EndpointModel(client, "gpt-4o", timeout=5, read_timeout=0.3)
+        yield EndpointModel(client, "gpt-6-luna", limits=Limits(whole=5, wait=0.3))

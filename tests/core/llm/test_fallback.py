@@ -8,8 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from core.errors import ContextOverflow, ModelDown, ModelRefused
+from core.llm.endpoint import EndpointModel
 from core.llm.fallback import FallbackModel
-from core.llm.openai import EndpointModel
 from tests.core.llm.asking import answer_of, client_of, first_of, request
 from tests.peers.endpoint import Endpoint, Fail, Truncate
 

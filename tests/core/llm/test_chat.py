@@ -6,23 +6,29 @@ import pytest
 
 from core.errors import ModelRefused
 from core.llm import ModelRequest, PromptMessage, Role
-from core.llm.chat_body import message_params
-from core.llm.openai import EndpointModel
+from core.llm.chat import Chat
+from core.llm.endpoint import EndpointModel
 from tests.core.llm.asking import answer_of, client_of, request
 from tests.peers.endpoint import Endpoint, Fail
 
 IMAGE = "data:image/png;base64,AAAA"
 
 
+def messages_of(*messages: PromptMessage) -> object:
+    """The messages as they are sent."""
+    return Chat().body("m", ModelRequest(messages=messages))["messages"]
+
+
 def test_a_text_is_only_a_text() -> None:
-    assert message_params(request("Hello").messages) == [{"role": "user", "content": "Hello"}]
+    hello = {"role": "user", "content": "Hello"}
+    assert messages_of(*request("Hello").messages) == [hello]
 
 
 def test_images_stand_behind_the_text() -> None:
     asked = PromptMessage(role=Role.USER, content="Look", images=(IMAGE, IMAGE))
-    [param] = message_params([asked])
     image = {"type": "image_url", "image_url": {"url": IMAGE}}
-    assert param == {"role": "user", "content": [{"type": "text", "text": "Look"}, image, image]}
+    content = [{"type": "text", "text": "Look"}, image, image]
+    assert messages_of(asked) == [{"role": "user", "content": content}]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +48,7 @@ async def test_a_model_that_cannot_look_at_images_is_one_plain_sentence(
     asked = PromptMessage(role=Role.USER, content="Look", images=(IMAGE,))
     async with client_of(endpoint.base_url) as client:
         with pytest.raises(ModelRefused) as caught:
-            await answer_of(EndpointModel(client, "gpt-4o"), ModelRequest(messages=(asked,)))
+            await answer_of(EndpointModel(client, "gpt-6-luna"), ModelRequest(messages=(asked,)))
     assert caught.value.told == (
         "My language model cannot look at images. Please tell me in words what is in it."
     )

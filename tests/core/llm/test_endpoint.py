@@ -19,7 +19,8 @@ from core.llm import (
     ToolCall,
     ToolSpec,
 )
-from core.llm.openai import EndpointModel
+from core.llm.endpoint import EndpointModel
+from core.llm.patience import Limits
 from tests.core.llm.asking import KEY, answer_of, client_of, events_of, first_of, request, said
 from tests.peers.endpoint import (
     CallTool,
@@ -60,7 +61,7 @@ async def test_an_answer_comes_in_pieces_and_is_summed_up(
         TextDelta(text=" world"),
         Finished(
             text="Hello, world",
-            model="gpt-4o",
+            model="gpt-6-luna",
             usage=TokenUsage(input=1, cached=1, output=2),
         ),
     ]
@@ -70,7 +71,7 @@ async def test_only_widely_known_fields_are_sent(endpoint: Endpoint, model: Endp
     await answer_of(model, ASKED)
     assert endpoint.requests == [
         {
-            "model": "gpt-4o",
+            "model": "gpt-6-luna",
             "messages": [{"role": "user", "content": "Hello"}],
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -197,7 +198,7 @@ async def test_empty_chunks_and_missing_fields_are_tolerated(
     )
     assert await events_of(model, ASKED) == [
         TextDelta(text="Hi ?"),
-        Finished(text="Hi ?", model="gpt-4o", usage=TokenUsage(input=3)),
+        Finished(text="Hi ?", model="gpt-6-luna", usage=TokenUsage(input=3)),
     ]
 
 
@@ -207,7 +208,7 @@ async def test_a_cut_answer_is_an_answer(
 ) -> None:
     endpoint.script(Reply(text="Half", finish_reason=reason, usage=False))
     assert await answer_of(model, ASKED) == Finished(
-        text="Half", model="gpt-4o", finish_reason=reason
+        text="Half", model="gpt-6-luna", finish_reason=reason
     )
 
 
@@ -251,7 +252,7 @@ async def test_an_overloaded_endpoint_is_asked_three_times(
     endpoint.script(busy, busy)
     assert (await answer_of(model, ASKED)).text == "You said: Hello"
     endpoint.script(busy, busy, busy)
-    with pytest.raises(ModelDown, match=rf"gpt-4o at 127.*HTTP {status}"):
+    with pytest.raises(ModelDown, match=rf"gpt-6-luna at 127.*HTTP {status}"):
         await answer_of(model, ASKED)
     assert len(endpoint.requests) == 6
 
@@ -269,7 +270,7 @@ async def test_an_endpoint_that_does_not_answer_is_down(endpoint: Endpoint, faul
     endpoint.script(fault)
     async with client_of(endpoint.base_url) as client:
         with pytest.raises(ModelDown, match=r"in time|cannot be reached") as caught:
-            await answer_of(EndpointModel(client, "gpt-4o", read_timeout=0.2), ASKED)
+            await answer_of(EndpointModel(client, "gpt-6-luna", limits=Limits(wait=0.2)), ASKED)
     assert caught.value.retry_after is None
 
 
@@ -278,20 +279,20 @@ async def test_nobody_at_the_address_is_a_model_that_is_down() -> None:
         base_url = gone.base_url
     async with client_of(base_url) as client:
         with pytest.raises(ModelDown, match="cannot be reached"):
-            await answer_of(EndpointModel(client, "gpt-4o"), ASKED)
+            await answer_of(EndpointModel(client, "gpt-6-luna"), ASKED)
 
 
 async def test_the_time_limit_holds_for_a_slow_start(endpoint: Endpoint) -> None:
     endpoint.script(Stall(answered=False))
     async with client_of(endpoint.base_url) as client:
         with pytest.raises(ModelDown, match=r"within 0\.1 seconds"):
-            await answer_of(EndpointModel(client, "gpt-4o", timeout=0.1), ASKED)
+            await answer_of(EndpointModel(client, "gpt-6-luna", limits=Limits(whole=0.1)), ASKED)
 
 
 async def test_the_time_limit_holds_for_a_stream_that_trickles(endpoint: Endpoint) -> None:
     endpoint.script(Reply(text="word " * 1000, size=5, pause=0.01))
     async with client_of(endpoint.base_url) as client:
-        model = EndpointModel(client, "gpt-4o", timeout=0.2)
+        model = EndpointModel(client, "gpt-6-luna", limits=Limits(whole=0.2))
         with pytest.raises(ModelDown, match=r"within 0\.2 seconds"):
             await answer_of(model, ASKED)
         await endpoint.idle()
@@ -301,7 +302,7 @@ async def test_the_time_limit_holds_for_a_stream_that_trickles(endpoint: Endpoin
 @pytest.mark.parametrize(
     ("status", "remedy"),
     [
-        (400, "temperature, tools, model"),
+        (400, "temperature, tools, reasoning_effort, api, model"),
         (401, "set OTHER_KEY"),
         (402, "credit"),
         (403, "set OTHER_KEY"),
@@ -314,9 +315,9 @@ async def test_a_refusal_tells_the_operator_what_to_change(
     endpoint.script(Fail(status=status, message=f"no: {KEY}"))
     async with client_of(endpoint.base_url) as client:
         with pytest.raises(ModelRefused) as caught:
-            await answer_of(EndpointModel(client, "gpt-4o", key_variable="OTHER_KEY"), ASKED)
+            await answer_of(EndpointModel(client, "gpt-6-luna", key_variable="OTHER_KEY"), ASKED)
     host = endpoint.base_url.removeprefix("http://").removesuffix("/v1")
-    assert f"gpt-4o at {host}" in str(caught.value)
+    assert f"gpt-6-luna at {host}" in str(caught.value)
     assert remedy in str(caught.value)
     assert KEY not in str(caught.value) + caught.value.told
     assert caught.value.told.endswith(
@@ -334,7 +335,7 @@ async def test_an_account_without_credit_is_refused(endpoint: Endpoint) -> None:
     endpoint.script(Fail(status=429, code="insufficient_quota"))
     async with client_of(endpoint.base_url) as client:
         with pytest.raises(ModelRefused, match="no credit"):
-            await answer_of(EndpointModel(client, "gpt-4o"), ASKED)
+            await answer_of(EndpointModel(client, "gpt-6-luna"), ASKED)
 
 
 @pytest.mark.parametrize(

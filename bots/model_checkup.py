@@ -1,0 +1,103 @@
+"""What `moorings doctor` looks at in the models: each is asked once, as a turn asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from difflib import get_close_matches
+
+from bots.finding import Finding, failed, fine, warning
+from core import clock
+from core.errors import ConfigMistake, ModelDown, ModelRefused
+from core.llm import ChatModel, ModelRequest, PromptMessage, Role, ToolSpec
+from core.llm.endpoints import Endpoints
+from core.llm.patience import Limits
+from core.model_choice import ModelChoice
+from core.settings import Settings
+from core.spec import AgentSpec
+from core.tools.catalogue import toolbox
+
+_LIMITS = Limits(whole=60, wait=30)
+_HARDLY_ALIKE = 0.3  # of 1
+_WARN_BEFORE = timedelta(days=180)
+
+
+async def examine(settings: Settings, specs: Iterable[AgentSpec]) -> list[Finding]:
+    """Ask every model of these agents for an answer, with the agent's tools, to its end."""
+    endpoints = Endpoints(_LIMITS)
+    choice = ModelChoice(settings, endpoints, may_demo=False)
+    findings: list[Finding] = []
+    try:
+        for spec, names in _each_once(specs).items():
+            findings += await _model(choice, spec, ", ".join(names))
+    finally:
+        await endpoints.close()
+    return findings
+
+
+def _each_once(specs: Iterable[AgentSpec]) -> Mapping[AgentSpec, list[str]]:
+    """Every model at every endpoint, fallbacks too, with the agents that it speaks for."""
+    found: dict[tuple[object, ...], tuple[AgentSpec, list[str]]] = {}
+    for spec in specs:
+        for model in (spec.model, *spec.fallback_models):
+            alone = replace(spec, model=model, fallback_models=(), daily_usd=None)
+            key = (model, spec.base_url, spec.api_key_env, spec.api, spec.reasoning_effort)
+            found.setdefault(key, (alone, []))[1].append(spec.name)
+    return dict(found.values())
+
+
+async def _model(choice: ModelChoice, spec: AgentSpec, whose: str) -> Sequence[Finding]:
+    try:
+        model = choice.of(spec)
+        await _answered(model, spec)
+    except (ModelRefused, ModelDown, ConfigMistake) as error:
+        return [failed("model", f"{whose}: {error}{await _nearest(choice, spec)}")]
+    effort = f", effort {spec.reasoning_effort}" if spec.reasoning_effort else ""
+    answers = fine("model", f"{whose}: {spec.model} answers ({model.terms}{effort})")
+    return [answers, *await _shutdown(choice, spec, whose)]
+
+
+async def _answered(model: ChatModel, spec: AgentSpec) -> None:
+    request = ModelRequest(
+        messages=(
+            PromptMessage(role=Role.SYSTEM, content=spec.instructions),
+            PromptMessage(role=Role.USER, content="Say ok."),
+        ),
+        tools=_tools(spec),
+        temperature=spec.temperature,
+        reasoning_effort=spec.reasoning_effort,
+    )
+    async with aclosing(model.stream(request)) as events:
+        async for _ in events:
+            pass
+
+
+def _tools(spec: AgentSpec) -> tuple[ToolSpec, ...]:
+    """None where they are faulty, which is told elsewhere."""
+    try:
+        return toolbox(spec.tools, with_memory=spec.memory).specs
+    except ConfigMistake:
+        return ()
+
+
+async def _nearest(choice: ModelChoice, spec: AgentSpec) -> str:
+    """The name that was probably meant, where the endpoint lists its models and not this one."""
+    try:
+        found = await choice.listing(spec)
+    except (ModelRefused, ConfigMistake):
+        return ""
+    if found is None or spec.model in found.names:
+        return ""
+    nearest = get_close_matches(spec.model, found.names, n=1, cutoff=_HARDLY_ALIKE)
+    return f" It lists {nearest[0]!r}, but no {spec.model!r}." if nearest else ""
+
+
+async def _shutdown(choice: ModelChoice, spec: AgentSpec, whose: str) -> list[Finding]:
+    found = await choice.listing(spec)
+    day = found.shutdowns.get(spec.model) if found else None
+    if day is None or day - clock.now().date() > _WARN_BEFORE:
+        return []
+    when = f"{day:%d %B %Y}".lstrip("0")
+    return [warning("model", f"{whose}: {spec.model} is shut down on {when}; choose another model")]

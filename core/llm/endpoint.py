@@ -1,0 +1,279 @@
+"""A ChatModel behind any endpoint that speaks one of OpenAI's two APIs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import openai
+from openai import AsyncOpenAI, AsyncStream
+
+from core.errors import ModelDown, ModelRefused
+from core.llm import Begun, Finished, ModelEvent, ModelRequest
+from core.llm.chat import Chat
+from core.llm.complaint import Complaint, of_error, of_event
+from core.llm.events import Event, Malformed, events
+from core.llm.failures import Target, overflow, translated, unanswered
+from core.llm.learnt import Learnt
+from core.llm.patience import Limits
+from core.llm.responses import Responses
+from core.llm.wire import Answer, Wire
+from core.spec import Api
+from core.tokens import estimate
+
+log = logging.getLogger(__name__)
+
+_LIMITS = Limits()
+_WIRES: dict[Api, Wire] = {Api.CHAT: Chat(), Api.RESPONSES: Responses()}
+_NAMES = {Api.CHAT: "Chat Completions", Api.RESPONSES: "Responses"}
+_OPENAIS_OWN = "api.openai.com"
+_FITS_ANYWHERE = 1_000  # tokens: no prompt as short as this is refused for its length
+_GRACE_SECONDS = 5  # after the last word, for a count of tokens and the end of the stream
+_UNFINISHED = (
+    "ended its stream without a finish reason; if it always does, "
+    "correct base_url or OPENAI_BASE_URL (most end in /v1)."
+)
+
+
+class _Complained(Exception):
+    """The endpoint answered with an error, or its stream carried one."""
+
+    def __init__(self, complaint: Complaint) -> None:
+        super().__init__(complaint.message)
+        self.complaint = complaint
+
+
+class _BrokeOff(ModelDown):
+    """The stream had begun; as long as nobody has seen a word of it, it can be asked for again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Attempt:
+    """One request, as its model is known to take it when it is sent."""
+
+    wire: Wire
+    request: ModelRequest
+    lessons: int  # that the model had given until then
+    answer: Answer
+    body: dict[str, Any]
+    is_shown: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Of the prompt's texts, by estimate."""
+        return sum(estimate(message.content) for message in self.request.messages)
+
+
+class EndpointModel:
+    """One model of one endpoint. The client belongs to the caller."""
+
+    def __init__(
+        self,
+        client: AsyncOpenAI,
+        name: str,
+        *,
+        api: Api = Api.AUTO,
+        learnt: Learnt | None = None,
+        key_variable: str = "OPENAI_API_KEY",
+        limits: Limits = _LIMITS,
+    ) -> None:
+        """`learnt` is shared by all that ask this model at this endpoint."""
+        self._client = client
+        self._api = api
+        self._learnt = learnt or Learnt()
+        host = client.base_url.netloc.decode()
+        self._target = Target(model=name, host=host, key_variable=key_variable)
+        self._limits = limits
+
+    @property
+    def name(self) -> str:
+        """What the endpoint calls it."""
+        return self._target.model
+
+    @property
+    def terms(self) -> str:
+        """As ChatModel says."""
+        return ", ".join(filter(None, (_NAMES[self._wire.api], str(self._learnt))))
+
+    @property
+    def window(self) -> int | None:
+        """As ChatModel says."""
+        return self._learnt.window
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
+        """As ChatModel says. Asks again as long as nobody has seen a word.
+
+        Once where the stream broke off, and after each refusal that says what to do differently.
+        """
+        deadline = asyncio.get_running_loop().time() + self._limits.whole
+        may_repeat = True
+        while True:
+            attempt = await self._attempt(request)
+            try:
+                async with aclosing(self._answered(attempt, deadline)) as answered:
+                    async for event in answered:
+                        yield event
+                yield self._finished(attempt)
+                return
+            except _Complained as complained:
+                if attempt.is_shown or not self._has_learnt(complained.complaint, attempt):
+                    raise self._failure(complained.complaint, attempt) from complained
+            except _BrokeOff as broken:
+                if attempt.is_shown or not may_repeat:
+                    raise
+                may_repeat = False
+                log.warning(
+                    "A model's stream broke off before its first word; asking again.",
+                    extra={"model": self.name, "reason": str(broken)},
+                )
+
+    @property
+    def _wire(self) -> Wire:
+        if self._api is not Api.AUTO:
+            return _WIRES[self._api]
+        host = self._client.base_url.host
+        is_openais_own = host == _OPENAIS_OWN or host.endswith(f".{_OPENAIS_OWN}")
+        return _WIRES[self._learnt.api or (Api.RESPONSES if is_openais_own else Api.CHAT)]
+
+    async def _attempt(self, request: ModelRequest) -> _Attempt:
+        wire, learnt = self._wire, self._learnt
+        lessons = learnt.lessons
+        needs_briefing = request.tools and request.briefing and not learnt.takes_tools
+        briefing = await request.briefing() if needs_briefing and request.briefing else ""
+        adapted = learnt.adapted(request, briefing)
+        body = wire.body(self.name, adapted)
+        return _Attempt(
+            wire=wire,
+            request=adapted,
+            body={key: value for key, value in body.items() if key not in learnt.left_out},
+            lessons=lessons,
+            answer=wire.answer(thinks_first=learnt.thinks_first),
+        )
+
+    async def _answered(
+        self, attempt: _Attempt, deadline: float
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """What is shown of the answer, until it has ended."""
+        has_begun = False
+        async with aclosing(self._received(attempt, deadline)) as received:
+            async for event in received:
+                if complaint := of_event(event):
+                    if attempt.answer.is_ended:
+                        break
+                    raise self._interruption(complaint)
+                if not has_begun:
+                    has_begun = True
+                    yield Begun()
+                for shown in attempt.answer.add(event):
+                    attempt.is_shown = True
+                    yield shown
+        if not attempt.answer.is_ended:  # a proxy that closed cleanly looks like this
+            raise _BrokeOff(f"{self._target} {_UNFINISHED}")
+        for shown in attempt.answer.finish():
+            yield shown
+
+    def _finished(self, attempt: _Attempt) -> Finished:
+        finished = attempt.answer.finished(self.name)
+        self._learnt.thinks_first = self._learnt.thinks_first or attempt.answer.was_retracted
+        self._learnt.took(attempt.tokens, attempt.request.budget)
+        return finished
+
+    def _has_learnt(self, complaint: Complaint, attempt: _Attempt) -> bool:
+        """Whether the next attempt will be another one than this."""
+        if attempt.lessons != self._learnt.lessons:  # another answer has learnt it meanwhile
+            return True
+        lesson = self._learnt.from_refusal(
+            complaint, attempt.body, attempt.wire.api, may_switch=self._api is Api.AUTO
+        )
+        if lesson:
+            log.warning(
+                "A model refuses what was sent: %s from now on.",
+                lesson,
+                extra={"model": self.name, "host": self._target.host, "status": complaint.status},
+            )
+        return lesson is not None
+
+    def _failure(self, complaint: Complaint, attempt: _Attempt) -> ModelDown | ModelRefused:
+        """Any refused prompt that is longer than those that were taken may be too long."""
+        tokens = attempt.tokens
+        failure = translated(complaint, self._target)
+        may_be_longest = (
+            complaint.is_refusal
+            and not complaint.is_about_images
+            and tokens > max(self._learnt.longest, _FITS_ANYWHERE)
+        )
+        if complaint.is_overflow or may_be_longest:
+            return overflow(self._target, self._learnt.overflowed(tokens, complaint))
+        return failure
+
+    def _interruption(self, complaint: Complaint) -> _Complained | _BrokeOff:
+        """An error inside of a stream: what may pass is as good as a stream that breaks off."""
+        failure = translated(complaint, self._target)
+        if isinstance(failure, ModelDown) and not complaint.is_overflow:
+            return _BrokeOff(str(failure))
+        return _Complained(complaint)
+
+    async def _received(self, attempt: _Attempt, deadline: float) -> AsyncGenerator[Event, None]:
+        """The events in our own errors. Once the answer has ended, none of them matters.
+
+        The deadline is set around each wait: around a `yield` it would cancel the consumer.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                stream = await self._open(attempt)
+            async with stream, aclosing(events(stream.response)) as received:
+                while event := await self._next(received, attempt.answer, deadline):
+                    yield event
+        except TimeoutError as error:
+            raise ModelDown(
+                f"{self._target} did not finish within {self._limits.whole:g} seconds."
+            ) from error
+        except openai.APIStatusError as error:
+            raise _Complained(of_error(error)) from error
+        except openai.APIError as error:
+            raise unanswered(error, self._target) from error
+
+    async def _open(self, attempt: _Attempt) -> AsyncStream[object]:
+        """The SDK retries here, where nothing has been answered yet, and only here.
+
+        By its typed methods it would walk every message and build an object of every chunk.
+        """
+        wait = self._limits.wait_at(attempt.request.reasoning_effort)
+        return await self._client.post(
+            attempt.wire.path,
+            body=attempt.body,
+            cast_to=object,
+            options={"timeout": wait},
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+
+    async def _next(
+        self, received: AsyncGenerator[Event, None], answer: Answer, deadline: float
+    ) -> Event | None:
+        if answer.is_ended:
+            deadline = min(deadline, asyncio.get_running_loop().time() + _GRACE_SECONDS)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await anext(received, None)
+        except (httpx2.HTTPError, Malformed, TimeoutError) as error:
+            if answer.is_ended:
+                return None
+            if isinstance(error, TimeoutError):
+                raise
+            raise _BrokeOff(f"{self._target} {_what_broke(error)}.") from error
+
+
+def _what_broke(error: Exception) -> str:
+    match error:
+        case httpx2.TimeoutException():
+            return "did not go on in time"
+        case Malformed():
+            return "sent what is no event of an answer"
+        case _:
+            return "broke off its answer"

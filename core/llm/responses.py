@@ -1,0 +1,218 @@
+"""The Responses API, stateless: the whole input each time, and nothing kept by the endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, assert_never
+
+from core.llm import (
+    Finished,
+    ModelRequest,
+    Native,
+    PromptMessage,
+    Retracted,
+    Role,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+    ToolSpec,
+)
+from core.llm.calls import Calls, parsable
+from core.llm.events import Event
+from core.llm.thinking import Speech
+from core.llm.untrusted import content_of, list_of, mapping_of, storable_json, text_of
+from core.llm.wire import Answer, usage_of
+from core.spec import Api
+
+_ENDS = {"response.completed", "response.incomplete"}
+_REASONS = {"max_output_tokens": "length", "max_tokens": "length"}
+
+
+class Responses:
+    """The wire."""
+
+    api = Api.RESPONSES
+    path = "/responses"
+
+    def body(self, model: str, request: ModelRequest) -> dict[str, Any]:
+        """Reasoning comes back encrypted, since the endpoint is not to keep it."""
+        spoken = [each for each in request.messages if each.role is not Role.SYSTEM]
+        told = [each.content for each in request.messages if each.role is Role.SYSTEM]
+        body: dict[str, Any] = {
+            "model": model,
+            "input": list(chain.from_iterable(_items(each, model) for each in spoken)),
+            "stream": True,
+            "store": False,
+            "include": ["reasoning.encrypted_content"],
+        }
+        if told:
+            body["instructions"] = "\n\n".join(told)
+        if request.tools:
+            body["tools"] = [_tool(tool) for tool in request.tools]
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+        if request.reasoning_effort:
+            body["reasoning"] = {"effort": request.reasoning_effort}
+        return body
+
+    def answer(self, *, thinks_first: bool) -> Answer:
+        """As Wire says."""
+        return _Response(speech=Speech(thinks_first=thinks_first))
+
+
+@dataclass(slots=True)
+class _Response:
+    speech: Speech
+    finish_reason: str = ""
+    is_ended: bool = False
+    _usage: TokenUsage | None = None
+    _items: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
+    _speaker: object = None
+    _has_refused: bool = False
+
+    def add(self, event: Event) -> Iterator[TextDelta | Retracted]:
+        """Take in one typed event, or the whole response of an endpoint that does not stream."""
+        data = event.data
+        kind = text_of(data.get("type")) or event.name
+        match kind:
+            case "response.output_text.delta" | "response.refusal.delta":
+                self._has_refused = self._has_refused or kind == "response.refusal.delta"
+                yield from self._speak(data.get("output_index"), text_of(data.get("delta")))
+            case "response.output_item.done":
+                number = data.get("output_index")
+                number = number if isinstance(number, int) else len(self._items)
+                self._items[number] = mapping_of(data.get("item"))
+            case _ if kind in _ENDS:
+                yield from self._end(mapping_of(data.get("response")))
+            case _ if data.get("object") == "response":
+                yield from self._end(data)
+            case _:
+                pass
+
+    @property
+    def was_retracted(self) -> bool:
+        """As Answer says."""
+        return self.speech.was_retracted
+
+    def finish(self) -> Iterator[TextDelta | Retracted]:
+        """As Answer says."""
+        yield from self.speech.finish()
+
+    def finished(self, model: str) -> Finished:
+        """As Answer says."""
+        items = [self._items[number] for number in sorted(self._items)]
+        calls = Calls()
+        for item in items:
+            if item.get("type") == "function_call":
+                calls.add({"id": item.get("call_id") or item.get("id"), "function": item})
+        found = calls.finished()
+        return Finished(
+            text=self.speech.text,
+            model=model,
+            tool_calls=found,
+            finish_reason=self._reason(is_calling=bool(found)),
+            usage=self._usage or TokenUsage(),
+            native=_native(model, items, found),
+        )
+
+    def _reason(self, *, is_calling: bool) -> str:
+        if self.finish_reason:
+            return self.finish_reason
+        if is_calling:
+            return "tool_calls"
+        return "refusal" if self._has_refused else "stop"
+
+    def _speak(self, speaker: object, text: str) -> Iterator[TextDelta | Retracted]:
+        """Two messages in one response are two paragraphs."""
+        is_next = self._speaker is not None and speaker != self._speaker
+        self._speaker = speaker
+        yield from self.speech.add(f"\n\n{text}" if is_next and self.speech else text)
+
+    def _end(self, response: Mapping[str, Any]) -> Iterator[TextDelta | Retracted]:
+        """What the last event says of items holds; its text only where none came before."""
+        self.is_ended = True
+        self._usage = usage_of(response.get("usage"))
+        reason = text_of(mapping_of(response.get("incomplete_details")).get("reason"))
+        self.finish_reason = _REASONS.get(reason, reason)
+        if output := list_of(response.get("output")):
+            self._items = dict(enumerate(map(mapping_of, output)))
+        if not self.speech:
+            for number, item in sorted(self._items.items()):
+                refusal = "".join(text_of(part.get("refusal")) for part in _parts(item))
+                self._has_refused = self._has_refused or bool(refusal)
+                yield from self._speak(number, content_of(_parts(item)) + refusal)
+
+
+def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of a message; other items have none."""
+    content = item.get("content") if item.get("type") == "message" else None
+    return [mapping_of(part) for part in list_of(content)]
+
+
+def _native(
+    model: str, items: Iterable[Mapping[str, Any]], calls: tuple[ToolCall, ...]
+) -> Native | None:
+    """Only where there is reasoning, or whatever comes next, that has to go back with the calls.
+
+    The endpoint keeps nothing: reasoning without its content would be looked for in vain.
+    """
+    kept = [item for item in items if _can_go_back(item)]
+    known = {"message", "function_call"}
+    if not calls or all(item.get("type") in known for item in kept):
+        return None
+    named = [item for item in kept if item.get("type") == "function_call"]
+    if [item.get("call_id") for item in named] != [call.id for call in calls]:
+        return None
+    return Native(model=model, api=Api.RESPONSES, items=tuple(map(storable_json, kept)))
+
+
+def _can_go_back(item: Mapping[str, Any]) -> bool:
+    if item.get("type") != "reasoning":
+        return bool(item.get("type"))
+    return bool(item.get("encrypted_content") or item.get("content"))
+
+
+def _items(message: PromptMessage, model: str) -> Iterable[Mapping[str, object]]:
+    """Each with its type: some endpoints insist on it."""
+    native = message.native
+    if native and (native.model, native.api) == (model, Api.RESPONSES):
+        return native.items
+    match message.role:
+        case Role.USER | Role.SYSTEM:
+            parts: list[dict[str, Any]] = [{"type": "input_text", "text": message.content}]
+            parts += [{"type": "input_image", "image_url": image} for image in message.images]
+            return [{"type": "message", "role": "user", "content": parts}]
+        case Role.ASSISTANT:
+            return _assistant(message)
+        case Role.TOOL:
+            call_id = message.tool_call_id or ""
+            output = {"type": "function_call_output", "call_id": call_id, "output": message.content}
+            return [output]
+        case _:
+            assert_never(message.role)
+
+
+def _assistant(message: PromptMessage) -> Iterable[Mapping[str, object]]:
+    if message.content or not message.tool_calls:
+        said = [{"type": "output_text", "text": message.content}]
+        yield {"type": "message", "role": "assistant", "content": said}
+    for call in message.tool_calls:
+        yield {
+            "type": "function_call",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": parsable(call.arguments),
+        }
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    """Not strict, which is this API's default: it would make every parameter a required one."""
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+        "strict": False,
+    }

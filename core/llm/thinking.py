@@ -1,0 +1,143 @@
+"""Keeps a model's thinking out of its answer, where an endpoint leaves it in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.llm import Retracted, TextDelta
+
+# Where thinking begins and where it ends, as the chat templates of local models mark it.
+_MARKS = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "<seed:think>": "</seed:think>",
+    "[think]": "[/think]",
+    "◁think▷": "◁/think▷",
+    "<|start_thinking|>": "<|end_thinking|>",
+    "<|channel|>analysis<|message|>": "<|end|>",
+    "<|channel|>commentary<|message|>": "<|end|>",
+}
+_EMPTY_MARKS = (  # stand between thinking and answer, and mean nothing to a person
+    "<|start|>assistant",
+    "<|channel|>final<|message|>",
+    "<|start_response|>",
+)
+_BEGINNINGS = (*_MARKS, *_EMPTY_MARKS)
+_ORPHANS = ("</think>", "</thinking>", "[/think]", "◁/think▷")
+_ORPHAN = re.compile("|".join(map(re.escape, _ORPHANS)), re.IGNORECASE)
+_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Speech:
+    """The text of an answer as it comes, without thinking at its beginning.
+
+    A closing mark that nothing opened ends thinking, too: some templates open it in the prompt.
+    What was shown until then is retracted; with `thinks_first` nothing is shown before it comes.
+    In code, and once the answer has begun, marks are text like any other.
+    """
+
+    thinks_first: bool = False
+    text: str = ""
+    was_retracted: bool = False
+    _waiting: str = ""  # not shown yet: what may become a mark
+    _closing: str = ""  # the mark that ends the thinking in progress
+    _has_begun: bool = False
+    _has_thought: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether anything came that may be shown."""
+        return bool(self.text or self._waiting)
+
+    def add(self, piece: str) -> Iterator[TextDelta | Retracted]:
+        """What the piece adds to what is shown."""
+        self._waiting += piece
+        while self._is_skipping():
+            pass
+        if self._has_begun:
+            yield from self._spoken()
+
+    def finish(self) -> Iterator[TextDelta | Retracted]:
+        """What was held back, now that nothing more comes."""
+        if not self._closing and self._waiting.strip():
+            self._has_begun = True
+            yield from self._spoken(is_last=True)
+
+    def _is_skipping(self) -> bool:
+        """Take one mark, or one stretch of thinking, off the beginning; False if there is none."""
+        if self._has_begun:
+            return False
+        if self._closing:
+            return self._has_skipped_to_the_end()
+        waiting = self._waiting.lstrip()
+        begun = waiting.casefold()
+        mark = next((each for each in _BEGINNINGS if begun.startswith(each)), None)
+        if mark is not None:
+            self._closing = _MARKS.get(mark, "")
+            self._waiting = waiting[len(mark) :]
+            return True
+        may_be_mark = any(each.startswith(begun) for each in _BEGINNINGS)
+        if not may_be_mark and not (self.thinks_first and not self._has_thought):
+            self._has_begun = True
+        elif not may_be_mark and (orphan := _ORPHAN.search(self._waiting)):
+            self._has_thought = self._has_begun = True
+            self._waiting = self._waiting[orphan.end() :]
+        return False
+
+    def _has_skipped_to_the_end(self) -> bool:
+        end = self._waiting.casefold().find(self._closing)
+        if end < 0:
+            return False
+        self._waiting = self._waiting[end + len(self._closing) :]
+        self._closing = ""
+        self._has_thought = True
+        return True
+
+    def _spoken(self, *, is_last: bool = False) -> Iterator[TextDelta | Retracted]:
+        if self._has_thought and not self.text:
+            self._waiting = self._waiting.lstrip()
+        text = self.text + self._waiting
+        orphan = None if self._has_thought else _orphan(text, len(self.text))
+        if orphan:
+            yield from self._turned_back(text[orphan.end() :].lstrip())
+            return
+        held = 0 if is_last else _may_become_a_mark(self._waiting)
+        shown = self._waiting[: len(self._waiting) - held]
+        self._waiting = self._waiting[len(self._waiting) - held :]
+        self.text += shown
+        if shown:
+            yield TextDelta(text=shown)
+
+    def _turned_back(self, answer: str) -> Iterator[TextDelta | Retracted]:
+        self._has_thought = self.was_retracted = True
+        if self.text:
+            yield Retracted()
+        self.text, self._waiting = answer, ""
+        if answer:
+            yield TextDelta(text=answer)
+
+
+def _orphan(text: str, known: int) -> re.Match[str] | None:
+    """The first closing mark that stands outside of code; those before `known` are looked at."""
+    for found in _ORPHAN.finditer(text, max(known - len("</thinking>"), 0)):
+        before = text[: found.start()]
+        if "<think" not in before.casefold() and not _is_in_code(before):
+            return found
+    return None
+
+
+def _is_in_code(before: str) -> bool:
+    """Whether a fence, or a backtick on the same line, is open at the end of this text."""
+    line = before[before.rfind("\n") + 1 :]
+    return len(_FENCE.findall(before)) % 2 == 1 or line.count("`") % 2 == 1
+
+
+def _may_become_a_mark(text: str) -> int:
+    """How many of the last characters could be the beginning of a closing mark."""
+    begin = max(text.rfind(first) for first in "<[◁")
+    tail = text[begin:].casefold() if begin >= 0 else ""
+    return len(tail) if tail and any(mark.startswith(tail) for mark in _ORPHANS) else 0

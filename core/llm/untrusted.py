@@ -1,0 +1,69 @@
+"""JSON from an endpoint, read without trusting any of its types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from core.text import storable
+
+
+def mapping_of(value: object) -> dict[str, Any]:
+    """The value if it is an object; else an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def list_of(value: object) -> list[object]:
+    """The value if it is a list; else an empty one."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def text_of(value: object) -> str:
+    """The value if it is text, as a database can hold it; else nothing."""
+    return storable(value) if isinstance(value, str) else ""
+
+
+def count_of(*values: object) -> int:
+    """The first of the values that is a number, as a whole one of at least 0; else 0."""
+    for value in values:
+        if isinstance(value, int | float) and value == value and abs(value) < 2**53:
+            return max(int(value), 0)
+    return 0
+
+
+def is_object(text: str) -> bool:
+    """Whether the text is a whole JSON object."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def content_of(value: object) -> str:
+    """The text of a message's content: text, an object with text, or a list of such parts.
+
+    Parts of another type, such as thinking, are not text.
+    """
+    if isinstance(value, str):
+        return storable(value)
+    if parts := list_of(value):
+        return "".join(map(content_of, parts))
+    part = mapping_of(value)
+    if part.get("type", "text") not in {"text", "output_text"}:
+        return ""
+    text = part.get("text")
+    return text_of(text if isinstance(text, str) else mapping_of(text).get("value"))
+
+
+def storable_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The same object, each text in it as a database can hold it."""
+    return {storable(key): _storable(each) for key, each in value.items()}
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, str):
+        return storable(value)
+    if each := mapping_of(value):
+        return storable_json(each)
+    return [_storable(each) for each in items] if (items := list_of(value)) else value
