@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
@@ -22,6 +22,9 @@ from tests.peers.endpoint.behaviours import (
 from tests.peers.endpoint.bodies import Body, echo, in_messages
 from tests.peers.endpoint.responses import Stream
 from tests.peers.endpoint.rules import Api, Rule, unknown
+
+if TYPE_CHECKING:
+    from tests.peers.dialects import Dialect
 
 _APIS: dict[str, Api] = {"/v1/chat/completions": "chat", "/v1/responses": "responses"}
 
@@ -49,6 +52,7 @@ class Endpoint:
         self.keys: list[str] = []
         self._answer = answer
         self._script: deque[Behaviour] = deque()
+        self._dialect: Dialect | None = None
         self._port = port
         self._pause = pause
         self._rules = {rule.model: rule for rule in rules}
@@ -73,6 +77,10 @@ class Endpoint:
         What is refused for what it says takes nothing off the script.
         """
         self._script.extend(behaviours)
+
+    def play(self, dialect: Dialect) -> None:
+        """Answer in this dialect from now on, with no rules besides its own."""
+        self._dialect = dialect
 
     async def arrived(self, count: int = 1) -> None:
         """Wait for that many requests since the start."""
@@ -134,7 +142,7 @@ class Endpoint:
         await self._count(1, body)
         try:
             api = _APIS[request.path]
-            behaviour = self._refused(api, body) or self._next(body)
+            behaviour = self._refused(api, body) or self._next(api, body)
             return await self._behave(behaviour, request, body)
         finally:
             await self._count(-1)
@@ -149,16 +157,18 @@ class Endpoint:
     def _refused(self, api: Api, body: Body) -> Fail | None:
         if api == "responses" and (fault := input_check.refused(body, self._reasoning)):
             return fault
-        if not self._rules:
-            return None
+        if self._dialect or not self._rules:
+            return chat.refused(body) if self._dialect and api == "chat" else None
         rule = self._rules.get(body["model"])
         if rule is None:
             return unknown(body["model"])
         return rule.refused(api, body) or (chat.refused(body) if api == "chat" else None)
 
-    def _next(self, body: Body) -> Behaviour:
+    def _next(self, api: Api, body: Body) -> Behaviour:
         if self._script:
             return self._script.popleft()
+        if dialect := self._dialect:
+            return dialect.answer(body) if api == dialect.api else dialect.elsewhere
         said = self._answer(in_messages(body))
         return Reply(text=said, pause=self._pause) if isinstance(said, str) else said
 
