@@ -204,8 +204,8 @@ FRAMING = (
         expects=answers(),
     ),
     Dialect(
-        name="Tools called, and finish_reason says stop",
-        source="ollama/ollama#7881",
+        name="Gemini, Ollama: tools called, and finish_reason says stop",
+        source="googleapis/python-genai#2868, ollama/ollama#7963",
         plays=(
             Play(answer=stream(_CALL[0], chunk({}, "stop"), DONE)),
             Play(answer=ANSWERED, given_back=({"role": "tool"},)),
