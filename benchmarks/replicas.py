@@ -80,6 +80,8 @@ class Instant:
     """A model that answers at once."""
 
     name = "instant"
+    terms = "in memory"
+    window = None
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """The same for everybody."""

@@ -66,6 +66,15 @@ class ShowsWork(Protocol):
 
 
 @runtime_checkable
+class TellsOperator(Protocol):
+    """An adapter whose reader runs the agents, and may read what else only the log says."""
+
+    def explain(self, reply_to: str, why: str) -> None:
+        """Say why the message of this key gets no answer, before a sentence about that is posted."""
+        ...
+
+
+@runtime_checkable
 class FetchesFiles(Protocol):
     """An adapter of a platform on which messages come with files."""
 

@@ -43,8 +43,9 @@ class Agent:
         """The agent of this name, with this configuration from now on.
 
         `configuration` takes what an agent's table in agents.toml takes: model, instructions
-        (or system_prompt), memory, tools, temperature, base_url, api_key_env, fallback_models,
-        window_tokens, daily_usd, display_name, icon. An existing agent keeps its history and
+        (or system_prompt), memory, tools, temperature, reasoning_effort, api, base_url,
+        api_key_env, fallback_models, first_token_seconds, window_tokens, daily_usd, display_name,
+        icon. An existing agent keeps its history and
         facts. A tool may be given as the function itself if it stands in an importable module.
 
         Raises:
@@ -58,6 +59,7 @@ class Agent:
             configuration["tools"] = tuple(_reference(tool) for tool in given)
         spec = AgentSpec.checked(name=name, **configuration)
         runtime = await opened()
+        runtime.prices.check(spec)
         return cls(await runtime.directory.register(spec))
 
     @classmethod
@@ -90,8 +92,9 @@ class Agent:
         runtime = await opened()
         with runtime.in_use():
             accepted = await self._accept(runtime, text, room, person)
-            worker = runtime.worker({"python": CallerAdapter()})
-            return _text(await answer_to(accepted, worker))
+            adapter = CallerAdapter()
+            worker = runtime.worker({"python": adapter})
+            return _text(await answer_to(accepted, worker), adapter.reason(accepted.key))
 
     async def stream(
         self, text: str, *, room: str = "main", person: str | None = None
@@ -118,7 +121,7 @@ class Agent:
             outcome = answering.result()
             if isinstance(outcome, Exception):
                 raise outcome
-            _text(outcome)
+            _text(outcome, adapter.reason(accepted.key))
 
     async def _accept(self, runtime: Runtime, text: str, room: str, person: str | None) -> Accepted:
         if not cleaned(text):
@@ -162,9 +165,9 @@ def _whoever_runs_this() -> str:
         return "you"
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: Answer, reason: str | None) -> str:
     if answer.is_failure:
-        raise AnswerFailed(answer.text)
+        raise AnswerFailed(f"{answer.text} ({reason})" if reason else answer.text)
     return answer.text
 
 

@@ -18,6 +18,7 @@ class CallerAdapter:
         """`awaited` is the key of that message; None: nobody looks before it is finished."""
         self._awaited = awaited
         self._shown = set[str]()
+        self._reasons: dict[str, str] = {}
         self._text = ""
         self._changed = asyncio.Event()
         self._is_finished = False
@@ -46,6 +47,14 @@ class CallerAdapter:
     async def find(self, outgoing: Outgoing) -> str | None:
         """What was handed over before a crash went nowhere."""
         return outgoing.key if outgoing.key in self._shown else None
+
+    def explain(self, reply_to: str, why: str) -> None:
+        """Keep the reason: whoever runs the program is who can do something about it."""
+        self._reasons[reply_to] = why
+
+    def reason(self, key: str) -> str | None:
+        """Why the message of this key got no answer, if this process knows."""
+        return self._reasons.get(key)
 
     def finish(self, text: str | None) -> None:
         """End `deltas`, with the whole answer if there is one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core import metrics
-from core.adapter import Limits
+from core.adapter import Adapter, TellsOperator
 from core.context import remembered_tokens
 from core.directory import KnownAgent
 from core.files import Files
@@ -20,12 +20,12 @@ _STOPPED = "(stopped)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One way a turn can end; `limits` are those of a visible message."""
+    """One way a turn can end."""
 
     hold: Hold
     agent: KnownAgent
     opened: OpenTurn
-    limits: Limits
+    adapter: Adapter
     files: Files = field(default_factory=Files)
 
     async def answered(self, text: str) -> None:
@@ -37,14 +37,16 @@ class Outcome:
         shown = f"{text} {_STOPPED}" if text else _STOPPED
         await self._end(TurnState.STOPPED, MessageRole.ASSISTANT, shown)
 
-    async def failed(self, sentence: str, why: str) -> None:
-        """There will be no answer: the person is told so in one sentence."""
-        await self._end(TurnState.FAILED, MessageRole.NOTICE, sentence, why)
+    async def failed(self, sentence: str, kind: str, why: str) -> None:
+        """There will be no answer: the person is told so in one sentence, the operator why."""
+        if isinstance(self.adapter, TellsOperator):
+            self.adapter.explain(self.opened.draft.reply_to, why)
+        await self._end(TurnState.FAILED, MessageRole.NOTICE, sentence, kind)
 
     async def _end(
         self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
     ) -> None:
-        now = self.hold.now()
+        now, limits = self.hold.now(), self.adapter.limits
         answer = Entry(
             role=role,
             author=self.agent.spec.name,
@@ -55,7 +57,7 @@ class Outcome:
         ending = Ending(
             state=state,
             entries=[*(_asked(each, self.files) for each in self.opened.questions), answer],
-            parts=parts(text, self.limits.text_length, with_files=self.limits.takes_files),
+            parts=parts(text, limits.text_length, with_files=limits.takes_files),
             failure=failure,
         )
         await self.hold.insist(

@@ -253,10 +253,10 @@ class Worker:
     ) -> None:
         """Bring the turn to an end, or raise Transient with the wait before its next attempt."""
         hold.is_attempt = True
-        outcome = Outcome(hold=hold, agent=agent, opened=opened, limits=adapter.limits)
+        outcome = Outcome(hold=hold, agent=agent, opened=opened, adapter=adapter)
         extra = {"turn": opened.turn.id, "agent": agent.spec.name}
         if opened.turn.attempts > _MOST_ATTEMPTS:
-            await outcome.failed(_INTERRUPTED, "interrupted")
+            await outcome.failed(_INTERRUPTED, "interrupted", "it was interrupted too often")
             return
         try:
             with metrics.TURN_SECONDS.time():
@@ -265,10 +265,10 @@ class Worker:
             raise
         except ModelRefused as error:
             log.warning("turn refused", extra={**extra, "why": str(error)})
-            await outcome.failed(error.told, "refused")
+            await outcome.failed(error.told, "refused", str(error))
         except ConfigMistake as error:
             log.warning("turn failed", extra={**extra, "why": str(error)})
-            await outcome.failed(_MISCONFIGURED, "configuration")
+            await outcome.failed(_MISCONFIGURED, "configuration", str(error))
         except Transient as error:
             log.warning("attempt failed", extra={**extra, "why": str(error)})
             await _try_again(outcome, error, _UNREACHABLE)
@@ -346,6 +346,6 @@ async def _try_again(outcome: Outcome, error: Transient, sentence: str) -> None:
     """Raise, with the wait before the next attempt; after the last one, fail."""
     attempts = outcome.opened.turn.attempts
     if attempts >= _MOST_ATTEMPTS or (error.retry_after or 0) > _LONGEST_WAIT:
-        await outcome.failed(sentence, "unreachable")
+        await outcome.failed(sentence, "unreachable", str(error))
         return
     raise Transient(str(error), retry_after=error.retry_after or float(attempts**2)) from error

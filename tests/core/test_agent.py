@@ -185,8 +185,22 @@ async def test_a_database_that_fails_during_a_stream_is_told_to_who_takes_the_pi
 async def test_a_failure_is_told_as_one(endpoint: Endpoint) -> None:
     endpoint.script(Fail(status=401))
     agent = await Agent.create(name="Ada")
-    with pytest.raises(AnswerFailed, match="My access to the language model"):
+    with pytest.raises(AnswerFailed, match="My access to the language model") as caught:
         await agent.ask("Hello")
+    assert "does not accept the key (HTTP 401): set OPENAI_API_KEY to a key" in str(caught.value)
+
+
+async def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = await Agent.create(name="Ada", api_key_env="LOCAL_KEY")
+    with pytest.raises(AnswerFailed, match="agent Ada has no key: set LOCAL_KEY"):
+        await agent.ask("Hello")
+    with pytest.raises(AnswerFailed, match="agent Ada has no key: set LOCAL_KEY"):
+        [delta async for delta in agent.stream("Hello")]
+
+
+async def test_a_limit_that_cannot_be_kept_is_a_mistake() -> None:
+    with pytest.raises(ConfigMistake, match=r'add \[prices\."qwen3"\]'):
+        await Agent.create(name="Ada", model="qwen3", daily_usd=5)
 
 
 async def take(deltas: AsyncIterator[str], into: list[str]) -> None:
