@@ -27,13 +27,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """What a request has to have for the dialect to show; `characters` is its least length."""
+    """What a request has to have for the dialect to show, besides instructions and tools.
 
-    tools: bool = True
-    system: bool = True
+    `characters` is its least length, `messages` how many the person wrote in a row. With
+    `short_first` a short question is answered before: only by that can the refusal be understood.
+    """
+
     temperature: float | None = None
     effort: str | None = None
     characters: int = 0
+    messages: int = 1
+    short_first: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +159,7 @@ def _has_results(body: Body) -> bool:
 
 
 def _alternate(messages: list[Message]) -> bool:
-    roles = [message["role"] for message in messages if message["role"] != "tool"]
-    if roles[:1] == ["system"]:
-        roles = roles[1:]
+    """As chat templates look at it: results of tools break it, instructions at the top do not."""
+    roles = [message["role"] for message in messages]
+    roles = roles[1:] if roles[:1] == ["system"] else roles
     return all(role == ("user", "assistant")[at % 2] for at, role in enumerate(roles))

@@ -15,13 +15,15 @@ _ANSWERS = turn(
 )
 
 
-def _overflow(name: str, source: str, answer: Exactly, limit: int | None = None) -> Dialect:
+def _overflow(
+    name: str, source: str, answer: Exactly, limit: int | None = None, *, short_first: bool = False
+) -> Dialect:
     """Refuses a long prompt in these words, and answers a short one."""
     return Dialect(
         name=name,
         source=source,
         plays=_ANSWERS,
-        ask=Ask(characters=_TOO_LONG + 1),
+        ask=Ask(characters=_TOO_LONG + 1, short_first=short_first),
         objections=(Objection(answer=answer, longer_than=_TOO_LONG),),
         expects=Expected(outcome=Outcome.OVERFLOW, limit=limit),
     )
@@ -365,5 +367,6 @@ OVERFLOW = (
         "Cerebras: a 400 without a word",
         "public clients' wordings of overflow",
         Exactly(pieces=(), status=400, content_type="text/plain"),
+        short_first=True,
     ),
 )

@@ -241,7 +241,8 @@ PARAMETERS = (
     Dialect(
         name="Gemma on vLLM: turns must alternate",
         source="suitenumerique/conversations#197, microsoft/autogen#1037",
-        plays=_TURN,
+        plays=_ONLY_TEXT,
+        ask=Ask(messages=2),
         objections=(
             Objection(
                 answer=failure(
@@ -258,17 +259,18 @@ PARAMETERS = (
                 not_alternating=True,
             ),
         ),
-        expects=Expected(text=TEXT, calls=CALLS),
+        expects=Expected(text=TEXT),
     ),
     Dialect(
         name="Mistral's first models on vLLM: turns must alternate, the system role included",
         source="microsoft/autogen#1037",
-        plays=_TURN,
+        plays=_ONLY_TEXT,
+        ask=Ask(messages=2),
         objections=(
             Objection(answer=_vllm(_ALTERNATE), role="system"),
             Objection(answer=_vllm(_ALTERNATE), not_alternating=True),
         ),
-        expects=Expected(text=TEXT, calls=CALLS),
+        expects=Expected(text=TEXT),
     ),
     Dialect(
         name="A model that lets go of everything, one after the other",

@@ -18,7 +18,7 @@ from tests.peers.dialects.dialect import Dialect, Expected, Play
 _ABOUT_TAGS = "Write `<think>` before and `</think>` after it:\n```\n<think>like this</think>\n```"
 
 
-def _thinks(name: str, source: str, thought: str, closed: str = "") -> Dialect:
+def _thinks(name: str, source: str, thought: str) -> Dialect:
     """Thinks before the call and before the answer, in pieces of five characters."""
 
     def pieces(text: str) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def _thinks(name: str, source: str, thought: str, closed: str = "") -> Dialect:
                 )
             ),
             Play(
-                answer=stream(*speech(*pieces(thought + TEXT + closed)), DONE),
+                answer=stream(*speech(*pieces(thought + TEXT)), DONE),
                 given_back=({"role": "tool"},),
             ),
         ),
@@ -80,7 +80,6 @@ THINKING = (
         "kekzl/imp#768, scouzi1966/maclocal-api#121, ml-explore/mlx-lm#1867",
         "<|channel|>analysis<|message|>They want the time.<|end|>"
         "<|start|>assistant<|channel|>final<|message|>",
-        "<|return|>",
     ),
     _thinks(
         "Kimi: ◁think▷",

@@ -29,13 +29,14 @@ _PARTS_OF_OTHERS = ("input_text", "input_image", "input_file")
 Given = Mapping[tuple[str, str], Sequence[Mapping[str, object]]]
 
 
-def refused(body: Body, given: Given) -> Fail | None:
-    """The first of all faults."""
+def refused(body: Body, given: Given | None = None) -> Fail | None:
+    """The first of all faults; without `given`, reasoning is nobody's business."""
     items = items_of(body)
-    needed = {
-        call: reasoning for (model, call), reasoning in given.items() if model == body["model"]
-    }
-    checks = (_parameters(body), _tools(body), _shapes(items), _thoughts(body, items, needed))
+    checks = [_parameters(body), _tools(body), _shapes(items)]
+    if given is not None:
+        model = body["model"]
+        needed = {call: reasoning for (asked, call), reasoning in given.items() if asked == model}
+        checks.append(_thoughts(body, items, needed))
     return next((fault for check in (*checks, _calls(items)) for fault in check), None)
 
 

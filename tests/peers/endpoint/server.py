@@ -155,13 +155,13 @@ class Endpoint:
             self._changed.notify_all()
 
     def _refused(self, api: Api, body: Body) -> Fail | None:
+        if self._dialect:
+            return chat.refused(body) if api == "chat" else input_check.refused(body)
         if api == "responses" and (fault := input_check.refused(body, self._reasoning)):
             return fault
-        if self._dialect or not self._rules:
-            return chat.refused(body) if self._dialect and api == "chat" else None
         rule = self._rules.get(body["model"])
         if rule is None:
-            return unknown(body["model"])
+            return unknown(body["model"]) if self._rules else None
         return rule.refused(api, body) or (chat.refused(body) if api == "chat" else None)
 
     def _next(self, api: Api, body: Body) -> Behaviour:
