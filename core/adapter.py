@@ -70,7 +70,7 @@ class TellsOperator(Protocol):
     """An adapter whose reader runs the agents, and may read what else only the log says."""
 
     def explain(self, reply_to: str, why: str) -> None:
-        """Say why the message of this key gets no answer, before a sentence about that is posted."""
+        """Say why this message gets no answer; a sentence about that is posted afterwards."""
         ...
 
 

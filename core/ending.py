@@ -39,7 +39,7 @@ class Outcome:
 
     async def failed(self, sentence: str, kind: str, why: str) -> None:
         """There will be no answer: the person is told so in one sentence, the operator why."""
-        if isinstance(self.adapter, TellsOperator):
+        if isinstance(self.adapter, TellsOperator) and self.opened.draft.reply_to:
             self.adapter.explain(self.opened.draft.reply_to, why)
         await self._end(TurnState.FAILED, MessageRole.NOTICE, sentence, kind)
 

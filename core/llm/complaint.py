@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import openai
 
 from core.llm.events import Event
-from core.llm.untrusted import list_of, mapping_of, text_of
+from core.llm.untrusted import count_of, list_of, mapping_of, text_of
 
 _LONGEST = 4_000  # characters of it that are looked at: some repeat the whole prompt
 _REFUSED = {400, 413, 422}
@@ -17,7 +17,7 @@ _ERROR_EVENTS = {"error", "response.failed"}
 
 _OVERFLOW = re.compile(
     r"context_length_exceeded|exceed_context_size|context[_ ]window|context (length|size)"
-    r"|maximum context|context the overflows|context overflows"
+    r"|maximum (context|prompt)|token limit|context the overflows|context overflows"
     r"|(prompt|input|request|messages?|inputs?)( tokens?)?( length)? (is|are|was) too (long|large)"
     r"|(request|prompt|input) (entity )?too (large|long)|too many (input |prompt )?tokens"
     r"|token count.{0,40}exceeds|exceeds? the (maximum|max|model|context|limit|available)"
@@ -27,8 +27,9 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
-    r"(?:context (?:length|size|window)(?: of| is|:)?(?: only)?|only|maximum(?: number of tokens)?"
-    r"(?: allowed)?|limit(?: of| is|:)?|max_model_len\D{0,3}|n_ctx\D{0,4}|[<>]=?|up to|at most)"
+    r"(?:(?:context|prompt) (?:length|size|window)(?: of| is|:)?(?: only)?|only|maximum"
+    r"(?: number of tokens)?(?: allowed)?|limit(?: of| is|:)?|max_model_len\D{0,3}|n_ctx\D{0,4}"
+    r"|[<>]=?|up to|at most)"
     r"\s*\(?\s*(\d[\d,]{2,8})",
     re.IGNORECASE,
 )
@@ -48,6 +49,7 @@ class Complaint:
     code: str = ""
     parameter: str = ""
     retry_after: float | None = None
+    window: int | None = None  # tokens, where it is a field of its own
 
     @property
     def is_refusal(self) -> bool:
@@ -61,6 +63,11 @@ class Complaint:
         return self.status == 413 or (is_about_it and bool(_OVERFLOW.search(self._words)))
 
     @property
+    def is_filtered(self) -> bool:
+        """Whether a content filter stopped the prompt."""
+        return self.is_refusal and "content_filter" in self.code
+
+    @property
     def is_about_images(self) -> bool:
         """Whether it says that the model cannot look at images."""
         return bool(_NO_IMAGES.search(self.message))
@@ -69,7 +76,7 @@ class Complaint:
     def limit(self) -> int | None:
         """How many tokens the model takes, if it says so."""
         found = [int(number.replace(",", "")) for number in _LIMIT.findall(self.message)]
-        return min(found, default=None)
+        return self.window or min(found, default=None)
 
     @property
     def _words(self) -> str:
@@ -117,6 +124,7 @@ def _complaint(given: object, status: int, retry_after: float | None) -> Complai
         code=f"{text_of(code)} {kind}".strip(),
         parameter=text_of(body.get("param")),
         retry_after=retry_after,
+        window=count_of(body.get("n_ctx")) or None,
     )
 
 

@@ -32,7 +32,7 @@ _LIMITS = Limits()
 _WIRES: dict[Api, Wire] = {Api.CHAT: Chat(), Api.RESPONSES: Responses()}
 _NAMES = {Api.CHAT: "Chat Completions", Api.RESPONSES: "Responses"}
 _OPENAIS_OWN = "api.openai.com"
-_FITS_ANYWHERE = 1_000  # tokens: no prompt as short as this is refused for its length
+_FITS_ANYWHERE = 500  # tokens: no prompt as short as this is refused for its length
 _GRACE_SECONDS = 5  # after the last word, for a count of tokens and the end of the stream
 _UNFINISHED = (
     "ended its stream without a finish reason; if it always does, "
@@ -121,6 +121,9 @@ class EndpointModel:
                 yield self._finished(attempt)
                 return
             except _Complained as complained:
+                if complained.complaint.is_filtered:
+                    yield Finished(text="", model=self.name, finish_reason="content_filter")
+                    return
                 if attempt.is_shown or not self._has_learnt(complained.complaint, attempt):
                     raise self._failure(complained.complaint, attempt) from complained
             except _BrokeOff as broken:

@@ -52,7 +52,7 @@ async def events(response: Response) -> AsyncGenerator[Event, None]:
     async for event in EventSource(stream, max_event_size=_LARGEST_EVENT):
         if event.data.startswith(_DONE):
             yield Event(event.event, is_end=True)
-        elif event.data.strip():
+        elif event.data.strip() and not event.data.startswith(":"):  # a comment, made data
             yield Event(event.event, _parsed(event.data))
 
 

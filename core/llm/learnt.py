@@ -31,6 +31,11 @@ _NO_TOOLS = re.compile(
     r"|tool (use|choice|call).{0,40}\brequires?\b|no endpoints found that support tool",
     re.IGNORECASE | re.DOTALL,
 )
+_UNSUPPORTED = re.compile(
+    r"\b(not|n't|un(supported|known|recogni[sz]ed|expected)|extra|only|invalid|deprecated|cannot)\b",
+    re.IGNORECASE,
+)
+_SPELLINGS = {"reasoning": "reasoning([._ ]?effort)?"}
 _SCHEMA = re.compile(r"invalid schema|\bschema\b.{0,40}\b(invalid|not valid)", re.IGNORECASE)
 _SHARE = 0.8  # of a window that a prompt may take: we count by estimate, and an answer needs room
 
@@ -72,7 +77,7 @@ class Learnt:
         if complaint.is_overflow or complaint.is_about_images:
             return None
         lesson = self._other_api(complaint, api) if may_switch else None
-        if complaint.is_refusal:
+        if complaint.is_refusal or complaint.status == 404:
             lesson = (
                 lesson
                 or self._effort(complaint, body)
@@ -121,9 +126,14 @@ class Learnt:
         if _NO_SYSTEM.search(complaint.message) and not self.has_no_system:
             self.has_no_system = True
             return "instructions go into the first message"
-        if _ALTERNATE.search(complaint.message) and not self.must_alternate:
+        if not _ALTERNATE.search(complaint.message):
+            return None
+        if not self.must_alternate:
             self.must_alternate = True
             return "person and model take turns, and no tools"
+        if not self.has_no_system:
+            self.has_no_system = True
+            return "instructions go into the first message"
         return None
 
     def _field(self, complaint: Complaint, body: Mapping[str, Any]) -> str | None:
@@ -176,11 +186,15 @@ def _named(complaint: Complaint, names: Sequence[str]) -> str | None:
         return root
     if "tools" in names and _is_about_tools(complaint):
         return "tools"
-    spoken_of = (name for name in names if re.search(rf"\b{name}\b", complaint.message))
-    found = next((name for name in spoken_of if name != "tools"), None)
-    if found is None and "reasoning" in names and "reasoning_effort" in complaint.message:
-        return "reasoning"
-    return found
+    if not _UNSUPPORTED.search(complaint.message):
+        return None
+    return next((name for name in names if name != "tools" and _is_said(name, complaint)), None)
+
+
+def _is_said(name: str, complaint: Complaint) -> bool:
+    """Whether the message has the name, in whichever spelling."""
+    spelling = _SPELLINGS.get(name) or name.replace("_", "[._ ]?")
+    return bool(re.search(rf"\b{spelling}\b", complaint.message, re.IGNORECASE))
 
 
 def _is_about_tools(complaint: Complaint) -> bool:

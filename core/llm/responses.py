@@ -27,6 +27,10 @@ from core.llm.wire import Answer, usage_of
 from core.spec import Api
 
 _ENDS = {"response.completed", "response.incomplete"}
+_KNOWN = {  # of each item, what is kept without it
+    "message": {"id", "type", "status", "role", "content"},
+    "function_call": {"id", "type", "status", "call_id", "name", "arguments"},
+}
 _REASONS = {"max_output_tokens": "length", "max_tokens": "length"}
 
 
@@ -154,23 +158,20 @@ def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _native(
     model: str, items: Iterable[Mapping[str, Any]], calls: tuple[ToolCall, ...]
 ) -> Native | None:
-    """Only where there is reasoning, or whatever comes next, that has to go back with the calls.
-
-    The endpoint keeps nothing: reasoning without its content would be looked for in vain.
-    """
+    """Only where there is something in it that nothing else here keeps, such as reasoning."""
     kept = [item for item in items if _can_go_back(item)]
-    known = {"message", "function_call"}
-    if not calls or all(item.get("type") in known for item in kept):
+    if not calls or all(item.keys() <= _KNOWN.get(item["type"], set()) for item in kept):
         return None
-    named = [item for item in kept if item.get("type") == "function_call"]
-    if [item.get("call_id") for item in named] != [call.id for call in calls]:
+    named = [item.get("call_id") for item in kept if item["type"] == "function_call"]
+    if named != [call.id for call in calls]:
         return None
     return Native(model=model, api=Api.RESPONSES, items=tuple(map(storable_json, kept)))
 
 
 def _can_go_back(item: Mapping[str, Any]) -> bool:
+    """The endpoint keeps nothing: reasoning without its content would be looked for in vain."""
     if item.get("type") != "reasoning":
-        return bool(item.get("type"))
+        return isinstance(item.get("type"), str)
     return bool(item.get("encrypted_content") or item.get("content"))
 
 

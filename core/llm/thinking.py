@@ -26,6 +26,7 @@ _EMPTY_MARKS = (  # stand between thinking and answer, and mean nothing to a per
     "<|channel|>final<|message|>",
     "<|start_response|>",
 )
+_ENDS = ("<|return|>", "<|end|>")  # may stand after the last word
 _BEGINNINGS = (*_MARKS, *_EMPTY_MARKS)
 _ORPHANS = ("</think>", "</thinking>", "[/think]", "◁/think▷")
 _ORPHAN = re.compile("|".join(map(re.escape, _ORPHANS)), re.IGNORECASE)
@@ -63,6 +64,8 @@ class Speech:
 
     def finish(self) -> Iterator[TextDelta | Retracted]:
         """What was held back, now that nothing more comes."""
+        for mark in _ENDS:
+            self._waiting = self._waiting.removesuffix(mark)
         if not self._closing and self._waiting.strip():
             self._has_begun = True
             yield from self._spoken(is_last=True)
@@ -140,4 +143,4 @@ def _may_become_a_mark(text: str) -> int:
     """How many of the last characters could be the beginning of a closing mark."""
     begin = max(text.rfind(first) for first in "<[◁")
     tail = text[begin:].casefold() if begin >= 0 else ""
-    return len(tail) if tail and any(mark.startswith(tail) for mark in _ORPHANS) else 0
+    return len(tail) if tail and any(mark.startswith(tail) for mark in (*_ORPHANS, *_ENDS)) else 0
