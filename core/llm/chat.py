@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -65,29 +65,32 @@ class _ChatAnswer:
     _refusal: str = ""
     _extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
-    def add(self, event: Event) -> Iterator[TextDelta | Retracted]:
-        """Take in a chunk, or the whole answer of an endpoint that does not stream.
+    def add(self, *events: Event) -> Sequence[TextDelta | Retracted]:
+        """Take in chunks, or the whole answer of an endpoint that does not stream.
 
         `[DONE]` and a count of tokens after text are an end as good as a finish reason.
         """
-        usage = usage_of(event.data.get("usage"))
-        self._usage = usage or self._usage
-        choices = list_of(event.data.get("choices"))
-        for choice in map(mapping_of, choices):
-            yield from self._take(mapping_of(choice.get("delta") or choice.get("message")))
-            self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
+        text, is_last = "", False
+        for event in events:
+            usage = usage_of(event.data.get("usage"))
+            choices = list_of(event.data.get("choices"))
+            for choice in choices:
+                text += self._take(mapping_of(choice))
+            is_last = is_last or event.is_end or (usage is not None and not choices)
+            self._usage = usage or self._usage
+        shown = self.speech.add(text)
         has_said = bool(self.speech or self.calls)
-        is_last = event.is_end or (usage is not None and not choices)
         self.is_ended = self.is_ended or bool(self.finish_reason) or (is_last and has_said)
+        return shown
 
     @property
     def was_retracted(self) -> bool:
         """As Answer says."""
         return self.speech.was_retracted
 
-    def finish(self) -> Iterator[TextDelta | Retracted]:
+    def finish(self) -> Sequence[TextDelta | Retracted]:
         """As Answer says."""
-        yield from self.speech.finish()
+        return self.speech.finish()
 
     def finished(self, model: str) -> Finished:
         """As Answer says."""
@@ -102,15 +105,21 @@ class _ChatAnswer:
             native=self._native(model, calls),
         )
 
-    def _take(self, delta: Mapping[str, Any]) -> Iterator[TextDelta | Retracted]:
-        for piece in list_of(delta.get("tool_calls")):
-            self.calls.add(piece)
+    def _take(self, choice: Mapping[str, Any]) -> str:
+        """The text in it."""
+        if reason := choice.get("finish_reason"):
+            self.finish_reason = text_of(reason) or self.finish_reason
+        delta = mapping_of(choice.get("delta") or choice.get("message"))
         for key, value in delta.items():
             if key not in _READ and value:
                 self._extra[key] = _longer(self._extra.get(key), value)
-        refusal = text_of(delta.get("refusal"))
-        self._refusal += refusal
-        yield from self.speech.add(content_of(delta.get("content")) + refusal)
+        for piece in list_of(delta.get("tool_calls")):
+            self.calls.add(piece)
+        text = content_of(delta.get("content"))
+        if refusal := text_of(delta.get("refusal")):
+            self._refusal += refusal
+            text += refusal
+        return text
 
     def _native(self, model: str, calls: tuple[ToolCall, ...]) -> Native | None:
         """Only where there is something in it that nothing else here keeps."""

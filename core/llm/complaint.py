@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import openai
 
@@ -94,13 +95,24 @@ def of_error(error: openai.APIError) -> Complaint:
 def of_event(event: Event) -> Complaint | None:
     """The error that an event of an answered request carries, if it does."""
     data = event.data
-    kind = text_of(data.get("type")) or event.name
-    failure = data.get("error") or mapping_of(data.get("response")).get("error")
-    if failure is None and (kind in _ERROR_EVENTS or data.get("object") == "error"):
+    failure = data.get("error") or _nested(data)
+    if failure is None and _is_error(event):
         failure = data
-    for choice in map(mapping_of, list_of(data.get("choices"))):
-        failure = failure or choice.get("error")
     return _complaint(failure, 0, None) if failure else None
+
+
+def _nested(data: dict[str, Any]) -> object:
+    """The error of a response, or of the first choice."""
+    if choices := data.get("choices"):
+        first = mapping_of(list_of(choices)[0]) if list_of(choices) else {}
+        return first.get("error")
+    response = data.get("response")
+    return mapping_of(response).get("error") if response else None
+
+
+def _is_error(event: Event) -> bool:
+    kind = event.data.get("type") or event.name
+    return kind in _ERROR_EVENTS or event.data.get("object") == "error"
 
 
 def _complaint(given: object, status: int, retry_after: float | None) -> Complaint:

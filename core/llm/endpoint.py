@@ -162,28 +162,27 @@ class EndpointModel:
         self, attempt: _Attempt, deadline: float
     ) -> AsyncGenerator[ModelEvent, None]:
         """What is shown of the answer, until it has ended."""
-        has_begun = False
+        answer, has_begun = attempt.answer, False
         async with aclosing(self._received(attempt, deadline)) as received:
-            async for event in received:
-                if complaint := of_event(event):
-                    if attempt.answer.is_ended:
-                        break
-                    raise self._interruption(complaint)
+            async for together in received:
+                for event in together:
+                    if not answer.is_ended and (complaint := of_event(event)):
+                        raise self._interruption(complaint)
                 if not has_begun:
                     has_begun = True
                     yield Begun()
-                for shown in attempt.answer.add(event):
+                for shown in answer.add(*together):
                     attempt.is_shown = True
                     yield shown
-        if not attempt.answer.is_ended:  # a proxy that closed cleanly looks like this
+        if not answer.is_ended:  # a proxy that closed cleanly looks like this
             raise _BrokeOff(f"{self._target} {_UNFINISHED}")
-        for shown in attempt.answer.finish():
+        for shown in answer.finish():
             yield shown
 
     def _finished(self, attempt: _Attempt) -> Finished:
         finished = attempt.answer.finished(self.name)
         self._learnt.thinks_first = self._learnt.thinks_first or attempt.answer.was_retracted
-        self._learnt.took(attempt.tokens, attempt.request.budget)
+        self._learnt.took(attempt.request)
         return finished
 
     def _has_learnt(self, complaint: Complaint, attempt: _Attempt) -> bool:
@@ -208,7 +207,8 @@ class EndpointModel:
         may_be_longest = (
             complaint.is_refusal
             and not complaint.is_about_images
-            and tokens > max(self._learnt.longest, _FITS_ANYWHERE)
+            and tokens > _FITS_ANYWHERE
+            and self._learnt.is_longest(attempt.request)
         )
         if complaint.is_overflow or may_be_longest:
             return overflow(self._target, self._learnt.overflowed(tokens, complaint))
@@ -221,17 +221,20 @@ class EndpointModel:
             return _BrokeOff(str(failure))
         return _Complained(complaint)
 
-    async def _received(self, attempt: _Attempt, deadline: float) -> AsyncGenerator[Event, None]:
-        """The events in our own errors. Once the answer has ended, none of them matters.
+    async def _received(
+        self, attempt: _Attempt, deadline: float
+    ) -> AsyncGenerator[list[Event], None]:
+        """The events, those that came together at once, in our own errors.
 
-        The deadline is set around each wait: around a `yield` it would cancel the consumer.
+        Once the answer has ended, none of the errors matters. The deadline is set around each
+        wait: around a `yield` it would cancel the consumer.
         """
         try:
             async with asyncio.timeout_at(deadline):
                 stream = await self._open(attempt)
             async with stream, aclosing(events(stream.response)) as received:
-                while event := await self._next(received, attempt.answer, deadline):
-                    yield event
+                while together := await self._next(received, attempt.answer, deadline):
+                    yield together
         except TimeoutError as error:
             raise ModelDown(
                 f"{self._target} did not finish within {self._limits.whole:g} seconds."
@@ -257,16 +260,17 @@ class EndpointModel:
         )
 
     async def _next(
-        self, received: AsyncGenerator[Event, None], answer: Answer, deadline: float
-    ) -> Event | None:
+        self, received: AsyncGenerator[list[Event], None], answer: Answer, deadline: float
+    ) -> list[Event]:
+        """Empty at the end."""
         if answer.is_ended:
             deadline = min(deadline, asyncio.get_running_loop().time() + _GRACE_SECONDS)
         try:
             async with asyncio.timeout_at(deadline):
-                return await anext(received, None)
+                return await anext(received, [])
         except (httpx2.HTTPError, Malformed, TimeoutError) as error:
             if answer.is_ended:
-                return None
+                return []
             if isinstance(error, TimeoutError):
                 raise
             raise _BrokeOff(f"{self._target} {_what_broke(error)}.") from error

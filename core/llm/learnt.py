@@ -52,8 +52,8 @@ class Learnt:
     is_plain: bool = False  # does not take back what it wrote itself
     thinks_first: bool = False
     window: int | None = None  # tokens that fitted after more did not
-    longest: int = 0  # tokens of the longest prompt that it took
     lessons: int = 0  # so far; a request that was sent before the newest one is sent again
+    _longest: int = 0  # characters of the longest prompt that it took
     _refused: int | None = None  # tokens of the shortest prompt that was too long
     _switches: int = 0
 
@@ -97,11 +97,15 @@ class Learnt:
             self.window = min(self.window, most)
         return most
 
-    def took(self, tokens: int, budget: int | None) -> None:
-        """A prompt of so many tokens was answered; it had been cut to this budget."""
-        self.longest = max(self.longest, tokens)
-        if budget and self._refused and tokens < self._refused and budget < self._refused:
-            self.window = max(budget, self.window or 0)
+    def took(self, request: ModelRequest) -> None:
+        """The request was answered."""
+        self._longest = max(self._longest, _length(request))
+        if self._refused and request.budget and request.budget < self._refused:
+            self.window = max(request.budget, self.window or 0)
+
+    def is_longest(self, request: ModelRequest) -> bool:
+        """Whether it is longer than all that were answered."""
+        return _length(request) > self._longest
 
     def _other_api(self, complaint: Complaint, api: Api) -> str | None:
         """Followed once, and back if there is no other API."""
@@ -177,6 +181,10 @@ class Learnt:
             temperature=None if "temperature" in self.left_out else request.temperature,
             reasoning_effort=self.effort or request.reasoning_effort,
         )
+
+
+def _length(request: ModelRequest) -> int:
+    return sum(len(message.content) for message in request.messages)
 
 
 def _named(complaint: Complaint, names: Sequence[str]) -> str | None:

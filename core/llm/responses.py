@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, assert_never
@@ -26,6 +26,7 @@ from core.llm.untrusted import content_of, list_of, mapping_of, storable_json, t
 from core.llm.wire import Answer, usage_of
 from core.spec import Api
 
+_TEXTS = {"response.output_text.delta", "response.refusal.delta"}
 _ENDS = {"response.completed", "response.incomplete"}
 _KNOWN = {  # of each item, what is kept without it
     "message": {"id", "type", "status", "role", "content"},
@@ -74,39 +75,25 @@ class _Response:
     _usage: TokenUsage | None = None
     _items: dict[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
     _speaker: object = None
+    _has_spoken: bool = False
     _has_refused: bool = False
 
-    def add(self, event: Event) -> Iterator[TextDelta | Retracted]:
-        """Take in one typed event, or the whole response of an endpoint that does not stream."""
-        data = event.data
-        kind = text_of(data.get("type")) or event.name
-        match kind:
-            case "response.output_text.delta" | "response.refusal.delta":
-                self._has_refused = self._has_refused or kind == "response.refusal.delta"
-                yield from self._speak(data.get("output_index"), text_of(data.get("delta")))
-            case "response.output_item.done":
-                number = data.get("output_index")
-                number = number if isinstance(number, int) else len(self._items)
-                self._items[number] = mapping_of(data.get("item"))
-            case _ if kind in _ENDS:
-                yield from self._end(mapping_of(data.get("response")))
-            case _ if data.get("object") == "response":
-                yield from self._end(data)
-            case _:
-                pass
+    def add(self, *events: Event) -> Sequence[TextDelta | Retracted]:
+        """Take in typed events, or the whole response of an endpoint that does not stream."""
+        return self.speech.add("".join(map(self._take, events)))
 
     @property
     def was_retracted(self) -> bool:
         """As Answer says."""
         return self.speech.was_retracted
 
-    def finish(self) -> Iterator[TextDelta | Retracted]:
+    def finish(self) -> Sequence[TextDelta | Retracted]:
         """As Answer says."""
-        yield from self.speech.finish()
+        return self.speech.finish()
 
     def finished(self, model: str) -> Finished:
         """As Answer says."""
-        items = [self._items[number] for number in sorted(self._items)]
+        items = [item for _, item in self._in_order()]
         calls = Calls()
         for item in items:
             if item.get("type") == "function_call":
@@ -128,13 +115,30 @@ class _Response:
             return "tool_calls"
         return "refusal" if self._has_refused else "stop"
 
-    def _speak(self, speaker: object, text: str) -> Iterator[TextDelta | Retracted]:
-        """Two messages in one response are two paragraphs."""
-        is_next = self._speaker is not None and speaker != self._speaker
-        self._speaker = speaker
-        yield from self.speech.add(f"\n\n{text}" if is_next and self.speech else text)
+    def _take(self, event: Event) -> str:
+        """The text in it."""
+        data = event.data
+        kind = data.get("type") or event.name
+        if kind in _TEXTS:
+            self._has_refused = self._has_refused or kind != "response.output_text.delta"
+            return self._said(data.get("output_index"), text_of(data.get("delta")))
+        if kind == "response.output_item.done":
+            number = data.get("output_index")
+            number = number if isinstance(number, int) else len(self._items)
+            self._items[number] = mapping_of(data.get("item"))
+        elif kind in _ENDS:
+            return self._end(mapping_of(data.get("response")))
+        elif data.get("object") == "response":
+            return self._end(data)
+        return ""
 
-    def _end(self, response: Mapping[str, Any]) -> Iterator[TextDelta | Retracted]:
+    def _said(self, speaker: object, text: str) -> str:
+        """Two messages in one response are two paragraphs."""
+        is_next = self._has_spoken and speaker != self._speaker
+        self._speaker, self._has_spoken = speaker, True
+        return f"\n\n{text}" if is_next else text
+
+    def _end(self, response: Mapping[str, Any]) -> str:
         """What the last event says of items holds; its text only where none came before."""
         self.is_ended = True
         self._usage = usage_of(response.get("usage"))
@@ -142,17 +146,18 @@ class _Response:
         self.finish_reason = _REASONS.get(reason, reason)
         if output := list_of(response.get("output")):
             self._items = dict(enumerate(map(mapping_of, output)))
-        if not self.speech:
-            for number, item in sorted(self._items.items()):
-                refusal = "".join(text_of(part.get("refusal")) for part in _parts(item))
-                self._has_refused = self._has_refused or bool(refusal)
-                yield from self._speak(number, content_of(_parts(item)) + refusal)
+        if self._has_spoken:
+            return ""
+        return "".join(self._said(number, self._text(item)) for number, item in self._in_order())
 
+    def _text(self, item: Mapping[str, Any]) -> str:
+        content = item.get("content") if item.get("type") == "message" else None
+        refusals = [text_of(mapping_of(part).get("refusal")) for part in list_of(content)]
+        self._has_refused = self._has_refused or any(refusals)
+        return content_of(content) + "".join(refusals)
 
-def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of a message; other items have none."""
-    content = item.get("content") if item.get("type") == "message" else None
-    return [mapping_of(part) for part in list_of(content)]
+    def _in_order(self) -> list[tuple[int, Mapping[str, Any]]]:
+        return [(number, self._items[number]) for number in sorted(self._items)]
 
 
 def _native(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.llm import Retracted, TextDelta
@@ -28,6 +28,7 @@ _EMPTY_MARKS = (  # stand between thinking and answer, and mean nothing to a per
 )
 _ENDS = ("<|return|>", "<|end|>")  # may stand after the last word
 _BEGINNINGS = (*_MARKS, *_EMPTY_MARKS)
+_FIRSTS = "<[◁"  # characters with which marks begin
 _ORPHANS = ("</think>", "</thinking>", "[/think]", "◁/think▷")
 _ORPHAN = re.compile("|".join(map(re.escape, _ORPHANS)), re.IGNORECASE)
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
@@ -54,21 +55,24 @@ class Speech:
         """Whether anything came that may be shown."""
         return bool(self.text or self._waiting)
 
-    def add(self, piece: str) -> Iterator[TextDelta | Retracted]:
+    def add(self, piece: str) -> Sequence[TextDelta | Retracted]:
         """What the piece adds to what is shown."""
+        if self._has_begun and not self._waiting and not any(mark in piece for mark in _FIRSTS):
+            self.text += piece
+            return (TextDelta(text=piece),) if piece else ()
         self._waiting += piece
         while self._is_skipping():
             pass
-        if self._has_begun:
-            yield from self._spoken()
+        return self._spoken() if self._has_begun else ()
 
-    def finish(self) -> Iterator[TextDelta | Retracted]:
+    def finish(self) -> Sequence[TextDelta | Retracted]:
         """What was held back, now that nothing more comes."""
         for mark in _ENDS:
             self._waiting = self._waiting.removesuffix(mark)
-        if not self._closing and self._waiting.strip():
-            self._has_begun = True
-            yield from self._spoken(is_last=True)
+        if self._closing or not self._waiting.strip():
+            return ()
+        self._has_begun = True
+        return self._spoken(is_last=True)
 
     def _is_skipping(self) -> bool:
         """Take one mark, or one stretch of thinking, off the beginning; False if there is none."""
@@ -100,28 +104,24 @@ class Speech:
         self._has_thought = True
         return True
 
-    def _spoken(self, *, is_last: bool = False) -> Iterator[TextDelta | Retracted]:
+    def _spoken(self, *, is_last: bool = False) -> Sequence[TextDelta | Retracted]:
         if self._has_thought and not self.text:
             self._waiting = self._waiting.lstrip()
         text = self.text + self._waiting
         orphan = None if self._has_thought else _orphan(text, len(self.text))
         if orphan:
-            yield from self._turned_back(text[orphan.end() :].lstrip())
-            return
+            return self._turned_back(text[orphan.end() :].lstrip())
         held = 0 if is_last else _may_become_a_mark(self._waiting)
         shown = self._waiting[: len(self._waiting) - held]
         self._waiting = self._waiting[len(self._waiting) - held :]
         self.text += shown
-        if shown:
-            yield TextDelta(text=shown)
+        return (TextDelta(text=shown),) if shown else ()
 
-    def _turned_back(self, answer: str) -> Iterator[TextDelta | Retracted]:
+    def _turned_back(self, answer: str) -> Sequence[TextDelta | Retracted]:
         self._has_thought = self.was_retracted = True
-        if self.text:
-            yield Retracted()
+        retracted = (Retracted(),) if self.text else ()
         self.text, self._waiting = answer, ""
-        if answer:
-            yield TextDelta(text=answer)
+        return (*retracted, TextDelta(text=answer)) if answer else retracted
 
 
 def _orphan(text: str, known: int) -> re.Match[str] | None:
@@ -141,6 +141,6 @@ def _is_in_code(before: str) -> bool:
 
 def _may_become_a_mark(text: str) -> int:
     """How many of the last characters could be the beginning of a closing mark."""
-    begin = max(text.rfind(first) for first in "<[◁")
+    begin = max(text.rfind(first) for first in _FIRSTS)
     tail = text[begin:].casefold() if begin >= 0 else ""
     return len(tail) if tail and any(mark.startswith(tail) for mark in (*_ORPHANS, *_ENDS)) else 0

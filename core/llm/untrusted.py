@@ -47,6 +47,8 @@ def content_of(value: object) -> str:
     """
     if isinstance(value, str):
         return storable(value)
+    if value is None:
+        return ""
     if parts := list_of(value):
         return "".join(map(content_of, parts))
     part = mapping_of(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from core.llm import Finished, ModelRequest, Retracted, TextDelta, TokenUsage
@@ -12,7 +12,7 @@ from core.spec import Api
 
 
 class Answer(Protocol):
-    """Grows event by event; nothing of an event is trusted."""
+    """Grows by events; nothing of an event is trusted."""
 
     @property
     def is_ended(self) -> bool:
@@ -24,11 +24,11 @@ class Answer(Protocol):
         """Whether what was shown turned out to be thinking that nothing had opened."""
         ...
 
-    def add(self, event: Event) -> Iterator[TextDelta | Retracted]:
-        """Take the event in; what it adds to the text that is shown."""
+    def add(self, *events: Event) -> Sequence[TextDelta | Retracted]:
+        """Take events in that came together; what they add to the text that is shown."""
         ...
 
-    def finish(self) -> Iterator[TextDelta | Retracted]:
+    def finish(self) -> Sequence[TextDelta | Retracted]:
         """What was held back; no event comes any more."""
         ...
 
@@ -61,8 +61,7 @@ class Wire(Protocol):
 
 def usage_of(given: object) -> TokenUsage | None:
     """The token counts, by whichever of their names; None if there are none."""
-    usage = mapping_of(given)
-    if not usage:
+    if not given or not (usage := mapping_of(given)):
         return None
     details = mapping_of(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
     return TokenUsage(
