@@ -14,12 +14,16 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def _statement(
-    now: datetime, *, key: str = "k1", text: str = "the deadline is March 15th"
+    now: datetime,
+    *,
+    key: str = "k1",
+    text: str = "the deadline is March 15th",
+    scope: str = "terminal/main",
 ) -> Statement:
     return Statement(
         key=key,
         agent_id=1,
-        scope="terminal/main",
+        scope=scope,
         text=text,
         said_by="ana",
         source_key="m1",
@@ -83,3 +87,12 @@ async def test_a_fact_of_elsewhere_is_neither_seen_nor_changed(
     assert not await facts.forget(fact_id=fact.id, agent_id=agent_id, scope=scope, now=now)
     assert not await facts.supersede(fact_id=fact.id, by=9, agent_id=agent_id, scope=scope)
     assert await _current() == ["the deadline is March 15th"]
+
+
+async def test_what_a_person_told_in_one_workspace_is_not_shown_in_one_whose_id_begins_alike(
+    now: datetime,
+) -> None:
+    for scope in ("slack/T1/C1", "slack/T10/C1", "slack/T1x"):
+        await facts.add(_statement(now, key=scope, text=scope, scope=scope))
+    found = await facts.told_by("ana", command="m1", below="slack/T1")
+    assert [fact.text for fact in found] == ["slack/T1/C1"]

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import datetime
+from functools import partial
 
 import pytest
 
 from storage import inbox
-from storage.models import InboxState
-from tests.storage import given
+from storage.database import Database
+from storage.lease import fence
+from storage.models import InboxMessage, InboxState
+from storage.transaction import write_first
+from tests.storage import given, sql
 
 pytestmark = pytest.mark.usefixtures("database")
+
+# What waits for a row that somebody else has locked; SQLite has one writer at a time.
+BLOCKED = {
+    "postgres": "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+    " AND wait_event_type = 'Lock'",
+    "mysql": "SELECT 1 FROM information_schema.innodb_trx JOIN information_schema.processlist"
+    " ON id = trx_mysql_thread_id WHERE db = database() AND trx_state = 'LOCK WAIT'",
+}
 
 
 def _received(
@@ -119,3 +132,38 @@ async def test_all_that_waits_is_counted(now: datetime) -> None:
         await given.received(where, f"{where.id}b", now, author="bob", position=2)
     await given.opened(await given.leased(one, now), now)
     assert await inbox.count_waiting() == 3
+
+
+@pytest.mark.parametrize("verb", [inbox.withdraw, partial(inbox.change, text="better")])
+async def test_a_message_that_somebody_is_taking_is_neither_changed_nor_withdrawn(
+    database: Database, now: datetime, verb: Callable[[str], Coroutine[None, None, bool]]
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    has_read, may_take = asyncio.Event(), asyncio.Event()
+
+    @write_first
+    async def take() -> str:
+        await fence(lease, now)
+        message = await InboxMessage.get(key="k1", state=InboxState.WAITING)
+        has_read.set()
+        await may_take.wait()
+        await InboxMessage.filter(id=message.id).update(state=InboxState.TAKEN)
+        return message.text
+
+    async with asyncio.TaskGroup() as group:
+        taking = group.create_task(take())
+        await has_read.wait()
+        trying = group.create_task(verb("k1"))
+        await _done_or_blocked(database, trying)
+        may_take.set()
+    assert (trying.result(), taking.result()) == (False, "text of k1")
+    [message] = await inbox.unanswered(where.id)
+    assert (message.state, message.text) == (InboxState.TAKEN, "text of k1")
+
+
+async def _done_or_blocked(database: Database, task: asyncio.Task[bool]) -> None:
+    statement = BLOCKED.get(database.url.dialect)
+    while statement and not (task.done() or await sql.rows(database, statement)):  # noqa: ASYNC110  # only the server knows
+        await asyncio.sleep(0.2)  # MariaDB tells the same again to who asks within a tenth

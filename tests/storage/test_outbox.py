@@ -83,3 +83,18 @@ async def test_a_zombie_can_begin_no_delivery(now: datetime) -> None:
         await outbox.begin_again(zombie, outbox_id=row.id, now=now)
     with pytest.raises(LeaseLost):
         await outbox.delivered(zombie, outbox_id=row.id, message_id="m", now=now)
+
+
+async def test_a_zombie_can_neither_record_an_opening_nor_give_a_message_up(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    zombie = await given.leased(where, now)
+    turn = await given.opened(zombie, now)
+    await given.answered(zombie, turn, now)
+    [row] = await outbox.due(where.id)
+    await given.leased(where, now + timedelta(minutes=1), owner="other")
+    with pytest.raises(LeaseLost):
+        await outbox.opened(zombie, outbox_id=row.id, message_id="m", now=now)
+    with pytest.raises(LeaseLost):
+        await outbox.bury(zombie, outbox_id=row.id, now=now)
+    assert [(each.id, each.message_id) for each in await outbox.due(where.id)] == [(row.id, None)]

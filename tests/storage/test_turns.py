@@ -205,6 +205,16 @@ async def test_a_zombie_can_end_nothing_and_record_nothing(now: datetime) -> Non
     await given.answered(heir, turn, now)
 
 
+async def test_no_more_attempts_are_taken_back_than_were_counted(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await turns.hand_over(lease, now)
+    await turns.hand_over(await given.leased(where, now), now)
+    assert (await turns.by_id(turn.turn.id)).attempts == 0
+
+
 async def test_the_turn_names_the_revision_that_answered_it(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
