@@ -50,6 +50,8 @@ class _Unit:
 
     def cut(self, limit: int) -> tuple[list[str], _Part]:
         """The unit as parts of `limit` characters at most, and the last one as yet open."""
+        if _length(self.lines) <= limit:
+            return [], _Part(self.lines)
         room = limit - _length([*self.opening, *self.closing]) - 2
         done: list[str] = []
         part = _Part()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from core.split import parts
 
 LIMITS = st.integers(min_value=100, max_value=300)
-PROSE = st.text("ab |-*`~ \n", max_size=3_000)
+LONGER = {"min_size": 301, "max_size": 3_000}  # than any limit
+PROSE = st.text("ab |-*`~ \n", **LONGER)
 FENCED = st.lists(
     st.one_of(
         st.text("abc |", max_size=150),
@@ -44,10 +45,14 @@ def test_no_part_is_over_the_limit(text: str, limit: int) -> None:
     assert max(map(len, parts(text, limit))) <= limit
 
 
-@given(st.text("ab |* \n", max_size=3_000), LIMITS)
-def test_nothing_of_a_text_is_lost(text: str, limit: int) -> None:
-    whole = "".join(parts(text, limit))
-    assert whole.replace("\n", "") == text.replace("\n", "")
+@given(st.text("ab |*", **LONGER), st.lists(st.integers(0, 3_000), max_size=60), LIMITS)
+def test_nothing_of_a_text_is_lost(words: str, breaks: list[int], limit: int) -> None:
+    text = words
+    for at in breaks:
+        text = f"{text[:at]}\n{text[at:]}"
+    found = parts(text, limit)
+    assert len(found) > 1
+    assert "".join(found).replace("\n", "") == words
 
 
 @given(st.lists(st.text("abc", max_size=20), max_size=60).map("\n".join), LIMITS)
@@ -68,6 +73,23 @@ def test_the_last_part_is_in_code_only_if_the_whole_is(text: str, limit: int) ->
 
 def test_a_text_that_fits_is_one_part() -> None:
     assert parts("all\nof\nit", 100) == ["all\nof\nit"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("x" * 100, [100]),
+        ("x" * 101, [98, 3]),
+        ("\n".join(["a" * 49, "", "b" * 49, "", "c" * 99]), [100, 99]),
+        ("\n".join(["a" * 50, "", "b" * 49, "", "c" * 99]), [50, 49, 99]),
+        ("\n".join(["- a" * 33, "- " + "b" * 98]), [99, 100]),
+        ("\n".join(["```", *["x" * 30] * 3, "```", "y"]), [100, 1]),
+        ("\n".join(["```", *["x" * 30] * 2, "x" * 31, "```"]), [69, 39]),
+        ("\n".join(["|a|", "|-|", "|" * 92, "y"]), [100, 1]),
+    ],
+)
+def test_a_part_may_be_as_long_as_the_limit_and_no_longer(text: str, lengths: list[int]) -> None:
+    assert [len(part) for part in parts(text, 100)] == lengths
 
 
 def test_an_empty_text_is_one_part() -> None:
@@ -157,6 +179,21 @@ def test_with_files_code_that_is_too_long_is_one_part_as_it_was_written() -> Non
 def test_with_files_a_table_that_is_too_long_is_one_part() -> None:
     table = "\n".join(["| a | b |", "|---|---|", *["| 1 | 2 |"] * 30])
     assert parts(f"{table}\n\nAfter", 120, with_files=True)[1:] == [table, "After"]
+
+
+def test_with_files_the_lines_of_words_stay_lines() -> None:
+    words = "One\n\nTwo\n- three\n- four\n\n```\nx = 1\n```"
+    code = "\n".join(["```", *["x = 1"] * 30, "```"])
+    assert parts(f"{words}\n{code}\n\n{words}", 120, with_files=True) == [words, code, words]
+
+
+def test_only_what_is_longer_than_a_message_is_a_file() -> None:
+    fits, is_longer = (f"```\n{'x' * length}\n```" for length in (92, 93))
+    assert parts(f"{fits}\n{fits}", 100, with_files=True) == [fits, fits]
+    assert parts(is_longer, 100, with_files=True) == [
+        "(The whole is in the file below.)",
+        is_longer,
+    ]
 
 
 def test_the_first_part_is_never_a_file() -> None:
