@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from aiohttp import ClientError, ClientResponse
 from discord import DiscordException, HTTPException, LoginFailure, RateLimited
 
@@ -73,6 +75,7 @@ def _bad_token() -> ConfigMistake:
 
 def _wait(response: ClientResponse) -> float:
     try:
-        return max(float(response.headers.get("Retry-After", "")), 1.0)
+        seconds = float(response.headers.get("Retry-After", ""))
     except ValueError:
         return _WAIT_UNKNOWN
+    return max(seconds, 1.0) if math.isfinite(seconds) else _WAIT_UNKNOWN

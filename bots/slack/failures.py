@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -76,9 +78,10 @@ def _bad_token(code: str) -> ConfigMistake:
 
 def _wait(response: AsyncSlackResponse) -> float:
     try:
-        return max(float(response.headers.get("Retry-After", "")), 1.0)
+        seconds = float(response.headers.get("Retry-After", ""))
     except ValueError:
         return _WAIT_UNKNOWN
+    return max(seconds, 1.0) if math.isfinite(seconds) else _WAIT_UNKNOWN
 
 
 def _word(response: AsyncSlackResponse, name: str) -> str:

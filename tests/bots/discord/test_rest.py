@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 
 import discord
@@ -97,6 +98,17 @@ async def test_a_limit_of_cloudflare_is_waited_out_elsewhere(peer: DiscordPeer) 
             await send(rest, peer.general)
     assert caught.value.retry_after
     assert len(peer.calls("messages.create")) == 1
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(-7, 1), (0, 1), (math.inf, 10), (math.nan, 10)])
+async def test_a_wait_that_makes_no_sense_is_not_taken_at_its_word(
+    peer: DiscordPeer, asked: float, wait: float
+) -> None:
+    async with rest_of(peer) as rest:
+        peer.fault("messages.create", "banned", retry_after=asked)
+        with pytest.raises(Transient) as caught:
+            await send(rest, peer.general)
+    assert caught.value.retry_after == wait
 
 
 async def test_a_limit_that_is_too_long_to_wait_for_is_waited_out_elsewhere(

@@ -118,6 +118,16 @@ async def test_when_slack_asks_to_slow_down_nothing_was_done_and_the_wait_is_kno
     assert caught.value.retry_after == 30
 
 
+@pytest.mark.parametrize(("asked", "wait"), [("-7", 1), ("0", 1), ("inf", 5), ("nan", 5), ("", 5)])
+async def test_a_wait_that_makes_no_sense_is_not_taken_at_its_word(
+    slack: SlackPeer, client: SlackClient, asked: str, wait: float
+) -> None:
+    slack.fault("chat.postMessage", "ratelimited", times=1, retry_after=asked)
+    with pytest.raises(NotDone) as caught:
+        await say(client)
+    assert caught.value.retry_after == wait
+
+
 async def test_until_slack_may_be_asked_again_it_is_not(
     slack: SlackPeer, client: SlackClient
 ) -> None:

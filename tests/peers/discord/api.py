@@ -72,7 +72,8 @@ class Api:
                 told = self._discord.rates.exhausted(fault.label, fault.retry_after)
                 answer = _rate_limited(fault.retry_after, is_global=is_global, headers=told)
             case Trouble.BANNED:
-                answer = web.Response(status=429, text="error code: 1015")
+                told = {"Retry-After": f"{fault.retry_after:g}"}
+                answer = web.Response(status=429, text="error code: 1015", headers=told)
             case Trouble.STATUS | Trouble.STATUS_AFTER_COMMIT:
                 answer = web.Response(status=fault.status, text="upstream connect error")
             case Trouble.ERROR:
