@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from core import faults
+from tests.core import programs
 
 
 @pytest.fixture
@@ -23,5 +25,7 @@ def test_whoever_watches_is_told_each_place(seen: list[str]) -> None:
     assert seen == ["here", "there"]
 
 
-def test_nobody_needs_to_watch() -> None:
-    faults.reach("here")
+async def test_a_program_that_nobody_watches_walks_through(tmp_path: Path) -> None:
+    program = "from core.faults import reach; reach('here'); print('there')"
+    ended = await programs.run(program, folder=tmp_path, environment={})
+    assert (ended.code, ended.out, ended.err) == (0, "there\n", "")

@@ -13,7 +13,7 @@ from asyncmy.errors import MySQLError
 from tortoise.exceptions import IntegrityError, OperationalError
 
 from storage import agents, conversations
-from storage.database import Database
+from storage.database import Database, open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable, Unstorable
 from storage.models import Agent, Conversation
 from storage.transaction import reading, transaction, translate
@@ -42,7 +42,12 @@ async def main():
 asyncio.run(main())
 """
 
-DROP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+DROP = {
+    "postgres": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    "mysql": "BEGIN NOT ATOMIC FOR one IN"
+    " (SELECT id FROM information_schema.processlist WHERE db = '{name}')"
+    " DO KILL one.id; END FOR; END",
+}
 
 
 @transaction
@@ -262,17 +267,17 @@ def test_a_file_that_is_read_only_is_unusable() -> None:
     assert type(told) is DatabaseUnusable
 
 
-async def test_connections_that_the_server_drops_are_replaced(
-    database: Database, now: datetime
-) -> None:
-    if database.url.dialect != "postgres":
-        return  # asyncmy asks each connection whether it lives before it hands it out
-    name = database.url.credentials["database"]
+@pytest.mark.parametrize("url", ["postgres", "mysql"], indirect=True)
+async def test_connections_that_the_server_drops_are_replaced(url: str, now: datetime) -> None:
+    database = await open_database(url)
+    kind, name = database.url.dialect, database.url.credentials["database"]
     for number in range(12):
-        await conftest._execute(conftest.SERVERS["postgres"], DROP.format(name=name))
-        async with asyncio.timeout(5):
+        await conftest._execute(conftest.SERVERS[kind], DROP[kind].format(name=name))
+        async with asyncio.timeout(50):
             await _saved_at_last(f"r{number}", now)
-    async with asyncio.timeout(5):
+    [row] = await agents.everyone()
+    assert row.revision == "r11"
+    async with asyncio.timeout(50):
         await database.close()
 
 
