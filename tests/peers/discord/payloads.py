@@ -31,7 +31,7 @@ def member(guild: Guild, user_id: str) -> Json:
     """Without the user, as messages carry it."""
     return Json(
         roles=list(guild.members.get(user_id, [])),
-        joined_at=stamp(max(minted_at(guild.id), minted_at(user_id))),
+        joined_at=stamp(max(minted_at(guild.id), minted_at(user_id), guild.joined.get(user_id, 0))),
         nick=None,
         avatar=None,
         premium_since=None,

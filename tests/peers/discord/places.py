@@ -31,6 +31,13 @@ class Places:
         self.backend.events.guild("GUILD_DELETE", held, Json(id=guild))
         del self.backend.world.guilds[guild]
 
+    def rejoin(self, guild: str) -> None:
+        """The bot is thrown out, and invited again at once."""
+        held = self.backend.world.guilds[guild]
+        held.joined[self.backend.world.bot] = self.backend.clock.now()
+        self.backend.events.guild("GUILD_DELETE", held, Json(id=guild))
+        self.backend.events.guild("GUILD_CREATE", held)
+
     def guild_outage(self, guild: str) -> None:
         """Discord cannot serve it for a while; `guild_recovers` ends that."""
         held = self.backend.world.guilds[guild]

@@ -43,13 +43,17 @@ class Role:
 
 @dataclass(slots=True, kw_only=True)
 class Guild:
-    """`members`: user -> role ids, without the everyone role, whose id is the guild's."""
+    """`members`: user -> role ids, without the everyone role, whose id is the guild's.
+
+    `joined`: user -> when, where that is later than the guild and the user are old.
+    """
 
     id: str
     name: str
     owner: str
     roles: dict[str, Role] = field(default_factory=dict)
     members: dict[str, list[str]] = field(default_factory=dict)
+    joined: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

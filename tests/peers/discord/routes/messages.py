@@ -107,7 +107,7 @@ def _page(messages: list[Message], request: Request, limit: int) -> list[Message
         older = [m for m in messages if int(m.id) < around][-(limit // 2) :]
         newer = islice((m for m in messages if int(m.id) >= around), limit - len(older))
         return [*older, *newer]
-    if after:
+    if "after" in request.query:
         return [m for m in messages if int(m.id) > after][:limit]
     return [m for m in messages if not before or int(m.id) < before][-limit:]
 
