@@ -27,3 +27,11 @@ def test_what_ended_elsewhere_is_forgotten_wherever_it_was_shown(
     monkeypatch.setattr("bots.previews._FORGOTTEN_AFTER", -1.0)
     previews.growing("another")
     assert not previews._shown
+
+
+def test_only_what_is_new_is_shown() -> None:
+    previews = Previews(0.0)
+    previews.show("thread", "k1", "One")
+    assert not previews.is_due("thread", "k1", "One")
+    assert previews.is_due("thread", "k1", "One two")
+    assert previews.is_due("thread", "k2", "One")

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
 from core.hold import Hold
 from core.relay import outgoing_of
@@ -182,6 +183,15 @@ async def test_who_lost_the_lease_opens_nothing(stage: Stage, reply: Reply) -> N
     stage.clock.forward(60)
     await stage.lease()
     with pytest.raises(LeaseLost):
+        await reply.show("One")
+    assert stage.platform.calls == []
+
+
+async def test_who_may_have_lost_the_lease_opens_nothing(stage: Stage) -> None:
+    await stage.say("Hello")
+    hold = Hold(await stage.lease(), stage.clock, claimed_at=monotonic() - 15)
+    reply = replying(stage, hold, await stage.opened(hold))
+    with pytest.raises(LeaseLost, match="lapsed"):
         await reply.show("One")
     assert stage.platform.calls == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Literal
 
 import pytest
 
@@ -319,6 +320,24 @@ async def test_a_tool_that_asks_another_agent_needs_no_place_of_its_own(stage: S
         await attend(stage)
     assert stage.platform.transcript == ["You said: Asked by a tool", "You said: True"]
     assert not stage.attending.locked()
+
+
+async def test_each_attendance_takes_a_place(stage: Stage) -> None:
+    stage.attending = places = Places(1)
+    for text in ("One", "Two"):
+        await stage.say(text)
+        await attend(stage)
+    assert places.taken == 2
+
+
+class Places(asyncio.Semaphore):
+    """Counts how often one was taken."""
+
+    taken = 0
+
+    async def acquire(self) -> Literal[True]:
+        self.taken += 1
+        return await super().acquire()
 
 
 async def test_cancelled_it_hands_over_at_once_and_the_attempt_does_not_count(

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 from core import faults
 from core.answer import answer_to
 from core.errors import Transient
@@ -32,6 +34,18 @@ async def running(
         group.create_task(worker.run(queues, stop, drain))
         yield stop
         stop.set()
+
+
+async def test_it_says_whether_it_looks_for_work(stage: Stage) -> None:
+    worker = stage.worker()
+    with pytest.raises(ConnectionError):
+        await worker.check()
+    await stage.say("Hello")
+    async with running(worker):
+        await stage.platform.shows(1)
+        await worker.check()
+    with pytest.raises(ConnectionError):
+        await worker.check()
 
 
 async def test_many_conversations_are_answered_at_once(stage: Stage) -> None:

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import outbox
+from storage import outbox, turns
 from storage.errors import LeaseLost
-from storage.models import OutboxState
+from storage.models import OutboxState, TurnState
+from storage.turns import Ending
 from tests.storage import given
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -26,6 +27,31 @@ async def test_a_delivered_message_is_due_no_more(now: datetime) -> None:
     assert await outbox.due(where.id) == []
     [row] = await outbox.of_turn(turn.turn.id)
     assert (row.state, row.message_id, row.attempts) == (OutboxState.DELIVERED, "m7", 1)
+
+
+async def test_what_is_recorded_of_a_message_is_recorded_of_no_other(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    ending = Ending(state=TurnState.DONE, entries=[], parts=["one", "two", "three"])
+    await turns.end(lease, turn.turn.id, ending, now)
+    first, second, third = await outbox.due(where.id)
+    await outbox.begin(lease, outbox_id=first.id, is_post=True, now=now)
+    await outbox.begin_again(lease, outbox_id=first.id, now=now)
+    await outbox.opened(lease, outbox_id=first.id, message_id="m1", now=now)
+    await outbox.delivered(lease, outbox_id=first.id, message_id="m1", now=now)
+    await outbox.bury(lease, outbox_id=second.id, now=now)
+    rows = [
+        (row.state, row.attempts, row.tried_at, row.message_id)
+        for row in await outbox.of_turn(turn.turn.id)
+    ]
+    assert rows == [
+        (OutboxState.DELIVERED, 1, now, "m1"),
+        (OutboxState.DEAD, 0, None, None),
+        (OutboxState.DUE, 0, None, None),
+    ]
+    assert [row.id for row in await outbox.due(where.id)] == [third.id]
 
 
 async def test_a_message_that_was_begun_shows_it(now: datetime) -> None:

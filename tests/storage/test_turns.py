@@ -226,6 +226,18 @@ async def test_the_turn_names_the_revision_that_answered_it(now: datetime) -> No
     assert (await turns.by_id(turn.turn.id)).revision == "r2"
 
 
+async def test_each_turn_has_its_own_answer(now: datetime) -> None:
+    where = await given.conversation(now)
+    lease, ended = None, list[int]()
+    for text in ("one", "two"):
+        await given.received(where, text, now)
+        lease = lease or await given.leased(where, now)
+        turn = await given.opened(lease, now)
+        await given.answered(lease, turn, now, text=text)
+        ended.append(turn.turn.id)
+    assert [await turns.answer(turn_id) for turn_id in ended] == ["one", "two"]
+
+
 async def test_turns_of_a_conversation_are_numbered(now: datetime) -> None:
     where = await given.conversation(now)
     numbers = []

@@ -85,6 +85,21 @@ async def test_the_backlog_of_a_new_server_is_not_answered(down: Server) -> None
         assert await down.answered(channel) == ["You said: after"]
 
 
+async def test_what_was_said_while_the_bot_was_not_in_the_server_is_not_answered(
+    down: Server,
+) -> None:
+    discord = down.discord
+    await down.change("UPDATE cursor SET position = '1'")
+    discord.rejoin(discord.guild)
+    discord.say(discord.support, discord.anna, "while it was gone", ago=60)
+    discord.advance(1)
+    discord.say(discord.support, discord.anna, "welcome back")
+    async with down.bot(down.support_listens) as bot:
+        await bot.listener.caught_up()
+        await down.answered(discord.support)
+    assert down.rows("SELECT text FROM inbox") == [("welcome back",)]
+
+
 async def test_a_question_older_than_the_limit_is_not_answered(down: Server) -> None:
     discord = down.discord
     await down.change("UPDATE cursor SET position = '1'")

@@ -421,6 +421,19 @@ async def test_a_token_that_is_revoked_is_said_in_one_line(
     assert "set DISCORD_TOKEN to the new one" in said[0]
 
 
+async def test_a_refused_token_is_tried_again_after_the_longest_pause(
+    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.listener._LONGEST_PAUSE", 0.5)
+    async with server.bot(watch=replace(QUICK, pause=600.0)):
+        server.discord.spoil_token()
+        server.discord.forget_sessions()
+        await server.discord.kick("abort")
+        await server.discord.until(
+            lambda: sum(record.levelno >= logging.ERROR for record in caplog.records) > 1
+        )
+
+
 async def test_after_stop_nothing_new_is_taken(server: Server) -> None:
     discord = server.discord
     async with server.bot() as bot:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
+import discord as sdk
 import pytest
 
-from tests.bots.discord.bots import Server
+from bots.discord.responses import follow, take, tell
+from tests.bots.discord.bots import NoInteractions, Server
 from tests.bots.discord.commanding import Harbour
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.transcript import Line
@@ -142,3 +146,56 @@ async def test_a_press_that_is_not_stored_says_so(harbour: Harbour) -> None:
         press = await harbour.pressed(answer.id, AGAIN)
         assert "could not store" in await harbour.told(press)
     assert harbour.rows("SELECT count(*) FROM inbox") == [(1,)]
+
+
+class Loud(NoInteractions):
+    """Answers presses in its own way."""
+
+    def __init__(self, answer: Callable[[sdk.Interaction], Awaitable[object]]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    async def pressed(self, interaction: sdk.Interaction) -> None:
+        await self._answer(interaction)
+
+
+async def answered_by(
+    harbour: Harbour, answer: Callable[[sdk.Interaction], Awaitable[object]]
+) -> Line:
+    """What is seen of an answer to a press."""
+    peer = harbour.discord
+    peer.grant_bot("MENTION_EVERYONE")
+    peer.backend.interactions.ack_seconds = 60.0
+    below = await answered(harbour)
+    async with harbour.bot(interactions=Loud(answer)):
+        press = await harbour.pressed(below.id, AGAIN)
+        await harbour.told(press)
+    line = peer.reply(press)
+    assert line
+    return line
+
+
+async def test_an_answer_to_a_press_pings_nobody_of_itself(harbour: Harbour) -> None:
+    loud = f"<@{harbour.discord.ben}> @everyone"
+    line = await answered_by(
+        harbour, lambda press: press.response.send_message(loud, ephemeral=True)
+    )
+    assert (line.text, line.pings) == (loud, ())
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_what_is_told_pings_nobody_whatever_the_client_allows(
+    harbour: Harbour, is_late: bool
+) -> None:
+    loud = f"<@{harbour.discord.ben}> @everyone"
+
+    async def answer(press: sdk.Interaction) -> None:
+        press.client.allowed_mentions = sdk.AllowedMentions.all()
+        if is_late:
+            await take(press)
+            await follow(press, loud)
+        else:
+            await tell(press, loud)
+
+    line = await answered_by(harbour, answer)
+    assert (line.text, line.pings) == (loud, ())

@@ -130,6 +130,20 @@ async def test_a_question_older_than_the_limit_is_not_answered(down: Workspace) 
     assert down.said("C0SUPPORT") == ["You said: fresh"]
 
 
+async def test_what_slack_may_still_have_been_trying_is_looked_for_before_the_cursor(
+    down: Workspace,
+) -> None:
+    """Its own tries take six minutes: what it gave up then is older than what was heard after."""
+    slack = down.slack
+    down.change("UPDATE cursor SET position = position - 3600000000 WHERE name LIKE '%/first'")
+    slack.say("C0SUPPORT", "U0ANNA", "long before", ago=1200 + 660)
+    slack.say("C0SUPPORT", "U0ANNA", "shortly before", ago=1200 + 360)
+    await slack.until_quiet()
+    async with down.bot(AGENTS):
+        assert await down.answered("C0SUPPORT", within=60) == ["You said: shortly before"]
+    assert down.rows("SELECT text FROM inbox") == [("shortly before",)]
+
+
 async def test_no_hours_mean_that_nothing_is_caught_up(down: Workspace) -> None:
     slack = down.slack
     slack.say("C0SUPPORT", "U0ANNA", "missed")

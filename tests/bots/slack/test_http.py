@@ -149,6 +149,16 @@ async def test_a_signature_is_good_for_five_minutes(workspace: Workspace) -> Non
         assert await posted(f"{url}{PATHS[0]}", "{}", headers) == 401
 
 
+async def test_a_body_that_is_longer_than_anything_slack_sends_is_turned_away(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.slack.http._MOST_BYTES", 10_000)
+    longest = "{}".ljust(10_000)
+    async with served(workspace) as (_, url):
+        for body, status in ((longest, 200), (f"{longest} ", 401)):
+            assert await posted(f"{url}{PATHS[0]}", body, signed(workspace, body)) == status
+
+
 def signed(workspace: Workspace, body: str, kind: str = "application/json") -> dict[str, str]:
     webhooks = workspace.slack.backend.deliveries.carrier
     assert isinstance(webhooks, Webhooks)
