@@ -372,3 +372,14 @@ async def test_readiness_knows_whether_anything_can_come_in(workspace: Workspace
         await workspace.slack.until(lambda: not listener.is_listening)
         with pytest.raises(ConnectionError):
             await listener.check()
+
+
+async def test_a_press_is_acknowledged(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot():
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
+        await workspace.answered("C0GENERAL", within=60)
+        [answer] = workspace.answers("C0GENERAL")
+        press = slack.click("C0GENERAL", answer.ts, "feedback", "U0BEN")
+        await slack.until_quiet()
+    assert press.is_acked
