@@ -16,6 +16,7 @@ from core.errors import Transient
 from core.tools import ToolContext
 from core.worker import Worker
 from storage.database import Database
+from storage.errors import DatabaseBusy
 from storage.models import Conversation, Turn
 from tests.core.given import Stage, locked, of_a_later_version, tool
 from tests.peers.model import Then, calling
@@ -46,6 +47,14 @@ async def test_it_says_whether_it_looks_for_work(stage: Stage) -> None:
         await worker.check()
     with pytest.raises(ConnectionError):
         await worker.check()
+
+
+async def test_a_database_that_goes_away_in_an_attempt_ends_it(stage: Stage) -> None:
+    stage.model.script(DatabaseBusy("away"))
+    accepted = await stage.say("Hello")
+    with pytest.raises(DatabaseBusy):
+        await stage.worker().attend(accepted.conversation_id)
+    assert stage.platform.transcript == []
 
 
 async def test_many_conversations_are_answered_at_once(stage: Stage) -> None:
