@@ -53,6 +53,58 @@ async def test_a_shared_file_is_a_message_with_files(slack: SlackPeer) -> None:
     assert event["files"][0]["mimetype"] == "image/png"
 
 
+async def test_of_another_organisations_file_only_the_id_is_told_until_it_is_asked_about(
+    slack: SlackPeer,
+) -> None:
+    slack.add_team("T0002", "Quay", is_installed=False)
+    slack.add_user("U0CARL", "carl", "T0002")
+    async with connected(slack) as bot:
+        slack.share_file("C0GENERAL", "U0CARL", "a.txt", b"text")
+        await slack.until_quiet()
+    [event] = events(bot)
+    [told] = event["files"]
+    assert told == {"id": told["id"], "file_access": "check_file_info"}
+    client = web_client(slack)
+    known = (await client.files_info(file=told["id"]))["file"]
+    [posted] = (await client.conversations_history(channel="C0GENERAL"))["messages"]
+    assert (known["name"], known["user_team"], known["mode"]) == ("a.txt", "T0002", "hosted")
+    assert f"/files-pri/T0002-{told['id']}/a.txt" in known["url_private"]
+    assert posted["files"][0]["name"] == "a.txt"
+
+
+async def test_a_remote_file_is_where_its_app_says(slack: SlackPeer) -> None:
+    slack.share_remote_file("C0GENERAL", "U0ANNA", "plan", "https://example.com/plan")
+    [file] = slack.backend.world.files.values()
+    client = web_client(slack)
+    known = (await client.files_info(file=file.id))["file"]
+    assert (known["mode"], known["is_external"], known["external_type"]) == (
+        "external",
+        True,
+        "app",
+    )
+    assert known["url_private"] == known["external_url"] == "https://example.com/plan"
+
+
+async def test_a_file_of_a_place_without_the_bot_is_not_there(slack: SlackPeer) -> None:
+    slack.add_channel("C0ELSEWHERE", bot=False)
+    slack.share_file("C0ELSEWHERE", "U0ANNA", "a.txt", b"text")
+    [file] = slack.backend.world.files.values()
+    client = web_client(slack)
+    with pytest.raises(SlackApiError, match="file_not_found"):
+        await client.files_info(file=file.id)
+
+
+async def test_a_deleted_file_leaves_its_id(slack: SlackPeer) -> None:
+    ts = slack.share_file("C0GENERAL", "U0ANNA", "a.txt", b"text")
+    slack.lose_file("C0GENERAL", ts, "tombstone")
+    [file] = slack.backend.world.files.values()
+    client = web_client(slack)
+    [posted] = (await client.conversations_history(channel="C0GENERAL"))["messages"]
+    with pytest.raises(SlackApiError, match="file_deleted"):
+        await client.files_info(file=file.id)
+    assert posted["files"] == [{"id": file.id, "mode": "tombstone"}]
+
+
 async def test_another_bot_is_told_by_its_app_id(slack: SlackPeer) -> None:
     async with connected(slack) as bot:
         slack.say_as_other_bot("C0GENERAL", "beep")

@@ -23,6 +23,7 @@ from tests.peers.slack.methods import (
 )
 from tests.peers.slack.request import Request
 from tests.peers.slack.wire import Json, RefusedError, parsed
+from tests.peers.slack.world import File
 
 Method = Callable[[Backend, Request], Json]
 METHODS: dict[str, Method] = {
@@ -34,6 +35,7 @@ METHODS: dict[str, Method] = {
     **files.METHODS,
     **views.METHODS,
 }
+DOWNLOAD = "files.download"  # in the journal and for faults; Slack has no such method
 _NEED_NO_TOKEN = {"oauth.v2.access"}
 
 
@@ -131,14 +133,31 @@ class Api:
 
     async def _download(self, http: web.Request) -> web.Response:
         """Without a good token Slack leads to the login page, with 200 and HTML."""
-        _, _, file_id = http.match_info["file"].partition("-")
-        file = self._slack.world.files.get(file_id)
-        value = http.headers.get("Authorization", "").removeprefix("Bearer ")
-        token = self._slack.world.tokens.get(value)
-        is_known = token is not None and not token.trouble and "files:read" in token.scopes
-        if file is None or token is None or not is_known or token.team != file.team:
-            raise web.HTTPFound("/login?redir=%2Ffiles-pri")
-        return web.Response(body=file.content, content_type=file.mimetype)
+        authorization = http.headers.get("Authorization", "")
+        arguments = Json(path=http.raw_path, authorization=authorization)
+        entry = self._journal.open(self._slack.clock.now(), DOWNLOAD, arguments)
+        fault = self._slack.faults.draw(DOWNLOAD)
+        struck = await self._struck(http, fault) if fault else None
+        if struck is not None:
+            return self._noted(entry, struck)
+        try:
+            file = self._downloadable(http.match_info["file"], authorization)
+        except RefusedError:
+            return self._noted(entry, _led_to("/login?redir=%2Ffiles-pri"))
+        if file.leads_to:
+            return self._noted(entry, _led_to(file.leads_to))
+        entry.is_committed = True
+        return self._noted(entry, web.Response(body=file.content, content_type=file.mimetype))
+
+    def _downloadable(self, name: str, authorization: str) -> File:
+        team, _, file_id = name.partition("-")
+        token = self._slack.world.tokens.get(authorization.removeprefix("Bearer "))
+        if token is None or token.trouble or "files:read" not in token.scopes:
+            raise RefusedError("invalid_auth")
+        file = self._slack.world.find_file(file_id, token.team)
+        if file.team != team or file.mode != "hosted":
+            raise RefusedError("file_not_found")
+        return file
 
     async def _login(self, _http: web.Request) -> web.Response:
         return web.Response(text="<html><title>Sign in</title></html>", content_type="text/html")
@@ -168,3 +187,7 @@ class Api:
 def _rate_limited(seconds: int) -> web.Response:
     body = Json(ok=False, error="ratelimited")
     return web.json_response(body, status=429, headers={"Retry-After": str(seconds)})
+
+
+def _led_to(address: str) -> web.Response:
+    return web.Response(status=302, headers={"Location": address})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Literal
 
 from tests.peers.slack import reading, transcript
 from tests.peers.slack.backend import Backend
@@ -69,20 +70,55 @@ class Person:
         text: str = "",
         thread: str | None = None,
     ) -> str:
-        """The ts of the file_share message."""
-        place, world = self._channel(channel), self.backend.world
+        """The ts of the file_share message. The file belongs to its owner's organisation."""
         file = File(
-            id=world.new_id("F"),
+            id=self.backend.world.new_id("F"),
             name=name,
-            team=place.team,
+            team=self.backend.world.users[user].team,
             owner=user,
             mimetype=mimetype,
             content=content,
             length=len(content),
             is_complete=True,
         )
-        world.files[file.id] = file
-        message = self._typed(user, text, thread)
+        return self._share(channel, file, text, thread)
+
+    def share_remote_file(
+        self,
+        channel: str,
+        user: str,
+        name: str,
+        url: str,
+        *,
+        mimetype: str = "application/vnd.slack-remote",
+        text: str = "",
+    ) -> str:
+        """The ts of the message. Somebody's app keeps the file, and says where and what it is."""
+        file = File(
+            id=self.backend.world.new_id("F"),
+            name=name,
+            team=self.backend.world.users[user].team,
+            owner=user,
+            mimetype=mimetype,
+            mode="external",
+            url=url,
+        )
+        return self._share(channel, file, text, None)
+
+    def lose_file(
+        self, channel: str, ts: str, how: Literal["tombstone", "hidden_by_limit"]
+    ) -> None:
+        """The files of a message are deleted, or hidden as the workspace keeps no more."""
+        message = self._channel(channel).messages[ts]
+        lost = [self.backend.world.files[each["id"]] for each in message["files"]]
+        for file in lost:
+            file.mode = how
+        message["files"] = [files.described(self.backend, file) for file in lost]
+
+    def _share(self, channel: str, file: File, text: str, thread: str | None) -> str:
+        place = self._channel(channel)
+        self.backend.world.files[file.id] = file
+        message = self._typed(file.owner, text, thread)
         message.update(
             subtype="file_share", upload=False, files=[files.described(self.backend, file)]
         )

@@ -131,15 +131,27 @@ class Posts:
 
     def _tell(self, channel: Channel, message: Json) -> None:
         place = Json(channel=channel.id, event_ts=message["ts"])
-        event = Json(self.bare(message), **place, channel_type=channel.kind)
+        event = Json(self._pushed(channel, message), **place, channel_type=channel.kind)
         self._events.emit_in(channel, event)
         bot = self._world.teams[channel.team].bot_user
         is_own = message.get("app_id") == APP_ID
         if channel.kind != "im" and not is_own and bot in reading.mentioned(message["text"]):
-            mention = Json(self.bare(message), **place, type="app_mention")
+            mention = Json(self._pushed(channel, message), **place, type="app_mention")
             for key in ("subtype", "parent_user_id", "root"):
                 mention.pop(key, None)
             self._events.emit_in(channel, mention)
+
+    def _pushed(self, channel: Channel, message: Json) -> Json:
+        """Of another organisation's files an event says no more than that there are some."""
+        pushed = self.bare(message)
+        if "files" in pushed:
+            pushed["files"] = [
+                file
+                if file.get("user_team", channel.team) == channel.team
+                else Json(id=file["id"], file_access="check_file_info")
+                for file in pushed["files"]
+            ]
+        return pushed
 
     def _tell_change(self, channel: Channel, before: Json, after: Json) -> None:
         event = self._hidden(

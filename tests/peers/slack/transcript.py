@@ -60,7 +60,7 @@ def _line(slack: Backend, channel: Channel, message: Json) -> Line:
         for_user=message.get("for_user", ""),
         pings=reading.pings(message),
         buttons=reading.labels(message),
-        files=tuple(file["name"] for file in message.get("files", [])),
+        files=tuple(file.get("name", "") for file in message.get("files", [])),
         reactions=tuple(item["name"] for item in message.get("reactions", [])),
     )
 

@@ -63,6 +63,8 @@ class Token:
 
 @dataclass(slots=True, kw_only=True)
 class File:
+    """`url` is where a remote one is kept, and whatever its app says; `leads_to` is a redirect."""
+
     id: str
     name: str
     team: str
@@ -72,6 +74,9 @@ class File:
     content: bytes = b""
     length: int = 0
     is_complete: bool = False
+    mode: Literal["hosted", "external", "tombstone", "hidden_by_limit"] = "hosted"
+    url: str = ""
+    leads_to: str = ""
     shares: list[tuple[str, str]] = field(default_factory=list)  # (channel, ts)
 
 
@@ -164,6 +169,19 @@ class World:
         if self.teams[team_id].bot_user not in channel.members:
             raise RefusedError("not_in_channel")
         return channel
+
+    def find_file(self, file_id: str, team_id: str) -> File:
+        """As the bot sees it: its own, and what was shared where it is, by whomever."""
+        file, bot = self.files.get(file_id), self.teams[team_id].bot_user
+        if file is None:
+            raise RefusedError("file_not_found")
+        places = [self.channels[channel] for channel, _ in file.shares]
+        is_shared = any(place.team == team_id and bot in place.members for place in places)
+        if not is_shared and file.owner != bot:
+            raise RefusedError("file_not_found")
+        if file.mode == "tombstone":
+            raise RefusedError("file_deleted")
+        return file
 
     def message(self, channel: Channel, ts: str) -> Json:
         if ts not in channel.messages:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from tests.peers.slack import blocks, reading
 from tests.peers.slack.backend import Backend
 from tests.peers.slack.methods import chat
@@ -35,7 +37,7 @@ def complete_upload(slack: Backend, request: Request) -> Json:
     request.need("files:write")
     files = []
     for item in request.items("files"):
-        file = _known(slack, request, str(item.get("id", "")))
+        file = slack.world.find_file(str(item.get("id", "")), request.team)
         if len(file.content) != file.length:
             raise RefusedError("file_not_found")
         file.title = str(item.get("title") or file.name)
@@ -63,41 +65,64 @@ def _share(slack: Backend, request: Request, files: list[File]) -> None:
 
 def info(slack: Backend, request: Request) -> Json:
     request.need("files:read")
-    file = _known(slack, request, request.text("file"))
+    file = slack.world.find_file(request.text("file"), request.team)
     return Json(file=described(slack, file), comments=[], response_metadata=Json(next_cursor=""))
 
 
 def described(slack: Backend, file: File) -> Json:
     """A file object, as messages and files.info carry it."""
-    url = f"{slack.base_url}/files-pri/{file.team}-{file.id}/{file.name}"
-    shares = Json()
-    for channel_id, ts in file.shares:
-        shares.setdefault(channel_id, []).append(Json(ts=ts))
-    return Json(
+    if file.mode in ("tombstone", "hidden_by_limit"):
+        return Json(id=file.id, mode=file.mode)
+    is_external = file.mode == "external"
+    shown = Json(
         id=file.id,
+        created=int(slack.clock.now()),
+        timestamp=int(slack.clock.now()),
         name=file.name,
         title=file.title or file.name,
         mimetype=file.mimetype,
-        filetype=reading.file_type(file.name),
+        filetype="remote" if is_external else reading.file_type(file.name),
         pretty_type=file.mimetype,
         user=file.owner,
         user_team=file.team,
-        size=len(file.content),
-        mode="hosted",
-        is_external=False,
+        editable=False,
+        size=file.length,
+        mode=file.mode,
+        is_external=is_external,
+        external_type="app" if is_external else "",
         is_public=bool(file.shares),
+        public_url_shared=False,
+        display_as_bot=False,
+        username="",
         file_access="visible",
-        url_private=url,
-        url_private_download=f"{url}?download=1",
-        shares=Json(public=shares),
+        permalink=f"{slack.base_url}/files/{file.owner}/{file.id}/{file.name}",
+        **_shares(slack, file),
+    )
+    shown.update(_remote(file) if is_external else _hosted(slack, file))
+    return shown
+
+
+def _hosted(slack: Backend, file: File) -> Json:
+    at, name = f"{slack.base_url}/files-pri/{file.team}-{file.id}", quote(file.name)
+    return Json(
+        url_private=file.url or f"{at}/{name}", url_private_download=f"{at}/download/{name}"
     )
 
 
-def _known(slack: Backend, request: Request, file_id: str) -> File:
-    file = slack.world.files.get(file_id)
-    if file is None or file.team != request.team:
-        raise RefusedError("file_not_found")
-    return file
+def _remote(file: File) -> Json:
+    """As files.remote.add made it: its app has chosen the address, and Slack has nothing of it."""
+    return Json(external_id=file.name, external_url=file.url, url_private=file.url)
+
+
+def _shares(slack: Backend, file: File) -> Json:
+    names = {"channel": "channels", "group": "groups", "im": "ims", "mpim": "groups"}
+    found = Json(channels=[], groups=[], ims=[], shares=Json())
+    for channel_id, ts in file.shares:
+        kind = slack.world.channels[channel_id].kind
+        found[names[kind]].append(channel_id)
+        where = found["shares"].setdefault("public" if kind == "channel" else "private", Json())
+        where.setdefault(channel_id, []).append(Json(ts=ts))
+    return found
 
 
 METHODS = {
