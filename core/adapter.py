@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from core.address import Address
 from core.messages import Attachment, Outgoing
 
 
@@ -65,6 +67,14 @@ class ShowsWork(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """A file as its platform describes it now; `read` gives its first bytes, as many as asked."""
+
+    attachment: Attachment
+    read: Callable[[int], Awaitable[bytes]]
+
+
 @runtime_checkable
 class TellsOperator(Protocol):
     """An adapter whose reader runs the agents, and may read what else only the log says."""
@@ -78,9 +88,9 @@ class TellsOperator(Protocol):
 class FetchesFiles(Protocol):
     """An adapter of a platform on which messages come with files."""
 
-    async def fetch(self, attachment: Attachment, limit: int) -> bytes:
-        """The file's contents, `limit` bytes of it at most.
+    async def look_up(self, place: Address, attachment: Attachment) -> KeptFile:
+        """Find the file that came with a message at `place`.
 
-        Raises `Transient` or `DeliveryRefused`.
+        This and reading it raise `FileUnavailable`, `Transient` or `DeliveryRefused`.
         """
         ...

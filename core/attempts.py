@@ -53,7 +53,8 @@ class Attempts:
         to = replace(relay.outgoing_of(opened.draft, hold, agent.spec.name), asked_by=asked_by)
         if not opened.draft.attempts:  # else the answer's message may be there already
             await _show_work(adapter, to)
-        outcome = replace(outcome, files=await read_files(adapter, opened.questions))
+        files = await read_files(adapter, to.address, opened.questions)
+        outcome = replace(outcome, files=files)
         reply = Reply(hold, adapter, opened.draft, to)
         text = await self._run(outcome, reply)
         if text is None:

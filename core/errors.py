@@ -10,6 +10,7 @@ MooringsError
     ├── ModelRefused    the endpoint does not accept the request
     │   └── ContextOverflow   … because the prompt is too long for the model
     ├── DeliveryRefused the platform does not accept the answer
+    ├── FileUnavailable nobody can read a file that was sent; tell the model
     └── AnswerFailed    a question will not be answered; tell whoever asked
 """
 
@@ -70,6 +71,10 @@ class ContextOverflow(ModelRefused):
 
 class DeliveryRefused(Refused):
     """The platform rejects the message for good: gone, forbidden, malformed."""
+
+
+class FileUnavailable(Refused):
+    """A file cannot be had; `str()` ends a sentence that begins with its name."""
 
 
 class AnswerFailed(Refused):

@@ -13,7 +13,8 @@ import humanize
 from pydantic import TypeAdapter, ValidationError
 
 from core.adapter import Adapter, FetchesFiles
-from core.errors import DeliveryRefused, Transient
+from core.address import Address
+from core.errors import DeliveryRefused, FileUnavailable, Transient
 from core.messages import Attachment
 from core.text import cleaned
 from storage.models import InboxMessage
@@ -26,6 +27,7 @@ _MOST_IMAGE = 5_000_000  # bytes
 _IMAGE_TOKENS = 1_000  # what an image costs in a prompt, about
 _REMEMBERED = 4_000  # characters of the texts of one message that later turns still know
 _BYTES_A_TOKEN = 3
+_UNREADABLE = "cannot be read here: only texts and images can"
 _TEXT_KINDS = {
     *("application/json", "application/xml", "application/yaml", "application/x-yaml"),
     *("application/toml", "application/javascript", "application/x-sh", "application/sql"),
@@ -100,11 +102,11 @@ class Files:
         return self.by_message.get(question.key, ())
 
 
-async def read_files(adapter: Adapter, questions: Sequence[InboxMessage]) -> Files:
+async def read_files(adapter: Adapter, place: Address, questions: Sequence[InboxMessage]) -> Files:
     """Fetch everything that came with these messages; what cannot be had becomes a note."""
     by_message = {
         question.key: [
-            await _read(adapter, attachment, is_one_too_many=number > _MOST_FILES)
+            await _read(adapter, place, attachment, is_one_too_many=number > _MOST_FILES)
             for number, attachment in enumerate(attachments_of(question), start=1)
         ]
         for question in questions
@@ -124,26 +126,49 @@ def attachments_of(question: InboxMessage) -> list[Attachment]:
     return found
 
 
-async def _read(adapter: Adapter, attachment: Attachment, *, is_one_too_many: bool) -> ReadFile:
+async def _read(
+    adapter: Adapter, place: Address, attachment: Attachment, *, is_one_too_many: bool
+) -> ReadFile:
     about = _about(attachment)
     if is_one_too_many:
         return ReadFile(note=f"{about} was not read: too many files at once")
-    is_text, is_image = _is_text(attachment), attachment.kind.startswith("image/")
-    if not (is_text or is_image) or not isinstance(adapter, FetchesFiles):
-        return ReadFile(note=f"{about} cannot be read here: only texts and images can. Say so")
-    if is_image and attachment.size > _MOST_IMAGE:
-        limit = humanize.naturalsize(_MOST_IMAGE)
-        return ReadFile(note=f"{about} is too large to be looked at (at most {limit}). Say so")
     try:
-        content = await adapter.fetch(attachment, (_MOST_TEXT if is_text else _MOST_IMAGE) + 1)
+        return await _fetched(adapter, place, attachment)
+    except FileUnavailable as unavailable:
+        return ReadFile(note=f"{about} {unavailable}. Say so")
     except (Transient, DeliveryRefused) as error:
         log.warning("file not fetched", extra={"why": str(error)})
         return ReadFile(note=f"{about} could not be fetched. Say so")
-    return _text(about, attachment, content) if is_text else _image(about, content)
 
 
-def _text(about: str, attachment: Attachment, content: bytes) -> ReadFile:
-    text = cleaned(_decoded(content))
+async def _fetched(adapter: Adapter, place: Address, attachment: Attachment) -> ReadFile:
+    """Asks for nothing that is known to be of no use."""
+    if not isinstance(adapter, FetchesFiles):
+        raise FileUnavailable(_UNREADABLE)
+    if attachment.kind or attachment.unavailable:
+        _check_is_readable(attachment)
+    file = await adapter.look_up(place, attachment)
+    found = file.attachment
+    _check_is_readable(found)
+    is_text = _is_text(found)
+    content = await file.read((_MOST_TEXT if is_text else _MOST_IMAGE) + 1)
+    return _text(found, content) if is_text else _image(found, content)
+
+
+def _check_is_readable(attachment: Attachment) -> None:
+    if attachment.unavailable:
+        raise FileUnavailable(attachment.unavailable)
+    if _is_text(attachment):
+        return
+    if not attachment.kind.startswith("image/"):
+        raise FileUnavailable(_UNREADABLE)
+    if attachment.size > _MOST_IMAGE:
+        limit = humanize.naturalsize(_MOST_IMAGE)
+        raise FileUnavailable(f"is too large to be looked at (at most {limit})")
+
+
+def _text(attachment: Attachment, content: bytes) -> ReadFile:
+    about, text = _about(attachment), cleaned(_decoded(content))
     if not text:
         return ReadFile(note=f"{about} is empty")
     if max(attachment.size, len(content)) > _MOST_TEXT:
@@ -151,8 +176,9 @@ def _text(about: str, attachment: Attachment, content: bytes) -> ReadFile:
     return ReadFile(note=about, text=text)
 
 
-def _image(about: str, content: bytes) -> ReadFile:
+def _image(attachment: Attachment, content: bytes) -> ReadFile:
     """What it is, is decided by what is in it."""
+    about = _about(attachment)
     kinds = (kind for begin, kind in _SIGNATURES.items() if content.startswith(begin))
     is_webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
     kind = "image/webp" if is_webp else next(kinds, None)
@@ -165,8 +191,9 @@ def _image(about: str, content: bytes) -> ReadFile:
 
 
 def _about(attachment: Attachment) -> str:
-    name = " ".join(cleaned(attachment.name).replace("]", ")").split())[:100] or "without a name"
-    return f"file {name!r}, {humanize.naturalsize(attachment.size)}"
+    name = " ".join(cleaned(attachment.name).replace("]", ")").split())[:100]
+    about = f"file {name!r}" if name else "file without a name"
+    return f"{about}, {humanize.naturalsize(attachment.size)}" if attachment.size else about
 
 
 def _is_text(attachment: Attachment) -> bool:

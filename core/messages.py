@@ -18,15 +18,19 @@ class Author:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that came with a message: where its platform keeps it, not what is in it.
+    """A file that came with a message: how its platform knows it, not what is in it.
 
-    `size` is in bytes, `kind` the media type that the platform gives.
+    A platform is asked for it by its `id`, or keeps it at `url`. `size` is in bytes, `kind` the
+    media type that the platform gives, empty where it has to be asked. `unavailable` is why nobody
+    can read it, where that is known: the end of a sentence that begins with the file.
     """
 
     name: str
     kind: str
     size: int
-    url: str
+    id: str = ""
+    url: str = ""
+    unavailable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 
 import discord
 
-from bots.discord.downloads import download
 from bots.discord.echoes import Echoes
 from bots.discord.failures import NOT_OURS, UNKNOWN_MESSAGE, DiscordRefused
 from bots.discord.messages import Messages
 from bots.discord.place import place_of
 from bots.discord.readback import Readback
 from bots.discord.rest import Rest
+from bots.downloads import NAME, download, kept_at, origin_of
 from bots.previews import Previews
 from bots.text_file import file_of
 from core import clock
-from core.adapter import Limits
+from core.adapter import KeptFile, Limits
+from core.address import Address
 from core.errors import ConfigMistake, Transient
 from core.messages import Attachment, Outgoing
 
 _INTERVAL = 1.2  # seconds between two edits in a channel: four in five seconds of the five it takes
 _LIMITS = Limits(text_length=1_900, seconds_between_edits=_INTERVAL, takes_files=True)
+_HOSTS = {"https://cdn.discordapp.com", "https://media.discordapp.net"}
+_WITHOUT_FILES = {"https://discord.com"}
+_FILE = rf"(?!/api/)(?:/\w+)?/(?:ephemeral-)?attachments/\w+/\w+/{NAME}(?:\?[\w=&.~%-]*)?"
 _UNEDITABLE = {UNKNOWN_MESSAGE, NOT_OURS}
 _OLDEST = timedelta(days=2)  # how far back is looked for what was posted who knows when
 _SKEW = timedelta(minutes=5)  # between Discord's clock and ours
@@ -50,6 +56,7 @@ class DiscordAdapter:
         self._echoes = echoes
         self._messages = Messages(rest, name_of)
         self._readback = Readback(rest)
+        self._files = addresses(rest.api_url)
         self._previews = Previews(_INTERVAL)
         self._now = now
 
@@ -102,9 +109,12 @@ class DiscordAdapter:
         with _mended_later():
             await self._messages.type(outgoing)
 
-    async def fetch(self, attachment: Attachment, limit: int) -> bytes:
-        """Download the file; its address is all that it takes."""
-        return await download(attachment.url, limit)
+    async def look_up(self, _place: Address, attachment: Attachment) -> KeptFile:
+        """Its address is all that it takes, and no token; it is valid for about a day."""
+        return KeptFile(attachment=attachment, read=partial(self._read, attachment.url))
+
+    async def _read(self, address: str, limit: int) -> bytes:
+        return await download(address, limit, place=self._files)
 
     async def _post(self, outgoing: Outgoing, *, nonce: str) -> str:
         self._note(outgoing)
@@ -126,6 +136,11 @@ class DiscordAdapter:
             self._previews.end(channel, outgoing.key)
         else:
             self._previews.show(channel, outgoing.key, outgoing.text)
+
+
+def addresses(api_url: str) -> re.Pattern[str]:
+    """Where files are kept. An API that is not Discord's own, as in tests, keeps them itself."""
+    return kept_at((_HOSTS | {origin_of(api_url)}) - _WITHOUT_FILES, _FILE)
 
 
 @contextmanager

@@ -86,6 +86,11 @@ class Rest:
             self._let_others_call()
             raise translated(error, what) from error
 
+    @property
+    def api_url(self) -> str:
+        """Where the API is."""
+        return Route.BASE
+
     async def close(self) -> None:
         """Close the connections."""
         await self.client.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -13,13 +12,15 @@ from datetime import datetime, timedelta
 from bots.previews import Previews
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
+from bots.slack.files import Files
 from bots.slack.messages import GONE, Messages
 from bots.slack.personas import Persona
 from bots.slack.readback import Readback, Sought
 from bots.slack.streams import Streams
 from bots.text_file import TextFile, cut, file_of
 from core import clock
-from core.adapter import Limits
+from core.adapter import KeptFile, Limits
+from core.address import Address
 from core.errors import ConfigMistake
 from core.messages import Attachment, Outgoing
 
@@ -30,7 +31,6 @@ _LIMITS = Limits(text_length=11_000, seconds_between_edits=_INTERVAL, takes_file
 _STREAMING = "streaming_state_conflict"
 _UNEDITABLE = {GONE, "cant_update_message", "edit_window_closed", _STREAMING}
 _CUT = "\n\n(The rest does not fit here, and I may not send files. Please tell whoever runs me.)"
-_TEAM_IN_URL = re.compile(r"/files-pri/([TE][A-Z0-9]+)-")
 _OLDEST = timedelta(days=2)  # how far back is looked for what was posted who knows when
 _SKEW = timedelta(minutes=5)  # between Slack's clock and ours
 _UNTIL_MENDED = 120.0  # seconds between two tries of what the operator has to mend
@@ -56,6 +56,7 @@ class SlackAdapter:
         self._messages = Messages(client, persona_of)
         self._streams = streams or Streams(client, persona_of)
         self._readback = Readback(client)
+        self._files = Files(client)
         self._previews = Previews(_INTERVAL)
         self._settle_seconds = settle_seconds
         self._now = now
@@ -114,13 +115,10 @@ class SlackAdapter:
             with _mended_later():
                 await self._messages.status(outgoing.reply_to, outgoing)
 
-    async def fetch(self, attachment: Attachment, limit: int) -> bytes:
-        """Download the file with the token of its workspace."""
-        found = _TEAM_IN_URL.search(attachment.url)
-        if found is None:
-            raise SlackRefused("the download of a file", "kept_elsewhere")
+    async def look_up(self, place: Address, attachment: Attachment) -> KeptFile:
+        """As the workspace sees it that the message was written in."""
         with _mended_later():
-            return await self._client.download(found[1], attachment.url, limit)
+            return await self._files.look_up(place.parts[0], attachment)
 
     async def _post(self, outgoing: Outgoing) -> str:
         if file := file_of(outgoing, _LIMITS):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
-from aiohttp import ClientSession, ClientTimeout, StreamReader
+from aiohttp import ClientSession, ClientTimeout
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from tenacity import (
@@ -18,7 +17,7 @@ from tenacity import (
 )
 
 from bots.requests import guard
-from bots.slack.failures import FAILURES, NotDone, SlackRefused, translated
+from bots.slack.failures import FAILURES, NotDone, translated
 from bots.slack.rates import Rates
 from core.errors import Transient
 
@@ -29,8 +28,7 @@ Call = Callable[[AsyncWebClient], Awaitable[AsyncSlackResponse]]
 _READ_ATTEMPTS = 3
 _LONGEST_WAIT = 10.0  # seconds between two attempts to read
 _MOST_KEPT = 1_000  # the SDK's clients, one for each token
-_FILE_HOSTS = (".slack.com", ".slack-gov.com")
-_OK, _RATE_LIMITED, _SERVER_ERROR = 200, 429, 500
+_OK = 200
 _backoff = wait_random_exponential(multiplier=0.2, max=2)
 
 
@@ -53,8 +51,8 @@ class SlackClient:
     ) -> None:
         """`token_of` gives the bot token of a workspace; `timeout` seconds are for one call."""
         self.rates = rates or Rates()
-        self._token_of = token_of
-        self._base_url = base_url
+        self.token_of = token_of
+        self.base_url = base_url
         self._timeout = timeout
         self._session: ClientSession | None = None
         self._web: dict[str, AsyncWebClient] = {}
@@ -82,11 +80,6 @@ class SlackClient:
         except FAILURES as error:
             raise NotDone(f"Slack did not take a file: {type(error).__name__}.") from error
 
-    async def download(self, team: str, url: str, limit: int) -> bytes:
-        """The first `limit` bytes of a file that Slack keeps."""
-        self._check_is_slacks(url)
-        return await _retrying()(self._download, team, url, limit)
-
     async def close(self) -> None:
         """Close the connections; the next call opens them again."""
         session, self._session = self._session, None
@@ -105,35 +98,14 @@ class SlackClient:
                 self.rates.block(team, method, channel, failure.retry_after)
             raise failure from error
 
-    async def _download(self, team: str, url: str, limit: int) -> bytes:
-        """Without a good token Slack leads to its login page: what redirects is no file."""
-        headers = {"Authorization": f"Bearer {await self._token_of(team)}"}
-        try:
-            async with self._opened().get(url, headers=headers, allow_redirects=False) as response:
-                if response.status == _OK:
-                    return await _first_bytes(response.content, limit)
-                if response.status >= _SERVER_ERROR or response.status == _RATE_LIMITED:
-                    raise Transient(f"Slack has trouble with a file: HTTP {response.status}.")
-                raise SlackRefused("the download of a file", f"HTTP {response.status}")
-        except FAILURES as error:
-            raise Transient(f"Slack did not give a file: {type(error).__name__}.") from error
-
-    def _check_is_slacks(self, url: str) -> None:
-        """A message can name files of other hosts; they are not shown the token."""
-        parts, own = urlsplit(url), urlsplit(self._base_url)
-        is_own = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
-        host = f".{parts.hostname or ''}"
-        if not (is_own or (parts.scheme == "https" and host.endswith(_FILE_HOSTS))):
-            raise SlackRefused("the download of a file", "kept_elsewhere")
-
     async def _web_of(self, team: str) -> AsyncWebClient:
-        token = await self._token_of(team)
+        token = await self.token_of(team)
         if token not in self._web:
             if len(self._web) >= _MOST_KEPT:
                 self._web.clear()
             self._web[token] = AsyncWebClient(
                 token=token,
-                base_url=self._base_url,
+                base_url=self.base_url,
                 session=self._opened(),
                 retry_handlers=[],
                 logger=self._log,
@@ -146,13 +118,6 @@ class SlackClient:
                 timeout=ClientTimeout(total=self._timeout), trace_configs=[guard()]
             )
         return self._session
-
-
-async def _first_bytes(content: StreamReader, limit: int) -> bytes:
-    found = bytearray()
-    while len(found) < limit and (chunk := await content.read(limit - len(found))):
-        found += chunk
-    return bytes(found)
 
 
 def _retrying() -> AsyncRetrying:

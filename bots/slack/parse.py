@@ -32,6 +32,14 @@ _TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
 _SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes that people write
 _MOST_FILES, _MOST_STREAMS = 20, 20
 _GOING = {"app_uninstalled", "tokens_revoked"}
+UNAVAILABLE = {  # by the mode of a file, who may have it, or Slack's refusal to tell of it
+    "external": "is kept outside of Slack, where I cannot read it",
+    "tombstone": "was deleted",
+    "file_deleted": "was deleted",
+    "hidden_by_limit": "is hidden by Slack, as the workspace has reached its limit",
+    "file_not_found": "is gone, or its owners do not show it to this workspace",
+    "access_denied": "is not shown to me by its owners",
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY: Mapping[str, str] = {}
 
@@ -244,16 +252,32 @@ def _is_spoken(raw: object, workspace: _Workspace) -> bool:
     return is_person and text_at(raw, "subtype") in _SPOKEN
 
 
+def attachment(file: object) -> Attachment | None:
+    """A file as a message or files.info has it; None if it is none.
+
+    Of another organisation's file a message may say nothing but the id.
+    """
+    file_id, size = id_at(file, "id"), at(file, "size")
+    if not file_id:
+        return None
+    return Attachment(
+        name=cleaned(text_at(file, "name"))[:190],
+        kind=cleaned(text_at(file, "mimetype"))[:100],
+        size=size if isinstance(size, int) and 0 <= size < 2**53 else 0,
+        id=file_id,
+        unavailable=_unavailable(file),
+    )
+
+
 def _attachments(raw: object) -> Iterator[Attachment]:
     for file in items_at(raw, "files")[:_MOST_FILES]:
-        url, size = text_at(file, "url_private"), at(file, "size")
-        if re.fullmatch(r"https?://\S{1,2000}", url) and url == cleaned(url):
-            yield Attachment(
-                name=cleaned(text_at(file, "name"))[:190] or "file",
-                kind=cleaned(text_at(file, "mimetype"))[:100] or "application/octet-stream",
-                size=size if isinstance(size, int) and 0 <= size < 2**53 else 0,
-                url=url,
-            )
+        if found := attachment(file):
+            yield found
+
+
+def _unavailable(file: object) -> str:
+    mode = "external" if at(file, "is_external") else text_at(file, "mode")
+    return UNAVAILABLE.get(mode) or UNAVAILABLE.get(text_at(file, "file_access"), "")
 
 
 def _opened(happened: object, workspace: _Workspace) -> HomeOpened | ChatOpened | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from core.address import Address
@@ -94,9 +96,7 @@ async def test_files_come_with_the_question_again(stage: Stage, controls: Contro
     assert await controls.again(key, press(stage))
     asked = await inbox.by_key(press(stage).key)
     assert asked
-    assert asked.attachments == [
-        {"name": "plan.txt", "kind": "text/plain", "size": 3, "url": "http://files/plan"}
-    ]
+    assert asked.attachments == [asdict(plan)]
 
 
 async def test_an_answer_that_nobody_knows_cannot_be_asked_for_again(

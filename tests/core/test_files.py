@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.adapter import KeptFile
 from core.address import Address
-from core.errors import DeliveryRefused, Transient
+from core.errors import DeliveryRefused, FileUnavailable, Transient
 from core.files import ReadFile
 from core.intake import Accepted
 from core.llm import PromptMessage
@@ -24,17 +28,29 @@ WEBP = b"RIFF\x00\x00\x00\x00WEBPVP8 "
 
 
 class Shelf(Platform):
-    """A platform that keeps files by their address; `notes` counts what was fetched."""
+    """A platform that keeps files by their address, and describes those that it `knows` better."""
 
     def __init__(self) -> None:
         super().__init__()
         self.files: dict[str, bytes] = {}
         self.error: Exception | None = None
+        self.known: dict[str, Attachment] = {}
+        self.looked_up: list[str] = []
         self.fetched: list[tuple[str, int]] = []
+        self.is_read = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
 
-    async def fetch(self, attachment: Attachment, limit: int) -> bytes:
+    async def look_up(self, place: Address, attachment: Attachment) -> KeptFile:
         """As FetchesFiles says."""
+        self.looked_up.append(f"{place}: {attachment.name}")
+        found = self.known.get(attachment.url, attachment)
+        return KeptFile(attachment=found, read=partial(self._read, found))
+
+    async def _read(self, attachment: Attachment, limit: int) -> bytes:
         self.fetched.append((attachment.name, limit))
+        self.is_read.set()
+        await self.gate.wait()
         if self.error:
             raise self.error
         return self.files[attachment.url][:limit]
@@ -166,6 +182,64 @@ async def test_what_cannot_be_fetched_is_said_and_the_question_answered(
     assert len(shelf.posts) == 1
 
 
+async def test_a_file_is_looked_up_where_the_message_was_written(
+    stage: Stage, shelf: Shelf
+) -> None:
+    await ask(stage, "?", put(shelf, "notes.txt", b"buy milk"))
+    assert shelf.looked_up == [f"{ROOM}: notes.txt"]
+
+
+async def test_a_file_of_which_nothing_is_known_is_what_its_platform_says(
+    stage: Stage, shelf: Shelf
+) -> None:
+    file = put(shelf, "notes.txt", b"buy milk")
+    shelf.known[file.url] = file
+    asked = await ask(stage, "?", replace(file, name="", kind="", size=0))
+    assert asked.content == "?\n\n[file 'notes.txt', 8 Bytes]\n```\nbuy milk\n```"
+
+
+async def test_a_file_that_turns_out_to_be_unreadable_is_not_fetched(
+    stage: Stage, shelf: Shelf
+) -> None:
+    file = put(shelf, "a.pdf", b"%PDF", kind="application/pdf")
+    shelf.known[file.url] = file
+    asked = await ask(stage, "?", replace(file, name="", kind="", size=0))
+    assert "[file without a name cannot be read here" in asked.content
+    assert shelf.fetched == []
+
+
+async def test_what_is_known_to_be_unavailable_is_named_without_a_look(
+    stage: Stage, shelf: Shelf
+) -> None:
+    file = replace(put(shelf, "notes.txt", b"buy milk"), unavailable="was deleted")
+    asked = await ask(stage, "Hello", file)
+    assert asked.content == "Hello\n\n[file 'notes.txt', 8 Bytes was deleted. Say so]"
+    assert shelf.looked_up == []
+
+
+async def test_what_turns_out_to_be_unavailable_is_named(stage: Stage, shelf: Shelf) -> None:
+    shelf.error = FileUnavailable("is kept elsewhere")
+    asked = await ask(stage, "Hello", put(shelf, "notes.txt", b"buy milk"))
+    assert asked.content == "Hello\n\n[file 'notes.txt', 8 Bytes is kept elsewhere. Say so]"
+
+
+async def test_a_turn_that_ended_while_a_file_was_read_reads_it_again(
+    stage: Stage, shelf: Shelf
+) -> None:
+    accepted = await send(stage, "Read this", put(shelf, "notes.txt", b"buy milk"))
+    shelf.gate.clear()
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(stage.worker().attend(accepted.conversation_id))
+        await shelf.is_read.wait()
+        first.cancel()
+    assert stage.model.requests == []
+    shelf.gate.set()
+    await stage.worker().attend(accepted.conversation_id)
+    [request] = stage.model.requests
+    assert "buy milk" in request.messages[-1].content
+    assert len(shelf.posts) == 1
+
+
 async def test_a_platform_without_files_declines_them(stage: Stage, shelf: Shelf) -> None:
     stage.adapters = {"slack": stage.platform}
     asked = await ask(stage, "?", put(shelf, "notes.txt", b"buy milk"))
@@ -267,3 +341,14 @@ def test_no_text_ends_the_block_that_it_stands_in(text: str, length: int) -> Non
     _, fence, *lines, last = block.split("\n")
     assert last == fence
     assert not any(line.startswith(fence) for line in lines)
+
+
+async def test_an_attachment_of_an_older_version_is_read_where_it_is(
+    stage: Stage, shelf: Shelf
+) -> None:
+    put(shelf, "notes.txt", b"buy milk")
+    accepted = await send(stage, "Hello")
+    old = {"name": "notes.txt", "kind": "text/plain", "size": 8, "url": "notes.txt"}
+    await InboxMessage.filter(key=accepted.key).update(attachments=[old])
+    await stage.worker().attend(accepted.conversation_id)
+    assert "buy milk" in stage.model.requests[-1].messages[-1].content

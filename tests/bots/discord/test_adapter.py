@@ -10,11 +10,12 @@ from datetime import timedelta
 import pytest
 
 from bots.discord import buttons
-from bots.discord.adapter import DiscordAdapter
+from bots.discord.adapter import DiscordAdapter, addresses
 from bots.discord.failures import DiscordRefused
 from bots.discord.rest import Rest
 from core import clock
 from core.adapter import FetchesFiles, ShowsWork
+from core.address import Address
 from core.errors import DeliveryRefused, Transient
 from core.messages import Attachment
 from tests.bots.discord.outward import adapter_of, bots, in_thread, outgoing, rest_of
@@ -22,6 +23,7 @@ from tests.peers.discord import payloads
 from tests.peers.discord.peer import DiscordPeer
 
 BLOCK = "\n".join(["```python", *(f"print({number})" for number in range(500)), "```"])
+HERE = Address(platform="discord", parts=("1", "2"))
 LONG_AGO = 600.0  # seconds: longer than Discord knows a nonce
 
 
@@ -531,10 +533,38 @@ def attached(discord: DiscordPeer) -> Attachment:
     return Attachment(name="notes.txt", kind="text/plain", size=10, url=url)
 
 
+async def read(adapter: DiscordAdapter, attachment: Attachment) -> bytes:
+    """The first four bytes of it."""
+    return await (await adapter.look_up(HERE, attachment)).read(4)
+
+
 async def test_a_file_is_fetched_as_far_as_is_wanted(
     discord: DiscordPeer, adapter: DiscordAdapter
 ) -> None:
-    assert await adapter.fetch(attached(discord), 4) == b"some"
+    assert await read(adapter, attached(discord)) == b"some"
+
+
+@pytest.mark.parametrize(
+    ("api_url", "origin", "is_kept"),
+    [
+        ("https://discord.com/api/v10", "https://cdn.discordapp.com", True),
+        ("https://discord.com/api/v10", "https://media.discordapp.net", True),
+        ("https://discord.com/api/v10", "https://discord.com", False),
+        ("http://127.0.0.1:9/api/v10", "http://127.0.0.1:9", True),
+        ("http://127.0.0.1:9/api/v10", "http://127.0.0.1", False),
+    ],
+)
+def test_discord_keeps_files_on_hosts_of_their_own(
+    api_url: str, origin: str, *, is_kept: bool
+) -> None:
+    url = f"{origin}/attachments/1/2/notes.txt?ex=6b&is=6a&hm=0f&"
+    assert bool(addresses(api_url).fullmatch(url)) == is_kept
+
+
+async def test_a_file_takes_no_token(discord: DiscordPeer, adapter: DiscordAdapter) -> None:
+    await read(adapter, attached(discord))
+    [call] = discord.calls("attachments.get")
+    assert call.parameters == {"authorization": ""}
 
 
 @pytest.mark.parametrize("trouble", ["drop_before_commit", "status", "banned"])
@@ -543,7 +573,7 @@ async def test_a_file_that_breaks_off_can_be_fetched_later(
 ) -> None:
     discord.fault("attachments.get", trouble)
     with pytest.raises(Transient):
-        await adapter.fetch(attached(discord), 4)
+        await read(adapter, attached(discord))
 
 
 async def test_a_file_whose_link_is_no_longer_valid_is_refused(
@@ -551,25 +581,42 @@ async def test_a_file_whose_link_is_no_longer_valid_is_refused(
 ) -> None:
     file = attached(discord)
     discord.advance(25 * 60 * 60)
-    with pytest.raises(DiscordRefused):
-        await adapter.fetch(file, 4)
+    with pytest.raises(DeliveryRefused, match="HTTP 404"):
+        await read(adapter, file)
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "https://docs.example.com/document",
+        "https://docs.example.com/attachments/1/2/x",
         "http://cdn.discordapp.com/attachments/1/2/x",
-        "https://cdn.discordapp.com.example.com/x",
-        "file:///etc/passwd",
-        "attachments/1/2/x",
+        "https://cdn.discordapp.com.example.com/attachments/1/2/x",
+        "https://cdnxdiscordapp.com/attachments/1/2/x",
+        "https://cdn.discordapp.com:8443/attachments/1/2/x",
+        "https://me@cdn.discordapp.com/attachments/1/2/x",
+        "https://cdn.discordapp.com@example.com/attachments/1/2/x",
+        "HTTPS://CDN.DISCORDAPP.COM/attachments/1/2/x",
+        "https://cdn.discordapp.com/attachments/1/2/..%2fx",
+        "https://cdn.discordapp.com/attachments/1/../2/x",
+        "https://cdn.discordapp.com/external/https/example.com/x",
+        "https://discord.com/api/v10/channels/1/messages",
+        "https://discord.com/attachments/1/2/x",
+        "file:///attachments/1/2/x",
+        "/attachments/1/2/x",
+        "{discord}/api/v10/channels/1/messages",
+        "{discord}/api/attachments/1/2/x",
+        "{discord}/api/v10/channels/1/messages?/attachments/1/2/x",
+        "{discord}/cdn/attachments/1/2/x#y",
     ],
 )
 async def test_a_file_that_is_not_discords_is_not_fetched(
-    adapter: DiscordAdapter, url: str
+    discord: DiscordPeer, adapter: DiscordAdapter, url: str
 ) -> None:
-    with pytest.raises(DiscordRefused, match="elsewhere"):
-        await adapter.fetch(Attachment(name="x", kind="text/plain", size=1, url=url), 4)
+    before = len(discord.calls())
+    url = url.format(discord=discord.url)
+    with pytest.raises(DeliveryRefused, match="elsewhere"):
+        await read(adapter, Attachment(name="x", kind="text/plain", size=1, url=url))
+    assert len(discord.calls()) == before
 
 
 async def test_the_longest_message_there_can_be_is_taken(

@@ -11,16 +11,18 @@ import pytest
 
 from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SlackClient
-from bots.slack.failures import NotDone, SlackRefused
+from bots.slack.failures import NotDone
 from bots.slack.personas import Persona
 from core import clock
 from core.adapter import FetchesFiles, ShowsWork
+from core.address import Address
 from core.errors import DeliveryRefused, Transient
 from core.messages import Attachment
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.transcript import Line
 
+HERE = Address(platform="slack", parts=("T0001", CHANNEL))
 BLOCK = "\n".join(["```python", *(f"print({number})" for number in range(2_000)), "```"])
 
 
@@ -390,21 +392,27 @@ async def test_outside_of_threads_no_work_is_shown(slack: SlackPeer, adapter: Sl
     assert slack.calls() == []
 
 
-async def test_a_file_is_fetched_with_the_token_of_its_workspace(
+async def test_a_file_is_read_as_the_workspace_of_the_message_sees_it(
     slack: SlackPeer, adapter: SlackAdapter
 ) -> None:
     slack.share_file(CHANNEL, "U0ANNA", "notes.txt", b"some notes")
+    found = await adapter.look_up(HERE, attached(slack))
+    assert await found.read(4) == b"some"
+
+
+async def test_a_scope_that_a_file_needs_is_waited_for(
+    slack: SlackPeer, adapter: SlackAdapter
+) -> None:
+    slack.share_file(CHANNEL, "U0ANNA", "notes.txt", b"some notes")
+    slack.remove_scope("files:read")
+    with pytest.raises(Transient, match="lacks the scope files:read"):
+        await adapter.look_up(HERE, attached(slack))
+
+
+def attached(slack: SlackPeer) -> Attachment:
+    """The file that somebody shared."""
     [file] = slack.backend.world.files.values()
-    url = f"{slack.url}/files-pri/T0001-{file.id}/notes.txt"
-    attachment = Attachment(name="notes.txt", kind="text/plain", size=10, url=url)
-    assert await adapter.fetch(attachment, 4) == b"some"
-
-
-async def test_a_file_that_slack_only_links_to_is_refused(adapter: SlackAdapter) -> None:
-    url = "https://docs.example.com/document"
-    attachment = Attachment(name="plan", kind="application/gdoc", size=0, url=url)
-    with pytest.raises(SlackRefused, match="kept_elsewhere"):
-        await adapter.fetch(attachment, 4)
+    return Attachment(name=file.name, kind=file.mimetype, size=file.length, id=file.id)
 
 
 @pytest.mark.parametrize("call", ["post", "find", "edit", "working"])

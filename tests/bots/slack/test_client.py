@@ -207,44 +207,8 @@ async def test_a_proxy_that_answers_in_plain_text_is_trouble(
         await look(client)
 
 
-async def test_a_file_is_downloaded_up_to_the_limit(slack: SlackPeer, client: SlackClient) -> None:
-    url = shared(slack, b"0123456789")
-    assert await client.download(TEAM, url, 4) == b"0123"
-    assert await client.download(TEAM, url, 40) == b"0123456789"
-
-
-async def test_the_login_page_is_no_file(slack: SlackPeer) -> None:
-    url = shared(slack, b"0123456789")
-    async with client_of(slack, token=WRONG) as client:
-        with pytest.raises(SlackRefused, match="HTTP 302"):
-            await client.download(TEAM, url, 40)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://example.com/files-pri/T0001-F1/a.txt",
-        "https://files.slack.com.example.com/files-pri/T0001-F1/a.txt",
-        "http://files.slack.com/files-pri/T0001-F1/a.txt",
-        "file:///etc/passwd",
-    ],
-)
-async def test_the_token_is_shown_to_slack_alone(
-    slack: SlackPeer, client: SlackClient, url: str
-) -> None:
-    with pytest.raises(SlackRefused, match="kept_elsewhere"):
-        await client.download(TEAM, url, 40)
-
-
 async def test_a_closed_client_opens_again(slack: SlackPeer, client: SlackClient) -> None:
     await say(client)
     await client.close()
     await say(client, "again")
     assert said(slack) == ["hello", "again"]
-
-
-def shared(slack: SlackPeer, content: bytes) -> str:
-    """The address of a file that Anna shared."""
-    slack.share_file(CHANNEL, "U0ANNA", "notes.txt", content)
-    [file] = slack.backend.world.files.values()
-    return f"{slack.url}/files-pri/T0001-{file.id}/notes.txt"

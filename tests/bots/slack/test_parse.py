@@ -22,7 +22,7 @@ from bots.slack.happenings import (
     Withdrawn,
 )
 from core.address import Address
-from core.messages import Heard
+from core.messages import Attachment, Heard
 
 NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
 Json = dict[str, object]
@@ -109,19 +109,45 @@ def test_text_is_read_as_people_read_it(text: str, plain: str) -> None:
 
 
 def test_files_come_as_attachments() -> None:
-    file = {"name": "a.txt", "mimetype": "text/plain", "size": 3, "url_private": "https://f/a"}
+    file = {"id": "F1", "name": "a.txt", "mimetype": "text/plain", "size": 3, "mode": "hosted"}
     files = [file, {"name": "gone"}, 7]
     [attachment] = heard(said("", subtype="file_share", files=files)).attachments
-    assert (attachment.name, attachment.kind, attachment.size) == ("a.txt", "text/plain", 3)
+    assert attachment == Attachment(name="a.txt", kind="text/plain", size=3, id="F1")
+
+
+def test_where_a_message_says_that_a_file_is_kept_nobody_looks() -> None:
+    file = {"id": "F1", "name": "a.txt", "url_private": "https://example.com/a.txt"}
+    [attachment] = heard(said("", subtype="file_share", files=[file])).attachments
+    assert "example.com" not in repr(attachment)
+
+
+def test_of_another_organisations_file_only_the_id_is_known() -> None:
+    file = {"id": "F1", "file_access": "check_file_info"}
+    [attachment] = heard(said("", subtype="file_share", files=[file])).attachments
+    assert attachment == Attachment(name="", kind="", size=0, id="F1")
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ({"mode": "external", "is_external": True}, "outside of Slack"),
+        ({"mode": "hosted", "is_external": True}, "outside of Slack"),
+        ({"mode": "external"}, "outside of Slack"),
+        ({"mode": "tombstone"}, "was deleted"),
+        ({"mode": "hidden_by_limit"}, "reached its limit"),
+        ({"file_access": "access_denied"}, "not shown to me"),
+        ({"file_access": "file_not_found"}, "is gone"),
+    ],
+)
+def test_a_file_that_cannot_be_had_says_what_it_is(file: dict[str, object], why: str) -> None:
+    files = [{"id": "F1", "name": "a.txt", "mimetype": "text/plain", **file}]
+    [attachment] = heard(said("", subtype="file_share", files=files)).attachments
+    assert why in attachment.unavailable
 
 
 def test_a_file_brings_no_characters_that_cannot_be_stored() -> None:
-    file = {"name": "a\0b\ud83d.txt\n", "mimetype": "text/\0plain", "url_private": "https://f/a"}
-    files = [
-        file,
-        file | {"url_private": "https://f/a\0"},
-        file | {"url_private": "https://\ud83d"},
-    ]
+    file = {"id": "F1", "name": "a\0b\ud83d.txt\n", "mimetype": "text/\0plain"}
+    files = [file, file | {"id": "F1\0"}, file | {"id": "\ud83d"}, file | {"id": "../F1"}]
     [attachment] = heard(said("", subtype="file_share", files=files)).attachments
     assert (attachment.name, attachment.kind) == ("ab.txt", "text/plain")
 

@@ -115,6 +115,7 @@ class Api:
     async def _download(self, http: web.Request) -> web.StreamResponse:
         label, now = "attachments.get", self._discord.clock.now()
         entry = self._journal.open(now, label, http.method, http.path)
+        entry.parameters = {"authorization": http.headers.get("Authorization", "")}
         fault = self._discord.faults.draw(label)
         struck = await self._struck(http, fault) if fault else None
         if struck is not None:
