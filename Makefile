@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two a core: tests wait for processes and servers half of the time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+UPGRADE ?= --upgrade
+LOCK = $(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-strip-extras $(UPGRADE)
 
 .DEFAULT_GOAL := help
 .PHONY: help chat test test-all chaos check format migration lock bench clean
@@ -25,12 +27,13 @@ test-all: ## the suite with PostgreSQL and MariaDB on their standard ports (see 
 chaos: $(VENV)/.develops ## kill bots and replicas hundreds of times, deploy, restart servers; takes 75 minutes
 	$(BIN)/pytest -m chaos -rP $(ARGS)
 
-check: $(VENV)/.develops ## format, lint, types, import contracts, layout: what CI holds
+check: $(VENV)/.develops ## format, lint, types, import contracts, dependencies, layout: what CI holds
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy bots core storage tests benchmarks
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	$(BIN)/pytest -q tests/test_layout.py
 
 format: $(VENV)/.develops ## let ruff format and mend what it can
@@ -40,9 +43,9 @@ format: $(VENV)/.develops ## let ruff format and mend what it can
 migration: $(VENV)/.develops ## write a migration for what changed in storage/models.py: make migration NAME=add_x
 	$(BIN)/tortoise makemigrations $(if $(NAME),--name $(NAME))
 
-lock: $(VENV)/.develops ## pin the newest allowed versions in requirements*.txt, with hashes
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-strip-extras --upgrade pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-strip-extras --upgrade --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+lock: $(VENV)/.develops ## pin the newest allowed versions in requirements*.txt, with hashes; UPGRADE= keeps those that fit
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 bench: $(VENV)/.develops ## run the benchmarks; they print ratios
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
