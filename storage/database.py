@@ -16,7 +16,7 @@ from storage.lock import if_free, only_one
 from storage.migration import condition, known, migrate
 from storage.pool import connect, hurry
 from storage.session import options
-from storage.transaction import DATABASE_ERRORS, reading, translate
+from storage.transaction import database_errors, reading, translate
 from storage.url import DatabaseUrl, parse
 
 
@@ -83,7 +83,7 @@ async def open_database(url: str) -> Database:
         with context:
             await _connect(context, parsed)
         is_open = True
-    except DATABASE_ERRORS as error:
+    except database_errors() as error:
         raise translate(error) from error
     finally:
         if not is_open:
@@ -119,7 +119,7 @@ async def examine(url: str) -> Condition:
             if parsed.seconds:
                 await connect(context.connections.get(parsed.dialect), parsed.seconds)
             applied, missing = await condition(context.connections.get(parsed.dialect))
-    except DATABASE_ERRORS as error:
+    except database_errors() as error:
         raise translate(error) from error
     finally:
         await context.close_connections()

@@ -22,7 +22,7 @@ from storage.errors import DatabaseBusy, StorageError
 from storage.owners import try_lock
 from storage.pool import in_time, lasting
 from storage.session import Session
-from storage.transaction import DATABASE_ERRORS, translate
+from storage.transaction import database_errors, translate
 from storage.url import DatabaseUrl
 
 _POLL_SECONDS = 0.05
@@ -158,5 +158,5 @@ async def _answer(session: Session, statement: str, connection: BaseDBAsyncClien
 def _translated() -> Generator[None]:
     try:
         yield
-    except DATABASE_ERRORS as error:
+    except database_errors() as error:
         raise translate(error) from error

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Protocol, cast
 
-from asyncmy.constants import CLIENT
-from asyncpg import InterfaceError  # pyright: ignore[reportMissingTypeStubs]  # it has none
-
+Errors = tuple[type[BaseException], ...]
 Stop = Callable[[], None]
+
+
+def driver_errors(module: str, *names: str) -> Errors:
+    """These errors of a driver; none where it is not imported, for then it raises nothing.
+
+    Each driver costs memory and time to start: only that of the database in use is imported.
+    """
+    driver = sys.modules.get(module)
+    return tuple(cast("type[BaseException]", getattr(driver, name)) for name in names if driver)
 
 
 class Session(Protocol):
@@ -48,7 +56,7 @@ class PostgresSession:
 
     def close(self) -> None:
         """As `Session.close`."""
-        with suppress(InterfaceError):  # the pool has it back meanwhile
+        with suppress(*_interface_error()):  # the pool has it back meanwhile
             self._connection.terminate()
 
     def when_closed(self, act: Callable[[], None]) -> Stop:
@@ -58,11 +66,15 @@ class PostgresSession:
             act()
 
         def stop() -> None:
-            with suppress(InterfaceError):  # it is closed
+            with suppress(*_interface_error()):  # it is closed
                 self._connection.remove_termination_listener(closed)
 
         self._connection.add_termination_listener(closed)
         return stop
+
+
+def _interface_error() -> Errors:
+    return driver_errors("asyncpg", "InterfaceError")
 
 
 class _MySqlCursor(Protocol):
@@ -137,7 +149,7 @@ def options(dialect: str, seconds: int) -> dict[str, object]:
     """
     if dialect == "mysql":
         # An update counts the rows that it finds, as everywhere, not only those it changes.
-        return {"init_command": _MARIADB.format(seconds), "client_flag": CLIENT.FOUND_ROWS}
+        return {"init_command": _MARIADB.format(seconds), "client_flag": _FOUND_ROWS}
 
     async def begin(connection: _PostgresConnection) -> None:
         await connection.execute(_POSTGRES.format(seconds))
@@ -150,5 +162,6 @@ async def _leave(_: _PostgresConnection) -> None:
 
 
 _POSTGRES = "SET statement_timeout = '{0}s'; SET idle_in_transaction_session_timeout = '{0}s'"
+_FOUND_ROWS = 2  # as the protocol of MySQL numbers it
 # MySQL has no such limit, and takes what MariaDB reads for a comment.
 _MARIADB = "SET SESSION autocommit = 1 /*M!100300 , SESSION idle_transaction_timeout = {} */"

@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from asyncmy.errors import MySQLError
-from asyncpg import InterfaceError, InternalClientError, PostgresConnectionError, PostgresError  # pyright: ignore[reportMissingTypeStubs]  # it has none
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from tortoise.exceptions import (
     DBConnectionError,
@@ -22,28 +20,11 @@ from tortoise.exceptions import (
 from tortoise.transactions import in_transaction
 
 from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError, Unstorable
+from storage.session import Errors, driver_errors
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DATABASE_ERRORS = (
-    OperationalError,
-    DBConnectionError,
-    TransactionManagementError,
-    sqlite3.DatabaseError,
-    PostgresError,
-    InterfaceError,
-    InternalClientError,
-    MySQLError,
-    OSError,
-)
-_UNREACHABLE = (
-    DBConnectionError,
-    InterfaceError,
-    InternalClientError,
-    PostgresConnectionError,
-    OSError,
-)
 # Deadlock, serialization failure and lock time-out, as PostgreSQL and MySQL number them; 1020 is
 # a row that changed since it was read, as newer MariaDB reports it.
 _CONFLICTS = {"40001", "40P01", "55P03", 1020, 1205, 1213}
@@ -54,6 +35,25 @@ _UNSTORABLE_CLASS = "22"
 # Touches no row, but takes SQLite's write lock: what BEGIN IMMEDIATE does. A transaction that
 # reads first would be refused at its first write, at once, if another process wrote in between.
 _TAKE_WRITE_LOCK = "UPDATE conversation SET id = id WHERE id = -1"
+
+
+def database_errors() -> Errors:
+    """What a database, its driver and Tortoise raise."""
+    return (
+        OperationalError,
+        TransactionManagementError,
+        sqlite3.DatabaseError,
+        *driver_errors("asyncpg", "PostgresError"),
+        *driver_errors("asyncmy.errors", "MySQLError"),
+        *_unreachable(),
+    )
+
+
+def _unreachable() -> Errors:
+    own = driver_errors(
+        "asyncpg", "InterfaceError", "InternalClientError", "PostgresConnectionError"
+    )
+    return (DBConnectionError, OSError, *own)
 
 
 def transaction(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # a coroutine's first two parameters are always Any
@@ -100,7 +100,7 @@ def reading(verb: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
     async def translated(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await verb(*args, **kwargs)
-        except DATABASE_ERRORS as error:
+        except database_errors() as error:
             raise translate(error) from error
 
     return translated
@@ -132,7 +132,7 @@ async def _retried(verb: Callable[[], Awaitable[R]], *, takes_lock: bool) -> R:
         return await retrying(_once, verb, takes_lock)
     except IntegrityError:
         raise
-    except DATABASE_ERRORS as error:
+    except database_errors() as error:
         raise translate(error) from error
 
 
@@ -141,7 +141,7 @@ async def _once(verb: Callable[[], Awaitable[R]], takes_lock: bool) -> R:  # noq
     async with AsyncExitStack() as stack:
         try:
             connection = await stack.enter_async_context(context)
-        except DATABASE_ERRORS:
+        except database_errors():
             # BEGIN failed, as on a dead connection: Tortoise would keep that one from the pool.
             if hasattr(context, "token"):
                 await context.__aexit__(TransactionManagementError, None, None)
@@ -188,7 +188,7 @@ def translate(error: BaseException) -> StorageError:
             return kind(sentence)
     if isinstance(error, TimeoutError):
         return DatabaseBusy(_NO_ANSWER)
-    if isinstance(error, _UNREACHABLE):
+    if isinstance(error, _unreachable()):
         return DatabaseBusy(_UNREACHED)
     return DatabaseUnusable(f"The database refused a statement ({type(error).__name__}): {words}.")
 

@@ -283,3 +283,22 @@ async def test_four_processes_can_open_a_new_database_at_once(url: str) -> None:
 
 async def _opened_elsewhere(url: str) -> str:
     return await processes.successful("-c", OPEN, url)
+
+
+DRIVERS = """
+import asyncio, sys
+from storage.database import open_database
+
+async def main(url):
+    database = await open_database(url)
+    await database.close()
+
+asyncio.run(main(sys.argv[1]))
+print(*{"asyncmy", "asyncpg"} & sys.modules.keys())
+"""
+
+
+async def test_only_the_driver_of_this_database_is_imported(url: str) -> None:
+    drivers = {"sqlite": "", "postgres": "asyncpg", "mysql": "asyncmy"}
+    imported = await processes.successful("-c", DRIVERS, url)
+    assert imported.strip() == drivers[url.partition(":")[0]]
