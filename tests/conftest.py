@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import asyncmy
 import asyncpg
@@ -114,6 +115,7 @@ async def _execute(server: str, statement: str) -> None:
         await connection.execute(statement)
         await connection.close()
         return
-    host, user = server.split("@")[1].split("/")[0], server.split("//")[1].split(":")[0]
-    async with asyncmy.connect(host=host, user=user) as connection, connection.cursor() as cursor:
+    url = urlsplit(server)
+    login = {"host": url.hostname, "user": url.username, "password": url.password or ""}
+    async with asyncmy.connect(**login) as connection, connection.cursor() as cursor:
         await cursor.execute(statement)

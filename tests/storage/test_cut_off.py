@@ -310,8 +310,9 @@ async def _near(url: str) -> AsyncIterator[Callable[[str], Awaitable[object]]]:
         await connection.close()
         return
     parts = urlsplit(url)
+    login = {"host": parts.hostname, "user": parts.username, "password": parts.password or ""}
     async with (
-        asyncmy.connect(host=parts.hostname, user=parts.username, db=parts.path[1:]) as session,
+        asyncmy.connect(**login, db=parts.path[1:]) as session,
         session.cursor() as cursor,
     ):
         yield cursor.execute
