@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import sys
+import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pyte
 import pytest
 from prometheus_client import REGISTRY
 
@@ -65,9 +72,129 @@ def test_every_intent_is_explained() -> None:
     assert sorted(first_cells(DISCORD, "intent")) == sorted(PRIVILEGED.values())
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link into this page can name: its headings, as they are shown on the web."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize(
-    "page", [README, *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
+    "page",
+    [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))],
+    ids=lambda page: page.name,
 )
-def test_a_link_to_a_file_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_a_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^):]+))?\)", page.read_text())
+    for name, anchor in links:
+        file = page.parent / name if name else page
+        assert file.exists(), name
+        assert not anchor or anchor in anchors(file), f"{name}#{anchor}"
+
+
+# The program, which stands still in the middle of its second answer until it is killed.
+INTERRUPTED = """
+import time
+from bots.__main__ import main
+from core import faults
+
+reached = []
+
+def arrive(place):
+    reached.append(place)
+    words = reached[::-1].index("turn opened") if reached.count("turn opened") == 2 else 0
+    if words == len("Earlier today (15:58) you told me: our project deadline".split()):
+        time.sleep(600)
+
+faults.watch(arrive)
+main()
+"""
+
+
+class Screen:
+    """A terminal with the program in it, as a person sees it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._screen = pyte.Screen(160, 40)
+        self._stream = pyte.ByteStream(self._screen)
+        self._changed = asyncio.Event()
+        asyncio.get_running_loop().add_reader(descriptor, self._read)
+
+    @property
+    def text(self) -> str:
+        """What stands on it."""
+        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
+
+    def type(self, line: str) -> None:
+        """Type this, and Enter."""
+        os.write(self._descriptor, f"{line}\r".encode())
+
+    async def shows(self, pattern: str) -> str:
+        """Wait until its end is like this, and take all that stands on it."""
+        try:
+            async with asyncio.timeout(120):
+                while not re.search(rf"{pattern}\Z", self.text):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"{pattern!r} never came; there is: {self.text}") from None
+        return self.text
+
+    def _read(self) -> None:
+        with suppress(OSError):  # nobody is at the other end any more
+            self._stream.feed(os.read(self._descriptor, 65_536))
+        self._changed.set()
+
+
+@asynccontextmanager
+async def at_a_terminal(folder: Path) -> AsyncIterator[Screen]:
+    """`moorings chat --as ana` in this folder, killed at the end."""
+    ours, its = os.openpty()
+    termios.tcsetwinsize(its, (40, 160))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", INTERRUPTED, "chat", "--as", "ana"),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(folder), "PATH": "", "TERM": "xterm-256color"},
+    )
+    os.close(its)
+    try:
+        yield Screen(ours)
+    finally:
+        process.kill()
+        await process.wait()
+        asyncio.get_running_loop().remove_reader(ours)
+        os.close(ours)
+
+
+def same(transcript: str) -> str:
+    """A transcript without what differs each time, and without what says that it is a demo."""
+    for differs, always in {
+        r"This is an offline demo, .*\n\n": "",
+        r"\(This is an offline demo .*\)\s+": "",
+        r"\(\d\d:\d\d\)": "(TIME)",
+        r"you last spoke .* ago": "you last spoke TIME ago",
+        r"Earlier today .*\n. Ctrl-C stops": "Earlier today …",
+        r"Killed +←.*": "Killed",
+        r"\n> /help, or Ctrl-D to leave\Z": "",
+    }.items():
+        transcript = re.sub(differs, always, transcript)
+    return transcript.strip()
+
+
+@pytest.mark.timeout(600)
+async def test_the_transcript_of_the_readme_is_what_a_run_shows(tmp_path: Path) -> None:
+    written = README.read_text().split("```")[1]
+    first, second = re.findall("^> (.+)$", written, re.MULTILINE)
+    start, prompt = "$ moorings chat --as ana\n", "\n> /help, or Ctrl-D to leave"
+    async with at_a_terminal(tmp_path) as screen:
+        await screen.shows(prompt)
+        screen.type(first)
+        await screen.shows(r"15th\.\n" + prompt)
+        screen.type(second)
+        shown = start + await screen.shows("Earlier .*\n. Ctrl-C stops")
+    async with at_a_terminal(tmp_path) as screen:
+        shown += f"\nKilled\n{start}" + await screen.shows(r"\.\n" + prompt)
+    assert same(shown) == same(written)
