@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,7 +172,8 @@ async def test_what_could_not_be_handed_over_is_taken_up_when_the_process_has_en
         await runtime.close()
     again = await Runtime.open(settings)
     assert not await again.worker({"slack": Platform()}).attend(conversation_id)
-    del runtime  # with its lock, as when the process ends
+    del runtime
+    gc.collect()  # with its lock, as when the process ends
     assert await again.worker({"slack": Platform()}).attend(conversation_id)
     await again.close()
 
