@@ -90,7 +90,7 @@ class Speech:
         may_be_mark = any(each.startswith(begun) for each in _BEGINNINGS)
         if not may_be_mark and not (self.thinks_first and not self._has_thought):
             self._has_begun = True
-        elif not may_be_mark and (orphan := _ORPHAN.search(self._waiting)):
+        elif not may_be_mark and (orphan := _orphan(self._waiting, 0)):
             self._has_thought = self._has_begun = True
             self._waiting = self._waiting[orphan.end() :]
         return False
