@@ -9,8 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from core.llm import ToolCall
-from core.llm.untrusted import is_object, mapping_of, text_of
-from core.text import storable
+from core.llm.untrusted import is_object, mapping_of, storable_value, text_of
 
 _READ = {"index", "id", "type", "function"}
 _READ_OF_FUNCTION = {"name", "arguments"}
@@ -110,7 +109,7 @@ def parsable(arguments: str) -> str:
 def _arguments(value: object) -> str:
     if value is None or isinstance(value, str):
         return text_of(value)
-    return storable(json.dumps(value, ensure_ascii=False))
+    return json.dumps(storable_value(value), ensure_ascii=False)
 
 
 def _unknown(given: Mapping[str, Any], known: set[str]) -> dict[str, object]:

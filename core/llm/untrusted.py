@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -35,9 +36,14 @@ def count_of(*values: object) -> int:
 def is_object(text: str) -> bool:
     """Whether the text is a whole JSON object."""
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(json.loads(text, parse_constant=_no_json), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def _no_json(constant: str) -> None:
+    """Python writes and reads NaN and Infinity; nobody else does."""
+    raise ValueError(constant)
 
 
 def content_of(value: object) -> str:
@@ -59,13 +65,16 @@ def content_of(value: object) -> str:
 
 
 def storable_json(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The same object, each text in it as a database can hold it."""
-    return {storable(key): _storable(each) for key, each in value.items()}
+    """The same object, each text and number in it as a database can hold it."""
+    return {storable(key): storable_value(each) for key, each in value.items()}
 
 
-def _storable(value: object) -> object:
+def storable_value(value: object) -> object:
+    """As `storable_json`, for what need not be an object; NaN and infinity are not JSON."""
     if isinstance(value, str):
         return storable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if each := mapping_of(value):
         return storable_json(each)
-    return [_storable(each) for each in items] if (items := list_of(value)) else value
+    return [storable_value(each) for each in items] if (items := list_of(value)) else value
