@@ -243,6 +243,8 @@ class EndpointModel:
             raise _Complained(of_error(error)) from error
         except openai.APIError as error:
             raise unanswered(error, self._target) from error
+        except httpx2.HTTPError as error:  # while the SDK read what an error status comes with
+            raise _BrokeOff(f"{self._target} {_what_broke(error)}.") from error
 
     async def _open(self, attempt: _Attempt) -> AsyncStream[object]:
         """The SDK retries here, where nothing has been answered yet, and only here.

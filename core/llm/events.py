@@ -9,7 +9,10 @@ from typing import Any, NamedTuple, cast
 from httpx2 import EventSource, Response
 from pydantic_core import from_json
 
+from core.llm.untrusted import list_of, mapping_of
+
 _LARGEST = 32 * 1024 * 1024  # bytes of one event or body: encrypted reasoning comes in one piece
+_DEEPEST = 100  # levels: what is kept of an event is walked and written again
 _DONE = "[DONE]"
 _STREAMED = {"content-type": "text/event-stream; charset=utf-8"}
 _BEFORE = b"\xef\xbb\xbf \t\r\n"  # what may stand before the first character
@@ -39,7 +42,7 @@ async def events(response: Response) -> AsyncGenerator[list[Event], None]:
     out, and the last event needs no empty line.
 
     Raises:
-        Malformed: something is not JSON, no object, or larger than any answer.
+        Malformed: something is not JSON, no object, or larger or deeper than any answer.
         httpx2.HTTPError: the connection failed.
     """
     waiting, is_stream = b"", None
@@ -57,7 +60,7 @@ async def events(response: Response) -> AsyncGenerator[list[Event], None]:
     if not waiting.strip():
         return
     if not is_stream:
-        yield [Event("message", _object(waiting))]
+        yield [Event("message", _object(waiting.decode(errors="replace")))]
     elif together := _parsed(waiting + b"\n\n", response):
         yield together
 
@@ -81,19 +84,29 @@ def _parsed(whole: bytes, response: Response) -> list[Event]:
     return parsed
 
 
-def _object(text: str | bytes) -> dict[str, Any]:
+def _object(text: str) -> dict[str, Any]:
     try:
         parsed = _json(text)
     except (ValueError, RecursionError) as error:
         raise Malformed from error
-    if not isinstance(parsed, dict):
+    may_be_too_deep = text.count("{") + text.count("[") > _DEEPEST
+    if not isinstance(parsed, dict) or (may_be_too_deep and _is_too_deep(parsed)):
         raise Malformed
     return cast("dict[str, Any]", parsed)
 
 
-def _json(text: str | bytes) -> object:
+def _json(text: str) -> object:
     """By the faster parser, which takes no halves of characters that were cut apart."""
     try:
         return from_json(text)
     except ValueError:
         return json.loads(text)
+
+
+def _is_too_deep(parsed: object) -> bool:
+    level = [parsed]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in (*mapping_of(each).values(), *list_of(each))]
+        if not level:
+            return False
+    return True
