@@ -68,14 +68,15 @@ class _ChatAnswer:
     def add(self, *events: Event) -> Sequence[TextDelta | Retracted]:
         """Take in chunks, or the whole answer of an endpoint that does not stream.
 
-        `[DONE]` and a count of tokens after text are an end as good as a finish reason.
+        `[DONE]` and a count of tokens after text are an end as good as a finish reason. A whole
+        message after its pieces only repeats them.
         """
         text, is_last = "", False
         for event in events:
             usage = usage_of(event.data.get("usage"))
             choices = list_of(event.data.get("choices"))
             for choice in choices:
-                text += self._take(mapping_of(choice))
+                text += self._take(mapping_of(choice), is_first=not (text or self.speech))
             is_last = is_last or event.is_end or (usage is not None and not choices)
             self._usage = usage or self._usage
         shown = self.speech.add(text)
@@ -105,11 +106,12 @@ class _ChatAnswer:
             native=self._native(model, calls),
         )
 
-    def _take(self, choice: Mapping[str, Any]) -> str:
+    def _take(self, choice: Mapping[str, Any], *, is_first: bool) -> str:
         """The text in it."""
         if reason := choice.get("finish_reason"):
             self.finish_reason = text_of(reason) or self.finish_reason
-        delta = mapping_of(choice.get("delta") or choice.get("message"))
+        whole = choice.get("message") if is_first and not self.calls else None
+        delta = mapping_of(choice.get("delta") or whole)
         for key, value in delta.items():
             if key not in _READ and value:
                 self._extra[key] = _longer(self._extra.get(key), value)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -122,7 +122,7 @@ class EndpointModel:
                 return
             except _Complained as complained:
                 if complained.complaint.is_filtered:
-                    yield Finished(text="", model=self.name, finish_reason="content_filter")
+                    yield _filtered(attempt.answer.finished(self.name))
                     return
                 if attempt.is_shown or not self._has_learnt(complained.complaint, attempt):
                     raise self._failure(complained.complaint, attempt) from complained
@@ -210,8 +210,11 @@ class EndpointModel:
             and tokens > _FITS_ANYWHERE
             and self._learnt.is_longest(attempt.request)
         )
-        if complaint.is_overflow or may_be_longest:
+        if complaint.is_overflow:
             return overflow(self._target, self._learnt.overflowed(tokens, complaint))
+        if may_be_longest and isinstance(failure, ModelRefused):
+            budget = self._learnt.overflowed(tokens, complaint)
+            return overflow(self._target, budget, refusal=failure)
         return failure
 
     def _interruption(self, complaint: Complaint) -> _Complained | _BrokeOff:
@@ -276,6 +279,11 @@ class EndpointModel:
             if isinstance(error, TimeoutError):
                 raise
             raise _BrokeOff(f"{self._target} {_what_broke(error)}.") from error
+
+
+def _filtered(finished: Finished) -> Finished:
+    """What there is of an answer that the endpoint's filter stopped."""
+    return replace(finished, finish_reason="content_filter", tool_calls=(), native=None)
 
 
 def _what_broke(error: Exception) -> str:

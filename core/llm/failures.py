@@ -48,10 +48,18 @@ def translated(complaint: Complaint, target: Target) -> ModelDown | ModelRefused
     return down(target, what, retry_after=complaint.retry_after)
 
 
-def overflow(target: Target, budget: int) -> ContextOverflow:
-    """The prompt is too long; one of `budget` tokens may not be."""
+def overflow(
+    target: Target, budget: int, *, refusal: ModelRefused | None = None
+) -> ContextOverflow:
+    """The prompt is too long; one of `budget` tokens may not be.
+
+    With a `refusal` that is only a guess, and whoever has to act hears of both.
+    """
+    remedy = "lower the agent's window_tokens"
     return ContextOverflow(
-        f"The prompt is too long for {target}; lower the agent's window_tokens.",
+        f"{refusal} If it is not that, the prompt is too long: {remedy}."
+        if refusal
+        else f"The prompt is too long for {target}; {remedy}.",
         told="This is more than my language model can read at once. Please write it "
         "shorter or in parts.",
         budget=budget,

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from core.text import storable
 
+_MOST = 2**40  # of anything that is counted: times any price it fits into a column
+
 
 def mapping_of(value: object) -> dict[str, Any]:
     """The value if it is an object; else an empty one."""
@@ -28,7 +30,7 @@ def text_of(value: object) -> str:
 def count_of(*values: object) -> int:
     """The first of the values that is a number, as a whole one of at least 0; else 0."""
     for value in values:
-        if isinstance(value, int | float) and value == value and abs(value) < 2**53:
+        if isinstance(value, int | float) and value == value and abs(value) < _MOST:
             return max(int(value), 0)
     return 0
 

@@ -38,6 +38,7 @@ REAL = {Api.CHAT: OF_CHAT, Api.RESPONSES: OF_RESPONSES}
 APIS = pytest.mark.parametrize("api", WIRES)
 
 TEXTS = st.text(st.characters(codec=None), max_size=8) | st.sampled_from(WORDS)
+MOST = 2**63 / 1e6  # tokens, of which one costs a thousandth of a dollar, in a column
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
 JSON = st.recursive(
     SCALARS,
@@ -112,6 +113,8 @@ def _check_kept(finished: Finished) -> None:
     content = json.loads(kept)
     journal = Journal([Step(turn_id=1, number=1, kind=StepKind.MODEL, content=content)])
     assert journal.last_answer == step
+    usage = finished.usage
+    assert all(0 <= count <= MOST for count in (usage.input, usage.cached, usage.output))
     ids = [call.id for call in finished.tool_calls]
     assert all(ids)
     assert len(set(ids)) == len(ids)
