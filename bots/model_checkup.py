@@ -54,9 +54,15 @@ async def _model(choice: ModelChoice, spec: AgentSpec, whose: str) -> Sequence[F
         await _answered(model, spec)
     except (ModelRefused, ModelDown, ConfigMistake) as error:
         return [failed("model", f"{whose}: {error}{await _nearest(choice, spec)}")]
-    effort = f", effort {spec.reasoning_effort}" if spec.reasoning_effort else ""
-    answers = fine("model", f"{whose}: {spec.model} answers ({model.terms}{effort})")
+    answers = fine("model", f"{whose}: {spec.model} answers ({_terms(model, spec)})")
     return [answers, *await _shutdown(choice, spec, whose)]
+
+
+def _terms(model: ChatModel, spec: AgentSpec) -> str:
+    """With the agent's effort, where the model takes it."""
+    is_other = any(word in model.terms for word in ("effort", "reasoning"))
+    is_sent = spec.reasoning_effort and not is_other
+    return f"{model.terms}, effort {spec.reasoning_effort}" if is_sent else model.terms
 
 
 async def _answered(model: ChatModel, spec: AgentSpec) -> None:

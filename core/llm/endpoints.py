@@ -41,7 +41,7 @@ class Endpoints:
         self._limits = limits
         self._clients: dict[tuple[str, str], AsyncOpenAI] = {}
         self._models: dict[tuple[Endpoint, str], EndpointModel] = {}
-        self._learnt: dict[tuple[str, str], Learnt] = {}
+        self._learnt: dict[tuple[str, Api, str], Learnt] = {}
 
     def model(
         self, names: Sequence[str], at: Endpoint, *, first_token_seconds: float | None = None
@@ -80,7 +80,7 @@ class Endpoints:
                 self._client(at),
                 name,
                 api=at.api,
-                learnt=self._learnt.setdefault((at.base_url, name), learnt_type()),
+                learnt=self._learnt.setdefault((at.base_url, at.api, name), learnt_type()),
                 key_variable=at.key_variable,
                 limits=self._limits,
             )
