@@ -23,3 +23,9 @@ def note(item: str, context: ToolContext) -> str:
 def _append(file: Path, line: str) -> None:
     with file.open("a") as out:
         out.write(f"{line}\n")
+
+
+def clock(timezone: str, context: ToolContext) -> str:
+    """The time there; each look is written down as a note is."""
+    note(timezone, context)
+    return "It is noon."
