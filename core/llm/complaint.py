@@ -24,12 +24,12 @@ _OVERFLOW = re.compile(
     r"|token count.{0,40}exceeds|exceeds? the (maximum|max|model|context|limit|available)"
     r"[^.]{0,60}(token|context|length)|(token|length)s?[^.]{0,60}exceeds? the (maximum|limit)"
     r"|max_(input|prompt|total|model|seq)_?\w*(tokens|len\w*)|reduce the length"
-    r"|(input|inputs|prompt) (tokens|validation)[^.]{0,60}must (have|be) (less|<=)",
+    r"|\b(inputs?|prompt)`? (tokens |validation )?[^.]{0,60}must (have|be) (less|<=)",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
     r"(?:(?:context|prompt) (?:length|size|window)(?: of| is|:)?(?: only)?|only|maximum"
-    r"(?: number of tokens)?(?: allowed)?|limit(?: of| is|:)?|max_model_len\D{0,3}|n_ctx\D{0,4}"
+    r"(?: number of tokens| length)?(?: allowed)?(?: of)?|limit(?: of| is|:)?|max_model_len\D{0,3}|n_ctx\D{0,4}"
     r"|[<>]=?|up to|at most)"
     r"\s*\(?\s*(\d[\d,]{2,8})",
     re.IGNORECASE,

@@ -73,7 +73,8 @@ async def test_the_tool_runs_again_with_its_key_and_the_answer_is_whole(
     before = len(endpoint.requests)
     stage.clock.forward(60)
 
-    assert await run(stage, endpoint, dialect) == dialect.expects.text
+    answer = await run(stage, endpoint, dialect)
+    assert answer.endswith(dialect.expects.text)
     assert keys[0] == keys[1]
     assert len(set(keys)) == len(dialect.expects.calls)
     assert len(keys) == len(dialect.expects.calls) + 1
