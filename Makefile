@@ -7,6 +7,9 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 UPGRADE ?= --upgrade
 LOCK = $(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-strip-extras $(UPGRADE)
 
+# Some images set it; every process would then compile all that it imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help chat test test-all chaos check format migration lock bench clean
 
