@@ -19,6 +19,8 @@ from tests.core import given
 from tests.core.markers import marked, markers_in
 from tests.peers.endpoint import CallTool, Endpoint, Fail, Reply, Truncate, recall
 
+LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+
 
 def double(number: int) -> int:
     """Twice the number."""
@@ -282,7 +284,7 @@ async def test_an_agent_knows_its_name() -> None:
     assert (await Agent.create(name="Ada")).name == "Ada"
 
 
-class TestFiftyAgentsInTwentyRooms:
+class TestManyAgentsInManyRooms:
     """All at once in one process."""
 
     @pytest.fixture
@@ -290,21 +292,24 @@ class TestFiftyAgentsInTwentyRooms:
         async with Endpoint(markers_in) as endpoint:
             yield endpoint
 
-    async def test_histories_never_mix(self) -> None:
-        agents = [await Agent.create(name=f"agent-{number}", tools=[]) for number in range(50)]
+    @pytest.mark.parametrize(("many", "rooms"), [(10, 4), pytest.param(50, 20, marks=LONG)])
+    async def test_histories_never_mix(self, many: int, rooms: int) -> None:
+        agents = [await Agent.create(name=f"agent-{number}", tools=[]) for number in range(many)]
         answers: dict[str, str] = {}
 
         async def ask(agent: int, room: int, text: str, key: str) -> None:
             answers[key] = await agents[agent].ask(text, room=str(room))
 
         async with asyncio.TaskGroup() as group:
-            for agent in range(50):
-                for room in range(20):
+            for agent in range(many):
+                for room in range(rooms):
                     marker = marked(agent, room)
                     group.create_task(ask(agent, room, marker, marker))
+        assert len(answers) == many * rooms
         assert [key for key, answer in answers.items() if key != answer] == []
         answers.clear()
         async with asyncio.TaskGroup() as group:
-            for agent in range(50):
-                group.create_task(ask(agent, agent % 20, "again", marked(agent, agent % 20)))
+            for agent in range(many):
+                room = agent % rooms
+                group.create_task(ask(agent, room, "again", marked(agent, room)))
         assert [key for key, answer in answers.items() if key != answer] == []
