@@ -12,6 +12,7 @@ import os
 import sys
 import termios
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
@@ -20,6 +21,8 @@ from typing import Protocol
 
 from bots.__main__ import main
 
+ROOT = Path(__file__).parents[1]
+PATIENCE = 300  # seconds until a test gives up: many times what a busy machine takes
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(
     [
@@ -41,11 +44,15 @@ FORKED.set_forkserver_preload(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """How a process lives: `moorings` with these arguments, in this folder, knowing only this."""
+    """How a process lives: with these arguments, in this folder, knowing only this environment.
+
+    It runs `moorings`, or this source.
+    """
 
     arguments: tuple[str, ...]
     folder: Path
     environment: Mapping[str, str]
+    source: str | None = None
     has_terminal: bool = False
 
 
@@ -101,6 +108,116 @@ class Forked:
         return self.returncode
 
 
+async def cold(life: Life) -> Ended:
+    """Let it live, not forked, in an interpreter that has imported nothing and ends as any does."""
+    assert life.source is not None
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", life.source, *life.arguments),
+        cwd=life.folder,
+        env={"PYTHONPATH": str(ROOT), **life.environment},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            out, err = await process.communicate(b"")
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return Ended(code=await process.wait(), out=out.decode(), err=err.decode())
+
+
+async def piped(life: Life, *, stdout: int | None = None) -> Running:
+    """Start it with pipes; `stdout` is where it writes, if not to us."""
+    theirs_in, ours_in = os.pipe()
+    ours_out, theirs_out = os.pipe()
+    ours_err, theirs_err = os.pipe()
+    out = theirs_out if stdout is None else stdout
+    process = Forked(life, theirs_in, out, theirs_err)
+    for number in (theirs_in, theirs_out, theirs_err):
+        os.close(number)
+    return Running(
+        process=process,
+        stdin=await _writer(ours_in),
+        stdout=await _reader(ours_out),
+        stderr=await _reader(ours_err),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What a finished process left."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A process with its pipes."""
+
+    process: Forked
+    stdin: asyncio.StreamWriter
+    stdout: asyncio.StreamReader
+    stderr: asyncio.StreamReader
+
+    @property
+    def returncode(self) -> int | None:
+        """As the process's own."""
+        return self.process.returncode
+
+    def send_signal(self, number: int) -> None:
+        """As the kill command does."""
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+
+    async def wait(self) -> int:
+        """The exit status, once it has ended."""
+        return await self.process.wait()
+
+    async def ended(self, typed: bytes = b"") -> Ended:
+        """Type all this, and let it end."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                out, err = await self.communicate(typed)
+        finally:
+            self.kill()
+        return Ended(code=await self.wait(), out=out.decode(), err=err.decode())
+
+    async def communicate(self, typed: bytes = b"") -> tuple[bytes, bytes]:
+        """Type all this, and return all that is written until the end."""
+        async with asyncio.TaskGroup() as group:
+            out = group.create_task(self.stdout.read())
+            err = group.create_task(self.stderr.read())
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.stdin.write(typed)
+                await self.stdin.drain()
+            self.stdin.close()
+            await self.process.wait()
+        return out.result(), err.result()
+
+
+async def _reader(number: int) -> asyncio.StreamReader:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=2**22)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await loop.connect_read_pipe(lambda: protocol, os.fdopen(number, "rb"))
+    return reader
+
+
+async def _writer(number: int) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(
+        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(number, "wb")
+    )
+    return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
 class _Detachable(Protocol):
     def detach(self) -> int: ...
 
@@ -122,5 +239,9 @@ def _live(life: Life, *ends: Descriptor) -> None:
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
-    sys.argv = ["moorings", *life.arguments]
-    main()
+    if life.source is None:
+        sys.argv = ["moorings", *life.arguments]
+        main()
+    else:
+        sys.argv = ["-c", *life.arguments]
+        exec(compile(life.source, "<source>", "exec"), {"__name__": "__main__"})  # noqa: S102  # a test's own

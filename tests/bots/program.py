@@ -8,24 +8,11 @@ import signal
 import sqlite3
 import termios
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bots.terminal.harmless import harmless
-from tests.forked import Forked, Life
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 20  # seconds until a test gives up
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """What a finished program left."""
-
-    code: int
-    out: str
-    err: str
+from tests.forked import PATIENCE, ROOT, Ended, Forked, Life, Running, piped
 
 
 class Program:
@@ -33,7 +20,7 @@ class Program:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._started: list[Forked] = []
+        self._started: list[Running] = []
         self._environment = {
             "PATH": os.defpath,
             "PYTHONPATH": str(ROOT),
@@ -49,20 +36,9 @@ class Program:
 
     async def start(self, *arguments: str | bytes, stdout: int | None = None) -> Running:
         """Start it with pipes; `stdout` is where it writes, if not to us."""
-        theirs_in, ours_in = os.pipe()
-        ours_out, theirs_out = os.pipe()
-        ours_err, theirs_err = os.pipe()
-        out = theirs_out if stdout is None else stdout
-        process = Forked(self._life(arguments), theirs_in, out, theirs_err)
-        for number in (theirs_in, theirs_out, theirs_err):
-            os.close(number)
-        self._started.append(process)
-        return Running(
-            process=process,
-            stdin=await _writer(ours_in),
-            stdout=await _reader(ours_out),
-            stderr=await _reader(ours_err),
-        )
+        running = await piped(self._life(arguments), stdout=stdout)
+        self._started.append(running)
+        return running
 
     def _life(self, arguments: Sequence[str | bytes], *, has_terminal: bool = False) -> Life:
         return Life(
@@ -81,14 +57,7 @@ class Program:
     async def run(self, *arguments: str | bytes, typed: str | bytes = b"") -> Ended:
         """Run it to its end."""
         process = await self.start(*arguments)
-        typed = typed.encode() if isinstance(typed, str) else typed
-        async with asyncio.timeout(PATIENCE):
-            out, err = await process.communicate(typed)
-        return Ended(
-            code=process.returncode or 0,
-            out=out.decode(),
-            err=err.decode(),
-        )
+        return await process.ended(typed.encode() if isinstance(typed, str) else typed)
 
     @asynccontextmanager
     async def at_a_terminal(
@@ -106,61 +75,6 @@ class Program:
             terminal.close()
             process.kill()
             await process.wait()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """The program with its pipes."""
-
-    process: Forked
-    stdin: asyncio.StreamWriter
-    stdout: asyncio.StreamReader
-    stderr: asyncio.StreamReader
-
-    @property
-    def returncode(self) -> int | None:
-        """As the process's own."""
-        return self.process.returncode
-
-    def send_signal(self, number: int) -> None:
-        """As the kill command does."""
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self.process.kill()
-
-    async def wait(self) -> int:
-        """The exit status, once it has ended."""
-        return await self.process.wait()
-
-    async def communicate(self, typed: bytes = b"") -> tuple[bytes, bytes]:
-        """Type all this, and return all that is written until the end."""
-        async with asyncio.TaskGroup() as group:
-            out = group.create_task(self.stdout.read())
-            err = group.create_task(self.stderr.read())
-            with suppress(BrokenPipeError, ConnectionResetError):
-                self.stdin.write(typed)
-                await self.stdin.drain()
-            self.stdin.close()
-            await self.process.wait()
-        return out.result(), err.result()
-
-
-async def _reader(number: int) -> asyncio.StreamReader:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=2**22)
-    protocol = asyncio.StreamReaderProtocol(reader)
-    await loop.connect_read_pipe(lambda: protocol, os.fdopen(number, "rb"))
-    return reader
-
-
-async def _writer(number: int) -> asyncio.StreamWriter:
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.connect_write_pipe(
-        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(number, "wb")
-    )
-    return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 class Terminal:

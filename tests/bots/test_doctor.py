@@ -12,8 +12,9 @@ from bots.slack.workspaces import Workspaces
 from core import clock
 from core.installations import Installations
 from storage.database import open_database
-from tests.bots.program import Ended, Program
+from tests.bots.program import Program
 from tests.bots.slack.test_workspaces import granted
+from tests.forked import Ended
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint, Fail
 from tests.peers.slack.peer import SlackPeer

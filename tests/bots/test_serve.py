@@ -16,7 +16,8 @@ from bots.serve import serve
 from core.errors import ConfigMistake
 from core.settings import Settings
 from tests.bots.cli.test_run import ended, until_ready
-from tests.bots.program import PATIENCE, ROOT, Program
+from tests.bots.program import Program
+from tests.forked import PATIENCE, ROOT
 from tests.peers.cable import Cable
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint, Reply

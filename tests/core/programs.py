@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.forked import Ended, Life, cold, piped
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a program ended."""
-
-    code: int
-    out: str
-    err: str
+async def run(source: str, *, folder: Path, environment: Mapping[str, str]) -> Ended:
+    """Run the program in the folder to its end."""
+    return await (await piped(_life(source, folder, environment))).ended()
 
 
-async def run(program: str, *, folder: Path, environment: Mapping[str, str]) -> Ended:
-    """Run the program in the folder to its end; it is killed after twenty seconds."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        program,
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "LOGNAME": "ana", **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(20):
-            out, err = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        raise
-    return Ended(code=process.returncode or 0, out=out.decode(), err=err.decode())
+async def run_cold(source: str, *, folder: Path, environment: Mapping[str, str]) -> Ended:
+    """As `run`, where it matters what is imported, or how an interpreter ends."""
+    return await cold(_life(source, folder, environment))
+
+
+def _life(source: str, folder: Path, environment: Mapping[str, str]) -> Life:
+    known = {"PATH": "", "LOGNAME": "ana", **environment}
+    return Life(arguments=(), folder=folder, environment=known, source=source)

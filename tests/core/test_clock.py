@@ -10,7 +10,7 @@ from datetime import UTC
 import pytest
 
 from core import clock
-from tests.storage.processes import ROOT
+from tests.forked import ROOT
 
 # The kernel lets a process believe that the machine slept for a thousand seconds.
 AFTER_SLEEP = ["unshare", "--user", "--map-root-user", "--time", "--boottime", "1000"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.programs import Ended, run
+from tests.core.programs import run, run_cold
+from tests.forked import Ended
 from tests.peers.endpoint import Endpoint, recall
 
 REMEMBER = """
@@ -93,8 +94,11 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
 async def program(source: str, endpoint: Endpoint, folder: Path) -> Ended:
     """The program, with this endpoint in its environment."""
-    environment = {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": "sk-1"}
-    return await run(source, folder=folder, environment=environment)
+    return await run(source, folder=folder, environment=_known(endpoint))
+
+
+def _known(endpoint: Endpoint) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": "sk-1"}
 
 
 async def test_a_new_process_knows_the_agent_and_what_it_was_told(
@@ -106,7 +110,7 @@ async def test_a_new_process_knows_the_agent_and_what_it_was_told(
 
 
 async def test_a_program_that_forgets_to_close_exits(endpoint: Endpoint, tmp_path: Path) -> None:
-    ended = await program(REMEMBER, endpoint, tmp_path)
+    ended = await run_cold(REMEMBER, folder=tmp_path, environment=_known(endpoint))
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 

@@ -74,7 +74,7 @@ async def test_what_the_first_answer_needs_is_there_before_it_is_asked_for(
     tmp_path: Path, key: str, warmed: int
 ) -> None:
     """That there is no key is said where somebody asks the agent."""
-    ended = await programs.run(WARM, folder=tmp_path, environment={"OPENAI_API_KEY": key})
+    ended = await programs.run_cold(WARM, folder=tmp_path, environment={"OPENAI_API_KEY": key})
     assert (ended.code, ended.out.split()) == (0, ["0", str(warmed)]), ended.err
 
 

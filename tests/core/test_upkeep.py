@@ -230,27 +230,24 @@ async def test_a_stop_cuts_it_short_and_the_next_look_does_the_rest(
 
 async def test_of_many_processes_one_does_it(database: Database, url: str) -> None:
     await old_answers(250)
-    others = [await processes.start("-c", LOOK, url, "goes on") for _ in range(3)]
+    others = [await processes.start(LOOK, url, "goes on") for _ in range(3)]
     for other in others:
-        assert other.stdin
         other.stdin.write(b"now\n")
-    ended = [await processes.ended(other) for other in others]
-    assert [err for _, _, err in ended if err] == []
-    assert sorted(out.split()[-1] for _, out, _ in ended) == ["False", "False", "True"]
+    ended = [await other.ended() for other in others]
+    assert [each.err for each in ended if each.err] == []
+    assert sorted(each.out.split()[-1] for each in ended) == ["False", "False", "True"]
     assert await whole_answers() == 0
 
 
 async def test_whoever_comes_meanwhile_leaves_at_once(database: Database, url: str) -> None:
     await old_answers(250)
-    other = await processes.start("-c", LOOK, url, "waits")
-    assert other.stdin
-    assert other.stdout
+    other = await processes.start(LOOK, url, "waits")
     other.stdin.write(b"now\n")
     assert await other.stdout.readline() == b"batch pruned\n"
     async with asyncio.timeout(5):
         assert not await upkeep(database).look(asyncio.Event())
     assert await whole_answers() == 150
-    assert (await processes.ended(other))[1].split()[-1] == "True"
+    assert (await other.ended()).out.split()[-1] == "True"
     assert await whole_answers() == 0
 
 
@@ -258,10 +255,9 @@ async def test_what_a_killed_process_left_is_done_at_the_next_look(
     database: Database, url: str
 ) -> None:
     await old_answers(250)
-    other = await processes.start("-c", LOOK, url, "dies")
-    assert other.stdin
+    other = await processes.start(LOOK, url, "dies")
     other.stdin.write(b"now\n")
-    assert (await processes.ended(other))[0] == -9
+    assert (await other.ended()).code == -9
     assert await whole_answers() == 150
     async with asyncio.timeout(20):
         while not await upkeep(database).look(asyncio.Event()):  # noqa: ASYNC110  # nobody tells

@@ -12,8 +12,10 @@ import pytest
 
 from storage.database import Database, open_database
 from tests import conftest
+from tests.forked import ROOT
 from tests.storage import processes, sql
 
+TORTOISE = "from tortoise.cli.cli import main; main()"
 WIDER = "queue = fields.CharField(max_length=190)"
 WIDENED = """queue = fields.CharField(max_length=200)
     note = fields.CharField(max_length=64, null=True)"""
@@ -51,9 +53,9 @@ async def database(lasting_url: str) -> AsyncIterator[Database]:
 def later_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a later version of storage, whose migration rebuilds a table of SQLite."""
     home = tmp_path_factory.mktemp("later")
-    shutil.copytree(processes.ROOT / "storage", home / "storage")
+    shutil.copytree(ROOT / "storage", home / "storage")
     models = home / "storage" / "models.py"
     models.write_text(models.read_text().replace(WIDER, WIDENED))
-    command = ["-m", "tortoise", "-c", "storage.database.SCHEMA", "makemigrations"]
-    asyncio.run(processes.successful(*command, home=home))
+    command = ["-c", "storage.database.SCHEMA", "makemigrations"]
+    asyncio.run(processes.successful(TORTOISE, *command, home=home))
     return home

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.forked import ROOT, Life, Running, piped
+
+# Forgets what was imported of the present version.
+_ELSEWHERE = """
+import sys
+for name in [name for name in sys.modules if name.partition(".")[0] in {{"storage", "tests"}}]:
+    del sys.modules[name]
+sys.path.insert(0, {!r})
+"""
 
 
-async def start(*arguments: str, home: Path = ROOT) -> Process:
-    """A Python with these arguments, that imports storage from `home`."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        cwd=home,
-        env={"PYTHONPATH": f"{home}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-    )
+async def start(source: str, *arguments: str, home: Path = ROOT) -> Running:
+    """A process that runs this with these arguments, and imports storage from `home`."""
+    if home != ROOT:
+        source = _ELSEWHERE.format(str(home)) + source
+    return await piped(Life(arguments=arguments, folder=home, environment={}, source=source))
 
 
-async def ended(process: Process, *, seconds: float = 20) -> tuple[int, str, str]:
-    """Its status, output and errors; it must end within these seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            out, err = await process.communicate(b"")
-    finally:
-        if process.returncode is None:
-            process.kill()
-    return await process.wait(), out.decode(), err.decode()
-
-
-async def successful(*arguments: str, home: Path = ROOT) -> str:
+async def successful(source: str, *arguments: str, home: Path = ROOT) -> str:
     """What it prints; it must succeed."""
-    status, out, err = await ended(await start(*arguments, home=home))
-    assert status == 0, err
-    return out
+    ended = await (await start(source, *arguments, home=home)).ended()
+    assert ended.code == 0, ended.err
+    return ended.out

@@ -17,6 +17,7 @@ from storage import agents, inbox
 from storage.database import Database, open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
 from tests import conftest
+from tests.forked import ROOT, Life, cold
 from tests.storage import given, processes, sql
 
 LOCK = """
@@ -67,11 +68,10 @@ async def _refusal(url: str) -> StorageError:
 @asynccontextmanager
 async def _locked(file: Path) -> AsyncIterator[None]:
     """The file, while another process writes to it and does not finish."""
-    process = await processes.start("-c", LOCK, str(file))
-    assert process.stdout
+    process = await processes.start(LOCK, str(file))
     assert await process.stdout.readline() == b"locked\n"
     yield
-    await processes.ended(process)
+    await process.ended()
 
 
 @contextmanager
@@ -183,7 +183,7 @@ async def test_a_file_that_cannot_be_written_to_is_refused(
     url = f"sqlite://{open_to_all}/moorings.db"
     await (await open_database(url)).close()
     with _read_only(open_to_all):
-        said = await processes.successful("-c", OPEN_AS_NOBODY, url, sqlite_url)
+        said = await processes.successful(OPEN_AS_NOBODY, url, sqlite_url)
     assert said.startswith("DatabaseUnusable")
     assert "writable" in said
 
@@ -193,7 +193,7 @@ async def test_a_folder_that_cannot_be_written_to_is_refused(
 ) -> None:
     url = f"sqlite://{open_to_all}/moorings.db"
     with _read_only(open_to_all):
-        said = await processes.successful("-c", OPEN_AS_NOBODY, url, sqlite_url)
+        said = await processes.successful(OPEN_AS_NOBODY, url, sqlite_url)
     assert said.startswith("DatabaseUnusable")
     assert "writable" in said
 
@@ -282,7 +282,7 @@ async def test_four_processes_can_open_a_new_database_at_once(url: str) -> None:
 
 
 async def _opened_elsewhere(url: str) -> str:
-    return await processes.successful("-c", OPEN, url)
+    return await processes.successful(OPEN, url)
 
 
 DRIVERS = """
@@ -300,5 +300,6 @@ print(*{"asyncmy", "asyncpg"} & sys.modules.keys())
 
 async def test_only_the_driver_of_this_database_is_imported(url: str) -> None:
     drivers = {"sqlite": "", "postgres": "asyncpg", "mysql": "asyncmy"}
-    imported = await processes.successful("-c", DRIVERS, url)
-    assert imported.strip() == drivers[url.partition(":")[0]]
+    ended = await cold(Life(arguments=(url,), folder=ROOT, environment={}, source=DRIVERS))
+    assert ended.code == 0, ended.err
+    assert ended.out.strip() == drivers[url.partition(":")[0]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.storage import processes
+from tests.forked import ROOT, Life, cold
 
 RETURNS = """
 import asyncio, sys
@@ -46,7 +46,8 @@ asyncio.run(main())
 
 
 async def _status(code: str, url: str) -> int:
-    return (await processes.ended(await processes.start("-c", code, url), seconds=5))[0]
+    life = Life(arguments=(url,), folder=ROOT, environment={}, source=code)
+    return (await cold(life)).code
 
 
 async def test_a_process_that_forgets_to_close_ends(lasting_url: str) -> None:

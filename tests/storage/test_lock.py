@@ -10,6 +10,7 @@ import pytest
 
 from storage.database import Database, open_database
 from storage.errors import DatabaseBusy
+from tests.forked import Running
 from tests.peers.cable import Cable
 from tests.peers.postgres import PostgresServer
 from tests.storage import processes
@@ -29,15 +30,14 @@ asyncio.run(main())
 
 
 @contextlib.asynccontextmanager
-async def held_elsewhere(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def held_elsewhere(url: str) -> AsyncIterator[Running]:
     """Another process holds the lock."""
-    process = await processes.start("-c", HOLD, url)
-    assert process.stdout
+    process = await processes.start(HOLD, url)
     assert await process.stdout.readline() == b"held\n"
     try:
         yield process
     finally:
-        await processes.ended(process)
+        await process.ended()
 
 
 async def test_the_second_waits_for_the_first(database: Database) -> None:

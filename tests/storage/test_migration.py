@@ -15,6 +15,7 @@ import storage
 from storage import migration
 from storage.database import Database, open_database
 from storage.errors import DatabaseUnusable, NewerDatabase
+from tests.forked import ROOT
 from tests.storage import given, processes, sql
 
 OPEN = """
@@ -125,7 +126,7 @@ async def test_an_older_database_gets_the_keys_and_indexes_of_the_later_version(
     url: str, later_version: Path
 ) -> None:
     await (await open_database(url)).close()
-    await processes.successful("-c", OPEN, url, home=later_version)
+    await processes.successful(OPEN, url, home=later_version)
 
 
 @pytest.mark.usefixtures("with_a_history")
@@ -161,7 +162,7 @@ async def test_a_copy_that_is_there_is_not_overwritten(
 
 
 async def test_a_database_of_a_later_version_is_refused(url: str, later_version: Path) -> None:
-    await processes.successful("-c", OPEN, url, home=later_version)
+    await processes.successful(OPEN, url, home=later_version)
     with pytest.raises(NewerDatabase, match="install that version or a newer one"):
         await open_database(url)
 
@@ -173,7 +174,7 @@ async def test_a_database_of_a_later_version_is_refused(url: str, later_version:
 async def test_a_first_migration_killed_in_the_middle_is_done_by_the_next(
     sqlite_url: str, words: str, times: int
 ) -> None:
-    await _killed(sqlite_url, words, times, processes.ROOT)
+    await _killed(sqlite_url, words, times, ROOT)
     database = await open_database(sqlite_url)
     assert await sql.real(database) == sql.declared()
     await database.close()
@@ -187,14 +188,14 @@ async def test_a_later_migration_killed_in_the_middle_is_done_by_the_next(
     before = _content(_file(sqlite_url))
     await _killed(sqlite_url, words, 1, later_version)
     assert _content(_file(sqlite_url)) == before
-    await processes.successful("-c", OPEN, sqlite_url, home=later_version)
+    await processes.successful(OPEN, sqlite_url, home=later_version)
     assert _content(_file(sqlite_url)) == before
 
 
 async def _killed(url: str, words: str, times: int, home: Path) -> None:
-    process = await processes.start("-c", OPEN_AND_DIE, url, words, str(times), home=home)
-    status, _, errors = await processes.ended(process)
-    assert status == -9, errors
+    process = await processes.start(OPEN_AND_DIE, url, words, str(times), home=home)
+    ended = await process.ended()
+    assert ended.code == -9, ended.err
 
 
 async def test_tables_of_another_program_are_left_alone(url: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from asyncio.subprocess import Process
 from pathlib import Path
 
 import pytest
 
 from storage import owners
 from storage.owners import Owner
+from tests.forked import Running
 from tests.storage import processes
 
 LIVE = """
@@ -31,9 +31,8 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "moorings.db"
 
 
-async def _living(file: Path, *arguments: str) -> tuple[Process, str]:
-    process = await processes.start("-c", LIVE, str(file), *arguments)
-    assert process.stdout
+async def _living(file: Path, *arguments: str) -> tuple[Running, str]:
+    process = await processes.start(LIVE, str(file), *arguments)
     return process, (await process.stdout.readline()).decode().strip()
 
 
@@ -47,15 +46,15 @@ async def test_a_killed_process_is_dead_at_once(file: Path) -> None:
 async def test_a_living_process_is_not_dead_even_when_it_is_stopped(file: Path) -> None:
     process, _ = await _living(file)
     assert owners.dead(file) == []
-    os.kill(process.pid, signal.SIGSTOP)
+    process.send_signal(signal.SIGSTOP)
     assert owners.dead(file) == []
-    os.kill(process.pid, signal.SIGCONT)
-    await processes.ended(process)
+    process.send_signal(signal.SIGCONT)
+    await process.ended()
 
 
 async def test_a_process_that_left_is_not_dead(file: Path) -> None:
     process, _ = await _living(file, "leave")
-    await processes.ended(process)
+    await process.ended()
     assert owners.dead(file) == []
 
 

@@ -18,6 +18,7 @@ from storage.errors import DatabaseBusy, DatabaseUnusable, Unstorable
 from storage.models import Agent, Conversation
 from storage.transaction import reading, transaction, translate
 from tests import conftest
+from tests.forked import ROOT, Ended
 from tests.storage import given, processes, sql
 
 COUNT = """
@@ -110,15 +111,13 @@ async def test_processes_that_read_and_then_write_to_a_file_wait_for_each_other(
 ) -> None:
     where = await given.conversation(now)
     counting = [
-        await processes.start("-c", COUNT, f"sqlite://{sqlite.file}", str(where.id))
-        for _ in range(2)
+        await processes.start(COUNT, f"sqlite://{sqlite.file}", str(where.id)) for _ in range(2)
     ]
     for process in counting:
-        assert process.stdout
         await process.stdout.readline()
     async with asyncio.TaskGroup() as group:
-        ends = [group.create_task(processes.ended(process)) for process in counting]
-    assert [end.result() for end in ends] == [(0, "", "")] * 2
+        ends = [group.create_task(process.ended()) for process in counting]
+    assert [end.result() for end in ends] == [Ended(code=0, out="", err="")] * 2
     row = await conversations.find(agent_id=where.agent_id, address=where.address)
     assert row
     assert row.last_seq == 200
@@ -205,7 +204,7 @@ async def test_no_task_is_started_inside_of_a_transaction() -> None:
     }
     found = {
         (path.name, node.attr)
-        for path in (processes.ROOT / "storage").glob("*.py")
+        for path in (ROOT / "storage").glob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in starters
     }

@@ -11,7 +11,8 @@ import pytest
 
 from core.upkeep import LOCK
 from storage.database import open_database
-from tests.bots.program import Ended, Program
+from tests.bots.program import Program
+from tests.forked import Ended
 
 
 async def asked(program: Program, *, days_ago: int = 0) -> None:

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
-from tests.bots.program import PATIENCE, Program, Running
+from tests.bots.program import Program
+from tests.forked import PATIENCE, Running
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.peer import SlackPeer
 

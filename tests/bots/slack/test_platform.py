@@ -7,8 +7,9 @@ import signal
 
 import pytest
 
-from tests.bots.program import PATIENCE, Program, with_key
+from tests.bots.program import Program, with_key
 from tests.bots.slack.bots import Workspace
+from tests.forked import PATIENCE
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.bots.program import PATIENCE, Program, break_the_database
+from tests.bots.program import Program, break_the_database
+from tests.forked import PATIENCE
 from tests.peers.endpoint import Endpoint, Fail, Reply, Stall
 
 TWO_AGENTS = """

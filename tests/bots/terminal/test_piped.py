@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bots.program import PATIENCE, Program, Running, break_the_database
+from tests.bots.program import Program, break_the_database
+from tests.forked import PATIENCE, Running
 from tests.peers.endpoint import Endpoint, Fail, Reply, Stall
 
 TWO_AGENTS = """
