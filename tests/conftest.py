@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
-import asyncmy
-import asyncpg
 import pytest
+from filelock import FileLock
 
 from storage.database import Database, open_database
+from tests import databases
+from tests.peers import postgres
 
 SERVERS = {
     "postgres": os.environ.get("MOORINGS_TEST_POSTGRES", ""),  # noqa: TID251  # of the test run
     "mysql": os.environ.get("MOORINGS_TEST_MYSQL", ""),  # noqa: TID251  # of the test run
 }
+Once = Callable[[str, Callable[[Path], None]], Path]
 NEEDS_SERVER = "needs a server"
 SWITCH_ON = NEEDS_SERVER + ": MOORINGS_TEST_{0}={1}://user:password@127.0.0.1/database make test"
 
@@ -39,18 +39,54 @@ def now() -> datetime:
     return datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """A database file of this test's own."""
-    return f"sqlite://{tmp_path}/moorings.db"
+@pytest.fixture(scope="session")
+def once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder by its name, once for all processes that run tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        home, part = shared / name, shared / f"{name}.part"
+        with FileLock(shared / f"{name}.lock"):
+            if not home.exists():
+                part.mkdir(exist_ok=True)
+                fill(part)
+                part.rename(home)
+        return home
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated(once: Once) -> Path:
     """An empty database file with the schema: copying it saves a migration a test."""
-    file = tmp_path_factory.mktemp("migrated") / "moorings.db"
-    asyncio.run(_make(f"sqlite://{file}"))
-    return file
+    folder = once(
+        "migrated", lambda home: asyncio.run(databases.make(f"sqlite://{home}/moorings.db"))
+    )
+    return folder / "moorings.db"
+
+
+@pytest.fixture(scope="session")
+def cluster(once: Once) -> Path:
+    """What initdb made, with a database that has the schema, for servers of a test's own."""
+    if not postgres.available():
+        skip_or_fail(f"{NEEDS_SERVER} of its own: apt install postgresql")
+    return once("cluster", lambda home: asyncio.run(postgres.make_cluster(home, databases.make)))
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Mapping[str, databases.Server]]:
+    """Those that are switched on."""
+    found = {kind: databases.Server(url) for kind, url in SERVERS.items() if url}
+    yield found
+    for server in found.values():
+        server.close()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A database file of this test's own, which is not there yet."""
+    return f"sqlite://{tmp_path}/moorings.db"
 
 
 @pytest.fixture
@@ -69,19 +105,27 @@ async def sqlite(filled_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(params=["sqlite", "postgres", "mysql"])
-def url(request: pytest.FixtureRequest, sqlite_url: str) -> Iterator[str]:
-    """The URL of an empty database of each kind that is switched on."""
+def empty_url(
+    request: pytest.FixtureRequest, sqlite_url: str, servers: Mapping[str, databases.Server]
+) -> Iterator[str]:
+    """The URL of a database without tables, of each kind that is switched on."""
     kind = str(request.param)
     if kind == "sqlite":
         yield sqlite_url
         return
-    server = SERVERS[kind]
-    if not server:
-        switched_off(kind)
-    name = f"moorings_{secrets.token_hex(6)}"
-    asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
-    yield f"{server.rpartition('/')[0]}/{name}"
-    asyncio.run(_execute(server, f"DROP DATABASE {name}"))
+    with switched_on(servers, kind).empty() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mysql"])
+def url(request: pytest.FixtureRequest, servers: Mapping[str, databases.Server]) -> Iterator[str]:
+    """The URL of a database with the schema, of each kind that is switched on."""
+    kind = str(request.param)
+    if kind == "sqlite":
+        yield str(request.getfixturevalue("filled_url"))
+        return
+    with switched_on(servers, kind).filled() as url:
+        yield url
 
 
 @pytest.fixture
@@ -92,9 +136,11 @@ async def database(url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-def switched_off(kind: str) -> NoReturn:
-    """Skip a test that needs a server, saying how to switch it on."""
-    skip_or_fail(SWITCH_ON.format(kind.upper(), kind))
+def switched_on(servers: Mapping[str, databases.Server], kind: str) -> databases.Server:
+    """The server of this kind; without it the test is skipped, saying how to switch it on."""
+    if kind not in servers:
+        skip_or_fail(SWITCH_ON.format(kind.upper(), kind))
+    return servers[kind]
 
 
 def skip_or_fail(how: str) -> NoReturn:
@@ -102,20 +148,3 @@ def skip_or_fail(how: str) -> NoReturn:
     if os.environ.get("CI"):  # noqa: TID251  # of the test run, not of the program
         pytest.fail(how)
     pytest.skip(how)
-
-
-async def _make(url: str) -> None:
-    await (await open_database(url)).close()
-
-
-async def _execute(server: str, statement: str) -> None:
-    """Run one statement on a server, outside of Tortoise."""
-    if server.startswith("postgres"):
-        connection = await asyncpg.connect(server)
-        await connection.execute(statement)
-        await connection.close()
-        return
-    url = urlsplit(server)
-    login = {"host": url.hostname, "user": url.username, "password": url.password or ""}
-    async with asyncmy.connect(**login) as connection, connection.cursor() as cursor:
-        await cursor.execute(statement)

@@ -13,11 +13,17 @@ from tests.peers.endpoint import Endpoint
 
 
 @pytest.fixture
-async def program(tmp_path: Path) -> AsyncIterator[Program]:
-    """Moorings without a key: the offline demo answers."""
+async def program(tmp_path: Path, filled_url: str) -> AsyncIterator[Program]:
+    """Moorings without a key, where it ran before: the offline demo answers."""
     program = Program(tmp_path)
     yield program
     await program.end()
+
+
+@pytest.fixture
+def never_ran(program: Program) -> None:
+    """Its folder is as empty as at the very first start."""
+    (program.folder / "moorings.db").unlink()
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ async def test_it_changes_nothing(ready: Program, slack: SlackPeer) -> None:
     assert {entry.method for entry in slack.calls()} == {"auth.test", "apps.connections.open"}
 
 
+@pytest.mark.usefixtures("never_ran")
 async def test_what_is_not_configured_is_skipped(program: Program, endpoint: Endpoint) -> None:
     ended = await doctor(program)
     assert ended.code == 0

@@ -51,6 +51,7 @@ async def readiness(site: str) -> tuple[int, dict[str, str]]:
         return response.status, found
 
 
+@pytest.mark.usefixtures("never_ran")
 async def test_one_process_answers_on_both(
     program: Program, slack: SlackPeer, discord: DiscordPeer, site: str
 ) -> None:
@@ -167,6 +168,7 @@ async def test_it_can_be_stopped_while_a_platform_cannot_be_reached(
     await ended(process)
 
 
+@pytest.mark.usefixtures("never_ran")
 async def test_it_can_be_stopped_while_another_process_migrates(
     program: Program, discord: DiscordPeer
 ) -> None:

@@ -35,13 +35,13 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
 @pytest.fixture(autouse=True)
 async def environment(
-    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, tmp_path: Path, filled_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
     """A folder of its own, and the endpoint as OPENAI_BASE_URL."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
-    monkeypatch.setenv("DATABASE_URL", f"sqlite://{tmp_path}/moorings.db")
+    monkeypatch.setenv("DATABASE_URL", filled_url)
     monkeypatch.delenv("MOORINGS_CONFIG", raising=False)
     yield
     await close()

@@ -11,8 +11,8 @@ from tests.journeys.crowd import Crowd
 from tests.journeys.fleet import Fleet
 
 
-async def test_nothing_is_lost_or_doubled(tmp_path: Path, sqlite_url: str) -> None:
-    assert await _delays(tmp_path, sqlite_url, channels=5, deploys=2)
+async def test_nothing_is_lost_or_doubled(tmp_path: Path, filled_url: str) -> None:
+    assert await _delays(tmp_path, filled_url, channels=5, deploys=2)
 
 
 @pytest.mark.chaos

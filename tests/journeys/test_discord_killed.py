@@ -70,7 +70,7 @@ async def discord() -> AsyncIterator[DiscordPeer]:
 )
 async def test_every_message_has_one_visible_answer(
     tmp_path: Path,
-    sqlite_url: str,
+    filled_url: str,
     discord: DiscordPeer,
     kills: int,
     messages: int,
@@ -85,9 +85,9 @@ async def test_every_message_has_one_visible_answer(
     talk = Talk(discord=discord, random=Random(kills), channels=channels)  # noqa: S311  # chance, no secret
     agents = journey.AGENTS.format(f"discord/{discord.guild}", "channel")
     (tmp_path / "agents.toml").write_text(agents)
-    async with record.kept(sqlite_url), Endpoint(pause=0.02) as endpoint:
+    async with record.kept(filled_url), Endpoint(pause=0.02) as endpoint:
         environment = {
-            "DATABASE_URL": sqlite_url,
+            "DATABASE_URL": filled_url,
             "OPENAI_BASE_URL": endpoint.base_url,
             "OPENAI_API_KEY": "test-key",
             "DISCORD_TOKEN": discord.token,

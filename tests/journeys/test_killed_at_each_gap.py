@@ -69,14 +69,14 @@ async def board() -> AsyncIterator[Board]:
 
 
 @pytest.fixture
-async def where(tmp_path: Path, board: Board) -> AsyncIterator[Surroundings]:
+async def where(tmp_path: Path, board: Board, filled_url: str) -> AsyncIterator[Surroundings]:
     (tmp_path / "agents.toml").write_text(AGENTS)
     async with Endpoint(_model) as endpoint:
         yield Surroundings(
             folder=tmp_path,
             board=board.url,
             endpoint=endpoint.base_url,
-            database="sqlite://./moorings.db",
+            database=filled_url,
         )
 
 
@@ -105,7 +105,7 @@ async def test_every_message_is_answered_once_and_in_order(
 
 
 async def test_an_answer_whose_post_was_cut_off_twice_is_posted_once(
-    tmp_path: Path, board: Board
+    tmp_path: Path, board: Board, filled_url: str
 ) -> None:
     """A model that refuses shows nothing before the sentence that says so."""
     (tmp_path / "agents.toml").write_text(AGENTS)
@@ -114,7 +114,7 @@ async def test_an_answer_whose_post_was_cut_off_twice_is_posted_once(
             folder=tmp_path,
             board=board.url,
             endpoint=endpoint.base_url,
-            database="sqlite://./moorings.db",
+            database=filled_url,
         )
         question = await board.say("C1", "ana", "how are you?")
         for place in ("delivery intended", AGAIN, AGAIN):

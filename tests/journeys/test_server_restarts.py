@@ -22,10 +22,10 @@ HOWS: tuple[How, ...] = ("fast", "immediate")
     [(5, 30, 2), pytest.param(25, 200, 5, marks=LONG)],
 )
 async def test_every_message_has_one_visible_answer(
-    tmp_path: Path, channels: int, messages: int, restarts: int
+    tmp_path: Path, cluster: Path, channels: int, messages: int, restarts: int
 ) -> None:
     async with (
-        PostgresServer() as server,
+        PostgresServer(cluster=cluster) as server,
         Crowd(tmp_path, server.url, channels=channels) as crowd,
     ):
         async with Fleet(tmp_path, crowd.environment, 3) as fleet:

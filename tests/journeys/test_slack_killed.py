@@ -63,7 +63,7 @@ async def slack() -> AsyncIterator[SlackPeer]:
     ],
 )
 async def test_every_message_has_one_visible_answer(
-    tmp_path: Path, sqlite_url: str, slack: SlackPeer, kills: int, messages: int, *, trouble: bool
+    tmp_path: Path, filled_url: str, slack: SlackPeer, kills: int, messages: int, *, trouble: bool
 ) -> None:
     if trouble:
         for method in ("chat.postMessage", "chat.startStream"):
@@ -72,9 +72,9 @@ async def test_every_message_has_one_visible_answer(
             slack.fault(method, "ratelimited", probability=0.1)
     talk = Talk(slack=slack, random=Random(kills))  # noqa: S311  # chance, no secret
     (tmp_path / "agents.toml").write_text(journey.AGENTS.format("slack/T0001", "channel"))
-    async with record.kept(sqlite_url), Endpoint(pause=0.02) as endpoint:
+    async with record.kept(filled_url), Endpoint(pause=0.02) as endpoint:
         environment = {
-            "DATABASE_URL": sqlite_url,
+            "DATABASE_URL": filled_url,
             "OPENAI_BASE_URL": endpoint.base_url,
             "OPENAI_API_KEY": "test-key",
             "SLACK_BOT_TOKEN": slack.bot_token,

@@ -10,12 +10,12 @@ from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
 
 
-async def test_both_hear_everything_and_one_answers(tmp_path: Path, sqlite_url: str) -> None:
-    async with record.kept(sqlite_url), DiscordPeer() as discord, Endpoint() as endpoint:
+async def test_both_hear_everything_and_one_answers(tmp_path: Path, filled_url: str) -> None:
+    async with record.kept(filled_url), DiscordPeer() as discord, Endpoint() as endpoint:
         agents = journey.AGENTS.format(f"discord/{discord.guild}", "channel")
         (tmp_path / "agents.toml").write_text(agents)
         environment = {
-            "DATABASE_URL": sqlite_url,
+            "DATABASE_URL": filled_url,
             "OPENAI_BASE_URL": endpoint.base_url,
             "OPENAI_API_KEY": "test-key",
             "DISCORD_TOKEN": discord.token,

@@ -14,18 +14,15 @@ import signal
 import socket
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 import asyncpg
 
-from tests import conftest
-
 How = Literal["fast", "immediate"]
 
 _SIGNALS: Mapping[How, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
-_SWITCH_ON = conftest.NEEDS_SERVER + " of its own: apt install postgresql"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "100",
@@ -40,12 +37,16 @@ _START_SECONDS = 60
 class PostgresServer:
     """A server on a free port of the loopback; a crash of it loses nothing that was committed.
 
-    `settings` are added to its configuration, as `shared_preload_libraries`. It runs as another
-    user when the tests run as root, which PostgreSQL refuses.
+    `settings` are added to its configuration, as `shared_preload_libraries`; `cluster` is the data
+    of a server that was stopped, from which this one is copied. It runs as another user when the
+    tests run as root, which PostgreSQL refuses.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, *, cluster: Path | None = None
+    ) -> None:
         self._settings = _SETTINGS | dict(settings or {})
+        self._cluster = cluster
         self._user = _user()
         self._folder = Path()
         self._port = 0
@@ -58,8 +59,13 @@ class PostgresServer:
 
     @property
     def url(self) -> str:
-        """A database that was empty at the beginning."""
+        """A database that was empty at the beginning, or as the cluster has it."""
         return self._url(_DATABASE)
+
+    @property
+    def data(self) -> Path:
+        """All that it keeps; another one's cluster, once it was stopped."""
+        return self._folder / "data"
 
     @property
     def log(self) -> str:
@@ -67,7 +73,6 @@ class PostgresServer:
         return (self._folder / "log").read_text()
 
     async def __aenter__(self) -> Self:
-        require()
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         try:
             await self._make()
@@ -84,7 +89,7 @@ class PostgresServer:
         async with asyncio.timeout(_START_SECONDS):
             while not await self._answers():
                 if self._postmaster is None or self._postmaster.returncode is not None:
-                    self._postmaster = await self._run("postgres", "-D", str(self._folder / "data"))
+                    self._postmaster = await self._run("postgres", "-D", str(self.data))
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def stop(self, how: How = "fast") -> None:
@@ -99,7 +104,7 @@ class PostgresServer:
     async def demote(self) -> None:
         """Make a standby of it, which lets everybody read and nobody write."""
         await self.stop()
-        mark = self._folder / "data" / "standby.signal"
+        mark = self.data / "standby.signal"
         mark.touch()
         if self._user:
             shutil.chown(mark, self._user)
@@ -118,18 +123,22 @@ class PostgresServer:
     async def _make(self) -> None:
         if self._user:
             shutil.chown(self._folder, self._user)
-        options = ["--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
-        process = await self._run("initdb", "-D", str(self._folder / "data"), *options)
-        assert await process.wait() == 0, self.log
+        if self._cluster:
+            await _copy(self._cluster, self.data)
+        else:
+            options = ["--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
+            process = await self._run("initdb", "-D", str(self.data), "--wal-segsize=1", *options)
+            assert await process.wait() == 0, self.log
         self._port = _free_port()
         places = {"port": str(self._port), "unix_socket_directories": str(self._folder)}
-        with (self._folder / "data" / "postgresql.conf").open("a") as configuration:
+        with (self.data / "postgresql.conf").open("a") as configuration:
             for name, value in {**self._settings, **places}.items():
                 configuration.write(f"{name} = '{value}'\n")
         await self.start()
-        connection = await asyncpg.connect(self._url("postgres"))
-        await connection.execute(f"CREATE DATABASE {_DATABASE}")
-        await connection.close()
+        if not self._cluster:
+            connection = await asyncpg.connect(self._url("postgres"))
+            await connection.execute(f"CREATE DATABASE {_DATABASE}")
+            await connection.close()
 
     async def _remove(self) -> None:
         await self._end(signal.SIGQUIT)
@@ -170,6 +179,19 @@ class PostgresServer:
         return f"postgres://postgres@127.0.0.1:{self._port}/{database}"
 
 
+async def make_cluster(home: Path, fill: Callable[[str], Awaitable[None]]) -> None:
+    """Leave the data of a server in this folder, whose database was filled."""
+    async with PostgresServer() as server:
+        await fill(server.url)
+        await server.stop()
+        await _copy(server.data, home)
+
+
+async def _copy(data: Path, to: Path) -> None:
+    process = await asyncio.create_subprocess_exec("cp", "-a", f"{data}/.", to)
+    assert await process.wait() == 0
+
+
 def available() -> bool:
     """Whether a server's programs are installed."""
     return _programs() is not None
@@ -179,12 +201,6 @@ def has_library(name: str) -> bool:
     """Whether the server could preload it: `pg_stat_statements` comes in a package of its own."""
     programs = _programs()
     return bool(programs and (programs.parent / "lib" / f"{name}.so").exists())
-
-
-def require() -> None:
-    """Skip a test where the programs are missing, saying how to get them; in CI it fails."""
-    if not available():
-        conftest.skip_or_fail(_SWITCH_ON)
 
 
 def _programs() -> Path | None:

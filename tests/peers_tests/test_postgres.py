@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,9 +14,9 @@ from tests.peers.postgres import How, PostgresServer, has_library
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[PostgresServer]:
+async def server(cluster: Path) -> AsyncIterator[PostgresServer]:
     """A server with one row in it."""
-    async with PostgresServer() as started:
+    async with PostgresServer(cluster=cluster) as started:
         connection = await asyncpg.connect(started.url)
         await connection.execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)")
         await connection.close()
@@ -66,9 +67,9 @@ async def _works(server: PostgresServer) -> bool:
         await connection.close()
 
 
-async def test_a_server_ends_with_its_test_and_leaves_nothing() -> None:
+async def test_a_server_ends_with_its_test_and_leaves_nothing(cluster: Path) -> None:
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(PostgresServer())
+        server = await stack.enter_async_context(PostgresServer(cluster=cluster))
         folder = server._folder
     with pytest.raises(ConnectionRefusedError):
         await asyncpg.connect(server.url)
@@ -82,10 +83,11 @@ async def test_a_server_loses_nothing_that_was_committed(server: PostgresServer)
     await connection.close()
 
 
-async def test_a_server_can_count_statements() -> None:
+async def test_a_server_can_count_statements(cluster: Path) -> None:
     if not has_library("pg_stat_statements"):
         pytest.skip("its PostgreSQL has no pg_stat_statements")
-    async with PostgresServer({"shared_preload_libraries": "pg_stat_statements"}) as server:
+    settings = {"shared_preload_libraries": "pg_stat_statements"}
+    async with PostgresServer(settings, cluster=cluster) as server:
         connection = await asyncpg.connect(server.url)
         await connection.execute("CREATE EXTENSION pg_stat_statements")
         assert await connection.fetchval("SELECT sum(calls) FROM pg_stat_statements")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from storage.database import Database, open_database
-from tests import conftest
+from tests import conftest, databases
 from tests.forked import ROOT
 from tests.storage import processes, sql
 
@@ -23,20 +22,20 @@ WIDENED = """queue = fields.CharField(max_length=200)
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres", "mysql"])
 def lasting_url(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated: Path,
+    servers: Mapping[str, databases.Server],
 ) -> Iterator[str]:
     """The URL of a database that the tests use one after the other."""
     kind = str(request.param)
     if kind == "sqlite":
-        yield f"sqlite://{tmp_path_factory.mktemp('lasting')}/moorings.db"
+        file = tmp_path_factory.mktemp("lasting") / "moorings.db"
+        shutil.copy(migrated, file)
+        yield f"sqlite://{file}"
         return
-    server = conftest.SERVERS[kind]
-    if not server:
-        conftest.switched_off(kind)
-    name = f"moorings_{secrets.token_hex(6)}"
-    asyncio.run(conftest._execute(server, f"CREATE DATABASE {name}"))
-    yield f"{server.rpartition('/')[0]}/{name}"
-    asyncio.run(conftest._execute(server, f"DROP DATABASE {name}"))
+    with conftest.switched_on(servers, kind).filled() as url:
+        yield url
 
 
 @pytest.fixture
@@ -50,12 +49,15 @@ async def database(lasting_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def later_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def later_version(once: conftest.Once) -> Path:
     """A folder with a later version of storage, whose migration rebuilds a table of SQLite."""
-    home = tmp_path_factory.mktemp("later")
+    return once("later", _make_later_version)
+
+
+def _make_later_version(home: Path) -> None:
     shutil.copytree(ROOT / "storage", home / "storage")
     models = home / "storage" / "models.py"
     models.write_text(models.read_text().replace(WIDER, WIDENED))
     command = ["-c", "storage.database.SCHEMA", "makemigrations"]
     asyncio.run(processes.successful(TORTOISE, *command, home=home))
-    return home
+    shutil.copytree(home / "storage" / "migrations", home / "later_migrations")

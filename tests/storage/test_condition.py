@@ -19,8 +19,8 @@ async def test_a_current_database_has_every_migration(database: Database, lastin
     assert found.shown == database.url.shown
 
 
-async def test_an_empty_database_has_none_and_stays_empty(url: str) -> None:
-    first, second = await examine(url), await examine(url)
+async def test_an_empty_database_has_none_and_stays_empty(empty_url: str) -> None:
+    first, second = await examine(empty_url), await examine(empty_url)
     assert (first.newest, list(first.missing)) == (None, migration.known())
     assert second == first
 

@@ -292,6 +292,7 @@ async def test_rows_of_who_was_cut_off_are_free_again_in_time(
 
 
 async def test_a_migration_takes_as_long_as_it_needs(url: str) -> None:
+    await older.clear(url)
     await older.make(url, migration.known()[0])
     async with _near(url) as ask:
         await ask(HOLD_UP[url.partition(":")[0]])

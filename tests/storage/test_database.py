@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from storage import agents, inbox
 from storage.database import Database, open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
 from tests import conftest
+from tests.databases import Server
 from tests.forked import ROOT, Life, cold
 from tests.storage import given, processes, sql
 
@@ -263,20 +264,23 @@ async def test_no_refusal_carries_words_of_a_traceback(tmp_path: Path) -> None:
     ],
 )
 async def test_a_server_that_does_not_let_in_says_what_to_correct(
-    kind: str, change: tuple[str, str], kind_of_error: type[StorageError], words: str
+    servers: Mapping[str, Server],
+    kind: str,
+    change: tuple[str, str],
+    kind_of_error: type[StorageError],
+    words: str,
 ) -> None:
-    if not conftest.SERVERS[kind]:
-        conftest.switched_off(kind)
+    conftest.switched_on(servers, kind)
     error = await _refusal(conftest.SERVERS[kind].replace(*change))
     assert isinstance(error, kind_of_error)
     assert words in str(error)
 
 
-async def test_four_processes_can_open_a_new_database_at_once(url: str) -> None:
+async def test_four_processes_can_open_a_new_database_at_once(empty_url: str) -> None:
     async with asyncio.TaskGroup() as group:
-        opened = [group.create_task(_opened_elsewhere(url)) for _ in range(4)]
+        opened = [group.create_task(_opened_elsewhere(empty_url)) for _ in range(4)]
     assert [task.result() for task in opened] == [""] * 4
-    database = await open_database(url)
+    database = await open_database(empty_url)
     assert await sql.real(database) == sql.declared()
     await database.close()
 

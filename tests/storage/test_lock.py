@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 
 import pytest
 
@@ -91,8 +92,8 @@ async def test_who_does_not_wait_is_told_that_another_task_has_it(database: Data
         await taken(database, "moor")  # who was refused has freed nothing
 
 
-async def test_a_server_that_is_gone_keeps_no_lock() -> None:
-    async with PostgresServer() as server:
+async def test_a_server_that_is_gone_keeps_no_lock(cluster: Path) -> None:
+    async with PostgresServer(cluster=cluster) as server:
         database = await open_database(server.url)
         await server.stop()
         for lock in (database.only_one("moor"), database.if_free("moor")):
@@ -102,8 +103,8 @@ async def test_a_server_that_is_gone_keeps_no_lock() -> None:
         await database.close()
 
 
-async def test_a_server_that_goes_away_takes_the_lock_along() -> None:
-    async with PostgresServer() as server:
+async def test_a_server_that_goes_away_takes_the_lock_along(cluster: Path) -> None:
+    async with PostgresServer(cluster=cluster) as server:
         database = await open_database(server.url)
         with pytest.raises(DatabaseBusy, match="held a lock was lost"):
             await _hold(database, during=server.stop())

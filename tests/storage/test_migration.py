@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 import sqlite3
 from contextlib import closing
 from datetime import datetime
@@ -94,8 +93,6 @@ def _copy_of(url: str, before: str) -> Path:
 @pytest.fixture
 def later_migrations(later_version: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The migrations of the later version, in this process; returns the name of the newest."""
-    migrations = later_version / "storage" / "migrations"
-    shutil.copytree(migrations, later_version / "later_migrations", dirs_exist_ok=True)
     monkeypatch.syspath_prepend(str(later_version))
     monkeypatch.setattr(storage, "migrations", importlib.import_module("later_migrations"))
     return migration.known()[-1]
@@ -123,10 +120,10 @@ async def test_a_rebuilt_table_loses_no_row_key_or_index(sqlite_url: str) -> Non
 
 
 async def test_an_older_database_gets_the_keys_and_indexes_of_the_later_version(
-    url: str, later_version: Path
+    empty_url: str, later_version: Path
 ) -> None:
-    await (await open_database(url)).close()
-    await processes.successful(OPEN, url, home=later_version)
+    await (await open_database(empty_url)).close()
+    await processes.successful(OPEN, empty_url, home=later_version)
 
 
 @pytest.mark.usefixtures("with_a_history")
@@ -161,10 +158,12 @@ async def test_a_copy_that_is_there_is_not_overwritten(
     assert copy.read_text() == "the oldest copy"
 
 
-async def test_a_database_of_a_later_version_is_refused(url: str, later_version: Path) -> None:
-    await processes.successful(OPEN, url, home=later_version)
+async def test_a_database_of_a_later_version_is_refused(
+    empty_url: str, later_version: Path
+) -> None:
+    await processes.successful(OPEN, empty_url, home=later_version)
     with pytest.raises(NewerDatabase, match="install that version or a newer one"):
-        await open_database(url)
+        await open_database(empty_url)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,9 @@ End = Callable[[PostgresServer], Awaitable[None]]
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[PostgresServer]:
+async def server(cluster: Path) -> AsyncIterator[PostgresServer]:
     """A server of this test's own."""
-    async with PostgresServer() as started:
+    async with PostgresServer(cluster=cluster) as started:
         yield started
 
 

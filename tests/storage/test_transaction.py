@@ -17,7 +17,8 @@ from storage.database import Database, open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable, Unstorable
 from storage.models import Agent, Conversation
 from storage.transaction import reading, transaction, translate
-from tests import conftest
+from tests.conftest import SERVERS
+from tests.databases import execute
 from tests.forked import ROOT, Ended
 from tests.storage import given, processes, sql
 
@@ -271,7 +272,7 @@ async def test_connections_that_the_server_drops_are_replaced(url: str, now: dat
     database = await open_database(url)
     kind, name = database.url.dialect, database.url.credentials["database"]
     for number in range(12):
-        await conftest._execute(conftest.SERVERS[kind], DROP[kind].format(name=name))
+        await execute(SERVERS[kind], DROP[kind].format(name=name))
         async with asyncio.timeout(50):
             await _saved_at_last(f"r{number}", now)
     [row] = await agents.everyone()

@@ -25,69 +25,73 @@ released = pytest.mark.parametrize("version", migration.known()[:-1])
 
 @released
 async def test_of_processes_that_start_at_once_one_migrates_and_no_row_is_lost(
-    url: str, version: str
+    empty_url: str, version: str
 ) -> None:
-    before = await older.make(url, version)
-    started = [Opening(url) for _ in range(AT_ONCE)]
+    before = await older.make(empty_url, version)
+    started = [Opening(empty_url) for _ in range(AT_ONCE)]
     for process in started:
         process.begin()
     applied = [process.applied() for process in started]
     missing = migration.known()[migration.known().index(version) + 1 :]
     assert sorted(applied) == [[]] * (AT_ONCE - 1) + [missing]
     assert {len(rows) for rows in before.values()} == {older.ROWS}
-    assert await older.content(url, before) == before
+    assert await older.content(empty_url, before) == before
 
 
 @released
-async def test_the_schema_becomes_that_of_a_new_database(url: str, version: str) -> None:
-    await older.make(url, version)
-    await (await open_database(url)).close()
-    upgraded = await older.schema(url)
-    await older.clear(url)
-    await (await open_database(url)).close()
-    assert await older.schema(url) == upgraded
+async def test_the_schema_becomes_that_of_a_new_database(empty_url: str, version: str) -> None:
+    await older.make(empty_url, version)
+    await (await open_database(empty_url)).close()
+    upgraded = await older.schema(empty_url)
+    await older.clear(empty_url)
+    await (await open_database(empty_url)).close()
+    assert await older.schema(empty_url) == upgraded
 
 
 @older_or_none
 async def test_a_migration_killed_before_any_of_its_statements_is_done_by_the_next(
-    url: str, version: str
+    empty_url: str, version: str
 ) -> None:
-    before = await older.make(url, version) if version else {}
+    before = await older.make(empty_url, version) if version else {}
     for number in itertools.count(1, 1 if version else 5):  # a first migration has many of them
-        process = Opening(url)
+        process = Opening(empty_url)
         process.begin(killed_before=number)
         if not process.was_killed():
             break
-        assert await older.content(url, before) == before
+        assert await older.content(empty_url, before) == before
     assert number > 1
-    assert Opening(url).opened() == []
-    assert await older.content(url, before) == before
+    assert Opening(empty_url).opened() == []
+    assert await older.content(empty_url, before) == before
 
 
 @older_or_none
-async def test_a_migration_killed_at_any_moment_is_done_by_the_next(url: str, version: str) -> None:
-    before = await older.make(url, version) if version else {}
+async def test_a_migration_killed_at_any_moment_is_done_by_the_next(
+    empty_url: str, version: str
+) -> None:
+    before = await older.make(empty_url, version) if version else {}
     dice = random.Random(version)  # noqa: S311  # chance, no secret
     for _ in range(KILLS):
-        process = Opening(url)
+        process = Opening(empty_url)
         process.begin()
         process.began()
         time.sleep(dice.random() * SECONDS)  # noqa: ASYNC251  # nothing else runs here
         process.kill()
-    Opening(url).opened()
-    assert await older.content(url, before) == before
+    Opening(empty_url).opened()
+    assert await older.content(empty_url, before) == before
 
 
-@pytest.mark.parametrize("url", ["postgres"], indirect=True)
-async def test_processes_of_which_each_believes_to_have_the_lock_migrate_once(url: str) -> None:
+@pytest.mark.parametrize("empty_url", ["postgres"], indirect=True)
+async def test_processes_of_which_each_believes_to_have_the_lock_migrate_once(
+    empty_url: str,
+) -> None:
     """As when the server lost the connection of the first one, and let the second one have it."""
     version = migration.known()[0]
-    before = await older.make(url, version)
+    before = await older.make(empty_url, version)
     async with asyncio.TaskGroup() as group:
         for _ in range(3):
-            group.create_task(_migrate_without_a_lock(url))
-    assert Opening(url).opened() == []
-    assert await older.content(url, before) == before
+            group.create_task(_migrate_without_a_lock(empty_url))
+    assert Opening(empty_url).opened() == []
+    assert await older.content(empty_url, before) == before
 
 
 async def _migrate_without_a_lock(url: str) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.bots.program import Program
 
 
+@pytest.mark.usefixtures("never_ran")
 async def test_agents_are_listed(program: Program) -> None:
     ended = await program.run("agents")
     assert ended.out.splitlines()[1].startswith("assistant (default)\tgpt-6-luna\tyes\t")
@@ -38,6 +41,7 @@ async def test_a_list_at_a_terminal_is_aligned(program: Program) -> None:
         assert await terminal.ended() == 0
 
 
+@pytest.mark.usefixtures("never_ran")
 async def test_migrate_can_be_run_twice(program: Program) -> None:
     first = await program.run("migrate")
     second = await program.run("migrate")

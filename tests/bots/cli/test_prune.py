@@ -83,6 +83,7 @@ async def test_the_age_wins_over_the_setting(program: Program) -> None:
     assert table(await program.run("prune", "--older-than", "101d"))["turns"] == "0"
 
 
+@pytest.mark.usefixtures("never_ran")
 async def test_without_both_it_says_what_to_give(program: Program) -> None:
     ended = await program.run("prune")
     assert ended.code == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.bots.program import Program, break_the_database
 from tests.forked import PATIENCE
 from tests.peers.endpoint import Endpoint, Fail, Reply, Stall
@@ -16,6 +18,7 @@ default_agent = "ada"
 LONG = " ".join(f"word{number}" for number in range(200))
 
 
+@pytest.mark.usefixtures("never_ran")
 async def test_without_a_key_the_banner_says_that_it_is_no_model(program: Program) -> None:
     async with program.at_a_terminal("chat") as terminal:
         await terminal.shows("assistant · room main · ana")

@@ -62,6 +62,7 @@ async def test_people_are_told_apart(program: Program) -> None:
     assert "bob told me" in ended.out
 
 
+@pytest.mark.usefixtures("never_ran")
 async def test_without_a_key_the_demo_says_what_it_is(program: Program) -> None:
     ended = await program.run("ask", "assistant", "hello")
     assert ended.out.startswith("(This is an offline demo without a language model")
