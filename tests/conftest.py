@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,11 @@ SERVERS = {
 Once = Callable[[str, Callable[[Path], None]], Path]
 NEEDS_SERVER = "needs a server"
 SWITCH_ON = NEEDS_SERVER + ": MOORINGS_TEST_{0}={1}://user:password@127.0.0.1/database make test"
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C also where whoever started the tests does not, as a job in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Protocol
 
 from bots.__main__ import main
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 300  # seconds until a test gives up: many times what a busy machine takes
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(
     [

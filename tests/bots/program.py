@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bots.terminal.harmless import harmless
-from tests.forked import PATIENCE, ROOT, Ended, Forked, Life, Running, piped
+from tests.forked import ROOT, Ended, Forked, Life, Running, piped
+from tests.patience import PATIENCE
 
 
 class Program:

@@ -19,6 +19,7 @@ from core.messages import Author, Incoming
 from core.runtime import Runtime
 from core.settings import Settings
 from core.upkeep import Keep, Upkeep
+from tests.patience import PATIENCE
 from tests.peers.platform import Platform
 
 
@@ -85,7 +86,7 @@ async def test_whoever_answers_does_the_upkeep(
     monkeypatch.setattr("core.upkeep._LOOK_SECONDS", 0.01)
     caplog.set_level("INFO", logger="core.upkeep")
     worker = runtime.worker({"python": CallerAdapter()})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         listener = UntilUpkeep(caplog)
         await app.run(runtime, worker, [listener], ["python/main"], asyncio.Event())
 
@@ -121,7 +122,7 @@ class Untidy(Runtime):
 async def test_upkeep_is_cut_off_when_the_worker_has_drained(filled_url: str) -> None:
     runtime = await Untidy.open(Settings(database_url=filled_url))
     worker = runtime.worker({"python": CallerAdapter()})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await app.run(runtime, worker, [], ["python/main"], app.stop_at_signals())
     await runtime.close()
 
@@ -157,7 +158,7 @@ async def test_a_port_that_nobody_closes_keeps_nobody_waiting(runtime: Runtime) 
     stop = asyncio.Event()
     stop.set()
     worker = runtime.worker({"python": CallerAdapter()})
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(4):
         await app.run(runtime, worker, [HttpPort(0, {})], ["python/main"], stop)
 
 

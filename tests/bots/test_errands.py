@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from bots.errands import Errands
+from tests.patience import PATIENCE
 
 
 async def test_what_there_is_no_room_for_is_left_out(
@@ -23,7 +24,7 @@ async def test_what_there_is_no_room_for_is_left_out(
 
     for number in range(5):
         errands.add("an errand", partial(errand, number))
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         running = group.create_task(errands.run())
         await is_done.wait()
         running.cancel()

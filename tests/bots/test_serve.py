@@ -17,7 +17,8 @@ from core.errors import ConfigMistake
 from core.settings import Settings
 from tests.bots.cli.test_run import ended, until_ready
 from tests.bots.program import Program
-from tests.forked import PATIENCE, ROOT
+from tests.forked import ROOT
+from tests.patience import PATIENCE
 from tests.peers.cable import Cable
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint, Reply
@@ -59,8 +60,8 @@ async def test_one_process_answers_on_both(
     await until_ready(site, process)
     thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello Slack")
     question = discord.say(discord.general, discord.anna, f"{discord.mention} hello Discord")
-    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1, PATIENCE)
-    await discord.until(lambda: discord.answers(question), PATIENCE)
+    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1)
+    await discord.until(lambda: discord.answers(question))
     parts = ("database", "slack", "discord", "worker")
     assert (await readiness(site))[1] == dict.fromkeys(parts, "ok")
     log = await ended(process)
@@ -71,14 +72,14 @@ async def test_one_process_hears_and_another_one_answers(
     program: Program, slack: SlackPeer, discord: DiscordPeer
 ) -> None:
     ears = [await program.start("run", "--only", platform) for platform in ("slack", "discord")]
-    await slack.until_connected(2, PATIENCE)
-    await discord.until_connected(1, PATIENCE)
+    await slack.until_connected(2)
+    await discord.until_connected(1)
     thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello Slack")
     question = discord.say(discord.general, discord.anna, f"{discord.mention} hello Discord")
     await slack.until_quiet()
     worker = await program.start("run", "--only", "worker")
-    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1, PATIENCE)
-    await discord.until(lambda: discord.answers(question), PATIENCE)
+    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1)
+    await discord.until(lambda: discord.answers(question))
     for process in (*ears, worker):
         await ended(process)
     assert len(discord.answers(question)) == 1

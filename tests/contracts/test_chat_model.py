@@ -14,6 +14,7 @@ from core.llm.endpoint import EndpointModel
 from core.llm.fallback import FallbackModel
 from core.llm.patience import Limits
 from tests.core.llm.asking import answer_of, client_of, events_of, first_of, request
+from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint, Fail
 
 ASKED = request("Remember that our project deadline is March 15th")
@@ -29,10 +30,10 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 async def model(request: pytest.FixtureRequest, endpoint: Endpoint) -> AsyncIterator[ChatModel]:
     async with client_of(endpoint.base_url) as client:
         models: dict[str, ChatModel] = {
-            "endpoint": EndpointModel(client, "gpt-6-luna", limits=Limits(whole=5)),
+            "endpoint": EndpointModel(client, "gpt-6-luna", limits=Limits(whole=60)),
             "fallback": FallbackModel(
                 [
-                    EndpointModel(client, "gone", limits=Limits(whole=5)),
+                    EndpointModel(client, "gone", limits=Limits(whole=60)),
                     EndpointModel(client, "gpt-6-luna"),
                 ]
             ),
@@ -72,7 +73,7 @@ async def test_a_stream_that_is_left_early_lets_go_of_its_connection(
 ) -> None:
     async with aclosing(model.stream(ASKED)) as events:
         await first_of(events)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await endpoint.idle()
         await answer_of(model, ASKED)  # waits for the only connection
 
@@ -92,6 +93,6 @@ async def test_a_cancelled_stream_lets_go_of_its_connection(
         await begun.wait()
         listening.cancel()
     assert listening.cancelled()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         await endpoint.idle()
         await answer_of(model, ASKED)  # waits for the only connection

@@ -17,6 +17,7 @@ from storage.errors import DatabaseUnusable, StorageError
 from storage.models import InboxMessage, Message, Turn, TurnState
 from tests.core import given
 from tests.core.markers import marked, markers_in
+from tests.patience import PATIENCE
 from tests.peers.endpoint import CallTool, Endpoint, Fail, Reply, Truncate, recall
 
 LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
@@ -142,7 +143,7 @@ async def test_two_streams_in_one_room_each_yield_their_own_answer() -> None:
 async def test_a_stream_that_is_closed_early_stops_the_answer(endpoint: Endpoint) -> None:
     endpoint.script(Reply(text="one two three four", size=4, pause=0.02))
     agent = await Agent.create(name="Ada")
-    async with asyncio.timeout(5), aclosing(agent.stream("Count")) as deltas:
+    async with asyncio.timeout(PATIENCE), aclosing(agent.stream("Count")) as deltas:
         assert await anext(deltas)
     assert (await Turn.get(number=1)).state is TurnState.STOPPED
     assert await agent.ask("Hello") == "You said: Hello"

@@ -12,6 +12,7 @@ from storage import turns
 from storage.database import Database
 from storage.errors import DatabaseUnusable
 from tests.core.given import Stage, broken
+from tests.patience import PATIENCE
 from tests.peers.model import Then
 
 
@@ -99,7 +100,7 @@ async def test_a_later_question_that_is_put_off_keeps_nobody_waiting(stage: Stag
     second = await stage.say("Two", author="bob")
     stage.platform.fail("post", Transient("down"), nth=2)
     await stage.worker().attend(first.conversation_id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         answer = await answer_to(first, stage.worker())
     assert answer.text == "You said: One"
     assert stage.platform.transcript == ["You said: One"]

@@ -26,6 +26,7 @@ from storage.models import (
     TurnState,
 )
 from tests.core.given import Hands, broken, locked
+from tests.patience import PATIENCE
 from tests.storage import given, processes
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -207,7 +208,7 @@ async def test_a_clock_that_was_years_ahead_does_not_stop_it(
 
 
 async def test_nobody_waits_for_whoever_does_it(database: Database, hands: Hands) -> None:
-    async with database.only_one(LOCK), asyncio.timeout(5):
+    async with database.only_one(LOCK), asyncio.timeout(PATIENCE):
         assert not await look(database, hands)
     assert await look(database, hands)
 
@@ -244,7 +245,7 @@ async def test_whoever_comes_meanwhile_leaves_at_once(database: Database, url: s
     other = await processes.start(LOOK, url, "waits")
     other.stdin.write(b"now\n")
     assert await other.stdout.readline() == b"batch pruned\n"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert not await upkeep(database).look(asyncio.Event())
     assert await whole_answers() == 150
     assert (await other.ended()).out.split()[-1] == "True"
@@ -259,7 +260,7 @@ async def test_what_a_killed_process_left_is_done_at_the_next_look(
     other.stdin.write(b"now\n")
     assert (await other.ended()).code == -9
     assert await whole_answers() == 150
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not await upkeep(database).look(asyncio.Event()):  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.05)  # until the server knows that its session is gone
     assert await whole_answers() == 0
@@ -271,7 +272,7 @@ async def test_it_goes_on_when_the_database_works_again(
     monkeypatch.setattr("core.upkeep._LOOK_SECONDS", 0.01)
     caplog.set_level("INFO", logger="core.upkeep")
     stop = asyncio.Event()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         with broken(sqlite.file):
             running = group.create_task(upkeep(sqlite).run(stop))
             await said(caplog, "upkeep is put off")
@@ -286,7 +287,7 @@ async def test_it_goes_on_when_others_let_the_database_go(
     monkeypatch.setattr("core.upkeep._LOOK_SECONDS", 0.01)
     caplog.set_level("INFO", logger="core.upkeep")
     stop = asyncio.Event()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         with locked(sqlite.file):
             group.create_task(upkeep(sqlite).run(stop))
             await said(caplog, "upkeep is put off")
@@ -302,7 +303,7 @@ async def said(caplog: pytest.LogCaptureFixture, sentence: str) -> None:
 
 async def test_a_stop_ends_the_wait_for_the_next_look(sqlite: Database) -> None:
     stop = asyncio.Event()
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(upkeep(sqlite).run(stop))
         await asyncio.sleep(0)
         stop.set()

@@ -13,6 +13,7 @@ from core.tools import Tool, ToolContext
 from storage import inbox, turns
 from storage.models import InboxMessage, InboxState, Turn, TurnState
 from tests.core.given import ROOM, Stage, of_a_later_version
+from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
 
 
@@ -259,10 +260,10 @@ async def test_a_lease_that_is_lost_in_the_middle_writes_and_posts_nothing_more(
 
 
 async def test_a_lease_that_is_lost_is_noticed_while_the_model_thinks(stage: Stage) -> None:
-    stage.lease_seconds = 0.15
+    stage.lease_seconds = 1.5
     stage.model.script(("Old ", Then.PAUSE, "answer"))
     await stage.say("Hello")
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(attend(stage))
         await stage.model.paused.acquire()
         stage.clock.forward(60)
@@ -271,11 +272,11 @@ async def test_a_lease_that_is_lost_is_noticed_while_the_model_thinks(stage: Sta
 
 
 async def test_a_conversation_that_takes_long_is_not_taken_away(stage: Stage) -> None:
-    stage.lease_seconds = 0.15
+    stage.lease_seconds = 1.5
     stage.model.script(("Long ", Then.PAUSE, "answer"))
     await stage.say("Hello")
     before = await stage.conversation()
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(attend(stage))
         await stage.model.paused.acquire()
         await renewed_twice(stage)
@@ -296,7 +297,7 @@ async def test_no_more_are_attended_to_at_once_than_there_are_places(stage: Stag
     stage.model.script((Then.PAUSE, "First"), (Then.PAUSE, "Second"))
     await stage.say("One")
     await stage.say("Two", room="slack/T1/C2")
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(attend(stage))
         group.create_task(attend(stage, room="slack/T1/C2"))
         await stage.model.paused.acquire()
@@ -316,7 +317,7 @@ async def test_a_tool_that_asks_another_agent_needs_no_place_of_its_own(stage: S
     stage.tools = [Tool(name="ask", description="", parameters={"type": "object"}, run=ask)]
     stage.model.script(calling("ask"))
     await stage.say("Hello")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await attend(stage)
     assert stage.platform.transcript == ["You said: Asked by a tool", "You said: True"]
     assert not stage.attending.locked()

@@ -19,6 +19,7 @@ from storage.database import Database
 from storage.errors import DatabaseBusy
 from storage.models import Conversation, Turn
 from tests.core.given import Stage, locked, of_a_later_version, tool
+from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
 
@@ -31,7 +32,7 @@ async def running(
 ) -> AsyncIterator[asyncio.Event]:
     """A worker that runs until the end, or until its `stop` is set."""
     stop = asyncio.Event()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(worker.run(queues, stop, drain))
         yield stop
         stop.set()

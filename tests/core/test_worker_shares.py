@@ -11,6 +11,7 @@ from datetime import datetime
 
 from core.worker import Worker
 from tests.core.given import Stage
+from tests.patience import PATIENCE
 from tests.peers.model import Then
 
 SLOTS = 8
@@ -20,7 +21,7 @@ SLOTS = 8
 async def running(worker: Worker) -> AsyncIterator[None]:
     """A worker that runs until the end."""
     stop = asyncio.Event()
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(worker.run(["slack"], stop, 5))
         yield
         stop.set()

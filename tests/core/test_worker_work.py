@@ -9,6 +9,7 @@ import pytest
 from core.errors import DeliveryRefused, Transient
 from core.messages import Outgoing
 from tests.core.given import Stage
+from tests.patience import PATIENCE
 from tests.peers.model import Then
 from tests.peers.platform import Platform
 
@@ -44,7 +45,7 @@ def stage(stage: Stage, busy: Busy) -> Stage:
 async def test_it_is_shown_before_the_first_word(stage: Stage, busy: Busy) -> None:
     stage.model.script((Then.PAUSE, "An answer"))
     accepted = await stage.say("Hello")
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(stage.worker().attend(accepted.conversation_id))
         await stage.model.paused.acquire()
         [shown] = busy.shown
@@ -67,6 +68,6 @@ async def test_a_platform_that_takes_long_to_show_it_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr("core.attempts._STATUS_SECONDS", 0.01)
     busy.takes = 60
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await stage.worker().attend((await stage.say("Hello")).conversation_id)
     assert busy.transcript == ["You said: Hello"]

@@ -128,9 +128,9 @@ class Crowd:
             person = self.random.choice([self.discord.anna, self.discord.ben])
             self.discord.say(channel, person, f"message {marker}")
 
-    async def all_answered(self, within: float) -> None:
+    async def all_answered(self) -> None:
         """Wait until everything that was said has its answer."""
-        await record.until(lambda: record.all_ended(len(self.said)), within)
+        await record.until(lambda: record.all_ended(len(self.said)))
 
     async def delays(self) -> list[float]:
         """Seconds from each question to the end of its answer, beyond what the model took."""

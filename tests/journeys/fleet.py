@@ -17,6 +17,7 @@ from typing import Self
 from aiohttp import ClientError, ClientSession
 
 from tests.journeys import processes, program
+from tests.patience import PATIENCE
 from tests.peers.cable import Cable
 
 _READY_SECONDS = 30.0
@@ -150,6 +151,6 @@ class Fleet:
         assert await processes.asked_to_stop(replica.process) in {0, *statuses}
 
     async def _ready(self, replica: Replica) -> None:
-        async with asyncio.timeout(_READY_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while not await replica.is_ready(self._http):  # noqa: ASYNC110  # another process
                 await asyncio.sleep(0.02)

@@ -43,7 +43,7 @@ async def first_start(cursors: Iterable[str], folder: Path, environment: Mapping
     """The first start sets the cursors: what is said later is not a backlog."""
     bot = processes.start(program.moorings, folder, environment, "run")
     for name in cursors:
-        await record.until(Cursor.filter(name=name).exists, within=20)
+        await record.until(Cursor.filter(name=name).exists)
     assert await processes.asked_to_stop(bot) == 0
 
 
@@ -61,9 +61,9 @@ async def killed_while(
         assert await processes.killed(bot) == -9
 
 
-async def let_end(talk: Talk, folder: Path, environment: Mapping[str, str], within: float) -> None:
+async def let_end(talk: Talk, folder: Path, environment: Mapping[str, str]) -> None:
     """A last bot answers what is left, one message at least, and is asked to stop."""
     talk.say(1)
     bot = processes.start(program.moorings, folder, environment, "run")
-    await record.until(lambda: record.all_ended(talk.count), within)
+    await record.until(lambda: record.all_ended(talk.count))
     assert await processes.asked_to_stop(bot) == 0

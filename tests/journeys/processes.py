@@ -9,6 +9,7 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
 from tests.forked import FORKED
+from tests.patience import PATIENCE
 
 
 def start(life: Callable[..., None], *arguments: object) -> BaseProcess:  # type: ignore[explicit-any]  # each life has its own
@@ -18,13 +19,13 @@ def start(life: Callable[..., None], *arguments: object) -> BaseProcess:  # type
     return process
 
 
-async def ended(process: BaseProcess, within: float = 30) -> int:
+async def ended(process: BaseProcess) -> int:
     """The exit status, once the process has ended; negative is the signal that killed it."""
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_reader(process.sentinel, over.set)
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(PATIENCE):
             await over.wait()
     finally:
         loop.remove_reader(process.sentinel)

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from storage.database import open_database
 from storage.models import InboxMessage, InboxState, OutboxMessage, OutboxState, Turn
+from tests.patience import PATIENCE
 
 MARKER = re.compile(r"#\w+")
 _COMMAND = "/cmd/"  # in the key of what was asked by command
@@ -30,9 +31,9 @@ async def kept(url: str) -> AsyncIterator[None]:
         await database.close()
 
 
-async def until(condition: Callable[[], Awaitable[object]], within: float) -> None:
-    """Wait for a condition; raises TimeoutError when it is not met within these seconds."""
-    async with asyncio.timeout(within):
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait for a condition; raises TimeoutError when it is not met."""
+    async with asyncio.timeout(PATIENCE):
         while not await condition():  # noqa: ASYNC110  # other processes cannot set an event
             await asyncio.sleep(0.05)
 

@@ -34,7 +34,7 @@ async def _delays(folder: Path, url: str, *, channels: int, deploys: int) -> lis
                 for _ in range(deploys):
                     await fleet.deploy()
                 talking.cancel()
-            await crowd.all_answered(within=60)
+            await crowd.all_answered()
         await crowd.check(is_anybody_dead=False)
         return sorted(await crowd.delays())
 

@@ -96,7 +96,7 @@ async def test_every_message_has_one_visible_answer(
         }
         await journey.first_start([f"discord/{discord.guild}"], tmp_path, environment)
         await journey.killed_while(talk, messages, kills, tmp_path, environment)
-        await journey.let_end(talk, tmp_path, environment, within=240)
+        await journey.let_end(talk, tmp_path, environment)
         await record.check()
         await _check_what_is_seen(talk)
 

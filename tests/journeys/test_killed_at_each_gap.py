@@ -14,6 +14,7 @@ import pytest
 from tests.journeys.bots import Surroundings, running
 from tests.journeys.ledger import CALLS, EFFECTS
 from tests.journeys.processes import ended
+from tests.patience import PATIENCE
 from tests.peers.board import Board
 from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint, Fail
 
@@ -92,7 +93,7 @@ async def test_every_message_is_answered_once_and_in_order(
     doomed = where.start(place, time)
     assert await ended(doomed) == -signal.SIGKILL
 
-    async with running(where), asyncio.timeout(20):
+    async with running(where), asyncio.timeout(PATIENCE):
         await board.answered(*questions)
 
     assert [post.reply_to for post in board.posts] == questions
@@ -120,7 +121,7 @@ async def test_an_answer_whose_post_was_cut_off_twice_is_posted_once(
         for place in ("delivery intended", AGAIN, AGAIN):
             assert await ended(where.start(place, 1)) == -signal.SIGKILL
             assert board.posts == []
-        async with running(where), asyncio.timeout(20):
+        async with running(where), asyncio.timeout(PATIENCE):
             await board.answered(question)
     assert [post.reply_to for post in board.posts] == [question]
 

@@ -23,12 +23,12 @@ async def test_both_hear_everything_and_one_answers(tmp_path: Path, filled_url: 
         }
         await journey.first_start([f"discord/{discord.guild}"], tmp_path, environment)
         bots = [processes.start(program.moorings, tmp_path, environment, "run") for _ in range(2)]
-        await discord.until_connected(2, within=30)
+        await discord.until_connected(2)
         said = [discord.say(discord.general, discord.anna, f"message #{n}") for n in range(5)]
         commanded = discord.command(
             "/agent ask", {"question": "and #c0?"}, discord.support, discord.ben
         )
-        await record.until(lambda: _all_answered(len(said)), within=30)
+        await record.until(lambda: _all_answered(len(said)))
         for bot in bots:
             assert await processes.asked_to_stop(bot) == 0
         await record.check()

@@ -20,6 +20,8 @@ from typing import Literal, Self
 
 import asyncpg
 
+from tests.patience import PATIENCE
+
 How = Literal["fast", "immediate"]
 
 _SIGNALS: Mapping[How, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -86,7 +88,7 @@ class PostgresServer:
 
     async def start(self) -> None:
         """Return when it answers; processes that outlived their postmaster are waited for."""
-        async with asyncio.timeout(_START_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while not await self._answers():
                 if self._postmaster is None or self._postmaster.returncode is not None:
                     self._postmaster = await self._run("postgres", "-D", str(self.data))

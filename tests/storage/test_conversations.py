@@ -12,6 +12,7 @@ import pytest
 from storage import agents, conversations, inbox, outbox, turns
 from storage.database import Database
 from storage.errors import LeaseLost
+from tests.patience import PATIENCE
 from tests.storage import given
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -248,5 +249,5 @@ async def test_opening_that_is_cancelled_tears_nothing(now: datetime) -> None:
         await asyncio.sleep(number / 100_000)
         opening.cancel()
         await asyncio.wait({opening})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await given.conversation(now, room="afterwards")

@@ -12,6 +12,7 @@ import pytest
 from storage.database import Database, open_database
 from storage.errors import DatabaseBusy
 from tests.forked import Running
+from tests.patience import PATIENCE
 from tests.peers.cable import Cable
 from tests.peers.postgres import PostgresServer
 from tests.storage import processes
@@ -65,7 +66,7 @@ async def taken(database: Database, name: str) -> None:
 async def test_another_process_has_to_let_go_first(database: Database, lasting_url: str) -> None:
     async with held_elsewhere(lasting_url):
         await taken(database, "moor")
-    async with asyncio.timeout(5), database.only_one("moor"):
+    async with asyncio.timeout(PATIENCE), database.only_one("moor"):
         pass
 
 
@@ -79,12 +80,12 @@ async def test_who_does_not_wait_is_told_that_another_process_has_it(
     async with database.if_free("moor") as is_mine:
         assert is_mine
         await taken(database, "moor")
-    async with asyncio.timeout(5), database.only_one("moor"):
+    async with asyncio.timeout(PATIENCE), database.only_one("moor"):
         pass
 
 
 async def test_who_does_not_wait_is_told_that_another_task_has_it(database: Database) -> None:
-    async with database.only_one("moor"), asyncio.timeout(5):
+    async with database.only_one("moor"), asyncio.timeout(PATIENCE):
         async with database.if_free("moor") as is_mine:
             assert not is_mine
         async with database.if_free("anchor") as is_mine:
@@ -120,7 +121,7 @@ async def test_a_holder_whose_connection_ends_is_cut_off(url: str) -> None:
         database = await open_database(cable.url)
         with pytest.raises(DatabaseBusy, match="held a lock was lost"):
             await _hold(database, during=cable.reset())
-        async with asyncio.timeout(5), database.only_one("moor"):
+        async with asyncio.timeout(PATIENCE), database.only_one("moor"):
             pass
         await database.close()
 
@@ -139,7 +140,7 @@ async def test_a_lock_that_was_not_seen_to_be_freed_is_free(url: str) -> None:
         async with database.only_one("moor"):
             cable.cut()
         cable.heal()
-        async with asyncio.timeout(5), database.only_one("moor"):
+        async with asyncio.timeout(PATIENCE), database.only_one("moor"):
             pass
         await database.close()
 
@@ -154,7 +155,7 @@ async def test_a_killed_process_holds_nothing(database: Database, lasting_url: s
     async with held_elsewhere(lasting_url) as process:
         process.kill()
         await process.wait()
-        async with asyncio.timeout(5), database.only_one("moor"):
+        async with asyncio.timeout(PATIENCE), database.only_one("moor"):
             pass
 
 
@@ -168,7 +169,7 @@ async def test_whoever_gives_up_waiting_leaves_nothing_behind(
 
 
 async def test_locks_of_other_names_are_free(database: Database) -> None:
-    async with database.only_one("moor"), asyncio.timeout(5), database.only_one("anchor"):
+    async with database.only_one("moor"), asyncio.timeout(PATIENCE), database.only_one("anchor"):
         pass
 
 
@@ -176,7 +177,7 @@ async def test_a_holder_that_fails_lets_go(database: Database) -> None:
     with pytest.raises(LookupError):
         async with database.only_one("moor"):
             raise LookupError
-    async with asyncio.timeout(5), database.only_one("moor"):
+    async with asyncio.timeout(PATIENCE), database.only_one("moor"):
         pass
 
 
@@ -189,7 +190,7 @@ async def test_waiters_of_one_process_leave_the_holder_its_connections(lasting_u
             await database.probe()
             done.append(number)
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         for number in range(4):
             group.create_task(wait(number))
     await database.close()
@@ -201,6 +202,6 @@ async def test_two_locks_at_once_leave_a_connection_for_what_is_done_under_them(
 ) -> None:
     """A process holds those of upkeep and of Discord's commands, at most."""
     database = await open_database(f"{lasting_url}?maxsize=3")
-    async with asyncio.timeout(10), database.only_one("moor"), database.only_one("anchor"):
+    async with asyncio.timeout(PATIENCE), database.only_one("moor"), database.only_one("anchor"):
         await database.probe()
     await database.close()

@@ -13,6 +13,7 @@ from storage import inbox
 from storage.database import Database, open_database
 from storage.errors import DatabaseBusy, StorageError
 from storage.models import Conversation
+from tests.patience import PATIENCE
 from tests.peers.postgres import PostgresServer
 from tests.storage import given
 
@@ -92,7 +93,7 @@ async def _receive(
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not is_so():  # noqa: ASYNC110  # many tasks make it so
             await asyncio.sleep(0.01)
 

@@ -20,6 +20,7 @@ from storage.transaction import reading, transaction, translate
 from tests.conftest import SERVERS
 from tests.databases import execute
 from tests.forked import ROOT, Ended
+from tests.patience import PATIENCE
 from tests.storage import given, processes, sql
 
 COUNT = """
@@ -84,7 +85,7 @@ async def test_tasks_cancelled_at_any_moment_tear_no_transaction(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         row = await conversations.find(agent_id=where.agent_id, address=where.address)
         await _halves(where.id, 9, now)
     assert row
@@ -273,11 +274,11 @@ async def test_connections_that_the_server_drops_are_replaced(url: str, now: dat
     kind, name = database.url.dialect, database.url.credentials["database"]
     for number in range(12):
         await execute(SERVERS[kind], DROP[kind].format(name=name))
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(PATIENCE):
             await _saved_at_last(f"r{number}", now)
     [row] = await agents.everyone()
     assert row.revision == "r11"
-    async with asyncio.timeout(50):
+    async with asyncio.timeout(PATIENCE):
         await database.close()
 
 

@@ -13,6 +13,7 @@ from core.upkeep import LOCK
 from storage.database import open_database
 from tests.bots.program import Program
 from tests.forked import Ended
+from tests.patience import PATIENCE
 
 
 async def asked(program: Program, *, days_ago: int = 0) -> None:
@@ -121,7 +122,7 @@ async def test_it_waits_for_the_upkeep_of_a_bot(program: Program) -> None:
             async with asyncio.timeout(1):
                 await process.wait()
         assert rows(program.folder) == 2
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert await process.wait() == 0
     await database.close()
     assert rows(program.folder) == 0

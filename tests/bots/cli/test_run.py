@@ -11,7 +11,8 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
 from tests.bots.program import Program
-from tests.forked import PATIENCE, Running
+from tests.forked import Running
+from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.peer import SlackPeer
 
@@ -60,7 +61,7 @@ async def test_it_says_when_it_is_ready_what_it_counted_and_ends_with_0(
     process = await program.start("run")
     await until_ready(site, process)
     thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
-    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1, PATIENCE)
+    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1)
     async with ClientSession() as http:
         await slack.until_quiet()
         async with http.get(f"{site}/metrics") as response:

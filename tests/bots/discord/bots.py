@@ -152,18 +152,18 @@ class Server:
         """What the bot has said there, finished, in order."""
         return [line.text for line in self.answers(channel)]
 
-    async def answered(self, channel: str, count: int = 1, within: float = 10) -> list[str]:
+    async def answered(self, channel: str, count: int = 1) -> list[str]:
         """The answers there, once there are that many."""
-        await self.discord.until(lambda: len(self.answers(channel)) >= count, within)
+        await self.discord.until(lambda: len(self.answers(channel)) >= count)
         return self.said(channel)
 
     def cursors(self) -> dict[object, object]:
         """How far every channel was heard, by address."""
         return dict(self.rows("SELECT name, position FROM cursor"))  # type: ignore[arg-type]  # pairs
 
-    async def ended_with(self, channel: str, words: str, within: float = 10) -> None:
+    async def ended_with(self, channel: str, words: str) -> None:
         """Once the last answer there has these words."""
-        await self.discord.until(lambda: words in "".join(self.said(channel)[-1:]), within)
+        await self.discord.until(lambda: words in "".join(self.said(channel)[-1:]))
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[sqlite3.Connection]:

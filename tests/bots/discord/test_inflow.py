@@ -68,4 +68,4 @@ async def test_what_waits_aside_counts_as_waiting(
         await discord.until(lambda: discord.identifies == 2)
         assert aside(bot) == 8
         discord.clear_faults()
-        await discord.until(lambda: server.rows(INBOX) == [(9,)], within=20)
+        await discord.until(lambda: server.rows(INBOX) == [(9,)])

@@ -65,7 +65,7 @@ async def test_as_many_shards_as_discord_wants_are_open(server: Server) -> None:
     discord = server.discord
     discord.gateway.shards = 3
     async with server.bot(watch=replace(QUICK, patience=9), waits=False) as bot:
-        await discord.until(lambda: bot.listener.is_listening, within=40)
+        await discord.until(lambda: bot.listener.is_listening)
         assert len(discord.sessions) == 3
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
         discord.dm(discord.ben, "hello, too")
@@ -82,7 +82,7 @@ async def test_cursors_move_in_every_server_whatever_shard_it_is_on(server: Serv
         guild = discord.add_guild("Pier")
         channels.setdefault((int(guild) >> 22) % 2, discord.add_channel("x", guild=guild))
     async with server.bot(watch=replace(QUICK, patience=30), waits=False) as bot:
-        await discord.until(lambda: bot.listener.is_listening, within=40)
+        await discord.until(lambda: bot.listener.is_listening)
         await bot.listener.caught_up()
         said = [discord.say(channel, discord.anna, "live") for channel in channels.values()]
         await discord.until(lambda: {*said} <= {str(at) for at in server.cursors().values()})
@@ -97,7 +97,7 @@ async def test_its_own_echo_tells_that_an_answer_is_there(server: Server) -> Non
         # the first call is refused, as a reply needs the history
         discord.fault("messages.create", "drop_after_commit", times=1, skip=1)
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
-        assert await server.answered(discord.general, within=20) == ["You said: hello"]
+        assert await server.answered(discord.general) == ["You said: hello"]
     mine = [line for line in discord.transcript(discord.general) if line.is_bot]
     assert len(mine) == 1
 
@@ -139,7 +139,7 @@ async def test_a_thread_that_discord_cannot_tell_of_keeps_nobody_else_waiting(
         discord.say(discord.general, discord.ben, f"{discord.mention} elsewhere")
         await server.answered(discord.general)
         discord.clear_faults()
-        await server.answered(thread, within=20)
+        await server.answered(thread)
     assert server.rows(INBOX) == [(2,)]
 
 
@@ -278,9 +278,7 @@ async def test_events_that_come_twice_and_out_of_order_are_answered_once(server:
     async with server.bot():
         for number in range(10):
             discord.dm(discord.anna if number % 2 else discord.ben, f"number {number}")
-        await discord.until(
-            lambda: server.rows(f"{INBOX} WHERE state = 'answered'") == [(10,)], within=20
-        )
+        await discord.until(lambda: server.rows(f"{INBOX} WHERE state = 'answered'") == [(10,)])
     assert server.rows(INBOX) == [(10,)]
     assert len({key for [key] in server.rows("SELECT key FROM outbox")}) == len(
         server.said(discord.direct(discord.anna)) + server.said(discord.direct(discord.ben))
@@ -310,7 +308,7 @@ async def test_what_there_is_no_room_for_is_caught_up_on_a_new_connection(
             for number in range(20):
                 discord.say(discord.support, discord.anna, f"number {number}")
             await discord.until(lambda: not discord.sessions)
-        await discord.until(lambda: server.rows(INBOX) == [(20,)], within=30)
+        await discord.until(lambda: server.rows(INBOX) == [(20,)])
         await discord.until(lambda: server.rows(f"{INBOX} WHERE state='answered'") == [(20,)])
     assert discord.identifies == 2
     assert "more comes in than can be stored: connecting again when it is" in caplog.messages
@@ -351,7 +349,7 @@ async def test_an_event_that_is_not_as_described_ends_no_more_than_the_connectio
     async with server.bot(watch=replace(QUICK, patience=30)):
         discord.emit("MESSAGE_CREATE", Json(channel_id=discord.general), guild=discord.guild)
         discord.say(discord.general, discord.anna, f"{discord.mention} right behind it")
-        said = await server.answered(discord.general, within=30)
+        said = await server.answered(discord.general)
     assert said == ["You said: right behind it"]
     assert discord.identifies == 2
 
@@ -371,7 +369,7 @@ async def test_a_session_that_cannot_be_resumed_is_begun_anew(server: Server) ->
         discord.forget_sessions()
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
         await discord.kick("abort")
-        assert await server.answered(discord.general, within=15) == ["You said: hello"]
+        assert await server.answered(discord.general) == ["You said: hello"]
     assert discord.identifies == 2
 
 
@@ -381,7 +379,7 @@ async def test_a_half_open_line_is_replaced(server: Server) -> None:
     async with server.bot(watch=replace(QUICK, silence=1.5)):
         discord.mute()
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
-        assert await server.answered(discord.general, within=15) == ["You said: hello"]
+        assert await server.answered(discord.general) == ["You said: hello"]
     assert discord.identifies > 1
 
 
@@ -391,7 +389,7 @@ async def test_a_dead_address_to_resume_at_is_not_tried_for_ever(server: Server)
         discord.fault("gateway.resume", "status", status=503)
         await discord.kick("abort")
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
-        assert await server.answered(discord.general, within=20) == ["You said: hello"]
+        assert await server.answered(discord.general) == ["You said: hello"]
 
 
 async def test_a_gateway_that_is_down_at_the_start_is_waited_for(server: Server) -> None:

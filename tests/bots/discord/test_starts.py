@@ -15,7 +15,7 @@ from tests.bots.discord.outward import rest_of
 
 async def test_while_plenty_is_left_nobody_waits(server: Server) -> None:
     server.discord.starts_left = 500
-    async with rest_of(server.discord) as rest, asyncio.timeout(1):
+    async with rest_of(server.discord) as rest, asyncio.timeout(20):
         assert await Starts(rest).turn() == server.discord.gateway.url
 
 

@@ -100,9 +100,9 @@ class Workspace:
         lines = self.slack.transcript(channel)
         return [line.text for line in lines if line.kind == "ephemeral"]
 
-    async def answered(self, channel: str, count: int = 1, within: float = 10) -> list[str]:
+    async def answered(self, channel: str, count: int = 1) -> list[str]:
         """The answers there, once there are that many."""
-        await self.slack.until(lambda: len(self.answers(channel)) >= count, within)
+        await self.slack.until(lambda: len(self.answers(channel)) >= count)
         return self.said(channel)
 
     @asynccontextmanager

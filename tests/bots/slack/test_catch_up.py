@@ -70,7 +70,7 @@ async def test_fifty_messages_of_a_ten_minute_outage_are_answered_once_and_in_or
     await slack.until_quiet()
     assert all(each.state == "given_up" for each in slack.deliveries[-50:])
     async with down.bot(AGENTS):
-        await slack.until(lambda: down.rows(ANSWERED) == [(50,)], within=30)
+        await slack.until(lambda: down.rows(ANSWERED) == [(50,)])
         await slack.until(
             lambda: down.said("C0SUPPORT")[-1:] and "49" in down.said("C0SUPPORT")[-1]
         )
@@ -242,16 +242,16 @@ async def test_what_failed_to_be_read_is_read_again(down: Workspace) -> None:
     slack.fault("conversations.history", "status", status=503, times=2)
     slack.fault("users.conversations", "ratelimited", retry_after=1, times=1)
     async with down.bot(AGENTS):
-        assert await down.answered("C0SUPPORT", within=20) == ["You said: missed"]
+        assert await down.answered("C0SUPPORT") == ["You said: missed"]
 
 
 async def test_live_messages_do_not_wait_for_it(down: Workspace) -> None:
     slack = down.slack
-    slack.fault("users.conversations", "delay", seconds=3)
+    slack.fault("users.conversations", "delay", seconds=8)
     async with down.bot(AGENTS):
         slack.backend.deliveries.schedule = Schedule()
         slack.say("C0SUPPORT", "U0ANNA", "live")
-        await down.answered("C0SUPPORT", within=2.5)
+        await down.answered("C0SUPPORT")
         assert not slack.calls("conversations.history")
 
 
@@ -261,11 +261,11 @@ async def test_cursors_stand_still_until_everything_is_caught_up(down: Workspace
     before = down.rows("SELECT name, position FROM cursor")
     slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)
     await slack.until_quiet()
-    slack.fault("users.conversations", "delay", seconds=3)
+    slack.fault("users.conversations", "delay", seconds=8)
     async with down.bot(AGENTS):
         slack.backend.deliveries.schedule = Schedule()
         slack.say("C0SUPPORT", "U0ANNA", "live")
-        await down.answered("C0SUPPORT", within=2.5)
+        await down.answered("C0SUPPORT")
         assert down.rows("SELECT name, position FROM cursor") == before
         await down.answered("C0SUPPORT", 2)
 

@@ -13,6 +13,7 @@ import pytest
 from bots.slack.connection import Client
 from bots.slack.listener import SocketListener
 from tests.bots.slack.bots import Bot, Workspace
+from tests.patience import PATIENCE
 from tests.peers.endpoint import Reply
 from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
@@ -172,12 +173,13 @@ async def test_our_own_edits_and_links_that_unfold_change_nothing(workspace: Wor
 async def test_the_refresh_of_the_sockets_loses_no_command(workspace: Workspace) -> None:
     """Slack warns all sockets at the same moment; one of them is always open."""
     slack = workspace.slack
+    slack.backend.deliveries.schedule = Schedule(deadline=PATIENCE)
     async with workspace.bot():
         opened = slack.sockets.opened
         await slack.sockets.disconnect("warning")
         for number in range(40):
             slack.command("/agent", f"remember fact {number}", "C0GENERAL", "U0ANNA")
-            await slack.until(lambda: slack.sockets.live, 1)
+            await slack.until(lambda: slack.sockets.live, within=10)
             await slack.until_quiet()
         await slack.until(lambda: slack.sockets.opened >= opened + 2)
     assert all(delivery.is_acked for delivery in slack.delivered("slash_commands"))
@@ -275,7 +277,7 @@ async def test_sockets_that_have_nothing_in_hand_are_closed_at_once(workspace: W
     slack = workspace.slack
     async with workspace.bot() as bot:
         bot.stop.set()
-        await slack.until(lambda: not slack.sockets.live, within=0.5)
+        await slack.until(lambda: not slack.sockets.live, within=4)
 
 
 async def test_a_socket_that_waits_for_its_turn_is_not_opened_when_its_bot_leaves(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.bots.program import Program, with_key
 from tests.bots.slack.bots import Workspace
-from tests.forked import PATIENCE
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def bot(program: Program, workspace: Workspace) -> Program:
 async def test_it_answers_and_stops_on_sigterm(bot: Program, workspace: Workspace) -> None:
     process = await bot.start("run")
     try:
-        await workspace.slack.until_connected(2, within=PATIENCE)
+        await workspace.slack.until_connected(2)
         workspace.slack.say("C0GENERAL", "U0ANNA", f"{workspace.slack.mention} hello")
         assert await workspace.answered("C0GENERAL") == ["You said: hello"]
         process.send_signal(signal.SIGTERM)

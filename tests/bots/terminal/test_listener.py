@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.bots.program import Program, break_the_database
-from tests.forked import PATIENCE
+from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint, Fail, Reply, Stall
 
 TWO_AGENTS = """

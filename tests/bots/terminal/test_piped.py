@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.bots.program import Program, break_the_database
-from tests.forked import PATIENCE, Running
+from tests.forked import Running
+from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint, Fail, Reply, Stall
 
 TWO_AGENTS = """

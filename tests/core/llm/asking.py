@@ -56,7 +56,7 @@ async def first_of(events: AsyncGenerator[ModelEvent, None]) -> str:
 @asynccontextmanager
 async def client_of(base_url: str, *, max_retries: int = 0) -> AsyncIterator[AsyncOpenAI]:
     """A client with a single connection: a stream that is left open blocks the next call."""
-    http = DefaultAsyncHttpxClient(limits=Limits(max_connections=1), timeout=5)
+    http = DefaultAsyncHttpxClient(limits=Limits(max_connections=1), timeout=60)
     client = AsyncOpenAI(base_url=base_url, api_key=KEY, max_retries=max_retries, http_client=http)
     async with client:
         yield client

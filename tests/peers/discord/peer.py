@@ -9,6 +9,7 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.patience import PATIENCE
 from tests.peers.discord.api import LABELS, Api
 from tests.peers.discord.backend import Backend
 from tests.peers.discord.clock import Clock
@@ -200,7 +201,7 @@ class DiscordPeer(Person, UserActions, Places):
         """Discord's clock jumps: nonces, tokens of interactions, typing and links age."""
         self.backend.clock.advance(seconds)
 
-    async def until(self, condition: Callable[[], object], within: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], within: float = PATIENCE) -> None:
         """Waits for a condition; raises AssertionError when it is not met in time."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within
@@ -209,6 +210,6 @@ class DiscordPeer(Person, UserActions, Places):
                 raise AssertionError(f"not so within {within} s")
             await asyncio.sleep(0.005)
 
-    async def until_connected(self, count: int = 1, within: float = 10.0) -> None:
+    async def until_connected(self, count: int = 1, within: float = PATIENCE) -> None:
         """So many sessions have identified and are open."""
         await self.until(lambda: len(self.sessions) >= count, within)

@@ -9,6 +9,7 @@ from typing import Self
 
 from aiohttp import ClientSession, web
 
+from tests.patience import PATIENCE
 from tests.peers.slack.api import Api
 from tests.peers.slack.backend import Backend
 from tests.peers.slack.clock import Clock
@@ -168,7 +169,7 @@ class SlackPeer(Person, Places):
         self.backend.deliveries.carrier = webhooks
         return await webhooks.verify()
 
-    async def until(self, condition: Callable[[], object], within: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], within: float = PATIENCE) -> None:
         """Waits for a condition; raises AssertionError when it is not met in time."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within
@@ -177,9 +178,9 @@ class SlackPeer(Person, Places):
                 raise AssertionError(f"not so within {within} s")
             await asyncio.sleep(0.005)
 
-    async def until_connected(self, count: int = 1, within: float = 10.0) -> None:
+    async def until_connected(self, count: int = 1, within: float = PATIENCE) -> None:
         await self.until(lambda: len(self.sockets.live) >= count, within)
 
-    async def until_quiet(self, within: float = 10.0) -> None:
+    async def until_quiet(self, within: float = PATIENCE) -> None:
         """Every delivery is acknowledged or given up."""
         await self.until(lambda: not self.backend.deliveries.waiting, within)
