@@ -37,7 +37,18 @@ FORKED.set_forkserver_preload(
         "bots.terminal.prompt",
         "bots.terminal.screen",
         "core.llm.endpoint",
-        "genai_prices",
+        # what each process would import only when it comes to it
+        "anyio._backends._asyncio",
+        "genai_prices.data",
+        "genai_prices.decompose",
+        "httpcore2",
+        "tests.journeys.diary",
+        "tests.journeys.ledger",
+        "tortoise.backends.asyncpg",
+        "tortoise.backends.mysql",
+        "tortoise.backends.sqlite",
+        "truststore",
+        "uvicorn.protocols.http.auto",
     ]
 )
 
