@@ -7,7 +7,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 UPGRADE ?= --upgrade
 LOCK = $(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-strip-extras $(UPGRADE)
 
-# Some images set it; every process would then compile all that it imports again.
+# Some images set it: each process would compile anew all that it imports, half a minute in a run.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ help: ## list these targets
 chat: $(VENV)/.runs ## talk to an agent in the terminal, without any key or token
 	@$(BIN)/moorings chat $(ARGS)
 
-test: $(VENV)/.develops ## run the whole test suite; servers' tests are skipped unless switched on
+test: $(VENV)/.develops ## run the whole test suite on SQLite; its last lines say what was skipped
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-all: ## the suite with PostgreSQL and MariaDB on their standard ports (see docs/CONTRIBUTING.md)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,10 +34,18 @@ def pytest_configure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for all tests that need a server, not one for each."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    if count := sum(NEEDS_SERVER in str(report.longrepr) for report in skipped):
-        terminalreporter.write_line(f"{count} tests need a server: `make test-all` runs them")
+    """One line for all that was skipped, with how to switch it on."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(_reason(str(report.longrepr[2])) for report in reports)
+    if reasons:
+        counts = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"skipped: {counts}")
+
+
+def _reason(longrepr: str) -> str:
+    reason = longrepr.removeprefix("Skipped: ")
+    is_off = reason.startswith(NEEDS_SERVER + ":")
+    return "need PostgreSQL or MariaDB: `make test-all` runs them" if is_off else reason
 
 
 @pytest.fixture
