@@ -96,7 +96,7 @@ class CatchUp:
             await self._beat()
 
     async def _teams(self) -> list[Bot]:
-        return await self._insist(self._from.teams) or []
+        return await self._insist(lambda: self._stored(self._from.teams())) or []
 
     async def _beat(self) -> None:
         """Move the workspaces' cursors until something was missed."""

@@ -255,6 +255,20 @@ async def test_live_messages_do_not_wait_for_it(down: Workspace) -> None:
         assert not slack.calls("conversations.history")
 
 
+async def test_a_database_that_cannot_tell_the_workspaces_for_a_moment_ends_no_bot(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bots.slack.catch_up._BEAT_SECONDS", 0.02)
+    slack = workspace.slack
+    async with workspace.bot(AGENTS) as bot:
+        await bot.ways_in.listener.caught_up()
+        workspace.change("ALTER TABLE installation RENAME TO gone")
+        await slack.until(lambda: "catching up is put off" in caplog.messages)
+        workspace.change("ALTER TABLE gone RENAME TO installation")
+        slack.say("C0SUPPORT", "U0ANNA", "hello")
+        assert await workspace.answered("C0SUPPORT") == ["You said: hello"]
+
+
 async def test_cursors_stand_still_until_everything_is_caught_up(down: Workspace) -> None:
     """A bot that is killed meanwhile must find the gap again: live events do not close it."""
     slack = down.slack
