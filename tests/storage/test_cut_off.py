@@ -24,7 +24,7 @@ from tests.patience import PATIENCE
 from tests.peers.cable import Cable
 from tests.storage import given, older, sql
 
-SECONDS = 1
+SECONDS = 2
 LIMIT = f"?command_timeout={SECONDS}"
 # What a server still has open on this database in a transaction, besides whoever asks.
 IN_TRANSACTION = {
@@ -34,7 +34,7 @@ IN_TRANSACTION = {
     " ON id = trx_mysql_thread_id WHERE db = database() AND id <> connection_id()",
 }
 
-SLEEP = {"postgres": "SELECT pg_sleep(100)", "mysql": "SELECT SLEEP(5)"}
+SLEEP = {"postgres": "SELECT pg_sleep(100)", "mysql": "SELECT SLEEP(6)"}
 # Lets everybody read what is to be written at the end of each migration.
 HOLD_UP = {
     "postgres": "BEGIN; LOCK TABLE tortoise_migrations IN SHARE MODE",
