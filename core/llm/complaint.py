@@ -29,8 +29,8 @@ _OVERFLOW = re.compile(
 )
 _LIMIT = re.compile(
     r"(?:(?:context|prompt) (?:length|size|window)(?: of| is|:)?(?: only)?|only|maximum"
-    r"(?: number of tokens| length)?(?: allowed)?(?: of)?|limit(?: of| is|:)?|max_model_len\D{0,3}|n_ctx\D{0,4}"
-    r"|[<>]=?|up to|at most)"
+    r"(?: number of tokens| length)?(?: allowed)?(?: of)?|limit(?: of| is|:)?"
+    r"|max_model_len\D{0,3}|n_ctx\D{0,4}|[<>]=?|up to|at most)"
     r"\s*\(?\s*(\d[\d,]{2,8})",
     re.IGNORECASE,
 )
