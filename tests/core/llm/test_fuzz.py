@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import httpx2
 import openai
@@ -26,6 +25,7 @@ from core.llm.failures import Target, translated
 from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
+from core.llm.untrusted import mapping_of
 from core.llm.wire import Wire
 from core.spec import Api
 from storage.models import Step, StepKind
@@ -52,13 +52,13 @@ OBJECTS = st.dictionaries(st.sampled_from(KEYS) | TEXTS, JSON, max_size=5)
 
 
 @st.composite
-def mutated(draw: st.DrawFn, real: Sequence[Mapping[str, object]]) -> list[Mapping[str, Any]]:
+def mutated(draw: st.DrawFn, real: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
     """A stream as it really comes, with something else in some places, and some of it left out."""
     chosen = draw(st.lists(st.sampled_from(real), min_size=1, max_size=6))
-    return [_altered(draw, each) for each in chosen]
+    return [mapping_of(_altered(draw, each)) for each in chosen]
 
 
-def _altered(draw: st.DrawFn, value: Any) -> Any:  # noqa: ANN401 - JSON
+def _altered(draw: st.DrawFn, value: object) -> object:
     match draw(st.integers(0, 11)):
         case 0:
             return draw(JSON) if not isinstance(value, dict) else {**value, **draw(OBJECTS)}
@@ -75,7 +75,7 @@ def _altered(draw: st.DrawFn, value: Any) -> Any:  # noqa: ANN401 - JSON
     return [_altered(draw, each) for each in value] if isinstance(value, list) else value
 
 
-def answered(wire: Wire, chunks: Iterable[Mapping[str, Any]]) -> list[ModelEvent]:
+def answered(wire: Wire, chunks: Iterable[Mapping[str, object]]) -> list[ModelEvent]:
     """What the chunks give, as far as they are no complaint."""
     answer = wire.answer(thinks_first=False)
     shown: list[ModelEvent] = []
@@ -180,7 +180,7 @@ def test_any_error_body_says_something_and_teaches_at_most_once(body: object, st
 
 @settings(max_examples=150, deadline=None)
 @given(data=OBJECTS, name=st.sampled_from(["error", "message", "response.failed"]))
-def test_any_event_may_be_a_complaint(data: dict[str, Any], name: str) -> None:
+def test_any_event_may_be_a_complaint(data: dict[str, object], name: str) -> None:
     if complaint := of_event(Event(name, data)):
         check_complaint(complaint)
 
@@ -204,7 +204,7 @@ def check_complaint(complaint: Complaint) -> None:
 @settings(max_examples=200, deadline=None)
 @given(body=st.lists(st.binary(max_size=40) | st.sampled_from([b"data: ", b"\n\n", b"{", b"}"])))
 def test_any_bytes_are_events_or_malformed(body: list[bytes]) -> None:
-    async def pieces() -> Any:  # noqa: ANN401 - as httpx2 takes it
+    async def pieces() -> AsyncIterator[bytes]:
         for piece in body:
             yield piece
 

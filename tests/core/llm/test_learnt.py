@@ -213,8 +213,6 @@ async def test_who_says_the_same_for_ever_is_asked_a_few_times(
 
 async def test_what_was_sent_before_a_lesson_is_sent_again_without_another_one() -> None:
     """Ten ask at once, and all are refused for the same thing."""
-    waiting = asyncio.Event()
-
     def answer(body: Body) -> str | Behaviour:
         return Fail(status=400, param="temperature") if "temperature" in body else "Noon."
 
@@ -224,7 +222,6 @@ async def test_what_was_sent_before_a_lesson_is_sent_again_without_another_one()
     ):
         learnt = Learnt()
         model = EndpointModel(client, "m", learnt=learnt, limits=Limits(whole=120, wait=60))
-        waiting.set()
         async with asyncio.TaskGroup() as group:
             asking = [group.create_task(answer_of(model, ASKED)) for _ in range(10)]
         assert {task.result().text for task in asking} == {"Noon."}
@@ -244,7 +241,7 @@ def test_the_next_prompt_is_shorter(refused: int, stated: int | None, most: int)
 def test_the_size_that_fitted_after_a_refusal_is_kept() -> None:
     learnt = Learnt()
     learnt.took(200, 1000)
-    assert learnt.window is None
+    assert (learnt.window, learnt.longest) == (None, 200)
     assert learnt.overflowed(900, refusal()) == 450
     learnt.took(400, 450)
     assert learnt.window == 450
