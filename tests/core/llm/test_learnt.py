@@ -213,6 +213,7 @@ async def test_who_says_the_same_for_ever_is_asked_a_few_times(
 
 async def test_what_was_sent_before_a_lesson_is_sent_again_without_another_one() -> None:
     """Ten ask at once, and all are refused for the same thing."""
+
     def answer(body: Body) -> str | Behaviour:
         return Fail(status=400, param="temperature") if "temperature" in body else "Noon."
 
