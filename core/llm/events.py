@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from typing import Any, NamedTuple, cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 from httpx2 import EventSource, Response
 from pydantic_core import from_json
@@ -23,7 +24,8 @@ class Malformed(Exception):
     """What came is no event of an answer."""
 
 
-class Event(NamedTuple):
+@dataclass(slots=True)
+class Event:
     """One JSON object of the stream, and the name that the stream gives it.
 
     `is_end` marks the word with which Chat Completions ends a stream; it has no data.

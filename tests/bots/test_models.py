@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from tests.bots.program import Ended, Program, with_key
+from tests.bots.program import Program, with_key
+from tests.forked import Ended
 from tests.peers.endpoint import (
     OPENAI,
     Behaviour,

@@ -140,7 +140,7 @@ async def test_what_slack_may_still_have_been_trying_is_looked_for_before_the_cu
     slack.say("C0SUPPORT", "U0ANNA", "shortly before", ago=1200 + 360)
     await slack.until_quiet()
     async with down.bot(AGENTS):
-        assert await down.answered("C0SUPPORT", within=60) == ["You said: shortly before"]
+        assert await down.answered("C0SUPPORT") == ["You said: shortly before"]
     assert down.rows("SELECT text FROM inbox") == [("shortly before",)]
 
 

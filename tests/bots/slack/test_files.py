@@ -32,7 +32,6 @@ instructions = "Be brief."
 SUPPORT = "C0SUPPORT"
 TEAM, OTHER_TEAM, STRANGER = "T0001", "T0002", "U0OTHER"
 NOTES = b"buy milk"
-LONG = 60.0  # seconds, for a bot on a busy machine
 
 
 @pytest.fixture
@@ -92,7 +91,7 @@ async def test_an_address_that_somebody_attached_is_never_asked(workspace: Works
     trap = f"{slack.api_url}chat.postMessage?channel=C0GENERAL&text=stolen&x=/files-pri/T0001-F1/"
     async with workspace.bot(AGENTS):
         slack.share_remote_file(SUPPORT, "U0ANNA", "a.txt", trap, mimetype="text/plain")
-        await workspace.answered(SUPPORT, within=LONG)
+        await workspace.answered(SUPPORT)
     assert slack.transcript("C0GENERAL") == []
     assert "'a.txt' is kept outside of Slack, where I cannot read it. Say so" in said_to_the_model(
         workspace
@@ -103,7 +102,7 @@ async def test_a_text_is_read_when_it_is_answered(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(AGENTS):
         slack.share_file(SUPPORT, "U0ANNA", "notes.txt", NOTES, text="read this")
-        await workspace.answered(SUPPORT, within=LONG)
+        await workspace.answered(SUPPORT)
     assert "[file 'notes.txt', 8 Bytes]\n```\nbuy milk\n```" in said_to_the_model(workspace)
     assert len(slack.calls("files.info")) == len(slack.calls("files.download")) == 1
 
@@ -113,7 +112,7 @@ async def test_slack_is_not_asked_about_what_nobody_reads(workspace: Workspace) 
     async with workspace.bot(AGENTS):
         slack.share_file(CHANNEL, "U0ANNA", "notes.txt", NOTES, text="not for an agent")
         slack.share_file(SUPPORT, "U0ANNA", "a.pdf", b"%PDF", mimetype="application/pdf")
-        await workspace.answered(SUPPORT, within=LONG)
+        await workspace.answered(SUPPORT)
     assert slack.calls("files.info") == []
 
 
@@ -123,7 +122,7 @@ async def test_a_file_of_another_organisation_is_read_by_its_id(workspace: Works
     slack.add_user(STRANGER, "stranger", OTHER_TEAM)
     async with workspace.bot(AGENTS):
         slack.share_file(SUPPORT, STRANGER, "notes.txt", NOTES)
-        await workspace.answered(SUPPORT, within=LONG)
+        await workspace.answered(SUPPORT)
     [told] = slack.delivered("message", "file_share")
     assert set(told.event["files"][0]) == {"id", "file_access"}
     assert "[file 'notes.txt', 8 Bytes]\n```\nbuy milk\n```" in said_to_the_model(workspace)
@@ -136,7 +135,7 @@ async def test_a_file_that_its_owners_keep_to_themselves_is_named_so(workspace: 
     slack.fault("files.info", "error", error="file_not_found")
     async with workspace.bot(AGENTS):
         slack.share_file(SUPPORT, STRANGER, "notes.txt", NOTES)
-        await workspace.answered(SUPPORT, within=LONG)
+        await workspace.answered(SUPPORT)
     assert "file without a name is gone, or its owners do not show it" in said_to_the_model(
         workspace
     )
@@ -152,11 +151,11 @@ async def test_what_was_lost_while_nobody_listened_is_named(
     slack = workspace.slack
     async with workspace.bot(AGENTS):
         slack.say(SUPPORT, "U0ANNA", "hello")
-        await workspace.answered(SUPPORT, within=LONG)
+        await workspace.answered(SUPPORT)
     ts = slack.share_file(SUPPORT, "U0ANNA", "notes.txt", NOTES, text="read this")
     slack.lose_file(SUPPORT, ts, how)  # type: ignore[arg-type]  # as the table above says
     async with workspace.bot(AGENTS):
-        await workspace.answered(SUPPORT, 2, within=LONG)
+        await workspace.answered(SUPPORT, 2)
     assert f"[file 'notes.txt', 8 Bytes {named}" in said_to_the_model(workspace)
 
 

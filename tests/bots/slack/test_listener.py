@@ -380,7 +380,7 @@ async def test_a_press_is_acknowledged(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot():
         slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
-        await workspace.answered("C0GENERAL", within=60)
+        await workspace.answered("C0GENERAL")
         [answer] = workspace.answers("C0GENERAL")
         press = slack.click("C0GENERAL", answer.ts, "feedback", "U0BEN")
         await slack.until_quiet()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from openai import AsyncOpenAI
@@ -239,12 +240,17 @@ def test_the_next_prompt_is_shorter(refused: int, stated: int | None, most: int)
     assert Learnt().overflowed(refused, complaint) == most
 
 
+def cut_to(budget: int) -> ModelRequest:
+    """A request whose prompt was cut to so many tokens."""
+    return replace(ASKED, budget=budget)
+
+
 def test_the_size_that_fitted_after_a_refusal_is_kept() -> None:
     learnt = Learnt()
-    learnt.took(200, 1000)
-    assert (learnt.window, learnt.longest) == (None, 200)
+    learnt.took(cut_to(1000))
+    assert (learnt.window, learnt.is_longest(ASKED)) == (None, False)
     assert learnt.overflowed(900, refusal()) == 450
-    learnt.took(400, 450)
+    learnt.took(cut_to(450))
     assert learnt.window == 450
-    learnt.took(100, 300)
+    learnt.took(cut_to(300))
     assert learnt.window == 450
