@@ -272,7 +272,7 @@ class EndpointModel:
             deadline = min(deadline, asyncio.get_running_loop().time() + _GRACE_SECONDS)
         try:
             async with asyncio.timeout_at(deadline):
-                return await anext(received, [])
+                return await anext(received, list[Event]())
         except (httpx2.HTTPError, Malformed, TimeoutError) as error:
             if answer.is_ended:
                 return []

@@ -91,8 +91,9 @@ def _object(text: str) -> dict[str, Any]:
         parsed = _json(text)
     except (ValueError, RecursionError) as error:
         raise Malformed from error
-    may_be_too_deep = text.count("{") + text.count("[") > _DEEPEST
-    if not isinstance(parsed, dict) or (may_be_too_deep and _is_too_deep(parsed)):
+    if text.count("{") + text.count("[") > _DEEPEST and _is_too_deep(parsed):
+        raise Malformed
+    if not isinstance(parsed, dict):
         raise Malformed
     return cast("dict[str, Any]", parsed)
 
