@@ -111,8 +111,7 @@ def _nested(data: dict[str, Any]) -> object:
 
 
 def _is_error(event: Event) -> bool:
-    kind = event.data.get("type") or event.name
-    return kind in _ERROR_EVENTS or event.data.get("object") == "error"
+    return event.kind in _ERROR_EVENTS or event.data.get("object") == "error"
 
 
 def _complaint(given: object, status: int, retry_after: float | None) -> Complaint:

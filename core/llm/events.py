@@ -35,6 +35,12 @@ class Event:
     data: dict[str, Any]
     is_end: bool = False
 
+    @property
+    def kind(self) -> str:
+        """The type in the data, which Responses has, or the name."""
+        kind = self.data.get("type")
+        return kind if isinstance(kind, str) else self.name
+
 
 async def events(response: Response) -> AsyncGenerator[list[Event], None]:
     """The events in order: lists of those that came at once, none of them empty.

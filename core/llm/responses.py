@@ -118,7 +118,7 @@ class _Response:
     def _take(self, event: Event) -> str:
         """The text in it."""
         data = event.data
-        kind = data.get("type") or event.name
+        kind = event.kind
         if kind in _TEXTS:
             self._has_refused = self._has_refused or kind != "response.output_text.delta"
             return self._said(data.get("output_index"), text_of(data.get("delta")))

@@ -57,7 +57,7 @@ class Speech:
 
     def add(self, piece: str) -> Sequence[TextDelta | Retracted]:
         """What the piece adds to what is shown."""
-        if self._has_begun and not self._waiting and not any(mark in piece for mark in _FIRSTS):
+        if self.text and not self._waiting and not any(mark in piece for mark in _FIRSTS):
             self.text += piece
             return (TextDelta(text=piece),) if piece else ()
         self._waiting += piece
