@@ -82,6 +82,18 @@ def said(count: int) -> tuple[PromptMessage, ...]:
     return tuple(PromptMessage(role=roles[at % 2], content="q" * 150) for at in range(count))
 
 
+def as_chat(message: PromptMessage) -> dict[str, object]:
+    """As Chat Completions has it."""
+    return {"role": message.role.value, "content": message.content}
+
+
+def as_item(message: PromptMessage) -> dict[str, object]:
+    """As Responses has it, with the types that some endpoints insist on."""
+    kind = "input_text" if message.role is Role.USER else "output_text"
+    part = {"type": kind, "text": message.content}
+    return {"type": "message", "role": message.role.value, "content": [part]}
+
+
 def ours(client: AsyncOpenAI, api: Api) -> Call:
     """Our model, from a request of ours to the last event."""
     models: dict[int, EndpointModel] = {}
@@ -120,8 +132,9 @@ def bare(client: httpx2.AsyncClient, path: str) -> Call:
     """The least that any client does."""
 
     async def call(messages: int, chunks: int) -> None:
-        prompt = [{"role": each.role.value, "content": each.content} for each in said(messages)]
-        name = "messages" if path.endswith("completions") else "input"
+        is_chat = path.endswith("completions")
+        prompt = [as_chat(each) if is_chat else as_item(each) for each in said(messages)]
+        name = "messages" if is_chat else "input"
         body = {"model": str(chunks), name: prompt, "stream": True}
         headers = {"Authorization": "Bearer k"}
         async with client.stream("POST", path, json=body, headers=headers) as response:
