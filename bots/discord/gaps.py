@@ -71,12 +71,14 @@ class Gaps:
         self._clock = clock
         self._most = timedelta(hours=hours)
         self._me = me
+        self._first: dict[int | None, int] = {}
         self._directs: set[int] = set()
         self._warned: set[int] = set()
 
     def announced(self, guild: discord.Guild) -> Announced:
         """How far was said in a server by now."""
-        return Announced(newest=newest_of(guild), channels=tuple(self._readable(guild)))
+        newest = self._first_seen(guild.id, newest_of(guild))
+        return Announced(newest=newest, channels=tuple(self._readable(guild)))
 
     async def in_server(
         self, client: discord.Client, guild: discord.Guild, announced: Announced
@@ -181,7 +183,7 @@ class Gaps:
             cursors = await self._cursors.below(server(guild.id))
             first = cursors.get(server(guild.id).key)
             if first is None:
-                first = newest
+                first = self._first_seen(guild.id, newest)
                 await self._cursors.advance(server(guild.id), first)
         return _Known(cursors=cursors, floor=max(first, self._oldest(), self._joined(guild)))
 
@@ -190,9 +192,16 @@ class Gaps:
             cursors = await self._cursors.below(server(None))
             first = cursors.get(server(None).key)
             if first is None:
-                first = now
+                first = self._first_seen(None, now)
                 await self._cursors.advance(server(None), first)
         return _Known(cursors=cursors, floor=max(first, self._oldest()))
+
+    def _first_seen(self, number: int | None, newest: int) -> int:
+        """What was newest when this process saw the server first, recorded or not by now.
+
+        A connection may end before it is on record; what was said meanwhile is no old question.
+        """
+        return self._first.setdefault(number, newest)
 
     def _oldest(self) -> int:
         return time_snowflake(self._clock() - self._most)

@@ -28,6 +28,22 @@ async def down(server: Server) -> Server:
     return server
 
 
+async def test_what_was_said_before_the_first_sight_of_a_server_was_recorded_is_no_old_question(
+    server: Server,
+) -> None:
+    discord = server.discord
+    begun = server.bot(server.support_listens, waits=False, database_url=server.impatient)
+    async with begun as bot:
+        async with server.locked():
+            await server.listening(bot)
+            discord.forget_sessions()
+            await discord.kick("abort")
+            discord.say(discord.support, discord.anna, "said meanwhile")
+            await discord.until(lambda: discord.identifies == 2)
+        [answer] = await server.answered(discord.support)
+    assert answer.endswith("You said: said meanwhile")
+
+
 async def test_fifty_messages_of_ten_minutes_are_answered_once_and_in_order(
     server: Server,
 ) -> None:
