@@ -59,10 +59,11 @@ async def _model(choice: ModelChoice, spec: AgentSpec, whose: str) -> Sequence[F
 
 
 def _terms(model: ChatModel, spec: AgentSpec) -> str:
-    """With the agent's effort, where the model takes it."""
-    is_other = any(word in model.terms for word in ("effort", "reasoning"))
-    is_sent = spec.reasoning_effort and not is_other
-    return f"{model.terms}, effort {spec.reasoning_effort}" if is_sent else model.terms
+    """With the effort: the one that the model asked for, or the agent's, or the model's own."""
+    if any(word in model.terms for word in ("effort", "reasoning")):
+        return model.terms
+    effort = f"effort {spec.reasoning_effort}" if spec.reasoning_effort else "its own effort"
+    return f"{model.terms}, {effort}"
 
 
 async def _answered(model: ChatModel, spec: AgentSpec) -> None:

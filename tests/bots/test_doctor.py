@@ -58,7 +58,9 @@ async def test_where_all_is_well_it_says_so_line_by_line(ready: Program) -> None
     assert ended.code == 0
     [line] = lines(ended, "database")
     assert line.startswith("ok sqlite://./moorings.db, schema 0")
-    assert lines(ended, "model") == ["ok assistant: gpt-6-luna answers (Chat Completions)"]
+    assert lines(ended, "model") == [
+        "ok assistant: gpt-6-luna answers (Chat Completions, its own effort)"
+    ]
     assert lines(ended, "slack")[:2] == [
         "ok SLACK_BOT_TOKEN is @agentbot in Harbour (T0001)",
         "ok SLACK_APP_TOKEN opens Socket Mode",
@@ -262,8 +264,8 @@ async def test_a_model_of_several_agents_is_asked_once(
     )
     ended = await doctor(program)
     assert lines(ended, "model") == [
-        "ok ada, ben: gpt-6-luna answers (Chat Completions)",
-        "ok ada: small answers (Chat Completions)",
+        "ok ada, ben: gpt-6-luna answers (Chat Completions, its own effort)",
+        "ok ada: small answers (Chat Completions, its own effort)",
     ]
     assert [body["model"] for body in endpoint.requests] == ["gpt-6-luna", "small"]
 

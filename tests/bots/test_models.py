@@ -104,12 +104,12 @@ async def test_doctor_says_which_api_and_effort_are_used(
         fay='model = "gpt-6-luna"\napi = "responses"\ntemperature = 0.5',
     )
     assert await findings(program) == [
-        "ok ada: gpt-5.6 answers (Responses)",
+        "ok ada: gpt-5.6 answers (Responses, its own effort)",
         "ok ben: gpt-5.6 answers (Chat Completions, effort none)",
         "ok cy: gpt-6-astra answers (Chat Completions, without reasoning_effort, without tools)",
         "ok dan: gpt-6-astra answers (Responses, effort high)",
         "ok eve: gpt-6-luna answers (Chat Completions, effort none)",
-        "ok fay: gpt-6-luna answers (Responses, without temperature)",
+        "ok fay: gpt-6-luna answers (Responses, without temperature, its own effort)",
     ]
 
 

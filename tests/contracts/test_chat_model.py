@@ -13,6 +13,7 @@ from core.llm.demo import DemoModel
 from core.llm.endpoint import EndpointModel
 from core.llm.fallback import FallbackModel
 from core.llm.patience import Limits
+from core.spec import Api
 from tests.core.llm.asking import answer_of, client_of, events_of, first_of, request
 from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint, Fail
@@ -26,11 +27,14 @@ async def endpoint() -> AsyncIterator[Endpoint]:
         yield endpoint
 
 
-@pytest.fixture(params=["endpoint", "fallback", "demo"])
+@pytest.fixture(params=["chat", "responses", "fallback", "demo"])
 async def model(request: pytest.FixtureRequest, endpoint: Endpoint) -> AsyncIterator[ChatModel]:
     async with client_of(endpoint.base_url) as client:
         models: dict[str, ChatModel] = {
-            "endpoint": EndpointModel(client, "gpt-6-luna", limits=Limits(whole=60)),
+            **{
+                api.value: EndpointModel(client, "gpt-6-luna", api=api, limits=Limits(whole=60))
+                for api in (Api.CHAT, Api.RESPONSES)
+            },
             "fallback": FallbackModel(
                 [
                     EndpointModel(client, "gone", limits=Limits(whole=60)),

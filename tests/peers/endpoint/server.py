@@ -57,7 +57,7 @@ class Endpoint:
         self._pause = pause
         self._rules = {rule.model: rule for rule in rules}
         self._dates = {rule.model: rule.shutdown_date for rule in rules}
-        self._dates = self._dates or dict(models or {"gpt-4o": None})
+        self._dates = self._dates or dict(models or {"gpt-6-luna": None})
         self._reasoning: dict[tuple[str, str], list[Mapping[str, object]]] = {}
         self._open = 0
         self._changed = asyncio.Condition()
