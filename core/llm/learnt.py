@@ -60,7 +60,7 @@ class Learnt:
     @property
     def takes_tools(self) -> bool:
         """Whether tools may be offered."""
-        return "tools" not in self.left_out
+        return "tools" not in self.left_out and not self.must_alternate
 
     def __str__(self) -> str:
         """What is done differently for it, for a person."""
@@ -165,7 +165,7 @@ class Learnt:
         messages = request.messages
         if briefing:
             messages = _briefed(messages, briefing)
-        if not self.takes_tools or self.must_alternate:
+        if not self.takes_tools:
             messages = tuple(map(_spoken, messages))
         elif self.is_plain:
             messages = tuple(replace(each, native=None) for each in messages)
@@ -173,11 +173,10 @@ class Learnt:
             messages = _without_system(messages)
         if self.must_alternate:
             messages = _alternating(messages)
-        may_call = self.takes_tools and not self.must_alternate
         return replace(
             request,
             messages=messages,
-            tools=request.tools if may_call else (),
+            tools=request.tools if self.takes_tools else (),
             temperature=None if "temperature" in self.left_out else request.temperature,
             reasoning_effort=self.effort or request.reasoning_effort,
         )
