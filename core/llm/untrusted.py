@@ -60,7 +60,7 @@ def content_of(value: object) -> str:
     if parts := list_of(value):
         return "".join(map(content_of, parts))
     part = mapping_of(value)
-    if part.get("type", "text") not in {"text", "output_text"}:
+    if part.get("type", "text") not in ("text", "output_text"):  # it may be a list, too
         return ""
     text = part.get("text")
     return text_of(text if isinstance(text, str) else mapping_of(text).get("value"))
