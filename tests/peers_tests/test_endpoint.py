@@ -99,7 +99,7 @@ async def test_it_answers_from_what_was_said_and_does_as_it_is_told() -> None:
             journal = await response.json()
         assert journal["count"] == 3
         assert set(journal["paths"]) == {"/v1/chat/completions", "/v1/responses"}
-        assert [each.id async for each in client.models.list()] == ["gpt-4o"]
+        assert [each.id async for each in client.models.list()] == ["gpt-6-luna"]
 
 
 async def test_as_a_process_it_keeps_to_rules() -> None:
