@@ -34,7 +34,7 @@ class TestARequestForAResponse:
         given = [item.model_dump(exclude_unset=True, by_alias=True) for item in output]
         (call,) = [item for item in output if isinstance(item, ResponseFunctionToolCall)]
         result = {"type": "function_call_output", "call_id": call.call_id, "output": "noon"}
-        return [*HELLO, *given, result]  # type: ignore[list-item]
+        return [*HELLO, *given, result]  # type: ignore[list-item]  # items as they came
 
     async def test_what_was_given_with_a_call_is_taken_back(
         self, endpoint: Endpoint, client: AsyncOpenAI
@@ -57,7 +57,7 @@ class TestARequestForAResponse:
             ([hello, thought, call], "No tool output found for function call"),
         ):
             with pytest.raises(openai.APIStatusError) as refusal:
-                await respond(client, items, thinking=True)  # type: ignore[arg-type]
+                await respond(client, items, thinking=True)  # type: ignore[arg-type]  # as they came
             assert complaint in str(refusal.value.body)
 
     async def test_another_model_does_not_ask_for_it(
