@@ -19,8 +19,7 @@ from core.clock import monotonic
 log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 30.0
-_DRAIN_SECONDS = 2.0  # that what is in hand may take before its socket is replaced
-_TURN_SECONDS = 8.0  # Slack gives about ten between its warning and the end of a socket
+_SPENT_SECONDS = 30.0  # Slack closes a socket about ten after its warning
 _CLOSE_SECONDS = 3.0
 _GOODBYE = WSCloseCode.OK.to_bytes(2)
 
@@ -28,22 +27,20 @@ Handle = Callable[[object, bool], Awaitable[str | None]]
 
 
 class Client(SocketModeClient):
-    """The SDK's client, which replaces its socket when its turn has come.
+    """One socket of the SDK's, which never replaces it itself.
 
-    Slack refreshes the sockets of an app at about the same time, and the SDK closes the old one
-    before it opens the new one: two that did so together would leave a hole, in which commands
-    and buttons, which are never sent again, would fail.
+    It would close the old one before it opens the new one. Commands and buttons that come on the
+    old one meanwhile are never sent again: they would fail.
     """
 
-    def __init__(
-        self, app_token: str, web: AsyncWebClient, ping_interval: float, turn: asyncio.Lock
-    ) -> None:
+    def __init__(self, app_token: str, web: AsyncWebClient, ping_interval: float) -> None:
         quiet = logging.getLogger(f"{__name__}.sdk")
-        quiet.setLevel(logging.CRITICAL)  # what matters of it is said by the watch
-        super().__init__(app_token, quiet, web, ping_interval=ping_interval)
+        quiet.setLevel(logging.CRITICAL)  # what matters of it is said by the connection
+        super().__init__(
+            app_token, quiet, web, auto_reconnect_enabled=False, ping_interval=ping_interval
+        )
         self.in_hand: set[asyncio.Task[None]] = set()
-        self._turn = turn
-        self._is_leaving = False
+        self.is_spent = asyncio.Event()  # it is dead, or Slack will soon close it
         self._has_said_goodbye = False
         self._has_gone = asyncio.Event()
         self.on_close_listeners.append(self._closed)
@@ -62,29 +59,33 @@ class Client(SocketModeClient):
         task.add_done_callback(self.in_hand.discard)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  # the SDK's
-        """Replace the socket, after what came by it has been acknowledged on it."""
-        if self._is_leaving:
-            return
-        async with _turn_of(self._turn):
-            if force:
-                await self.drain(_DRAIN_SECONDS)
-            if not self._is_leaving:  # it may have begun to, meanwhile
-                await super().connect_to_new_endpoint(force)
+        """Slack asks for another socket. This one takes what comes until Slack closes it."""
+        self.is_spent.set()
+
+    async def watch(self, end: asyncio.Event) -> None:
+        """Return when it is dead, or at the end."""
+        while await self.is_connected() and not end.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(end.wait(), min(1.0, self.ping_interval))
+
+    async def see_out(self, seconds: float) -> None:
+        """Return when Slack has closed it, or after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.watch(self._has_gone)
 
     async def drain(self, seconds: float) -> None:
         """Return when nothing is in hand, or after so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while others := self.in_hand - {asyncio.current_task()}:
-                    await asyncio.wait(others)
+                while self.in_hand:
+                    await asyncio.wait(self.in_hand)
 
     async def leave(self, seconds: float) -> None:
         """Have Slack send to others as soon as nothing is in hand here.
 
         What it had sent until it heard of that is still taken: the SDK's own closing drops it.
         """
-        self._is_leaving = True
-        self.auto_reconnect_enabled = self.default_auto_reconnect_enabled = False
         await self.drain(seconds / 2)
         session = self.current_session
         if session is None or session.closed:
@@ -112,73 +113,65 @@ class Client(SocketModeClient):
         self._has_gone.set()
 
 
-class _turn_of:  # noqa: N801  # reads as a function
-    """Wait for the turn, but not for ever: whoever has it may be waiting for a dead network."""
-
-    def __init__(self, lock: asyncio.Lock) -> None:
-        self._lock = lock
-        self._has_it = False
-
-    async def __aenter__(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_TURN_SECONDS):
-                self._has_it = await self._lock.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._has_it:
-            self._lock.release()
-
-
 async def _ended(tasks: Iterable[asyncio.Future[object]]) -> None:
     if remaining := list(tasks):
         await asyncio.wait(remaining, timeout=_CLOSE_SECONDS)
 
 
 class Connection:
-    """Opened anew when the SDK has not brought it back for a while."""
+    """Always one open socket, as far as Slack and the network allow.
 
-    def __init__(self, make: Callable[[], Client], handle: Handle, *, patience: float) -> None:
+    A new one is opened while the one before is still served.
+    """
+
+    def __init__(self, make: Callable[[], Client], handle: Handle) -> None:
         """`handle` gives the words to acknowledge with, or None not to acknowledge.
 
         It is told whether that cannot be done any more.
         """
         self._make = make
         self._handle = handle
-        self._patience = patience
-        self._client: Client | None = None
+        self._is_leaving = False
+        self.clients: list[Client] = []
 
     async def run(self) -> None:
-        """Keep it open until cancelled."""
-        while True:
-            client = self._client = self._make()
-            client.message_listeners.append(self._received)
-            try:
-                async with asyncio.timeout(_CONNECT_SECONDS):
-                    await client.connect()  # type: ignore[no-untyped-call]  # the SDK's
-                await self._watch(client)
-                log.warning("socket given up, opening another one")
-            except TimeoutError:
-                log.warning("no socket could be opened, trying again")
-            finally:
-                self._client = None
-                await client.end()
+        """Keep one open until cancelled."""
+        async with asyncio.TaskGroup() as sockets:
+            while not self._is_leaving:
+                client, opened_at = self._make(), monotonic()
+                sockets.create_task(self._serve(client))
+                await client.is_spent.wait()
+                # So that a socket that Slack closes at once is not opened without a pause.
+                await asyncio.sleep(opened_at + client.ping_interval - monotonic())
 
     async def is_live(self) -> bool:
-        """Whether Slack answers on it."""
-        return self._client is not None and await self._client.is_connected()
+        """Whether Slack answers on one."""
+        return any([await client.is_connected() for client in self.clients])
 
     async def leave(self, seconds: float) -> None:
-        """Finish what is in hand and close it."""
-        if self._client:
-            await self._client.leave(seconds)
+        """Finish what is in hand, close what is open and open no more."""
+        self._is_leaving = True
+        async with asyncio.TaskGroup() as leaving:
+            for client in self.clients:
+                leaving.create_task(client.leave(seconds))
 
-    async def _watch(self, client: Client) -> None:
-        """Return when it has been dead for too long."""
-        live_at = monotonic()
-        while monotonic() - live_at < self._patience:
-            await asyncio.sleep(min(1.0, self._patience / 4))
-            if await client.is_connected():
-                live_at = monotonic()
+    async def _serve(self, client: Client) -> None:
+        """From its opening to its end."""
+        client.message_listeners.append(self._received)
+        self.clients.append(client)
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await client.connect()  # type: ignore[no-untyped-call]  # the SDK's
+            await client.watch(client.is_spent)
+            client.is_spent.set()
+            await client.see_out(_SPENT_SECONDS)
+            await client.leave(_CLOSE_SECONDS)
+        except TimeoutError:
+            log.warning("no socket could be opened, trying again")
+        finally:
+            client.is_spent.set()
+            self.clients.remove(client)
+            await client.end()
 
     async def _received(self, client: object, frame: object, _: str | None) -> None:
         envelope = text_at(frame, "envelope_id")

@@ -28,12 +28,10 @@ _LAST_SECONDS = 3.0  # for what is in hand when the bot stops
 class Watch:
     """How sockets are watched, in seconds.
 
-    `patience` is for a socket that the SDK does not bring back; after a `gap` without any,
-    something may have been missed.
+    After a `gap` without any, something may have been missed.
     """
 
     ping_interval: float = 4.0
-    patience: float = 60.0
     gap: float = 30.0
 
 
@@ -55,11 +53,7 @@ class SocketListener:
         self._catch_up = catch_up
         self._errands = errands
         self.is_listening = False
-        turn = asyncio.Lock()
-        self._connections = [
-            Connection(lambda: self._client(turn), self._take, patience=line.watch.patience)
-            for _ in range(_SOCKETS)
-        ]
+        self._connections = [Connection(self._client, self._take) for _ in range(_SOCKETS)]
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
         """Until `stop`; then what is in hand is finished, and the sockets are closed.
@@ -123,14 +117,14 @@ class SocketListener:
             log.warning("not stored, so not acknowledged", extra=extra)
             return None
 
-    def _client(self, turn: asyncio.Lock) -> Client:
+    def _client(self) -> Client:
         web = AsyncWebClient(
             base_url=self._line.api_url,
             timeout=10,
             retry_handlers=[],
             logger=_silent(),
         )
-        return Client(self._line.app_token, web, self._line.watch.ping_interval, turn)
+        return Client(self._line.app_token, web, self._line.watch.ping_interval)
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

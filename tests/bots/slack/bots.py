@@ -7,12 +7,14 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from bots.listening import WaysIn
-from bots.slack.listener import Watch
+from bots.slack.connection import Client
+from bots.slack.listener import SocketListener, Watch
 from bots.slack.platform import SlackPlatform
 from core.runtime import Runtime
 from core.settings import Settings
@@ -20,6 +22,8 @@ from core.worker import Worker
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.transcript import Line
+
+PING_INTERVAL = 0.5  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,7 @@ class Workspace:
     ) -> AsyncIterator[Bot]:
         worker = runtime.worker({"slack": platform.adapter})
         runtime.intake.wake_with(worker.wake)
-        ways_in = platform.ways_in(worker, Watch(ping_interval=0.5, patience=5, gap=gap_seconds))
+        ways_in = platform.ways_in(worker, Watch(ping_interval=PING_INTERVAL, gap=gap_seconds))
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(worker.run(["slack"], stop, 5))
@@ -135,3 +139,15 @@ class Bot:
     worker: Worker
     ways_in: WaysIn
     stop: asyncio.Event
+
+    @property
+    def clients(self) -> list[Client]:
+        """The SDK's, behind its sockets."""
+        listener = self.ways_in.listener
+        assert isinstance(listener, SocketListener)
+        return list(chain.from_iterable(each.clients for each in listener._connections))
+
+    @property
+    def in_hand(self) -> int:
+        """The deliveries by its sockets that are not done with."""
+        return sum(len(client.in_hand) for client in self.clients)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.slack.listener import SocketListener
-from tests.bots.slack.bots import Bot, Workspace
+from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import Reply
 from tests.peers.slack.deliveries import Schedule
 
@@ -19,14 +18,6 @@ agent = "assistant"
 listen = "all"
 conversation = "channel"
 """
-
-
-def in_hand(bot: Bot) -> int:
-    """The deliveries that a bot with sockets has taken and not done with."""
-    listener = bot.ways_in.listener
-    assert isinstance(listener, SocketListener)
-    clients = [connection._client for connection in listener._connections]
-    return sum(len(client.in_hand) for client in clients if client)
 
 
 async def test_a_database_that_hangs_is_given_no_more_than_there_is_room_for(
@@ -44,7 +35,7 @@ async def test_a_database_that_hangs_is_given_no_more_than_there_is_room_for(
             for number in range(30):
                 slack.say("C0SUPPORT", ANNA, f"number {number:02}")
             await slack.until(lambda: refused() >= 25)
-            await slack.until(lambda: in_hand(bot) == 5)  # those that there is no room for are gone
+            await slack.until(lambda: bot.in_hand == 5)  # those that there is no room for are gone
         await slack.until(lambda: len(workspace.rows(TEXTS)) == 30)
     assert workspace.rows(TEXTS) == [(f"number {number:02}",) for number in range(30)]
 

@@ -7,12 +7,12 @@ import logging
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 
 import pytest
 
-from bots.slack.connection import Client
 from bots.slack.listener import SocketListener
-from tests.bots.slack.bots import Bot, Workspace
+from tests.bots.slack.bots import PING_INTERVAL, Bot, Workspace
 from tests.patience import PATIENCE
 from tests.peers.endpoint import Reply
 from tests.peers.slack.deliveries import Schedule
@@ -27,19 +27,6 @@ at = "slack/T0001/C0SUPPORT"
 agent = "support"
 listen = "all"
 """
-
-
-def clients(bot: Bot) -> list[Client]:
-    """The SDK's clients behind the sockets of a bot."""
-    listener = bot.ways_in.listener
-    assert isinstance(listener, SocketListener)
-    found = [connection._client for connection in listener._connections]
-    return [client for client in found if client]
-
-
-def in_hand(bot: Bot) -> int:
-    """The frames that are not done with."""
-    return sum(len(client.in_hand) for client in clients(bot))
 
 
 async def test_a_mention_is_answered_in_its_thread_once(workspace: Workspace) -> None:
@@ -171,19 +158,42 @@ async def test_our_own_edits_and_links_that_unfold_change_nothing(workspace: Wor
 
 
 async def test_the_refresh_of_the_sockets_loses_no_command(workspace: Workspace) -> None:
-    """Slack warns all sockets at the same moment; one of them is always open."""
+    """Slack warns all sockets at the same moment, and goes on sending until it closes them."""
     slack = workspace.slack
     slack.backend.deliveries.schedule = Schedule(deadline=PATIENCE)
     async with workspace.bot():
-        opened = slack.sockets.opened
-        await slack.sockets.disconnect("warning")
-        for number in range(40):
-            slack.command("/agent", f"remember fact {number}", "C0GENERAL", "U0ANNA")
-            await slack.until(lambda: slack.sockets.live, within=10)
+        for round_ in range(3):
+            warned = await slack.sockets.disconnect("warning")
+            for number in range(20):
+                slack.command("/agent", f"remember fact {round_}/{number}", "C0GENERAL", "U0ANNA")
+                await asyncio.sleep(0)
+            await slack.until_connected(4)
             await slack.until_quiet()
-        await slack.until(lambda: slack.sockets.opened >= opened + 2)
+            for socket in warned:
+                await socket.end("close")
     assert all(delivery.is_acked for delivery in slack.delivered("slash_commands"))
-    assert workspace.rows("SELECT count(*) FROM fact") == [(40,)]
+    assert workspace.rows("SELECT count(*) FROM fact") == [(60,)]
+
+
+async def test_no_socket_is_opened_once_the_bot_leaves(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot() as bot:
+        opened = slack.sockets.opened
+        bot.stop.set()
+        await slack.until(lambda: not slack.sockets.live)
+    assert slack.sockets.opened == opened
+
+
+async def test_sockets_that_slack_closes_at_once_are_not_opened_without_a_pause(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot():
+        begun, opened = monotonic(), slack.sockets.opened
+        while slack.sockets.opened < opened + 8:
+            await slack.until(lambda: slack.sockets.live)
+            await slack.kill_sockets("close")
+        assert monotonic() - begun > 2 * PING_INTERVAL
 
 
 @pytest.mark.parametrize("how", ["abort", "close"])
@@ -260,13 +270,13 @@ async def test_what_comes_while_it_stops_is_stored_and_acknowledged_and_not_sent
     slack.backend.deliveries.schedule = Schedule()
     async with workspace.bot(SUPPORT) as bot:
         async with workspace.locked():
-            while not all(client.in_hand for client in clients(bot)):
+            while not all(client.in_hand for client in bot.clients):
                 slack.say("C0SUPPORT", "U0ANNA", "before")
                 await asyncio.sleep(0.01)
             bot.stop.set()
             for _ in range(4):
                 slack.say("C0SUPPORT", "U0ANNA", "meanwhile")
-            await slack.until(lambda: in_hand(bot) == len(slack.deliveries))
+            await slack.until(lambda: bot.in_hand == len(slack.deliveries))
         await slack.until_quiet()
     assert workspace.rows("SELECT count(*) FROM inbox") == [(len(slack.deliveries),)]
     assert {each.state for each in slack.deliveries} == {"acked"}
@@ -278,20 +288,6 @@ async def test_sockets_that_have_nothing_in_hand_are_closed_at_once(workspace: W
     async with workspace.bot() as bot:
         bot.stop.set()
         await slack.until(lambda: not slack.sockets.live, within=4)
-
-
-async def test_a_socket_that_waits_for_its_turn_is_not_opened_when_its_bot_leaves(
-    workspace: Workspace,
-) -> None:
-    slack = workspace.slack
-    async with workspace.bot() as bot:
-        client, _ = clients(bot)
-        async with asyncio.TaskGroup() as group, client._turn:
-            opened = slack.sockets.opened
-            group.create_task(client.connect_to_new_endpoint(force=True))
-            await slack.until(lambda: client._turn._waiters)
-            await client.leave(5)
-        assert slack.sockets.opened == opened
 
 
 @asynccontextmanager
@@ -332,10 +328,10 @@ async def slow_line(slack: SlackPeer) -> AsyncIterator[asyncio.Event]:
 
 async def said_goodbye(slack: SlackPeer, bot: Bot, arrives: asyncio.Event) -> None:
     """The bot stops, and Slack has not heard of it yet."""
-    await slack.until(lambda: [bool(each.message_receiver) for each in clients(bot)] == [True] * 2)
+    await slack.until(lambda: [bool(each.message_receiver) for each in bot.clients] == [True] * 2)
     arrives.clear()
     bot.stop.set()
-    await slack.until(lambda: [each.is_mute for each in clients(bot)] == [True] * 2)
+    await slack.until(lambda: [each.is_mute for each in bot.clients] == [True] * 2)
 
 
 async def test_what_slack_sends_until_it_hears_of_the_end_is_stored(workspace: Workspace) -> None:

@@ -181,12 +181,14 @@ class Sockets:
             envelope.update(retry_attempt=number, retry_reason=reason)
         return envelope
 
-    async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Tell every socket to reconnect; all but a warning are then closed by Slack."""
-        for socket in self.live:
+    async def disconnect(self, reason: str = "refresh_requested") -> list[Socket]:
+        """Tell every socket to reconnect; after a warning it is the caller who closes them."""
+        told = self.live
+        for socket in told:
             await socket.send(Json(type="disconnect", reason=reason, debug_info=Json(host="peer")))
             if reason != "warning":
                 await socket.end("close")
+        return told
 
     async def kill(self, how: Ending = "abort", count: int | None = None) -> int:
         """How many sockets were ended."""
