@@ -27,7 +27,7 @@ from core.llm.endpoint import EndpointModel
 from core.spec import Api
 
 SIZES = [(messages, chunks) for chunks in (8, 200) for messages in (2, 40, 350)]
-ROUNDS = 6
+ROUNDS = 12
 CALLS = 12  # a round
 
 Call = Callable[[int, int], Awaitable[None]]
