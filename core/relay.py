@@ -11,6 +11,7 @@ from core.address import Address
 from core.errors import DeliveryRefused, Transient
 from core.hold import Hold
 from core.messages import Outgoing
+from core.stray import contained
 from storage import outbox, turns
 from storage.errors import StorageError
 from storage.models import OutboxMessage
@@ -31,7 +32,8 @@ async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> None:
     """
     for row in await outbox.due(hold.lease.conversation_id):
         try:
-            message_id = await _deliver(hold, adapter, row, outgoing_of(row, hold, agent_name))
+            with contained():
+                message_id = await _deliver(hold, adapter, row, outgoing_of(row, hold, agent_name))
         except StorageError:
             raise
         except Transient as error:

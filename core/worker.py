@@ -25,6 +25,7 @@ from core.errors import ConfigMistake, ModelRefused, Transient
 from core.hold import Hold
 from core.runner import Runner
 from core.shares import Shares
+from core.stray import contained
 from storage import conversations, turns
 from storage.errors import DatabaseBusy, LeaseLost, StorageError
 from storage.lease import Lease
@@ -259,7 +260,7 @@ class Worker:
             await outcome.failed(_INTERRUPTED, "interrupted", "it was interrupted too often")
             return
         try:
-            with metrics.TURN_SECONDS.time():
+            with metrics.TURN_SECONDS.time(), contained():
                 await self._attempts.make(outcome, adapter)
         except StorageError:
             raise

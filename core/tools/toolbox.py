@@ -10,6 +10,7 @@ from typing import cast
 
 from core.errors import ToolError
 from core.llm import ToolCall, ToolSpec
+from core.stray import contained
 from core.text import cleaned, clipped
 from core.tools import Tool, ToolContext, ToolResult
 from storage.errors import StorageError
@@ -43,7 +44,8 @@ class Toolbox:
         limit = asyncio.timeout(self._seconds)
         try:
             async with limit:
-                return _result(await self._run(call, context))
+                with contained():
+                    return _result(await self._run(call, context))
         except ToolError as error:
             return _failure(str(error))
         except StorageError:

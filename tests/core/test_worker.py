@@ -134,10 +134,11 @@ async def test_an_agent_that_is_set_up_wrongly_says_so_without_details(stage: St
     assert "secret" not in told
 
 
+@pytest.mark.parametrize("kind", [KeyError, asyncio.CancelledError, SystemExit])
 async def test_an_unexpected_failure_is_tried_again_and_then_told_without_details(
-    stage: Stage,
+    stage: Stage, kind: type[BaseException]
 ) -> None:
-    stage.model.script(*[KeyError("secret")] * 3)
+    stage.model.script(*[kind("secret")] * 3)
     await stage.say("Hello")
     for _ in range(3):
         await attend(stage)

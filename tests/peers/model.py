@@ -17,7 +17,7 @@ class Then(Enum):
     BREAK_OFF = "end without a Finished"
 
 
-Piece = str | ToolCall | Exception | Then
+Piece = str | ToolCall | BaseException | Then
 Reply = Piece | tuple[Piece, ...]
 
 
@@ -109,7 +109,7 @@ class ScriptedModel:
                         if word:
                             yield TextDelta(text=word)
                             await asyncio.sleep(0)
-                case Exception():
+                case BaseException():
                     raise piece
                 case Then.PAUSE:
                     self.paused.release()

@@ -58,6 +58,15 @@ def timed_out() -> str:
     raise TimeoutError("theirs, not ours")
 
 
+async def cancelled() -> None:
+    raise asyncio.CancelledError("theirs, not ours")
+
+
+def exits() -> None:
+    """As whatever parses its arguments with argparse does."""
+    raise SystemExit(2)
+
+
 def noisy() -> str:
     return "\x00" + "x" * 30_000
 

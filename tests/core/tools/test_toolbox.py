@@ -76,7 +76,9 @@ async def test_a_tool_that_takes_too_long_is_cut_off(context: ToolContext) -> No
     assert result == failure("the tool did not finish within 0.01 seconds")
 
 
-@pytest.mark.parametrize("function", [foreign.broken, foreign.timed_out])
+@pytest.mark.parametrize(
+    "function", [foreign.broken, foreign.timed_out, foreign.cancelled, foreign.exits]
+)
 async def test_an_unexpected_failure_is_logged_without_arguments(
     function: Function, context: ToolContext, caplog: pytest.LogCaptureFixture
 ) -> None:
