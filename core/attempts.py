@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from core import relay
@@ -11,11 +13,13 @@ from core.adapter import Adapter, ShowsWork
 from core.ending import Outcome
 from core.errors import DeliveryRefused, Transient
 from core.files import read_files
+from core.journal import Journal
 from core.messages import Outgoing
 from core.reply import Reply
 from core.runner import Runner
 from storage import turns
 from storage.errors import StorageError
+from storage.turns import OpenTurn
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +53,19 @@ class Attempts:
             DatabaseBusy, DatabaseUnusable: what is not finished is done again later.
         """
         hold, agent, opened = outcome.hold, outcome.agent, outcome.opened
+        if opened.turn.stop_asked_at:  # since the attempt before this one
+            await outcome.stopped(Journal(opened.steps).text)
+            return
         asked_by = opened.questions[-1].author_id
         to = replace(relay.outgoing_of(opened.draft, hold, agent.spec.name), asked_by=asked_by)
-        if not opened.draft.attempts:  # else the answer's message may be there already
-            await _show_work(adapter, to)
-        files = await read_files(adapter, to.address, opened.questions)
-        outcome = replace(outcome, files=files)
         reply = Reply(hold, adapter, opened.draft, to)
-        text = await self._run(outcome, reply)
-        if text is None:
+        async with self._stoppable(opened) as stoppable:
+            if not opened.draft.attempts:  # else the answer's message may be there already
+                await _show_work(adapter, to)
+            files = await read_files(adapter, to.address, opened.questions)
+            outcome = replace(outcome, files=files)
+            text = await self._runner.run(hold, agent, opened, reply, files)
+        if stoppable.expired():
             await outcome.stopped(reply.text)
         else:
             await outcome.answered(text)
@@ -84,23 +92,22 @@ class Attempts:
             if self._answering.get(conversation_id) is answering:
                 self.stop(conversation_id)
 
-    async def _run(self, outcome: Outcome, reply: Reply) -> str | None:
-        """The whole answer; None if a person stopped it."""
-        hold, agent, opened = outcome.hold, outcome.agent, outcome.opened
-        scope = asyncio.timeout(None)
+    @asynccontextmanager
+    async def _stoppable(self, opened: OpenTurn) -> AsyncGenerator[asyncio.Timeout]:
+        """What is done in here ends early, without an error, if a person stops the answer."""
+        conversation_id, scope = opened.turn.conversation_id, asyncio.timeout(None)
         asked = frozenset(question.key for question in opened.questions)
-        self._answering[hold.lease.conversation_id] = _Interruptible(
+        self._answering[conversation_id] = _Interruptible(
             turn_id=opened.turn.id, scope=scope, asked=asked
         )
         try:
             async with scope:
-                return await self._runner.run(hold, agent, opened, reply, outcome.files)
+                yield scope
         except TimeoutError:
             if not scope.expired():
                 raise
-            return None
         finally:
-            self._answering.pop(hold.lease.conversation_id, None)
+            self._answering.pop(conversation_id, None)
 
 
 async def _is_asked_to_stop(turn_id: int) -> bool:

@@ -76,6 +76,18 @@ async def test_what_an_earlier_attempt_said_stands_too(stage: Stage, worker: Wor
     assert stage.platform.transcript == ["Let me look. (stopped)"]
 
 
+async def test_a_stop_between_two_attempts_holds(stage: Stage, worker: Worker) -> None:
+    stage.tools = [tool("noon", lambda _: "noon")]
+    stage.model.script(("Let me look.", calling("noon")), ModelDown("broke off"))
+    accepted = await stage.say("Hello")
+    await worker.attend(accepted.conversation_id)
+    assert await turns.ask_to_stop((await Turn.get(number=1)).id, stage.clock())
+    stage.clock.forward(5)
+    await worker.attend(accepted.conversation_id)
+    assert stage.platform.transcript == ["Let me look. (stopped)"]
+    assert len(stage.model.requests) == 2
+
+
 async def test_the_next_question_is_answered_after_a_stop(stage: Stage, worker: Worker) -> None:
     stage.model.script(("Half an", Then.PAUSE, " answer"))
     await interrupted(stage, worker)

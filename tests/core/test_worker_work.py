@@ -22,10 +22,12 @@ class Busy(Platform):
         self.shown: list[Outgoing] = []
         self.error: Exception | None = None
         self.takes = 0.0
+        self.is_asked = asyncio.Event()
 
     async def working(self, outgoing: Outgoing) -> None:
         """As ShowsWork says."""
         self.shown.append(outgoing)
+        self.is_asked.set()
         await asyncio.sleep(self.takes)
         if self.error:
             raise self.error
@@ -71,3 +73,17 @@ async def test_a_platform_that_takes_long_to_show_it_is_not_waited_for(
     async with asyncio.timeout(PATIENCE):
         await stage.worker().attend((await stage.say("Hello")).conversation_id)
     assert busy.transcript == ["You said: Hello"]
+
+
+async def test_stopped_while_it_is_being_shown_the_model_is_not_asked(
+    stage: Stage, busy: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.attempts._STATUS_SECONDS", PATIENCE)
+    busy.takes = 2 * PATIENCE
+    worker, accepted = stage.worker(), await stage.say("Hello")
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        await busy.is_asked.wait()
+        assert worker.interrupt(accepted.conversation_id)
+    assert busy.transcript == ["(stopped)"]
+    assert not stage.model.requests
