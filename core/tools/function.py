@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, make_dataclass
+from functools import partial
 from inspect import Parameter, getdoc, isawaitable, iscoroutinefunction, signature
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from core.complaints import plain_words
 from core.errors import ConfigMistake, ToolError
 from core.tools import Tool, ToolContext
+from core.tools.threads import in_thread
 
 Function = Callable[..., object]  # type: ignore[explicit-any]  # whatever its parameters are
 
@@ -38,7 +39,8 @@ def tool_from(function: Function, name: str) -> Tool:
 
     async def run(given: Mapping[str, object], context: ToolContext) -> str:
         checked = _checked(adapter, given, [each.name for each in theirs])
-        return _text(await _called(function, {**checked, **dict.fromkeys(ours, context)}))
+        arguments = {**checked, **dict.fromkeys(ours, context)}
+        return _text(await _called(partial(function, **arguments), context.agent_id))
 
     return Tool(
         name=name,
@@ -79,10 +81,8 @@ def _checked(
     return {name: getattr(arguments, name) for name in names}
 
 
-async def _called(function: Function, arguments: Mapping[str, object]) -> object:
-    if iscoroutinefunction(function):
-        return await function(**arguments)
-    result = await asyncio.to_thread(function, **arguments)
+async def _called(call: partial[object], agent_id: int) -> object:
+    result = call() if iscoroutinefunction(call) else await in_thread(agent_id, call)
     return await result if isawaitable(result) else result
 
 
