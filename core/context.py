@@ -20,6 +20,7 @@ from storage.models import Fact, InboxMessage, MessageRole, Summary, SummaryKind
 
 _NO_FILES = Files()
 _QUESTION_SHARE = 0.75  # of the budget that the messages to be answered may take, at most
+_UNANSWERED = "(This was not answered.)"  # else a model answers it now; why not, it would repeat
 _LONGEST_REMEMBERED = 8_000  # characters of one old message that are shown; the rest is clipped
 
 
@@ -126,7 +127,7 @@ async def _view(agent: KnownAgent, lease: Lease, *, cut_at: datetime | None, roo
         snapshot=[fact for fact in current if fact.id in known],
         newer=[fact for fact in current if fact.id not in known],
         summary=summary.text if summary else "",
-        history=[entry for entry in history if entry.role is not MessageRole.NOTICE],
+        history=history,
     )
 
 
@@ -192,7 +193,9 @@ def _asked(
 
 def _said(lease: Lease, entry: Entry) -> PromptMessage:
     text = clipped(entry.text, _LONGEST_REMEMBERED)
-    if entry.role is MessageRole.ASSISTANT:
+    if entry.role is MessageRole.NOTICE:
+        text = _UNANSWERED
+    if entry.role is not MessageRole.USER:
         return PromptMessage(role=Role.ASSISTANT, content=text, said_at=entry.said_at)
     return PromptMessage(
         role=Role.USER,

@@ -40,7 +40,7 @@ class StepKind(StrEnum):
 
 
 class MessageRole(StrEnum):
-    """Who speaks in a history. A notice is told to people and never shown to a model."""
+    """Who speaks in a history. A notice tells people why there is no answer."""
 
     USER = "user"
     ASSISTANT = "assistant"

@@ -219,11 +219,15 @@ async def test_messages_answered_together_are_one_message_of_the_prompt(stage: S
     assert shown(await prompt(stage))[1:] == [(U, "One\n\nTwo")]
 
 
-async def test_a_notice_is_never_shown_and_what_stands_around_it_is_merged(stage: Stage) -> None:
+async def test_a_question_that_was_given_up_is_shown_as_not_answered(stage: Stage) -> None:
     await stage.say("First")
     await told(stage, MessageRole.NOTICE, "I cannot reach my language model.")
     await stage.say("Second")
-    assert shown(await prompt(stage))[1:] == [(U, "First\n\nSecond")]
+    assert shown(await prompt(stage))[1:] == [
+        (U, "First"),
+        (A, "(This was not answered.)"),
+        (U, "Second"),
+    ]
 
 
 async def test_person_and_model_take_turns_whatever_happened(stage: Stage) -> None:
@@ -231,7 +235,7 @@ async def test_person_and_model_take_turns_whatever_happened(stage: Stage) -> No
     await told(stage, MessageRole.NOTICE, "I cannot.")
     await talk(stage, stage.worker(), "Second", "Third")
     roles = [role for role, _ in stage.model.prompts[-1]]
-    assert roles == [S, U, A, U]
+    assert roles == [S, U, A, U, A, U]
 
 
 async def test_without_memory_only_the_question_is_shown(stage: Stage) -> None:

@@ -121,7 +121,7 @@ async def test_the_next_question_is_answered_after_one_that_failed(stage: Stage)
     await stage.say("One")
     await stage.say("Two", author="bob")
     await attend(stage)
-    assert stage.platform.transcript == ["My key is wrong.", "You said: One\n\nbob: Two"]
+    assert stage.platform.transcript == ["My key is wrong.", "You said: bob: Two"]
     assert (await Turn.get(number=1)).state is TurnState.FAILED
 
 
