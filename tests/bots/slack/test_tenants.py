@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,9 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path, migrated: Path) -> AsyncIterator[Scene]:
     """Anna is in Harbour, Cat in Quay."""
+    shutil.copy(migrated, tmp_path / "moorings.db")
     schedule = Schedule(retries=(0.0, 0.1, 0.1))
     async with SlackPeer(schedule=schedule) as slack, Endpoint(recall) as model:
         slack.add_team(QUAY, "Quay")
