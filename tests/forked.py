@@ -49,6 +49,7 @@ FORKED.set_forkserver_preload(
         "tortoise.backends.sqlite",
         "truststore",
         "uvicorn.protocols.http.auto",
+        "tests.frozen",
     ]
 )
 
@@ -241,7 +242,7 @@ def _live(life: Life, *ends: Descriptor) -> None:
     os.setsid()
     os.chdir(life.folder)
     os.environ.clear()  # noqa: TID251  # of this process alone
-    os.environ.update(life.environment)  # noqa: TID251  # as above
+    os.environ.update({"SSL_CERT_DIR": os.devnull, **life.environment})  # noqa: TID251  # as above
     for number, end in enumerate(ends):
         os.dup2(end.number, number)
         os.close(end.number)
