@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from storage.database import Database, open_database
 from tests import databases
@@ -27,6 +28,11 @@ SERVERS = {
 Once = Callable[[str, Callable[[Path], None]], Path]
 NEEDS_SERVER = "needs a server"
 SWITCH_ON = NEEDS_SERVER + ": MOORINGS_TEST_{0}={1}://user:password@127.0.0.1/database make test"
+
+# How many examples each property is tried with; `make chaos` is thorough. The machine may be busy.
+settings.register_profile("daily", max_examples=30, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
+settings.load_profile("daily")
 
 
 def pytest_configure() -> None:

@@ -412,7 +412,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.text() | st.lists(WORDS).map("".join) | st.binary())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_file_reads_or_is_refused(path: Path, text: str | bytes) -> None:
     with suppress(ConfigMistake):
         file = written(path, text)

@@ -133,6 +133,7 @@ def test_a_whole_number_is_the_same_temperature() -> None:
         st.recursive(
             st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
             lambda value: st.lists(value) | st.dictionaries(st.text(), value),
+            max_leaves=12,
         ),
     ),
 )

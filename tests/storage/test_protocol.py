@@ -45,7 +45,6 @@ class Opened:
     def __init__(self, url: str) -> None:
         self._runner = asyncio.Runner()
         self._context = contextvars.copy_context()
-        self.is_quick = url.startswith("sqlite")
         self.database: Database = self.run(lambda: open_database(url))
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -251,6 +250,7 @@ def opened(lasting_url: str) -> Iterator[Opened]:
     opened.close()
 
 
+@pytest.mark.hypothesis
 def test_whoever_dies_wherever_everything_is_answered_once_and_in_order(opened: Opened) -> None:
     class OnThisDatabase(Protocol):
         pass
@@ -259,9 +259,8 @@ def test_whoever_dies_wherever_everything_is_answered_once_and_in_order(opened: 
     run_state_machine_as_test(
         OnThisDatabase,
         settings=settings(
-            max_examples=30 if opened.is_quick else 10,
+            max_examples=settings().max_examples // 3,  # each of many statements
             stateful_step_count=20,
-            deadline=None,
             derandomize=True,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

@@ -8,7 +8,7 @@ from copy import deepcopy
 
 import discord
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord import parse
@@ -185,7 +185,6 @@ def test_what_the_bot_and_others_like_it_say_is_not_heard(reader: Reader) -> Non
         assert reader.read(reader.payload(said)) is None
 
 
-ANY_TIME = settings(deadline=None)  # the machine may be busy
 json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -216,7 +215,6 @@ def places(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | 
     return [path, *(each for step, item in steps for each in places(item, (*path, step)))]
 
 
-@ANY_TIME
 @given(st.data())
 def test_a_real_payload_with_something_else_in_it_fails_only_as_malformed(
     data: st.DataObject,
@@ -231,7 +229,6 @@ def test_a_real_payload_with_something_else_in_it_fails_only_as_malformed(
         READER.read(raw)
 
 
-@ANY_TIME
 @given(st.text(alphabet="<>@!#&:/ t0123456789a_\n", max_size=60))
 def test_any_markup_is_read(text: str) -> None:
     assert READER.read(Json(KNOWN[0], content=text)) is not None

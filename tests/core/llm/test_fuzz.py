@@ -126,14 +126,12 @@ def _check_kept(finished: Finished) -> None:
 
 
 @APIS
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_objects_are_an_answer_or_a_complaint(api: Api, data: st.DataObject) -> None:
     check(answered(WIRES[api], data.draw(st.lists(OBJECTS, max_size=5))))
 
 
 @APIS
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_real_chunks_with_anything_in_their_fields_are_an_answer(
     api: Api, data: st.DataObject
@@ -173,7 +171,6 @@ def test_what_is_nested_deeply_can_be_kept_or_is_no_event(api: Api, depth: int) 
 COMPLAINTS = OBJECTS | st.builds(lambda each: {"error": each}, JSON) | JSON
 
 
-@settings(max_examples=150, deadline=None)
 @given(body=COMPLAINTS, status=st.sampled_from([400, 401, 404, 405, 413, 422, 429, 500, 503]))
 def test_any_error_body_says_something_and_teaches_at_most_once(body: object, status: int) -> None:
     http = httpx2.Request("POST", "http://m/v1/responses")
@@ -181,7 +178,6 @@ def test_any_error_body_says_something_and_teaches_at_most_once(body: object, st
     check_complaint(of_error(openai.APIStatusError("no", response=response, body=body)))
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=OBJECTS, name=st.sampled_from(["error", "message", "response.failed"]))
 def test_any_event_may_be_a_complaint(data: dict[str, object], name: str) -> None:
     if complaint := of_event(Event(name, data)):
@@ -204,7 +200,6 @@ def check_complaint(complaint: Complaint) -> None:
     raise AssertionError(f"learns for ever: {learnt}")
 
 
-@settings(max_examples=200, deadline=None)
 @given(body=st.lists(st.binary(max_size=40) | st.sampled_from([b"data: ", b"\n\n", b"{", b"}"])))
 def test_any_bytes_are_events_or_malformed(body: list[bytes]) -> None:
     async def pieces() -> AsyncIterator[bytes]:
@@ -238,7 +233,7 @@ async def outcome(endpoint: Endpoint, api: Api) -> list[ModelEvent]:
 
 
 @APIS
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_over_http_any_events_are_an_answer_or_our_own_error(api: Api, data: st.DataObject) -> None:
     chunks = data.draw(mutated(REAL[api]))
@@ -252,7 +247,7 @@ def test_over_http_any_events_are_an_answer_or_our_own_error(api: Api, data: st.
 
 
 @APIS
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     text=st.text(st.characters(codec="utf-8"), max_size=60) | OBJECTS.map(json.dumps),
     status=st.sampled_from([200, 204, 302, 400, 404, 413, 422, 500]),

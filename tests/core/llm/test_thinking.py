@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.llm import Retracted, TextDelta
@@ -149,7 +149,6 @@ def cut(text: str, at: Iterable[int]) -> list[str]:
     return [text[begin:end] for begin, end in itertools.pairwise(places)]
 
 
-@settings(max_examples=200, deadline=None)
 @given(text=PLAIN, at=CUTS)
 def test_text_without_marks_is_never_changed(text: str, at: list[int]) -> None:
     speech = Speech()
@@ -157,7 +156,6 @@ def test_text_without_marks_is_never_changed(text: str, at: list[int]) -> None:
     assert not speech.was_retracted
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     text=st.lists(st.sampled_from([*"<>/`[ \n", "think", "</think>", "<think>", "```", "a"])),
     at=CUTS,
