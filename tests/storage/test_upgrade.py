@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import random
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
 from storage import migration
 from storage.database import open_database
+from storage.url import parse
+from tests.conftest import Once
 from tests.storage import older
 from tests.storage.opening import Opening
 
@@ -23,11 +28,27 @@ older_or_none = pytest.mark.parametrize("version", ["", *migration.known()[:-1]]
 released = pytest.mark.parametrize("version", migration.known()[:-1])
 
 
+@pytest.fixture
+def before(empty_url: str, version: str, once: Once) -> older.Content:
+    """The rows that this version left in the database; a file is made once and copied."""
+    if not version:
+        return {}
+    if not (file := parse(empty_url).file):
+        return asyncio.run(older.make(empty_url, version))
+
+    def fill(home: Path) -> None:
+        content = asyncio.run(older.make(f"sqlite://{home}/moorings.db", version))
+        (home / "content.json").write_text(json.dumps(content))
+
+    home = once(f"older-{version}", fill)
+    shutil.copy(home / "moorings.db", file)
+    return dict(json.loads((home / "content.json").read_text()))
+
+
 @released
 async def test_of_processes_that_start_at_once_one_migrates_and_no_row_is_lost(
-    empty_url: str, version: str
+    empty_url: str, version: str, before: older.Content
 ) -> None:
-    before = await older.make(empty_url, version)
     started = [Opening(empty_url) for _ in range(AT_ONCE)]
     for process in started:
         process.begin()
@@ -39,8 +60,8 @@ async def test_of_processes_that_start_at_once_one_migrates_and_no_row_is_lost(
 
 
 @released
-async def test_the_schema_becomes_that_of_a_new_database(empty_url: str, version: str) -> None:
-    await older.make(empty_url, version)
+@pytest.mark.usefixtures("before")
+async def test_the_schema_becomes_that_of_a_new_database(empty_url: str) -> None:
     await (await open_database(empty_url)).close()
     upgraded = await older.schema(empty_url)
     await older.clear(empty_url)
@@ -50,9 +71,8 @@ async def test_the_schema_becomes_that_of_a_new_database(empty_url: str, version
 
 @older_or_none
 async def test_a_migration_killed_before_any_of_its_statements_is_done_by_the_next(
-    empty_url: str, version: str
+    empty_url: str, version: str, before: older.Content
 ) -> None:
-    before = await older.make(empty_url, version) if version else {}
     for number in itertools.count(1, 1 if version else 5):  # a first migration has many of them
         process = Opening(empty_url)
         process.begin(killed_before=number)
@@ -66,9 +86,8 @@ async def test_a_migration_killed_before_any_of_its_statements_is_done_by_the_ne
 
 @older_or_none
 async def test_a_migration_killed_at_any_moment_is_done_by_the_next(
-    empty_url: str, version: str
+    empty_url: str, version: str, before: older.Content
 ) -> None:
-    before = await older.make(empty_url, version) if version else {}
     dice = random.Random(version)  # noqa: S311  # chance, no secret
     for _ in range(KILLS):
         process = Opening(empty_url)
