@@ -57,7 +57,7 @@ async def slack() -> AsyncIterator[SlackPeer]:
 @pytest.mark.parametrize(
     ("kills", "messages", "trouble"),
     [
-        (12, 60, False),
+        (6, 30, False),
         pytest.param(200, 500, False, marks=LONG),
         pytest.param(200, 500, True, marks=LONG),
     ],
