@@ -25,6 +25,12 @@ SERVERS = {
     "postgres": os.environ.get("MOORINGS_TEST_POSTGRES", ""),  # noqa: TID251  # of the test run
     "mysql": os.environ.get("MOORINGS_TEST_MYSQL", ""),  # noqa: TID251  # of the test run
 }
+# What takes seconds in which the processor has nothing to do: others use it meanwhile.
+WAITING = (
+    "tests/journeys/",
+    "tests/storage/test_server_restarts.py",
+    "tests/storage/test_upgrade.py",
+)
 Once = Callable[[str, Callable[[Path], None]], Path]
 NEEDS_SERVER = "needs a server"
 SWITCH_ON = NEEDS_SERVER + ": MOORINGS_TEST_{0}={1}://user:password@127.0.0.1/database make test"
@@ -41,6 +47,20 @@ def pytest_configure() -> None:
     # Nobody here speaks TLS: each client would read all authorities of the machine, for 40 ms.
     os.environ.pop("SSL_CERT_FILE", None)  # noqa: TID251  # of the test run, not of the program
     os.environ["SSL_CERT_DIR"] = os.devnull  # noqa: TID251  # as above
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each process that runs tests begin with its share of what waits most."""
+    count = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    waiting = [item for item in items if item.nodeid.startswith(WAITING)]
+    others = [item for item in items if not item.nodeid.startswith(WAITING)]
+    share = -(-len(others) // count)
+    items[:] = [
+        item
+        for number in range(count)
+        for item in (*waiting[number::count], *others[number * share : (number + 1) * share])
+    ]
 
 
 def pytest_collection_finish() -> None:
