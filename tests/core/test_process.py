@@ -109,11 +109,13 @@ async def test_a_new_process_knows_the_agent_and_what_it_was_told(
     assert ended.out == "Earlier you said: Remember that our project deadline is March 15th\n"
 
 
+@pytest.mark.usefixtures("filled_url")
 async def test_a_program_that_forgets_to_close_exits(endpoint: Endpoint, tmp_path: Path) -> None:
     ended = await run_cold(REMEMBER, folder=tmp_path, environment=_known(endpoint))
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
+@pytest.mark.usefixtures("filled_url")
 async def test_a_program_can_have_one_event_loop_after_another(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
@@ -126,6 +128,7 @@ async def test_a_program_can_have_one_event_loop_after_another(
     assert ended.code == 0
 
 
+@pytest.mark.usefixtures("filled_url")
 async def test_a_program_can_close_in_another_event_loop(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
@@ -134,6 +137,7 @@ async def test_a_program_can_close_in_another_event_loop(
     assert ended.out == "You said: first\nYou said: first\n"
 
 
+@pytest.mark.usefixtures("filled_url")
 async def test_a_question_that_is_cancelled_is_answered_with_the_next(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize(("key", "warmed"), [("test-key", 2), ("", 0)])
+@pytest.mark.usefixtures("filled_url")
 async def test_what_the_first_answer_needs_is_there_before_it_is_asked_for(
     tmp_path: Path, key: str, warmed: int
 ) -> None:

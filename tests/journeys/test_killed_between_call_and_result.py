@@ -41,7 +41,7 @@ async def board() -> AsyncIterator[Board]:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("dialect", STRICT, ids=lambda each: each.name)
 async def test_the_next_process_gives_it_back_and_the_answer_is_one(
-    tmp_path: Path, board: Board, dialect: Dialect, place: str
+    tmp_path: Path, filled_url: str, board: Board, dialect: Dialect, place: str
 ) -> None:
     (tmp_path / "agents.toml").write_text(AGENTS.format(dialect.api))
     async with Endpoint() as endpoint:
@@ -50,7 +50,7 @@ async def test_the_next_process_gives_it_back_and_the_answer_is_one(
             folder=tmp_path,
             board=board.url,
             endpoint=endpoint.base_url,
-            database="sqlite://./moorings.db",
+            database=filled_url,
         )
         question = await board.say("C1", "ana", "What time is it?")
         assert await ended(where.start(place, 1)) == -signal.SIGKILL

@@ -56,6 +56,6 @@ async def test_a_process_that_forgets_to_close_ends(lasting_url: str) -> None:
 
 @pytest.mark.parametrize(("code", "status"), [(RETURNS, 0), (RAISES, 1), (EXITS_WITH_THREADS, 0)])
 async def test_a_process_ends_in_whatever_way_it_forgets(
-    sqlite_url: str, code: str, status: int
+    filled_url: str, code: str, status: int
 ) -> None:
-    assert await _status(code, sqlite_url) == status
+    assert await _status(code, filled_url) == status
