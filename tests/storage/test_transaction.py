@@ -71,12 +71,13 @@ async def _two_agents(first: str, second: str, both: asyncio.Barrier, tries: lis
     await Agent.filter(name=second).update(revision="mine")
 
 
+@pytest.mark.parametrize("times", [150, pytest.param(500, marks=pytest.mark.chaos)])
 async def test_tasks_cancelled_at_any_moment_tear_no_transaction(
-    database: Database, now: datetime
+    database: Database, now: datetime, times: int
 ) -> None:
     where = await given.conversation(now)
     dice = random.Random(7)  # noqa: S311  # chance, no secret
-    for _ in range(500):
+    for _ in range(times):
         tasks = [
             asyncio.get_running_loop().create_task(_halves(where.id, number, now))
             for number in range(3)

@@ -208,7 +208,7 @@ class DiscordPeer(Person, UserActions, Places):
         while not condition():
             if loop.time() > end:
                 raise AssertionError(f"not so within {within} s")
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
     async def until_connected(self, count: int = 1, within: float = PATIENCE) -> None:
         """So many sessions have identified and are open."""

@@ -176,7 +176,7 @@ class SlackPeer(Person, Places):
         while not condition():
             if loop.time() > end:
                 raise AssertionError(f"not so within {within} s")
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
     async def until_connected(self, count: int = 1, within: float = PATIENCE) -> None:
         await self.until(lambda: len(self.sockets.live) >= count, within)
