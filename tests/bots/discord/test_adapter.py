@@ -132,9 +132,9 @@ async def test_the_key_is_the_nonce(discord: DiscordPeer, adapter: DiscordAdapte
 async def test_a_post_that_arrived_in_silence_is_found(
     discord: DiscordPeer, question: str, trouble: str, after: float
 ) -> None:
-    async with rest_of(discord, seconds=0.5) as rest:
+    async with rest_of(discord, seconds=1) as rest:
         adapter = adapter_of(rest)
-        discord.fault("messages.create", trouble, times=1, seconds=2)
+        discord.fault("messages.create", trouble, times=1, seconds=4)
         with pytest.raises(Transient):
             await adapter.post(outgoing(discord, question=question))
         discord.advance(after)
@@ -145,7 +145,7 @@ async def test_a_post_that_arrived_in_silence_is_found(
 async def test_a_post_that_arrives_only_after_it_was_looked_for_stays_alone(
     discord: DiscordPeer, adapter: DiscordAdapter
 ) -> None:
-    discord.fault("messages.create", "delay", times=1, seconds=0.4)
+    discord.fault("messages.create", "delay", times=1, seconds=2)
     async with asyncio.TaskGroup() as tasks:
         late = tasks.create_task(adapter.post(outgoing(discord)))
         await discord.until(lambda: discord.calls("messages.create"))
@@ -499,7 +499,7 @@ async def test_previews_are_left_out_while_they_come_too_fast(
 async def test_no_preview_waits_behind_what_is_on_its_way(
     discord: DiscordPeer, adapter: DiscordAdapter
 ) -> None:
-    discord.fault("messages.create", "delay", times=1, seconds=0.2)
+    discord.fault("messages.create", "delay", times=1, seconds=2)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(adapter.post(outgoing(discord)))
         await discord.until(lambda: discord.calls("messages.create"))

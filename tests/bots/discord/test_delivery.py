@@ -99,9 +99,9 @@ async def test_an_answer_whose_call_ran_out_of_time_is_there_once(
     discord: DiscordPeer, clock: Hands, sqlite: Database
 ) -> None:
     assert sqlite.file
-    async with rest_of(discord, seconds=0.3) as rest:
+    async with rest_of(discord, seconds=1) as rest:
         stage = Stage(adapters={"discord": adapter_of(rest, None)}, clock=clock)
-        discord.fault("messages.create", "delay_after_commit", times=1, seconds=1)
+        discord.fault("messages.create", "delay_after_commit", times=1, seconds=3)
         await ask(discord, stage)
     assert texts(discord) == ["You said: Hello"]
 

@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from bots.slack import rates
 from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
 
-QUICK = Schedule(deadline=1.0, retries=(0.0, 0.1, 0.1))
+QUICK = Schedule(deadline=2.0, retries=(0.0, 0.1, 0.1))
+
+
+@pytest.fixture
+def no_refill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket of calls that is empty stays so: who needs more than there is is put off."""
+    monkeypatch.setattr(rates, "_TIERS", dict.fromkeys(rates._TIERS, rates._BURST + 0.01))
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ async def test_a_write_is_made_once_and_may_have_worked(
 
 async def test_a_write_that_takes_too_long_may_have_worked(slack: SlackPeer) -> None:
     slack.fault("chat.postMessage", "delay_after_commit", seconds=5)
-    async with client_of(slack, seconds=0.2) as client:
+    async with client_of(slack, seconds=1) as client:
         with pytest.raises(Transient, match="did not answer"):
             await say(client)
     assert said(slack) == ["hello"]
