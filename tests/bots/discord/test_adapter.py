@@ -19,6 +19,7 @@ from core.address import Address
 from core.errors import DeliveryRefused, Transient
 from core.messages import Attachment
 from tests.bots.discord.outward import adapter_of, bots, in_thread, outgoing, rest_of
+from tests.patience import PATIENCE
 from tests.peers.discord import payloads
 from tests.peers.discord.peer import DiscordPeer
 
@@ -145,13 +146,14 @@ async def test_a_post_that_arrived_in_silence_is_found(
 async def test_a_post_that_arrives_only_after_it_was_looked_for_stays_alone(
     discord: DiscordPeer, adapter: DiscordAdapter
 ) -> None:
-    discord.fault("messages.create", "delay", times=1, seconds=2)
+    line = discord.fault("messages.create", "delay", times=1, seconds=PATIENCE)
     async with asyncio.TaskGroup() as tasks:
         late = tasks.create_task(adapter.post(outgoing(discord)))
         await discord.until(lambda: discord.calls("messages.create"))
         async with rest_of(discord) as other:
             assert await adapter_of(other).find(outgoing(discord)) is None
             again = await adapter_of(other).post(outgoing(discord))
+        line.over.set()
     assert late.result() == again
     assert len(bots(discord)) == 1
 
@@ -499,12 +501,13 @@ async def test_previews_are_left_out_while_they_come_too_fast(
 async def test_no_preview_waits_behind_what_is_on_its_way(
     discord: DiscordPeer, adapter: DiscordAdapter
 ) -> None:
-    discord.fault("messages.create", "delay", times=1, seconds=2)
+    line = discord.fault("messages.create", "delay", times=1, seconds=PATIENCE)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(adapter.post(outgoing(discord)))
         await discord.until(lambda: discord.calls("messages.create"))
         growing = outgoing(discord, "1", key="k2", is_final=False)
         assert not adapter.may_preview(growing)
+        line.over.set()
     assert adapter.may_preview(growing)
 
 

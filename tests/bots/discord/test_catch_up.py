@@ -9,6 +9,7 @@ import pytest
 
 from core.runtime import Runtime
 from tests.bots.discord.bots import QUICK, Server
+from tests.patience import PATIENCE
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
@@ -250,11 +251,12 @@ async def test_what_failed_to_be_read_is_read_again(down: Server) -> None:
 async def test_live_messages_do_not_wait_for_it(down: Server) -> None:
     discord = down.discord
     discord.say(discord.support, discord.anna, "missed")
-    discord.fault(HISTORY, "delay", seconds=8)
+    reading = discord.fault(HISTORY, "delay", seconds=PATIENCE)
     async with down.bot(down.support_listens):
         discord.dm(discord.anna, "live")
         await down.answered(discord.direct(discord.anna))
         assert not down.answers(discord.support)
+        reading.over.set()
         await down.answered(discord.support)
 
 
@@ -262,13 +264,14 @@ async def test_cursors_stand_still_until_everything_is_caught_up(down: Server) -
     """A bot that is killed meanwhile must find the gap again: live events do not close it."""
     discord = down.discord
     discord.say(discord.support, discord.anna, "missed")
-    discord.fault(HISTORY, "delay", seconds=2)
+    reading = discord.fault(HISTORY, "delay", seconds=PATIENCE)
     other = discord.add_channel("general", guild=discord.add_guild("Pier"))
     async with down.bot(down.support_listens):
         discord.say(discord.general, discord.anna, f"{discord.mention} live")
         discord.say(other, discord.anna, "where nothing was missed")
         await discord.until(lambda: any(str(name).endswith(other) for name in down.cursors()))
         assert f"discord/{discord.guild}/{discord.general}" not in down.cursors()
+        reading.over.set()
         await down.answered(discord.support)
         await discord.until(lambda: f"discord/{discord.guild}/{discord.support}" in down.cursors())
 

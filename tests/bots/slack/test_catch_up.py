@@ -9,6 +9,7 @@ import pytest
 from core.runtime import Runtime
 from storage.database import open_database
 from tests.bots.slack.bots import Workspace
+from tests.patience import PATIENCE
 from tests.peers.slack.deliveries import Schedule
 from tests.storage import sql
 
@@ -247,12 +248,13 @@ async def test_what_failed_to_be_read_is_read_again(down: Workspace) -> None:
 
 async def test_live_messages_do_not_wait_for_it(down: Workspace) -> None:
     slack = down.slack
-    slack.fault("users.conversations", "delay", seconds=8)
+    reading = slack.fault("users.conversations", "delay", seconds=PATIENCE)
     async with down.bot(AGENTS):
         slack.backend.deliveries.schedule = Schedule()
         slack.say("C0SUPPORT", "U0ANNA", "live")
         await down.answered("C0SUPPORT")
         assert not slack.calls("conversations.history")
+        reading.over.set()
 
 
 async def test_a_database_that_cannot_tell_the_workspaces_for_a_moment_ends_no_bot(
@@ -275,12 +277,13 @@ async def test_cursors_stand_still_until_everything_is_caught_up(down: Workspace
     before = down.rows("SELECT name, position FROM cursor")
     slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)
     await slack.until_quiet()
-    slack.fault("users.conversations", "delay", seconds=8)
+    reading = slack.fault("users.conversations", "delay", seconds=PATIENCE)
     async with down.bot(AGENTS):
         slack.backend.deliveries.schedule = Schedule()
         slack.say("C0SUPPORT", "U0ANNA", "live")
         await down.answered("C0SUPPORT")
         assert down.rows("SELECT name, position FROM cursor") == before
+        reading.over.set()
         await down.answered("C0SUPPORT", 2)
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bots.slack import rates
 from storage.database import Database
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of
 from tests.core.given import Stage
@@ -70,8 +71,9 @@ async def test_an_answer_that_broke_off_is_there_once(
 
 
 async def test_many_answers_through_a_bad_line_are_each_there_once_and_in_order(
-    slack: SlackPeer, stage: Stage
+    slack: SlackPeer, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rates, "_POSTS", 100.0)  # else it waits for its turn most of the time
     slack.fault("chat.postMessage", "drop_after_commit", probability=0.1)
     slack.fault("chat.postMessage", "drop_before_commit", probability=0.1)
     slack.fault("chat.update", "drop_after_commit", probability=0.1)

@@ -79,7 +79,7 @@ class Api:
             case Trouble.ERROR:
                 answer = _json(Json(message=fault.message, code=fault.code), fault.status)
             case Trouble.DELAY | Trouble.DELAY_AFTER_COMMIT:
-                await asyncio.sleep(fault.seconds)
+                await fault.passed()
             case Trouble.DROP_BEFORE_COMMIT | Trouble.DROP_AFTER_COMMIT:
                 answer = _cut(http)
         return answer

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tests.peers.orders import Orders
@@ -35,6 +37,14 @@ class Fault:
     status: int = 500
     code: int = 0
     message: str = "Ordered by a test"
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # set, it ends delays early
+
+    async def passed(self) -> None:
+        """Return after the delay."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.seconds):
+                await self.over.wait()
 
     @property
     def target(self) -> str:

@@ -83,7 +83,7 @@ class Api:
             case Trouble.ERROR | Trouble.ERROR_AFTER_COMMIT:
                 return web.json_response(Json(ok=False, error=fault.error))
             case Trouble.DELAY | Trouble.DELAY_AFTER_COMMIT:
-                await asyncio.sleep(fault.seconds)
+                await fault.passed()
                 return None
             case Trouble.DROP_BEFORE_COMMIT | Trouble.DROP_AFTER_COMMIT:
                 if isinstance(http.transport, asyncio.Transport):

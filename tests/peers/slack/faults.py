@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tests.peers.orders import Orders
@@ -33,6 +35,14 @@ class Fault:
     retry_after: int = 1
     status: int = 500
     error: str = "internal_error"
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # set, it ends delays early
+
+    async def passed(self) -> None:
+        """Return after the delay."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.seconds):
+                await self.over.wait()
 
     @property
     def target(self) -> str:
