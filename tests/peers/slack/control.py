@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from tests.peers.slack.deliveries import Delivery
+from tests.peers.slack.faults import Fault
 from tests.peers.slack.wire import Json, RefusedError, parsed
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def _plain(value: object) -> object:
     if isinstance(value, Delivery):
         extra = {"event_id": value.event_id, "is_acked": value.is_acked}
         return {**dataclasses.asdict(value), **extra}
+    if isinstance(value, Fault):
+        return {**dataclasses.asdict(value), "over": value.over.is_set()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     if isinstance(value, list | tuple):
