@@ -10,10 +10,12 @@ from io import StringIO
 from bots import table
 from core.adapter import Limits
 from core.messages import Outgoing
+from core.text import in_written_order
 
 _FENCED = re.compile(
     r"\A {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n]*\n(.*?)\n? {0,3}\1[`~]*\s*\Z", re.DOTALL
 )
+_NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?[ \t]*%?")
 _ENDINGS = {
     "python": "py",
     "javascript": "js",
@@ -50,7 +52,8 @@ def as_file(text: str, key: str) -> TextFile:
         ending, content = _ENDINGS.get(language, language), found[3]
     else:
         ending, content = "csv", _as_csv(text)
-    return TextFile(name=f"answer-{key}.{ending}", content=f"{content}\n".encode())
+    written = in_written_order(content)
+    return TextFile(name=f"answer-{key}.{ending}", content=f"{written}\n".encode())
 
 
 def cut(text: str, length: int) -> str:
@@ -62,5 +65,12 @@ def cut(text: str, length: int) -> str:
 
 def _as_csv(text: str) -> str:
     written = StringIO()
-    csv.writer(written, lineterminator="\n").writerows(table.rows(text))
+    rows = ([_as_text(cell) for cell in row] for row in table.rows(text))
+    csv.writer(written, lineterminator="\n").writerows(rows)
     return written.getvalue().rstrip("\n")
+
+
+def _as_text(cell: str) -> str:
+    """A cell that a spreadsheet does not compute: a formula may fetch an address by itself."""
+    is_number = _NUMBER.fullmatch(cell)
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) and not is_number else cell

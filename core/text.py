@@ -5,6 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 _KEPT = {"\n", "\t"}
+# Unicode's Bidi_Control: what turns the order of the characters that follow
+_BIDI_CONTROLS = dict.fromkeys(
+    [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
 
 
 def cleaned(text: str) -> str:
@@ -19,6 +23,11 @@ def cleaned(text: str) -> str:
         if character in _KEPT or unicodedata.category(character) not in {"Cc", "Cs"}
     )
     return text.strip()
+
+
+def in_written_order(text: str) -> str:
+    """The text without bidirectional controls, which let it read otherwise than it is written."""
+    return text.translate(_BIDI_CONTROLS)
 
 
 def clipped(text: str, length: int) -> str:

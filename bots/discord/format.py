@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from rich.cells import cell_len
 
 from bots import table
+from bots.links import plain_links
+from core.text import in_written_order
 
 LONGEST = 2_000  # characters of a message
 
 _LONGEST_NAME = 80
 _NAMELESS = "(empty)"
 _HARMLESS_AT = "\N{FULLWIDTH COMMERCIAL AT}"  # looks like @, pings nobody, and is as long
-_WORD = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
+_WORD = re.compile(r"@(?=(?:everyone|here)(?!\w|[./-]\w))", re.IGNORECASE)
 _ROLE = re.compile(r"<@&\d+>")
 _FENCE = re.compile(r"^ {0,3}(`{3,16}(?=[^`]*$)|~{3,16}(?!~))")
 _DEEP_HEADING = re.compile(r"^ {0,3}#{4,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
@@ -51,7 +53,12 @@ def byline(name: str | None) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text without anything that pings everybody or a role; never longer than it was."""
+    """The text without anything that pings everybody or a role; never longer than it was.
+
+    What would show otherwise than it reads goes, too: see `plain_links` and `in_written_order`.
+    The rest that may look like a ping, as in `@here/maps`, is none by `AllowedMentions.none()`.
+    """
+    text = plain_links(in_written_order(text))
     return _WORD.sub(_HARMLESS_AT, _ROLE.sub(f"{_HARMLESS_AT}role", text))
 
 

@@ -27,7 +27,7 @@ async def tell(interaction: discord.Interaction, text: str, *, is_public: bool =
     """Acknowledge it with these words; False if they are not shown."""
     return await _shown(
         interaction.response.send_message(
-            text[:_LONGEST], ephemeral=not is_public, allowed_mentions=_NOBODY
+            _cut(text), ephemeral=not is_public, allowed_mentions=_NOBODY, suppress_embeds=True
         )
     )
 
@@ -45,7 +45,7 @@ async def nod(interaction: discord.Interaction) -> bool:
 async def follow(interaction: discord.Interaction, text: str) -> bool:
     """Answer what was taken."""
     return await _shown(
-        interaction.edit_original_response(content=text[:_LONGEST], allowed_mentions=_NOBODY)
+        interaction.edit_original_response(content=_cut(text), allowed_mentions=_NOBODY)
     )
 
 
@@ -60,6 +60,13 @@ async def on_time(
             await _shown(interaction.response.defer(ephemeral=not is_public, thinking=True))
         await asyncio.wait({working})
     return working.result(), not done
+
+
+def _cut(text: str) -> str:
+    """As much as Discord takes; a link is left out whole, for its end keeps its preview away."""
+    kept = text[:_LONGEST]
+    is_in_link = len(text) > _LONGEST and kept.rfind("<") > kept.rfind(">")
+    return kept[: kept.rfind("<")] if is_in_link else kept
 
 
 async def _shown(answering: Awaitable[object]) -> bool:

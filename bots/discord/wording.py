@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from discord.utils import escape_markdown, escape_mentions
 
 from bots.wording import Markup, Wording
-from core.text import cleaned, clipped
+from core.text import cleaned, clipped, in_written_order
 
 NOT_STORED = "I could not store that just now. Please try again in a minute."
 CANNOT_ANSWER = (
@@ -24,12 +24,13 @@ NOT_BEING_WRITTEN = "This answer is not being written any more."
 FAILED = "Something went wrong here, and I did not do that. Please try again."
 THANKS = "Thank you, noted."
 AGAIN = "Asking again …"
+_LINK = re.compile(r"https?://[^\s<>]+", re.IGNORECASE)  # <https://…> is shown without a preview
 _LONGEST_QUOTE = 1_200  # characters
 
 
 def escaped(text: str) -> str:
-    """Plain text that Discord shows as it is: it cannot ping, nor become markup."""
-    return escape_mentions(escape_markdown(text))
+    """Plain text that Discord shows as it is: it cannot ping, become markup, or load a preview."""
+    return _LINK.sub(r"<\g<0>>", escape_mentions(escape_markdown(in_written_order(text))))
 
 
 def asked(question: str, asking: str) -> str:

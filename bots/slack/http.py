@@ -17,6 +17,7 @@ from bots.errands import Errands
 from bots.slack import parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.door import Door, Kind
+from bots.slack.markup import reply
 from core.errors import Transient
 from core.intake import Intake
 
@@ -100,7 +101,7 @@ async def _answer(door: Door, content: bytes, headers: Headers) -> Response:
         return Response(status_code=503)
     if not words:
         return Response()
-    return JSONResponse({"response_type": "ephemeral", "text": words})
+    return JSONResponse(reply(words))
 
 
 def _read(content: bytes, content_type: str) -> tuple[Kind | None, object]:

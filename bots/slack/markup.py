@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from bots.wording import Markup
+from core.text import in_written_order
 
 _LINK = re.compile(r"<([^<>|\n]+)(?:\|([^<>\n]*))?>")
 _ENTITIES = re.compile(r"&(amp|lt|gt);")
@@ -32,7 +33,18 @@ def plain(text: str, names: Mapping[str, str]) -> str:
 
 def escaped(text: str) -> str:
     """Plain text that Slack shows as it is: it cannot become a mention or a link."""
+    text = in_written_order(text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def reply(words: str) -> dict[str, str | bool]:
+    """An acknowledgement with words for the person who acted, and for nobody else."""
+    return {
+        "response_type": "ephemeral",
+        "text": words,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
 
 
 def _shown(target: str, label: str, names: Mapping[str, str]) -> str:

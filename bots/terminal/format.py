@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from bots.links import plain_links
 from bots.terminal.harmless import harmless
 from bots.terminal.parse import Seat, Verb
 from core.commands import Remembered, Said
@@ -43,8 +44,8 @@ def heading(agent: str, *, is_late: bool) -> RenderableType:
 
 
 def answer(markdown: str) -> RenderableType:
-    """An answer; the address of a link is spelled out, so that a person sees where it leads."""
-    return Markdown(markdown, code_theme="ansi_dark", hyperlinks=False)
+    """An answer; addresses of links and pictures are spelled out, so that a person sees them."""
+    return Markdown(plain_links(markdown), code_theme="ansi_dark", hyperlinks=False)
 
 
 def welcome(agent: str, seat: Seat) -> RenderableType:

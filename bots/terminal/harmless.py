@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core.text import cleaned
+from core.text import cleaned, in_written_order
 
 # CSI …, then OSC … and the other strings up to their BEL or ST, then two-character sequences
 _SEQUENCE = re.compile(
@@ -15,5 +15,5 @@ _SEQUENCE = re.compile(
 
 
 def harmless(text: str) -> str:
-    """The text without control sequences; newlines and tabs stay."""
-    return cleaned(_SEQUENCE.sub("", text))
+    """The text without control sequences, in the order it was written; newlines and tabs stay."""
+    return cleaned(in_written_order(_SEQUENCE.sub("", text)))

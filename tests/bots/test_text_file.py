@@ -28,3 +28,13 @@ def test_the_name_of_a_file_is_made_of_harmless_letters(fence: str, name: str) -
 def test_a_table_becomes_a_file_for_a_spreadsheet() -> None:
     file = as_file('| a | b |\n|---|:-:|\n| 1 | x \\| "y", z |\n|2|', "k1")
     assert (file.name, file.content) == ("answer-k1.csv", b'a,b\n1,"x | ""y"", z"\n2\n')
+
+
+def test_no_cell_is_a_formula_that_fetches_an_address_by_itself() -> None:
+    file = as_file('|a|\n|-|\n|=WEBSERVICE("https://e.example")|\n|@x|\n|-1.5|\n|+2 %|\n|-x|', "k1")
+    cells = ["a", '"\'=WEBSERVICE(""https://e.example"")"', "'@x", "-1.5", "+2 %", "'-x"]
+    assert file.content.decode().splitlines() == cells
+
+
+def test_a_file_reads_as_it_is_written() -> None:
+    assert as_file("```\na\u202eb\u2066c\n```", "k1").content == b"abc\n"

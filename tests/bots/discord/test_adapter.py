@@ -21,6 +21,7 @@ from core.messages import Attachment
 from tests.bots.discord.outward import adapter_of, bots, in_thread, outgoing, rest_of
 from tests.patience import PATIENCE
 from tests.peers.discord import payloads
+from tests.peers.discord.mentions import previewed
 from tests.peers.discord.peer import DiscordPeer
 
 BLOCK = "\n".join(["```python", *(f"print({number})" for number in range(500)), "```"])
@@ -111,8 +112,19 @@ async def test_links_are_shown_without_previews_also_after_an_edit(
 ) -> None:
     message_id = await adapter.post(outgoing(discord, "https://example.com", is_final=False))
     await adapter.edit(message_id, outgoing(discord, "https://example.com too"))
-    place = discord.backend.world.channels[discord.general]
-    assert place.messages[message_id].flags & 4
+    assert previewed(discord.backend.world.message_anywhere(message_id)) == ()
+
+
+@pytest.mark.parametrize("is_final", [True, False])
+async def test_nothing_a_model_writes_misleads_or_loads_itself(
+    discord: DiscordPeer, adapter: DiscordAdapter, is_final: bool
+) -> None:
+    text = "[bank.example](https://e.example) ![a](https://e.example/a.png) \u202eabc @here/maps"
+    message_id = await adapter.post(outgoing(discord, text, is_final=is_final))
+    [line] = bots(discord)
+    harmless = "bank.example (https://e.example) [a](https://e.example/a.png) abc @here/maps"
+    assert line.text.splitlines()[-1] == harmless
+    assert line.pings == previewed(discord.backend.world.message_anywhere(message_id)) == ()
 
 
 async def test_previews_are_kept_nowhere(

@@ -6,8 +6,10 @@ import logging
 
 import pytest
 
+from bots.discord import responses
 from tests.bots.discord.bots import Server
 from tests.bots.discord.commanding import AGENTS, Harbour
+from tests.peers.discord.mentions import previewed
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.wire import Json
 from tests.peers.endpoint import Reply
@@ -290,6 +292,22 @@ async def test_an_agent_in_a_thread_answers_there_only(
         await harbour.obeyed("use", channel=thread, agent="support")
         assert "**support**" in await harbour.obeyed("status", channel=thread)
         assert "**assistant**" in await harbour.obeyed("status")
+
+
+@pytest.mark.parametrize("room", [2_000, 60])
+async def test_no_link_in_what_a_command_answers_loads_itself(
+    harbour: Harbour, discord: DiscordPeer, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Whether it is acknowledged with its answer, or answered when that has taken a while."""
+    monkeypatch.setattr(responses, "_LONGEST", room)
+    async with harbour.commanded():
+        fact = "see https://e.example/?secret=1234567890"
+        told = await harbour.command("agent remember", fact=fact)
+        await harbour.told(told)
+    message = discord.backend.world.message_anywhere(told.response)
+    assert "see" in message.content
+    message.flags = 0  # for the one that edits what was only taken, which can set none
+    assert previewed(message) == ()
 
 
 async def test_facts_are_remembered_listed_and_forgotten(

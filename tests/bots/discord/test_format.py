@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def test_whatever_a_model_writes_is_shown_in_one_message_and_pings_nobody(text: 
     made = shown(text[:1_900], "Ada")
     assert made.removeprefix("-# Ada").strip()
     assert len(made) <= LONGEST
-    assert not any(word in made.lower() for word in ("@everyone", "@here"))
+    assert not re.search(r"@(everyone|here)(?!\w|[./-]\w)", made)
 
 
 @given(PIECES)
@@ -43,6 +45,12 @@ def test_what_is_made_harmless_is_never_longer(text: str) -> None:
         ("<@&123456789012345678>", "\uff20role"),
         ("<@123456789012345678>", "<@123456789012345678>"),
         ("anna@harbour.example", "anna@harbour.example"),
+        ("`npm i @here/maps-api` @here-maps", "`npm i @here/maps-api` @here-maps"),
+        ("bob@here.com @hereby @here.", "bob@here.com @hereby \uff20here."),
+        ("@every\u202eone", "\uff20everyone"),
+        ("a\u202ebc\u2066d\u200fe", "abcde"),
+        ("[bank.example](https://e.example)", "bank.example (https://e.example)"),
+        ("![a](https://e.example/a.png)", "[a](https://e.example/a.png)"),
     ],
 )
 def test_everybody_and_roles_are_named_without_a_ping(text: str, made: str) -> None:

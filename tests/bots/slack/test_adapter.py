@@ -106,11 +106,22 @@ async def test_what_everybody_can_read_of_the_metadata_says_nothing(
 async def test_nothing_a_model_writes_pings(
     slack: SlackPeer, adapter: SlackAdapter, is_final: bool
 ) -> None:
-    text = "<!channel> <!here|x> <!everyone> <!subteam^S012|@all> @channel"
+    text = "<!channel> <!here|x> <!everyone> <!subteam^S012|@all> @channel <&#33;here> &lt!channel"
     ts = await adapter.post(outgoing(text, is_final=is_final))
     await adapter.edit(ts, outgoing(text + "."))
     assert [line.pings for line in bots(slack)] == [()]
     assert "@channel" not in bots(slack)[0].text
+
+
+@pytest.mark.parametrize("is_final", [True, False])
+async def test_nothing_a_model_writes_misleads_or_loads_itself(
+    slack: SlackPeer, adapter: SlackAdapter, is_final: bool
+) -> None:
+    text = "[bank.example](https://e.example) ![a](https://e.example/a.png) \u202eabc @here/maps"
+    await adapter.post(outgoing(text, is_final=is_final))
+    [line] = bots(slack)
+    harmless = "bank.example (https://e.example) [a](https://e.example/a.png) abc @here/maps"
+    assert line.text == harmless
 
 
 @pytest.mark.parametrize("where", ["thread", "channel"])

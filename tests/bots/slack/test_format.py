@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -17,7 +18,9 @@ PIECES = st.lists(
         [
             *("<", "!", "<!", "&lt;", "&#60;", "\\", "@", ">", "|", "^", " ", "\n", "`", "```"),
             *("channel", "here", "everyone", "subteam", "subteam^S0123", "HERE", "Channel"),
-            *("<!here>", "<!channel|x>", "<!subteam^S1|@us>", "@everyone", "text"),
+            *("<!here>", "<!channel|x>", "<!subteam^S1|@us>", "@everyone", "text", "&", ";"),
+            *("&#33;", "&excl", "&amp;", "amp;lt;", "#64;", "&commat;", "\u202e", "](https://x.y)"),
+            *("c&#104;annel", "here/maps", "<https://x.y|", "[z.y", "![", "&#x21"),
         ]
     ),
     max_size=40,
@@ -26,9 +29,12 @@ PIECES = st.lists(
 
 def pings(text: str) -> bool:
     """Whether Slack, in any of its ways to read a text, could ping more than one person."""
-    text = text.replace("&lt;", "<").replace("&#60;", "<").replace("\\", "")
-    found = re.search(r"(?:<!|@)(channel|here|everyone)\b|<!subteam\b", text, re.IGNORECASE)
-    return bool(found) or bool(reading.pings(Json(text=text)))
+    for _ in range(text.count("&") + 1):
+        text = html.unescape(text)
+    text = text.replace("\\", "")
+    command = re.search(r"<!(channel|here|everyone)\b|<!subteam\b", text, re.IGNORECASE)
+    word = re.search(r"@(channel|here|everyone)(?!\w|[./-]\w)", text, re.IGNORECASE)
+    return bool(command or word) or bool(reading.pings(Json(text=text)))
 
 
 @given(PIECES)
@@ -56,6 +62,21 @@ def test_being_harmless_makes_no_text_longer_and_happens_once(text: str) -> None
         ("<@U0ANNA>, see <!DOCTYPE html> and <!-- this -->", None),
         ("<!date^1392734382^{date}|then>", None),
         ("@heresy and a@b.example", None),
+        ("npm i @here/maps-api && npm i `@channel-io/sdk`, bob@here.com", None),
+        ("```\nnpm i @here/maps-api\nbob@here.com &amp; &lt;b&gt;\n```", None),
+        ("<&#33;channel>", "\uff20channel"),
+        ("<&excl;channel> <&#x21;here>", "\uff20channel \uff20here"),
+        ("&lt!channel&gt", "\uff20channel"),
+        ("&amp;amp;lt;!c&#104;annel|x&gt;.", "\uff20channel."),
+        ("\\<\\!here\\>", "\\\uff20here"),
+        ("&commat;everyone &#64;here", "\uff20everyone \uff20here"),
+        ("<!chan\u202enel>", "\uff20channel"),
+        ("<!subteam^S1|@a @here>", "\uff20a \uff20here"),
+        ("<https://e.example|bank.example>", "bank.example (https://e.example)"),
+        ("<https://e.example|the site>", None),
+        ("[bank.example](https://e.example)", "bank.example (https://e.example)"),
+        ("![a](https://e.example/a.png)", "[a](https://e.example/a.png)"),
+        ("a\u202ebc\u2066d\u200fe", "abcde"),
     ],
 )
 def test_only_what_pings_is_changed(text: str, seen: str | None) -> None:

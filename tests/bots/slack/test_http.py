@@ -66,6 +66,15 @@ async def test_commands_and_buttons_come_as_forms(workspace: Workspace) -> None:
     assert workspace.whispers("C0GENERAL") == ["Asking *assistant* …"]
 
 
+async def test_no_link_in_what_a_command_answers_loads_itself(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with served(workspace):
+        told = slack.command("/agent", "remember see https://e.example", "C0GENERAL", "U0ANNA")
+        await slack.until(lambda: told.is_acked)
+    assert "https://e.example" in told.reply["text"]
+    assert (told.reply["unfurl_links"], told.reply["unfurl_media"]) == (False, False)
+
+
 async def test_what_cannot_be_stored_is_tried_again_by_slack(workspace: Workspace) -> None:
     slack = workspace.slack
     async with served(workspace, database_url=workspace.impatient):

@@ -53,3 +53,4 @@ def test_a_fact_has_its_source(now: datetime) -> None:
 
 def test_the_address_of_a_link_is_spelled_out() -> None:
     assert "https://example.com" in drawn(looks.answer("[here](https://example.com)"))
+    assert "https://example.com" in drawn(looks.answer("![here](https://example.com)"))

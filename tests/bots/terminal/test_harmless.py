@@ -21,6 +21,7 @@ from bots.terminal.harmless import harmless
         "a\x00\x08\x7fb",
         "a\udcffb",
         "a\x1b(0b",
+        "a\u202e\u2066\u200f\u061cb",
     ],
 )
 def test_a_sequence_goes_and_the_words_stay(text: str) -> None:

@@ -14,6 +14,8 @@ _CODE = re.compile(r"```.*?```|``.*?``|`[^`\n]+`", re.DOTALL)
 _USER = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 _EVERYONE = re.compile(r"@(everyone|here)\b")
+_LINK = re.compile(r"(?<!<)https?://[^\s<>]+")
+SUPPRESS_EMBEDS = 1 << 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +108,10 @@ def _everyone(
     if "everyone" not in allowed.parse or not place.guild or not may:
         return ()
     return tuple(dict.fromkeys(_EVERYONE.findall(text)))
+
+
+def previewed(message: Message) -> tuple[str, ...]:
+    """The addresses that Discord fetches for the message, without anybody pressing anything."""
+    if message.flags & SUPPRESS_EMBEDS:
+        return ()
+    return tuple(_LINK.findall(_CODE.sub("", message.content)))

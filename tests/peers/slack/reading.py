@@ -21,6 +21,8 @@ def mentioned(text: str) -> set[str]:
 def pings(message: Json) -> tuple[str, ...]:
     """Whom the message would ping beyond named people: channel, here, everyone, user groups."""
     texts = [message.get("text", ""), *(text for block in blocks(message) for text in _raw(block))]
+    markdown = [block["text"] for block in blocks(message) if block["type"] == "markdown"]
+    texts += [html.unescape(html.unescape(text)) for text in markdown]  # entities of entities, too
     return tuple(sorted({found for text in texts for found in _PING.findall(text)}))
 
 
