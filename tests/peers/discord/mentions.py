@@ -14,7 +14,8 @@ _CODE = re.compile(r"```.*?```|``.*?``|`[^`\n]+`", re.DOTALL)
 _USER = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 _EVERYONE = re.compile(r"@(everyone|here)\b")
-_LINK = re.compile(r"(?<!<)https?://[^\s<>]+")
+_LINK = re.compile(r"https?://[^\s<>]+")
+_BARRED = re.compile(r"<https?://[^\s<>]+>")
 SUPPRESS_EMBEDS = 1 << 2
 
 
@@ -114,4 +115,4 @@ def previewed(message: Message) -> tuple[str, ...]:
     """The addresses that Discord fetches for the message, without anybody pressing anything."""
     if message.flags & SUPPRESS_EMBEDS:
         return ()
-    return tuple(_LINK.findall(_CODE.sub("", message.content)))
+    return tuple(_LINK.findall(_BARRED.sub("", _CODE.sub("", message.content))))
