@@ -47,8 +47,6 @@ class HttpPort:
         self._checks = checks
         self._is_draining = False
         self._socket = _bound(port)
-        for chatty in ("uvicorn.error", "uvicorn.access"):  # query strings carry codes
-            logging.getLogger(chatty).setLevel(logging.WARNING)
         self._server = _Server(
             uvicorn.Config(
                 Starlette(
@@ -62,6 +60,7 @@ class HttpPort:
                 ),
                 lifespan="off",
                 log_config=None,
+                access_log=False,  # query strings carry codes
                 server_header=False,
                 timeout_graceful_shutdown=_GOODBYE_SECONDS,
             )

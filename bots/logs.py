@@ -14,6 +14,12 @@ from pydantic import SecretStr
 _OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "DATABASE_URL", "DB_URL")
 _SHORTEST_SECRET = 6  # characters; what is shorter stands in too many innocent words
+# Heard from WARNING on: below it they write a line for every request, with what is in it.
+_LIBRARIES = (
+    *("aiohttp", "aiosqlite", "asyncio", "asyncmy", "asyncpg", "discord", "filelock", "httpcore"),
+    *("httpx", "httpx2", "markdown_it", "openai", "prompt_toolkit", "slack_bolt", "slack_sdk"),
+    *("tortoise", "uvicorn"),
+)
 _FRAMES = 4  # of a traceback, the innermost
 
 
@@ -26,9 +32,10 @@ def configure(level: int, variables: Mapping[str, SecretStr]) -> None:
     ]
     handler = _Stderr()
     handler.setFormatter(LineFormatter([v for v in values if len(v) >= _SHORTEST_SECRET]))
+    handler.setLevel(level)  # also for loggers with a level of their own
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("httpx", "httpx2", "httpcore"):  # a line for every request
-        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+    for library in _LIBRARIES:
+        logging.getLogger(library).setLevel(max(level, logging.WARNING))
 
 
 class LineFormatter(logging.Formatter):

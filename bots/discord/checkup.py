@@ -10,7 +10,7 @@ from bots.discord.failures import DiscordRefused
 from bots.discord.manifest import bot_page, invitation
 from bots.discord.parse import MALFORMED
 from bots.discord.rest import Rest
-from bots.discord.starts import LAST
+from bots.discord.starts import LAST, ask
 from bots.discord.tokens import log_in
 from bots.finding import Finding, failed, failures, fine, skipped
 from core.binding import Binding, Listen
@@ -93,10 +93,9 @@ def _content(rest: Rest, bindings: Sequence[Binding]) -> Finding:
 
 
 async def _starts(rest: Rest) -> list[Finding]:
-    async with rest.call("how many starts are left") as client:
-        _, _, limit = await client.http.get_bot_gateway()
-    left, hours = limit["remaining"], limit["reset_after"] / 3_600_000
-    sentence = f"{left} of {limit['total']} starts are left for {hours:.0f} hours"
+    limit = (await ask(rest)).session_start_limit
+    left, hours = limit.remaining, limit.reset_after / 3_600_000
+    sentence = f"{left} of {limit.total} starts are left for {hours:.0f} hours"
     if left >= LAST:
         return [fine(_ABOUT, sentence)]
     return [

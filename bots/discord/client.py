@@ -6,13 +6,12 @@ import asyncio
 import logging
 import math
 import sys
-import threading
 from contextlib import suppress
 
 import discord
-from discord.gateway import DiscordWebSocket, KeepAliveHandler
-from yarl import URL
+from aiohttp import TraceConfig
 
+from bots.discord import internals
 from bots.discord.failures import FAILURES
 from bots.discord.gaps import Tracked
 from bots.discord.inflow import Event
@@ -33,6 +32,7 @@ class Client(discord.AutoShardedClient):
     """
 
     def __init__(self, line: Line, *, reads_content: bool) -> None:
+        self.limit = internals.GlobalLimit()
         super().__init__(
             intents=discord.Intents(
                 guilds=True, guild_messages=True, dm_messages=True, message_content=reads_content
@@ -43,6 +43,7 @@ class Client(discord.AutoShardedClient):
             allowed_mentions=discord.AllowedMentions.none(),
             guild_ready_timeout=1.0,
             heartbeat_timeout=_SILENCE_SECONDS,
+            http_trace=self.limit.heard_by(TraceConfig()),
         )
         self._inflow = line.inflow
         self._catch_up = line.catch_up
@@ -74,23 +75,19 @@ class Client(discord.AutoShardedClient):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self.close()
         except TimeoutError:
-            await self.http.close()
-        for line in self._not_open_yet():
+            await internals.cut(self)
+        for line in internals.lines_left_behind(self):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_SECONDS / 3):
                     await line.close(code=1000)
-
-    def _not_open_yet(self) -> list[DiscordWebSocket]:
-        """Lines that discord.py has left behind: only the threads of their heartbeats know them."""
-        beating = [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler)]
-        lines = [thread.ws for thread in beating if thread.ws._keep_alive is thread]
-        return [line for line in lines if line._connection is self._connection]
 
     async def setup_hook(self) -> None:
         try:
             await self._interactions.synchronise(self._tree)
         except FAILURES as error:
             log.warning("commands not synchronised", extra={"why": type(error).__name__})
+        finally:
+            self.limit.left(self)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Sessions that follow a lost one are starts, too."""
@@ -159,8 +156,3 @@ class Client(discord.AutoShardedClient):
         self.is_overrun = True
         log.error("more comes in than can be stored: connecting again when it is")
         await self.close()
-
-
-def connect_to(gateway: str) -> None:
-    """Have discord.py start its sessions there, also those that follow a lost one."""
-    DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway)

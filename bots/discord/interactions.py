@@ -13,6 +13,7 @@ from bots.commands import ChatCommands
 from bots.discord import sync
 from bots.discord.commands import DiscordCommands
 from bots.discord.presses import Presses
+from bots.discord.responses import is_news
 from bots.discord.tree import AgentGroup, Tree, add_asking
 from bots.discord.wording import WORDING
 from core.commands import Commands
@@ -43,8 +44,7 @@ class Interactions:
 
     def attach(self, client: discord.Client) -> app_commands.CommandTree[discord.Client]:
         """The commands of a client that has none yet."""
-        # It logs one thing: that another process, in a rolling deploy, suggested names first.
-        logging.getLogger("discord.app_commands.tree").setLevel(logging.CRITICAL)
+        logging.getLogger("discord.app_commands.tree").addFilter(is_news)
         tree = Tree(client)
         tree.add_command(AgentGroup(self._chat, self._obeying, self._names))
         add_asking(tree, self._obeying, self._agents)

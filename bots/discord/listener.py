@@ -10,8 +10,9 @@ from enum import Enum, auto
 import discord
 
 from bots.discord import parse
-from bots.discord.client import Client, connect_to
+from bots.discord.client import Client
 from bots.discord.failures import FAILURES, translated
+from bots.discord.internals import connect_to
 from bots.discord.line import Line
 from core.clock import monotonic
 from core.errors import ConfigMistake, Transient

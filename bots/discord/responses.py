@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Another process was faster, as in a rolling deploy; or the three seconds are over.
-_ACKNOWLEDGED, _UNKNOWN = 40060, 10062
+_OTHERS = {40060, 10062}
 _SECONDS = 10.0
 _ON_TIME_SECONDS = 1.5  # of the three that Discord gives
 _LONGEST = 2_000
@@ -62,6 +62,12 @@ async def on_time(
     return working.result(), not done
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether what discord.py logs is more than that another process suggested names first."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, discord.HTTPException) and error.code in _OTHERS)
+
+
 def _cut(text: str) -> str:
     """As much as Discord takes; a link is left out whole, for its end keeps its preview away."""
     kept = text[:_LONGEST]
@@ -74,7 +80,7 @@ async def _shown(answering: Awaitable[object]) -> bool:
         async with asyncio.timeout(_SECONDS):
             await answering
     except discord.HTTPException as refused:
-        if refused.code not in {_ACKNOWLEDGED, _UNKNOWN}:
+        if refused.code not in _OTHERS:
             log.warning("interaction not answered", extra={"code": refused.code or refused.status})
         return False
     except FAILURES as error:

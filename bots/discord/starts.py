@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from discord.http import Route
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from bots.discord import internals
 from bots.discord.rest import Rest
 from core.errors import Transient
 
@@ -20,20 +20,34 @@ _MARGIN_SECONDS = 60.0  # after the reset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Limit:
+class Limit:
+    """How many sessions may be started, and in how many milliseconds there are more again."""
+
     total: int = Field(gt=0)
     remaining: int = Field(ge=0)
     reset_after: float = Field(ge=0)  # milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Gateway:
+class Gateway:
+    """What Discord says of its gateway."""
+
     url: str
     shards: int = Field(gt=0)
-    session_start_limit: _Limit = _Limit(total=1_000, remaining=1_000, reset_after=0)
+    session_start_limit: Limit = Limit(total=1_000, remaining=1_000, reset_after=0)
 
 
-_GATEWAY = TypeAdapter(_Gateway)
+_GATEWAY = TypeAdapter(Gateway)
+
+
+async def ask(rest: Rest) -> Gateway:
+    """What Discord says now; raises as `Rest.call` does."""
+    async with rest.call("the gateway's address") as client:
+        answer = await internals.gateway(client)
+    try:
+        return _GATEWAY.validate_python(answer)
+    except ValidationError as error:
+        raise Transient("Discord did not tell the gateway's address.") from error
 
 
 class Starts:
@@ -50,7 +64,7 @@ class Starts:
             ConfigMistake: Discord does not accept the token any more.
         """
         while True:
-            found = await self._ask()
+            found = await ask(self._rest)
             left, seconds = found.session_start_limit.remaining, _wait(found)
             extra = {"left": left, "seconds": round(seconds)}
             if left - found.shards >= LAST:
@@ -65,16 +79,8 @@ class Starts:
             )
             await asyncio.sleep(seconds)
 
-    async def _ask(self) -> _Gateway:
-        async with self._rest.call("the gateway's address") as client:
-            answer = await client.http.request(Route("GET", "/gateway/bot"))
-        try:
-            return _GATEWAY.validate_python(answer)
-        except ValidationError as error:
-            raise Transient("Discord did not tell the gateway's address.") from error
 
-
-def _wait(found: _Gateway) -> float:
+def _wait(found: Gateway) -> float:
     """Seconds: the rest of the day spread over what is left; all of it where that is too little."""
     limit, shards = found.session_start_limit, found.shards
     seconds = limit.reset_after / 1000

@@ -11,6 +11,7 @@ import discord
 from discord import app_commands
 
 from bots.discord.failures import FAILURES, translated
+from bots.discord.internals import payloads
 from core.changes import Changes
 from core.storing import NotStored
 
@@ -26,19 +27,15 @@ async def synchronise(tree: app_commands.CommandTree[discord.Client], changes: C
         async with asyncio.timeout(_SECONDS):
             if await changes.when_changed(name, _fingerprint(tree), tree.sync):
                 log.info("commands synchronised")
-    except NotStored as error:  # the lock was lost, perhaps: the call was cut off then
-        tree.client.http._global_over.set()  # in a global limit it would hold up all others
+    except NotStored as error:
         log.warning("commands not synchronised", extra={"why": str(error)})
     except FAILURES as error:
-        tree.client.http._global_over.set()  # as above
         why = str(translated(error, "the commands"))
         log.warning("commands not synchronised", extra={"why": why})
 
 
 def _fingerprint(tree: app_commands.CommandTree[discord.Client]) -> str:
     """Of what Discord would be sent, in whichever order the commands were made."""
-    payload = [command.to_dict(tree) for command in tree.get_commands()]
-    text = json.dumps(
-        sorted(payload, key=lambda each: (each["name"], each["type"])), sort_keys=True
-    )
+    made = sorted(payloads(tree), key=lambda each: (str(each["name"]), str(each["type"])))
+    text = json.dumps(made, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from bots.discord import internals
 from bots.discord.failures import UNKNOWN_CHANNEL, DiscordRefused
 from bots.discord.place import Place
 from bots.discord.rest import Rest
@@ -34,14 +35,12 @@ class Threads:
         name = await self._name(beside, beside.question) or otherwise[:_LONGEST_NAME]
         with suppress(DiscordRefused):
             async with self._rest.call("a thread") as client:
-                await client.http.start_thread_with_message(
-                    beside.channel, beside.question, name=name, auto_archive_duration=1440
-                )
+                await internals.open_thread(client, beside.channel, beside.question, name)
 
     async def unarchive(self, thread: int) -> None:
         """Take it out of the archive, where messages can be sent but not edited."""
         async with self._rest.call("the opening of an archived thread") as client:
-            await client.http.edit_channel(thread, archived=False)
+            await internals.unarchive(client, thread)
 
     async def _name(self, beside: Place, question: int) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Asks Slack one thing, once and quietly: for checks that say themselves what is wrong."""
+"""Asks Slack one thing, once: for checks that say themselves what is wrong."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class SaidNo(Exception):
 
 def web(api_url: str, token: str | None = None) -> AsyncWebClient:
     """A client for `asked`."""
-    quiet = logging.getLogger(f"{__name__}.sdk")
-    quiet.setLevel(logging.CRITICAL)
+    sdk = logging.getLogger(f"{__name__}.sdk")
+    sdk.setLevel(logging.WARNING)
     return AsyncWebClient(
-        token=token, base_url=api_url, timeout=_SECONDS, retry_handlers=[], logger=quiet
+        token=token, base_url=api_url, timeout=_SECONDS, retry_handlers=[], logger=sdk
     )
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import discord
 import pytest
 
-from bots.discord.rest import point_at
+from bots.discord.internals import point_at
 from tests.peers.discord.peer import DiscordPeer
 
 INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord.rest import point_at
+from bots.discord.internals import point_at
 from core import clock
 from tests.bots.discord.bots import Server
 from tests.peers.discord.peer import DiscordPeer

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from bots.discord.adapter import DiscordAdapter
 from bots.discord.anchor import Anchor
 from bots.discord.echoes import Echoes
-from bots.discord.rest import Rest, point_at
+from bots.discord.internals import point_at
+from bots.discord.rest import Rest
 from core.address import Address
 from core.messages import Outgoing
 from tests.peers.discord.peer import DiscordPeer

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import discord
 import pytest
@@ -13,7 +13,9 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bots.discord.failures import DiscordRefused
-from bots.discord.rest import Rest, point_at
+from bots.discord.internals import point_at
+from bots.discord.rest import Rest
+from core.clock import monotonic
 from core.errors import ConfigMistake, Transient
 from tests.bots.discord.outward import rest_of
 from tests.peers.discord.peer import DiscordPeer
@@ -31,6 +33,16 @@ async def send(rest: Rest, channel: str) -> discord.Message:
     """One call that has an effect."""
     async with rest.call("a message") as client:
         return await client.get_partial_messageable(int(channel)).send("the text")
+
+
+async def look(rest: Rest, channel: str) -> DiscordRefused | None:
+    """One call for what is not there; how it is refused."""
+    try:
+        async with rest.call("a look") as client:
+            await client.get_partial_messageable(int(channel)).fetch_message(1)
+    except DiscordRefused as refused:
+        return refused
+    return None
 
 
 async def test_it_knows_whose_token_it_has_and_never_connects(peer: DiscordPeer) -> None:
@@ -140,23 +152,44 @@ async def test_a_token_that_was_reset_later_is_the_operators_to_mend(peer: Disco
             await send(rest, peer.general)
 
 
-async def test_a_call_cut_off_in_the_global_limit_does_not_keep_others_waiting(
-    peer: DiscordPeer,
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_call_cut_off_in_the_global_limit_keeps_others_waiting_until_its_end(
+    peer: DiscordPeer, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
-    async with rest_of(peer, seconds=2) as rest:
-        peer.fault("messages.create", "ratelimited_globally", times=1, retry_after=60)
+    """Whether Discord tells in a header that the limit is of all, or in the answer alone."""
+    if not told:
+        monkeypatch.setattr("bots.discord.internals.LONGEST_LIMIT", 2.0)
+        monkeypatch.setattr("bots.discord.internals._TOO_MANY", 0)
+    async with rest_of(peer, seconds=0.7) as rest:
+        peer.fault("messages.create", "ratelimited_globally", times=1, retry_after=2)
+        began = monotonic()
         with pytest.raises(Transient):
             await send(rest, peer.general)
-        async with asyncio.timeout(30):
-            await send(rest, peer.general)
-    assert peer.transcript(peer.general)
+        while not peer.transcript(peer.general):
+            with suppress(Transient):
+                await send(rest, peer.general)
+        assert monotonic() - began >= 2
 
 
-async def test_discord_py_does_not_speak_of_what_we_report(
+async def test_a_failed_call_does_not_lift_the_global_limit_of_all(peer: DiscordPeer) -> None:
+    async with rest_of(peer) as rest, asyncio.TaskGroup() as group:
+        peer.fault("messages.get", "delay", times=1, seconds=0.5)
+        peer.fault("messages.create", "ratelimited_globally", times=1, retry_after=2)
+        failing = group.create_task(look(rest, peer.general))
+        await peer.until(lambda: peer.calls("messages.get"))
+        began = monotonic()
+        group.create_task(send(rest, peer.general))
+        await peer.until(lambda: peer.calls("messages.create"))
+        assert isinstance(await failing, DiscordRefused)
+        assert isinstance(await look(rest, peer.general), DiscordRefused)
+        assert monotonic() - began >= 2
+
+
+async def test_what_discord_py_warns_of_is_heard(
     peer: DiscordPeer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with rest_of(peer) as rest:
         peer.fault("messages.create", "ratelimited", times=1, retry_after=0.01)
         await send(rest, peer.general)
-    assert not [each for each in caplog.records if each.name.startswith("discord")]
-    assert logging.getLogger("discord.client").getEffectiveLevel() == logging.ERROR
+    [heard] = [each for each in caplog.records if each.name.startswith("discord")]
+    assert heard.levelname == "WARNING"
