@@ -158,23 +158,23 @@ async def test_a_call_cut_off_in_the_global_limit_keeps_others_waiting_until_its
 ) -> None:
     """Whether Discord tells in a header that the limit is of all, or in the answer alone."""
     if not told:
-        monkeypatch.setattr("bots.discord.internals.LONGEST_LIMIT", 2.0)
+        monkeypatch.setattr("bots.discord.internals.LONGEST_LIMIT", 1.0)
         monkeypatch.setattr("bots.discord.internals._TOO_MANY", 0)
     async with rest_of(peer, seconds=0.7) as rest:
-        peer.fault("messages.create", "ratelimited_globally", times=1, retry_after=2)
+        peer.fault("messages.create", "ratelimited_globally", times=1, retry_after=1)
         began = monotonic()
         with pytest.raises(Transient):
             await send(rest, peer.general)
         while not peer.transcript(peer.general):
             with suppress(Transient):
                 await send(rest, peer.general)
-        assert monotonic() - began >= 2
+        assert monotonic() - began >= 1
 
 
 async def test_a_failed_call_does_not_lift_the_global_limit_of_all(peer: DiscordPeer) -> None:
     async with rest_of(peer) as rest, asyncio.TaskGroup() as group:
-        peer.fault("messages.get", "delay", times=1, seconds=0.5)
-        peer.fault("messages.create", "ratelimited_globally", times=1, retry_after=2)
+        peer.fault("messages.get", "delay", times=1, seconds=0.3)
+        peer.fault("messages.create", "ratelimited_globally", times=1, retry_after=1)
         failing = group.create_task(look(rest, peer.general))
         await peer.until(lambda: peer.calls("messages.get"))
         began = monotonic()
@@ -182,7 +182,7 @@ async def test_a_failed_call_does_not_lift_the_global_limit_of_all(peer: Discord
         await peer.until(lambda: peer.calls("messages.create"))
         assert isinstance(await failing, DiscordRefused)
         assert isinstance(await look(rest, peer.general), DiscordRefused)
-        assert monotonic() - began >= 2
+        assert monotonic() - began >= 1
 
 
 async def test_what_discord_py_warns_of_is_heard(
