@@ -12,6 +12,7 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext
 
 from storage.errors import DatabaseUnusable
+from storage.internals import thread_of
 from storage.lock import if_free, only_one
 from storage.migration import condition, known, migrate
 from storage.pool import connect, hurry
@@ -185,12 +186,12 @@ def _let_go_at_exit(client: SqliteClient) -> None:
 
     aiosqlite's thread is not a daemon: a program that forgets to close would never exit.
     """
-    connection = client._connection  # pyright: ignore[reportPrivateUsage]  # Tortoise has no public way to it
+    stop_thread = thread_of(client)
 
     def stop() -> None:
         threading.main_thread().join()
-        if connection is not None:
-            connection.stop()  # pyright: ignore[reportUnknownMemberType]  # a Future, not of what
+        if stop_thread is not None:
+            stop_thread()
 
     threading.Thread(target=stop, name="close-database-at-exit", daemon=True).start()
 

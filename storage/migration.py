@@ -10,20 +10,16 @@ from pathlib import Path
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import require_context
 from tortoise.exceptions import OperationalError
-from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
-from tortoise.migrations.schema_editor import (
-    BaseSchemaEditor,
-    MySQLSchemaEditor,
-    SqliteSchemaEditor,
-)
+from tortoise.migrations.schema_editor import BaseSchemaEditor, SqliteSchemaEditor
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 import storage.migrations
 from storage.errors import DatabaseUnusable, NewerDatabase
+from storage.internals import ExactExecutor, indexes_of, keys_of, mysql_tables, table_of
 from storage.lock import only_one
 from storage.pool import unlimited
 from storage.url import DatabaseUrl
@@ -43,12 +39,6 @@ _BEGIN = {
         "LOCK TABLE tortoise_migrations IN SHARE ROW EXCLUSIVE MODE",
     ],
 }
-# As MySQL numbers them: no such table, a second column or index of that name, none to be dropped.
-_DONE_ALREADY = {1051, 1060, 1061, 1091}
-_OF_MYSQL = (
-    "SELECT table_name AS name, column_name AS part FROM information_schema.columns"
-    " WHERE table_schema = database()"
-)
 _INDEXES = (
     'SELECT tables.name AS "table", group_concat(columns.name) AS columns'
     " FROM sqlite_master tables, pragma_index_list(tables.name) indexes,"
@@ -131,7 +121,7 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
     }
     if not connection.capabilities.can_rollback_ddl:
         await _check_tables(connection)
-        await _ExactExecutor(connection, apps).migrate()
+        await ExactExecutor(connection, apps).migrate()
         return
     await MigrationExecutor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
     async with in_transaction(connection.connection_name) as transaction:
@@ -144,50 +134,18 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
             await _make_keys_and_indexes(transaction)
 
 
-class _ExactExecutor(MigrationExecutor):
-    """Tortoise's for MySQL, where 'Support' and 'support' would else be one key."""
-
-    def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:  # noqa: FBT001, FBT002  # as Tortoise calls it
-        return _ExactEditor(self.connection, atomic, collect_sql)
-
-
-class _ExactEditor(MySQLSchemaEditor):
-    """Does what is to be done, except for what a migration that was killed has done already."""
-
-    async def create_model(self, model: type[Model]) -> None:
-        meta = model._meta  # pyright: ignore[reportPrivateUsage]  # Tortoise's own way to it
-        there = await _columns(self.client, meta.db_table)
-        if there != set(meta.fields_db_projection.values()):
-            await super().create_model(model)
-
-    async def _run_sql(self, sql: str) -> None:
-        try:
-            await super()._run_sql(sql)
-        except OperationalError as error:
-            if _DONE_ALREADY.isdisjoint(getattr(error.args[0], "args", ())):
-                raise
-
-    def _table_generate_extra(self, table: str) -> str:
-        return " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-
-
 async def _check_tables(connection: BaseDBAsyncClient) -> None:
     """Refuse tables that are no beginning of a migration of ours, before one begins.
 
     Raises:
         DatabaseUnusable: there are tables of our names.
     """
-    tables = {row["name"] for row in await _execute(connection, _OF_MYSQL)}
-    if "tortoise_migrations" not in tables and not tables.isdisjoint(_declared()):
+    tables = await mysql_tables(connection)
+    if "tortoise_migrations" not in tables and not _declared().isdisjoint(tables):
         raise DatabaseUnusable(
             "The database has tables of another program: use an empty database, "
             "or restore a backup."
         )
-
-
-async def _columns(connection: BaseDBAsyncClient, table: str) -> set[str]:
-    rows = await _execute(connection, _OF_MYSQL)
-    return {row["part"] for row in rows if row["name"] == table}
 
 
 class _Recorder(MigrationRecorder):
@@ -205,12 +163,11 @@ async def _make_keys_and_indexes(connection: BaseDBAsyncClient) -> None:
     there = {(row["table"], row["columns"]) for row in await _execute(connection, _INDEXES)}
     editor = SqliteSchemaEditor(connection)
     for model in _models():
-        meta = model._meta  # pyright: ignore[reportPrivateUsage]  # Tortoise's own way to it
-        for fields in meta.unique_together:
-            if (meta.db_table, ",".join(fields)) not in there:
+        for fields in keys_of(model):
+            if (table_of(model), ",".join(fields)) not in there:
                 await editor.add_constraint(model, UniqueConstraint(fields=fields))
-        for index in meta.indexes:
-            if isinstance(index, Index) and (meta.db_table, ",".join(index.fields)) not in there:
+        for index in indexes_of(model):
+            if (table_of(model), ",".join(index.fields)) not in there:
                 await editor.add_index(model, index)
 
 
@@ -220,7 +177,7 @@ def _models() -> list[type[Model]]:
 
 
 def _declared() -> set[str]:
-    return {model._meta.db_table for model in _models()}  # pyright: ignore[reportPrivateUsage]  # as above
+    return {table_of(model) for model in _models()}
 
 
 async def _copy(connection: BaseDBAsyncClient, file: Path, before: str) -> None:

@@ -5,29 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
-from typing import Protocol
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from storage.internals import Pool, pool_of, put_pool
 from storage.session import Session, session_of
 
 log = logging.getLogger(__name__)
 
 _LEAST_SECONDS = 1.0  # for a statement or transaction that begins when all should have ended
-
-
-class Pool(Protocol):
-    """What Tortoise asks of a driver's pool."""
-
-    def acquire(self) -> Awaitable[object]:
-        """A connection that nobody else uses."""
-        ...
-
-    def release(self, connection: object, /) -> Awaitable[object]:
-        """Give it back."""
-        ...
 
 
 class LimitedPool:
@@ -127,7 +115,7 @@ async def connect(connection: BaseDBAsyncClient, seconds: float) -> None:
     async with asyncio.timeout(seconds):
         await connection.create_connection(with_db=True)
     dialect = connection.capabilities.dialect
-    connection._pool = LimitedPool(connection._pool, dialect, seconds)  # pyright: ignore[reportPrivateUsage]  # Tortoise has no public way to it
+    put_pool(connection, lambda pool: LimitedPool(pool, dialect, seconds))
 
 
 @contextmanager
@@ -177,5 +165,5 @@ async def lasting(connection: BaseDBAsyncClient) -> AsyncGenerator[Session]:
 
 
 def _limited(connection: BaseDBAsyncClient) -> LimitedPool | None:
-    pool = getattr(connection, "_pool", None)
+    pool = pool_of(connection)
     return pool if isinstance(pool, LimitedPool) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 
 from aiohttp import ClientError, WSCloseCode, WSMsgType
@@ -13,6 +13,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.slack.markup import reply
 from bots.slack.parse import text_at
 from core.clock import monotonic
 
@@ -24,6 +25,7 @@ _CLOSE_SECONDS = 3.0
 _GOODBYE = WSCloseCode.OK.to_bytes(2)
 
 Handle = Callable[[object, bool], Awaitable[str | None]]
+Receive = Callable[["Client", object], Coroutine[None, None, None]]
 
 
 class Client(SocketModeClient):
@@ -33,12 +35,15 @@ class Client(SocketModeClient):
     old one meanwhile are never sent again: they would fail.
     """
 
-    def __init__(self, app_token: str, web: AsyncWebClient, ping_interval: float) -> None:
-        quiet = logging.getLogger(f"{__name__}.sdk")
-        quiet.setLevel(logging.CRITICAL)  # what matters of it is said by the connection
+    def __init__(
+        self, app_token: str, web: AsyncWebClient, ping_interval: float, receive: Receive
+    ) -> None:
+        sdk = logging.getLogger(f"{__name__}.sdk")
+        sdk.setLevel(logging.WARNING)  # unset, the SDK formats every frame for nobody
         super().__init__(
-            app_token, quiet, web, auto_reconnect_enabled=False, ping_interval=ping_interval
+            app_token, sdk, web, auto_reconnect_enabled=False, ping_interval=ping_interval
         )
+        self._receive = receive
         self.in_hand: set[asyncio.Task[None]] = set()
         self.is_spent = asyncio.Event()  # it is dead, or Slack will soon close it
         self._has_said_goodbye = False
@@ -54,13 +59,12 @@ class Client(SocketModeClient):
         """As the SDK's, which keeps no reference to what it starts: it could be collected."""
         text = str(await self.message_queue.get())
         frame = json.loads(text) if text.startswith("{") else {}
-        task = asyncio.get_running_loop().create_task(self.run_message_listeners(frame, text))
+        if text_at(frame, "type") == "disconnect":  # it takes what comes until Slack closes it
+            self.is_spent.set()
+            return
+        task = asyncio.get_running_loop().create_task(self._receive(self, frame))
         self.in_hand.add(task)
-        task.add_done_callback(self.in_hand.discard)
-
-    async def connect_to_new_endpoint(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  # the SDK's
-        """Slack asks for another socket. This one takes what comes until Slack closes it."""
-        self.is_spent.set()
+        task.add_done_callback(self._ended)
 
     async def watch(self, end: asyncio.Event) -> None:
         """Return when it is dead, or at the end."""
@@ -112,6 +116,11 @@ class Client(SocketModeClient):
         """Slack has closed its side: nothing comes after it."""
         self._has_gone.set()
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.in_hand.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("frame not handled, so not acknowledged", exc_info=error)
+
 
 async def _ended(tasks: Iterable[asyncio.Future[object]]) -> None:
     if remaining := list(tasks):
@@ -124,7 +133,7 @@ class Connection:
     A new one is opened while the one before is still served.
     """
 
-    def __init__(self, make: Callable[[], Client], handle: Handle) -> None:
+    def __init__(self, make: Callable[[Receive], Client], handle: Handle) -> None:
         """`handle` gives the words to acknowledge with, or None not to acknowledge.
 
         It is told whether that cannot be done any more.
@@ -138,7 +147,7 @@ class Connection:
         """Keep one open until cancelled."""
         async with asyncio.TaskGroup() as sockets:
             while not self._is_leaving:
-                client, opened_at = self._make(), monotonic()
+                client, opened_at = self._make(self._received), monotonic()
                 sockets.create_task(self._serve(client))
                 await client.is_spent.wait()
                 # So that a socket that Slack closes at once is not opened without a pause.
@@ -157,7 +166,6 @@ class Connection:
 
     async def _serve(self, client: Client) -> None:
         """From its opening to its end."""
-        client.message_listeners.append(self._received)
         self.clients.append(client)
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -173,15 +181,15 @@ class Connection:
             self.clients.remove(client)
             await client.end()
 
-    async def _received(self, client: object, frame: object, _: str | None) -> None:
+    async def _received(self, client: Client, frame: object) -> None:
         envelope = text_at(frame, "envelope_id")
-        if not (envelope and isinstance(client, Client)):
+        if not envelope:
             return
         words = await self._handle(frame, client.is_mute)
         if words is None or client.is_mute:
             return
         try:
-            payload = {"response_type": "ephemeral", "text": words} if words else None
+            payload = reply(words) if words else None
             await client.send_socket_mode_response(SocketModeResponse(envelope, payload))
         except (ClientError, ConnectionError) as error:
             log.info("acknowledgement lost", extra={"why": type(error).__name__})

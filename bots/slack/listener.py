@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.errands import Errands
 from bots.slack import parse
 from bots.slack.catch_up import CatchUp
-from bots.slack.connection import Client, Connection
+from bots.slack.connection import Client, Connection, Receive
 from bots.slack.door import Door, Kind
 from core.clock import monotonic
 from core.errors import Transient
@@ -117,22 +117,13 @@ class SocketListener:
             log.warning("not stored, so not acknowledged", extra=extra)
             return None
 
-    def _client(self) -> Client:
-        web = AsyncWebClient(
-            base_url=self._line.api_url,
-            timeout=10,
-            retry_handlers=[],
-            logger=_silent(),
-        )
-        return Client(self._line.app_token, web, self._line.watch.ping_interval)
+    def _client(self, receive: Receive) -> Client:
+        sdk = logging.getLogger(f"{__name__}.sdk")
+        sdk.setLevel(logging.WARNING)
+        web = AsyncWebClient(base_url=self._line.api_url, timeout=10, retry_handlers=[], logger=sdk)
+        return Client(self._line.app_token, web, self._line.watch.ping_interval, receive)
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
-
-
-def _silent() -> logging.Logger:
-    quiet = logging.getLogger(f"{__name__}.sdk")
-    quiet.setLevel(logging.CRITICAL)
-    return quiet

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
-from storage import migration
 from storage.database import Database, configuration
+from storage.internals import ExactExecutor
 from storage.pool import connect
 from storage.url import parse
 from tests.storage import sql
@@ -40,7 +40,7 @@ async def make(url: str, newest: str) -> Content:
         name = database.url.dialect
         connection = context.connections.get(name)
         transactional = connection.capabilities.can_rollback_ddl
-        executor = MigrationExecutor if transactional else migration._ExactExecutor
+        executor = MigrationExecutor if transactional else ExactExecutor
         apps = {"storage": {"migrations": "storage.migrations", "default_connection": name}}
         await executor(connection, apps).migrate(targets=[MigrationTarget("storage", newest)])
         columns = await _required(database)

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.slack.connection import Client, Connection
 from bots.slack.listener import SocketListener
 from tests.bots.slack.bots import PING_INTERVAL, Bot, Workspace
 from tests.patience import PATIENCE
@@ -252,6 +254,33 @@ async def test_unknown_and_malformed_deliveries_are_acknowledged_and_logged_once
         await workspace.answered("C0GENERAL")
     kinds = [record.__dict__["kind"] for record in caplog.records if "kind" in record.__dict__]
     assert len(kinds) == len(set(kinds))
+
+
+async def test_an_exception_while_a_frame_is_handled_is_logged_and_not_acknowledged(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack, trouble = workspace.slack, [LookupError("boom")]
+    slack.backend.deliveries.schedule = Schedule(retries=(0.1,))
+
+    async def handle(_frame: object, _is_late: bool) -> str | None:  # a callback
+        if trouble:
+            raise trouble.pop()
+        return ""
+
+    web = AsyncWebClient(base_url=slack.api_url)
+    connection = Connection(
+        lambda receive: Client(slack.app_token, web, PING_INTERVAL, receive), handle
+    )
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(connection.run())
+        await slack.until(lambda: slack.sockets.live)
+        slack.say("C0GENERAL", "U0ANNA", "hello")
+        await slack.until_quiet()
+        running.cancel()
+    [delivery] = slack.deliveries
+    assert (delivery.state, len(delivery.attempts)) == ("acked", 2)
+    [told] = [each for each in caplog.records if each.exc_info]
+    assert told.getMessage() == "frame not handled, so not acknowledged"
 
 
 async def test_after_stop_nothing_new_is_taken(workspace: Workspace) -> None:

@@ -1,0 +1,67 @@
+"""What is used of Slack's packages beyond their documentation is what it was when it was looked at.
+
+`bots/slack/connection.py` is the one file that builds on slack-sdk's inside,
+`bots/slack/install.py` the one for slack-bolt's.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from slack_bolt.adapter.starlette import async_handler
+from slack_bolt.version import __version__ as bolt_version
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.version import __version__ as sdk_version
+
+CHANGED = (
+    f"slack-sdk {sdk_version} has changed inside: look what takes the place of {{}} in "
+    "bots/slack/connection.py, or keep the version before"
+)
+BOLT = (
+    f"slack-bolt {bolt_version} has changed inside: look what takes the place of {{}} in "
+    "bots/slack/install.py, or keep the version before"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("process_message", []),
+        ("connect", []),
+        ("close", []),
+        ("is_connected", []),
+        ("send_socket_mode_response", ["response"]),
+    ],
+)
+def test_a_client_is_still_told_like_this(name: str, arguments: list[str]) -> None:
+    found = getattr(SocketModeClient, name, None)
+    assert inspect.iscoroutinefunction(found), CHANGED.format(f"SocketModeClient.{name}")
+    has = [each for each in inspect.signature(found).parameters if each != "self"]
+    assert has == arguments, CHANGED.format(f"the arguments of SocketModeClient.{name}")
+
+
+async def test_a_client_still_has_what_is_looked_at() -> None:
+    client = SocketModeClient("xapp-x", auto_reconnect_enabled=False, ping_interval=9)
+    client.closed = True
+    names = [
+        *("message_queue", "current_session", "message_processor", "message_receiver"),
+        *("current_session_monitor", "on_close_listeners", "closed", "ping_interval"),
+    ]
+    await client.aiohttp_client_session.close()
+    client.message_processor.cancel()
+    missing = [name for name in names if not hasattr(client, name)]
+    assert not missing, CHANGED.format(missing)
+
+
+def test_what_comes_is_still_taken_one_by_one_by_the_method_that_is_ours() -> None:
+    source = inspect.getsource(SocketModeClient)
+    loop = inspect.getsource(SocketModeClient.process_messages)
+    assert "self.process_message()" in loop, CHANGED.format("SocketModeClient.process_messages")
+    assert "process_messages()" in source, CHANGED.format("SocketModeClient.message_processor")
+    assert "self.auto_reconnect_enabled" in source, CHANGED.format("auto_reconnect_enabled")
+
+
+def test_bolts_flow_is_still_asked_like_this() -> None:
+    for name in ("to_async_bolt_request", "to_starlette_response"):
+        assert callable(getattr(async_handler, name, None)), BOLT.format(f"async_handler.{name}")
