@@ -13,7 +13,8 @@ _MOST = 1_000  # more could not be acknowledged in time
 class Capacity:
     """One for each door. Whoever sent what is refused has it still, and tries again."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._in_use = 0
 
     @contextmanager
@@ -23,7 +24,7 @@ class Capacity:
         Raises:
             NotStored: there is no room for it now.
         """
-        if self._in_use >= _MOST:
+        if self._in_use >= (self._most or _MOST):
             raise NotStored("more comes in than can be stored")
         self._in_use += 1
         try:

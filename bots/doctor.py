@@ -119,6 +119,10 @@ async def _discord(settings: Settings, file: AgentsFile | None) -> list[Finding]
 
 
 def _http(settings: Settings) -> Finding:
-    if settings.port:
-        return fine("http", f"PORT {settings.port}: /healthz, /readyz, /metrics")
+    port, admin_port = settings.port, settings.admin_port
+    if admin_port not in (None, port):
+        public = f"PORT {port}: /healthz; " if port else ""
+        return fine("http", f"{public}MOORINGS_ADMIN_PORT {admin_port}: /readyz, /metrics")
+    if port:
+        return fine("http", f"PORT {port}: /healthz, /readyz, /metrics")
     return skipped("http", "not configured (set PORT)")

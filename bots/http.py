@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bots.capacity import Capacity
+from bots.web_server import ALWAYS, GOODBYE_SECONDS, WebServer
 from core import metrics
 from core.errors import ConfigMistake
 from core.intake import Intake
@@ -26,43 +26,41 @@ from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
+_MOST_LOOKS = 16  # at once: each asks the database
 _LOOK_SECONDS = 2.0  # that one check of readiness may take
-_GOODBYE_SECONDS = 3  # that requests have to end once nobody listens any more
 
 # Returns when all is well; raises StorageError or ConnectionError when it is not.
 Check = Callable[[], Awaitable[None]]
 
 
 class HttpPort:
-    """One port for everything that is asked by HTTP. It stays open until the bot has drained."""
+    """One port for what is asked by HTTP. It stays open until the bot has drained."""
 
     def __init__(
-        self, port: int, checks: Mapping[str, Check], routes: Sequence[BaseRoute] = ()
+        self,
+        port: int,
+        checks: Mapping[str, Check] | None,
+        routes: Sequence[BaseRoute] = (),
+        *,
+        variable: str = "PORT",
     ) -> None:
-        """`checks` are what readiness consists of; port 0 takes any that is free.
+        """`checks` are what readiness consists of; without any, metrics are elsewhere, too.
+
+        Port 0 takes any that is free; `variable` is where the port was read from.
 
         Raises:
             ConfigMistake: the port cannot be had.
         """
-        self._checks = checks
+        self._checks = checks or {}
         self._is_draining = False
-        self._socket = _bound(port)
-        self._server = _Server(
-            uvicorn.Config(
-                Starlette(
-                    routes=[
-                        Route("/healthz", self._alive),
-                        Route("/readyz", self._ready),
-                        Route("/metrics", self._counted),
-                        *routes,
-                    ],
-                    exception_handlers={StorageError: _busy, NotStored: _busy},
-                ),
-                lifespan="off",
-                log_config=None,
-                access_log=False,  # query strings carry codes
-                server_header=False,
-                timeout_graceful_shutdown=_GOODBYE_SECONDS,
+        self._asking = Capacity(_MOST_LOOKS)
+        self._socket = _bound(port, variable)
+        own = [Route(ALWAYS, self._alive)]
+        if checks is not None:
+            own += [Route("/readyz", self._ready), Route("/metrics", self._counted)]
+        self._server = WebServer(
+            Starlette(
+                routes=[*own, *routes], exception_handlers={StorageError: _busy, NotStored: _busy}
             )
         )
 
@@ -85,7 +83,7 @@ class HttpPort:
                 await asyncio.wait({serving})
             finally:
                 self._server.should_exit = True
-                await asyncio.wait({serving}, timeout=_GOODBYE_SECONDS + 1)
+                await asyncio.wait({serving}, timeout=GOODBYE_SECONDS + 1)
 
     async def caught_up(self) -> None:
         """A port misses nothing that it could find later."""
@@ -94,7 +92,8 @@ class HttpPort:
         return PlainTextResponse("ok\n")
 
     async def _ready(self, _: Request) -> Response:
-        found = {name: await _looked(name, check) for name, check in self._checks.items()}
+        with self._asking.used():
+            found = {name: await _looked(name, check) for name, check in self._checks.items()}
         if self._is_draining:
             found["process"] = "draining"
         is_ready = all(state == "ok" for state in found.values())
@@ -102,20 +101,12 @@ class HttpPort:
 
     async def _counted(self, _: Request) -> Response:
         try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                metrics.INBOX_WAITING.set(await inbox.count_waiting())
+            with self._asking.used():
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    metrics.INBOX_WAITING.set(await inbox.count_waiting())
         except (StorageError, TimeoutError):
             metrics.INBOX_WAITING.set(math.nan)
         return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn's, which leaves signals to the bot: they begin its drain, not the port's end."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
 
 
 async def _looked(name: str, check: Check) -> str:
@@ -134,11 +125,11 @@ async def _looked(name: str, check: Check) -> str:
 async def _busy(_: Request, error: Exception) -> Response:
     log.warning("request refused", extra={"why": str(error)})
     return PlainTextResponse(
-        "The database cannot be used right now. Please try again in a minute.\n", status_code=503
+        "This cannot be answered right now. Please try again in a minute.\n", status_code=503
     )
 
 
-def _bound(port: int) -> socket.socket:
+def _bound(port: int, variable: str) -> socket.socket:
     """On every address of the machine, IPv6 too where there is any."""
     with suppress(OSError):
         if socket.has_dualstack_ipv6():
@@ -147,6 +138,6 @@ def _bound(port: int) -> socket.socket:
         return socket.create_server(("", port))
     except OSError as error:
         raise ConfigMistake(
-            f"PORT {port} cannot be opened ({error.strerror}): choose another one, or stop the "
-            "program that has it."
+            f"{variable} {port} cannot be opened ({error.strerror}): choose another one, or stop "
+            "the program that has it."
         ) from error

@@ -81,11 +81,20 @@ async def _serve(
     queues = list(platforms) if only in (None, Role.WORKER) else []
     ways = {queue: platform.ways_in(worker) for queue, platform in heard.items()}
     listeners: list[Listener] = [way.listener for way in ways.values()]
-    if port := runtime.settings.port:
-        routes = [route for way in ways.values() for route in way.routes]
-        checks = _checks(runtime, ways, worker if queues else None)
-        listeners.append(HttpPort(port, checks, routes))
+    listeners += _ports(runtime, ways, _checks(runtime, ways, worker if queues else None))
     await app.run(runtime, worker, listeners, queues, stop)
+
+
+def _ports(
+    runtime: Runtime, ways: Mapping[str, WaysIn], checks: Mapping[str, Check]
+) -> list[HttpPort]:
+    """One for everything, or one for the platforms and another one for the operator."""
+    port, admin_port = runtime.settings.port, runtime.settings.admin_port
+    routes = [route for way in ways.values() for route in way.routes]
+    if admin_port in (None, port):
+        return [HttpPort(port, checks, routes)] if port else []
+    admin = HttpPort(admin_port, checks, variable="MOORINGS_ADMIN_PORT")
+    return [admin, HttpPort(port, None, routes)] if port else [admin]
 
 
 def _checks(

@@ -64,6 +64,9 @@ class Settings:
     discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")
     discord_api_url: WebAddress | None = Field(default=None, validation_alias="DISCORD_API_URL")
     port: int | None = Field(default=None, validation_alias="PORT", ge=1, le=65_535)
+    admin_port: int | None = Field(
+        default=None, validation_alias="MOORINGS_ADMIN_PORT", ge=1, le=65_535
+    )
     lease_seconds: float = Field(default=15, validation_alias="MOORINGS_LEASE_SECONDS", gt=0)
     drain_seconds: float = Field(default=20, validation_alias="MOORINGS_DRAIN_SECONDS", ge=0)
     catch_up_hours: float = Field(default=24, validation_alias="MOORINGS_CATCH_UP_HOURS", ge=0)
