@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from core.errors import UserMistake
 
 PLATFORMS = ("slack", "discord", "terminal", "python")
+_HAVE_PRIVATE_THREADS = {"discord"}
 _LONGEST = 170  # with a message's own part it is a key, and keys are indexed up to 190 characters
+
+
+class Readers(StrEnum):
+    """Who can read what is said at an address, as an event told; unknown is private."""
+
+    UNKNOWN = ""
+    EVERYBODY = "everybody"
+    CHANNEL = "channel"  # members of a private channel, group or direct message
+    THREAD = "thread"  # members of a private thread, which are not all of its channel
+
+    @classmethod
+    def _missing_(cls, _value: object) -> Readers:
+        """What a later version has kept."""
+        return cls.UNKNOWN
+
+    def since(self, before: Readers) -> Readers:
+        """Who is known to read there now, after what was known before: private stays private."""
+        is_news = self is not Readers.UNKNOWN
+        may_change = before is Readers.UNKNOWN or self is not Readers.EVERYBODY
+        return self if is_news and may_change else before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A platform and the ids below it, outermost first, as the platform gave them."""
+    """A platform and the ids below it, outermost first, as the platform gave them.
+
+    `readers` are those of what is said there, in the thread where a message stands in one.
+    """
 
     platform: str
     parts: tuple[str, ...]
+    readers: Readers = field(default=Readers.UNKNOWN, compare=False)
 
     @classmethod
-    def parse(cls, path: str) -> Address:
-        """Read `platform/part/…`.
+    def parse(cls, path: str, readers: str = Readers.UNKNOWN) -> Address:
+        """Read `platform/part/…`, and who can read there as it is stored.
 
         Raises:
             UserMistake: unknown platform, an empty part, a character that cannot be printed,
@@ -36,7 +62,7 @@ class Address:
                 f"{path[:_LONGEST]!r} is not an address: each part between slashes needs a name "
                 f"of characters that can be printed, and the whole at most {_LONGEST} characters."
             )
-        return cls(platform=platform, parts=tuple(parts))
+        return cls(platform=platform, parts=tuple(parts), readers=Readers(readers))
 
     @property
     def key(self) -> str:
@@ -50,9 +76,39 @@ class Address:
         return tuple("/".join(steps[:end]) for end in range(len(steps), 0, -1))
 
     @property
+    def is_private(self) -> bool:
+        """Whether there are people around who cannot read it."""
+        return self.readers is not Readers.EVERYBODY
+
+    @property
+    def is_private_thread(self) -> bool:
+        """Whether it is in a thread that not everybody in its channel can read."""
+        is_thread = len(self.parts) > 2 and not self.parts[2].startswith("@")
+        if self.readers is Readers.UNKNOWN:
+            return is_thread and self.platform in _HAVE_PRIVATE_THREADS
+        return is_thread and self.readers is Readers.THREAD
+
+    @property
+    def channel(self) -> Address:
+        """The channel or room, without the thread."""
+        return replace(self, parts=self.parts[:2])
+
+    @property
+    def shared(self) -> Address:
+        """The outermost address with the same readers: a channel, or a private thread of it."""
+        return replace(self, parts=self.parts[:3]) if self.is_private_thread else self.channel
+
+    @property
     def scope(self) -> str:
-        """What one memory covers: the channel or room, its threads included."""
-        return "/".join((self.platform, *self.parts[:2]))
+        """What one memory covers: the channel or room with its threads, a private one by itself."""
+        return self.shared.key
+
+    @property
+    def readers_below(self) -> tuple[Readers, ...]:
+        """Whose talk below is for those here, too: that in private threads of a channel is not."""
+        if self.is_private_thread or self.platform not in _HAVE_PRIVATE_THREADS:
+            return tuple(Readers)
+        return Readers.EVERYBODY, Readers.CHANNEL
 
     @property
     def queue(self) -> str:
@@ -61,7 +117,7 @@ class Address:
 
     def below(self, part: str) -> Address:
         """The address of something inside of this one."""
-        return Address(platform=self.platform, parts=(*self.parts, part))
+        return replace(self, parts=(*self.parts, part))
 
     def __str__(self) -> str:
         return self.key

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.address import Address
+from core.address import Address, Readers
 from core.agents_file import AgentsFile
 from core.binding import Binding, Listen, SharedBy
 from core.clock import Clock
@@ -116,7 +116,7 @@ class Commands:
         """Where the histories stand of what is said there: a channel may share its own."""
         binding = await binding_at(address, self._file)
         if binding and binding.conversation in {SharedBy.CHANNEL, SharedBy.USER}:
-            return Address(platform=address.platform, parts=address.parts[:2])
+            return address.shared
         return address
 
     async def use(
@@ -215,7 +215,10 @@ class Commands:
         return fact.text
 
     async def own_facts(self, workspace: Address, person: str) -> list[Own]:
-        """What agents remember in a workspace of what this person (an id) has told them."""
+        """What agents remember in a workspace of what this person (an id) has told them.
+
+        Whoever shows it leaves out what stems from a private place elsewhere.
+        """
         names = {agent.id: agent.spec.name for agent in await self._directory.everyone()}
         command = _told_by_command(workspace, person)
         return [
@@ -232,8 +235,20 @@ class Commands:
                 return True
         return False
 
+    async def never_private(self, channels: Collection[Address]) -> list[Address]:
+        """Those of these channels that have been open to everybody for as long as they are known.
+
+        What turned private is private from then on, whatever is said of it now.
+        """
+        paths = [channel.key for channel in channels]
+        private = await places.private_among(paths, readers=[Readers.CHANNEL, Readers.THREAD])
+        return [channel for channel in channels if channel.key not in private]
+
     async def bindings(self, workspace: Address) -> list[Binding]:
-        """Who is bound where in a workspace, by the file or from chat, in order."""
+        """Who is bound where in a workspace, by the file or from chat, in order.
+
+        Whoever shows it leaves out private places elsewhere.
+        """
         found = {row.at: chosen_in_chat(row) for row in await bindings.below(workspace.key)}
         found |= {
             binding.at.key: binding
@@ -252,8 +267,8 @@ class Commands:
             model=agent.spec.model,
             listen=binding.listen if binding else Listen.MENTION,
             conversation=binding.conversation if binding else None,
-            waiting=await places.waiting(address.key),
-            answering=len(await places.running(address.key)),
+            waiting=await places.waiting(address.key, readers=address.readers_below),
+            answering=len(await places.running(address.key, readers=address.readers_below)),
             facts=len(known),
         )
 
@@ -261,10 +276,13 @@ class Commands:
         self, address: Address, *, turn_id: int | None = None, message_ids: Sequence[str] = ()
     ) -> Why | None:
         """What is behind an answer there: the newest one, or that of this turn or message."""
+        readers = address.readers_below
         if turn_id is None and not message_ids:
-            turn = await places.newest_turn(address.key)
+            turn = await places.newest_turn(address.key, readers=readers)
         else:
-            turn = await places.turn_of(address.key, turn_id=turn_id, message_ids=list(message_ids))
+            turn = await places.turn_of(
+                address.key, readers=readers, turn_id=turn_id, message_ids=list(message_ids)
+            )
         return await self._explained(turn) if turn else None
 
     async def reset(self, address: Address, agent_name: str) -> bool:
@@ -291,7 +309,13 @@ class Commands:
         agent = await self._directory.get(agent_name)
         current = await facts.current(agent_id=agent.id, scope=address.scope)
         known = [fact.id for fact in current]
-        return await places.reset(address.key, agent_id=agent.id, facts=known, now=self._clock())
+        return await places.reset(
+            address.key,
+            readers=address.readers_below,
+            agent_id=agent.id,
+            facts=known,
+            now=self._clock(),
+        )
 
     async def unfinished(self, address: Address, agent_name: str) -> int | None:
         """The id of the conversation there if it still has something to answer or deliver."""

@@ -111,7 +111,8 @@ def remembered_tokens(text: str) -> int:
 
 
 async def _view(agent: KnownAgent, lease: Lease, *, cut_at: datetime | None, room: int) -> _View:
-    current = await facts.current(agent_id=agent.id, scope=Address.parse(lease.address).scope)
+    here = Address.parse(lease.address, lease.readers)
+    current = await facts.current(agent_id=agent.id, scope=here.scope)
     room = max(room - sum(estimate(fact.text) for fact in current), 0)
     summary = await summaries.newest(lease.conversation_id)
     history = await messages.window(

@@ -43,12 +43,17 @@ class Controls:
 
     async def stop_below(self, address: Address) -> int:
         """Stop every answer that is being written there; returns how many."""
-        running = await places.running(address.key)
+        running = await places.running(address.key, readers=address.readers_below)
         return sum([await self._stop(turn) for turn in running])
 
     async def stop_in(self, address: Address, thread: str, message_ids: Sequence[str]) -> int:
         """Stop the answers that grow in these messages, or at least in this thread."""
-        running = await places.running_in(address.key, thread=thread, message_ids=list(message_ids))
+        running = await places.running_in(
+            address.key,
+            readers=address.readers_below,
+            thread=thread,
+            message_ids=list(message_ids),
+        )
         return sum([await self._stop(turn) for turn in running])
 
     async def judge(self, key: str, *, person: str, is_good: bool) -> bool:
@@ -72,7 +77,7 @@ class Controls:
         agent = await self._directory.of(conversation.agent_id)
         incoming = Incoming(
             key=press.key,
-            address=Address.parse(conversation.address),
+            address=Address.parse(conversation.address, conversation.readers),
             author=press.author,
             text="\n".join(question.text for question in questions),
             sent_at=press.at,

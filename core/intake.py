@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from core import faults
+from core.address import Address, Readers
 from core.clock import Clock
 from core.directory import Directory
 from core.messages import Incoming
 from core.text import cleaned
-from storage import conversations, inbox
+from storage import conversations, facts, inbox
+from storage.models import Conversation
 
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
 
@@ -45,13 +47,7 @@ class Intake:
         """
         agent = await self._directory.get(agent_name)
         author = _one_line(incoming.author.name)
-        conversation = await conversations.find_or_open(
-            agent_id=agent.id,
-            address=incoming.address.key,
-            queue=incoming.address.queue,
-            author=author,
-            now=self._clock(),
-        )
+        conversation = await self._conversation(agent.id, incoming.address, author)
         faults.reach("received, not stored")
         received = inbox.Received(
             key=incoming.key,
@@ -73,6 +69,36 @@ class Intake:
             key=incoming.key,
             is_new=is_new,
         )
+
+    async def _conversation(self, agent_id: int, address: Address, author: str) -> Conversation:
+        """The conversation there; who can read it is written only when that is news."""
+        readers = address.readers
+        conversation = await conversations.find_or_open(
+            agent_id=agent_id,
+            address=address.key,
+            queue=address.queue,
+            author=author,
+            # a private thread is news, so that what was told in it before moves into it
+            readers=Readers.UNKNOWN if address.is_private_thread else readers,
+            now=self._clock(),
+        )
+        known = readers.since(Readers(conversation.readers))
+        if known != conversation.readers:
+            if address.is_private_thread:
+                await _withdraw_facts(agent_id, address)
+            await conversations.show_to(known, conversation_id=conversation.id)
+        return conversation
+
+
+async def _withdraw_facts(agent_id: int, address: Address) -> None:
+    """Until private threads were told apart, what was told in one stood in its channel."""
+    platform, (workspace, _, thread, *_) = address.platform, address.parts
+    await facts.move(
+        agent_id=agent_id,
+        scope=address.channel.key,
+        told_below=f"{platform}/{workspace}/{thread}/",  # a key names the thread, not its channel
+        to=address.scope,
+    )
 
 
 def _one_line(name: str) -> str:

@@ -37,8 +37,9 @@ class Attachment:
 class Heard:
     """One message of a channel, before anybody knows who answers it.
 
-    `place` is the channel without the thread; `thread` the thread it stands in, `opens` the
-    thread that an answer to it would open, None where it opens none, as a command does not.
+    `place` is the channel without the thread, with the readers that the message has; `thread` the
+    thread it stands in, `opens` the thread that an answer to it would open, None where it opens
+    none, as a command does not.
     `reply_to` is what an answer has to be given to stand beside it, `reply_in` to stand in the
     thread that it opens. `text` is without the mention of the bot. `agent` was named beside it,
     as by a command; `answers` is the platform's id of the bot's message that it replies to.
@@ -59,6 +60,11 @@ class Heard:
     attachments: tuple[Attachment, ...] = ()
     agent: str | None = None
     answers: str | None = None
+
+    @property
+    def stands_at(self) -> Address:
+        """The thread, or the channel outside of one."""
+        return self.place.below(self.thread) if self.thread else self.place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

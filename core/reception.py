@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from core.address import Address, Readers
 from core.agents_file import AgentsFile
 from core.directory import Directory
 from core.intake import Accepted, Intake
 from core.messages import Heard, Incoming
 from core.routing import route, unaddressed
 from core.text import cleaned
-from storage import inbox
+from storage import inbox, places
 
 
 class Reception:
@@ -49,6 +50,11 @@ class Reception:
         if not (text or heard.attachments):
             return await self.withdraw(heard.key)
         return await inbox.change(heard.key, text)
+
+    async def close(self, channel: Address) -> None:
+        """A channel turned private: what was said there until now is for its members, too."""
+        open_until_now = [Readers.UNKNOWN, Readers.EVERYBODY]
+        await places.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
 
     async def withdraw(self, key: str) -> bool:
         """A message was deleted; False if an answer to it is being written already."""

@@ -37,11 +37,13 @@ async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Rout
     The longest binding decides, the agents file before chat. An agent is also reached by name,
     "support: …" or "@bot support …", wherever the bot is, and by a reply to what it said.
     """
-    stands_at = heard.place.below(heard.thread) if heard.thread else heard.place
-    binding = await binding_at(stands_at, file)
+    binding = await binding_at(heard.stands_at, file)
     named, text = _addressed(heard, agents)
     if named is None and heard.answers:
-        spoken_to = await places.agent_behind(heard.place.key, heard.answers)
+        shared = heard.stands_at.shared
+        spoken_to = await places.agent_behind(
+            shared.key, heard.answers, readers=shared.readers_below
+        )
         named = spoken_to if spoken_to in agents else None
     listens = binding is not None and _listens(binding, heard)
     if not (named or listens or heard.is_direct or heard.is_mention):
@@ -111,11 +113,12 @@ def _shared_by(heard: Heard, binding: Binding | None) -> SharedBy:
 
 
 def _conversation(heard: Heard, shared_by: SharedBy) -> Address:
+    """Whatever is shared by a channel, a private thread has for itself."""
     match shared_by:
         case SharedBy.CHANNEL:
-            return heard.place
+            return heard.stands_at.shared
         case SharedBy.THREAD:
             thread = heard.thread or heard.opens
             return heard.place.below(thread) if thread else heard.place
         case SharedBy.USER:
-            return heard.place.below(f"@{heard.author.id}")
+            return heard.stands_at.shared.below(f"@{heard.author.id}")

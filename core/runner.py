@@ -208,7 +208,7 @@ class _Run:
             idempotency_key=f"{self._opened.draft.key}.{self.journal.next_number}",
             agent_id=self._agent.id,
             conversation_id=self._hold.lease.conversation_id,
-            scope=Address.parse(self._hold.lease.address).scope,
+            scope=Address.parse(self._hold.lease.address, self._hold.lease.readers).scope,
             author=asked.author,
             source_key=asked.key,
             now=self._hold.now(),

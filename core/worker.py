@@ -284,7 +284,7 @@ class Worker:
         limit, claimed_at = self._shares.at_once, monotonic()
         leases = await self._claim(queues, limit) if limit else []
         for lease in leases:
-            channel = Address.parse(lease.address).scope
+            channel = Address.parse(lease.address).channel.key
             self._shares.take(channel)
             task = group.create_task(self._serve_or_log(lease, claimed_at))
             serving.add(task)

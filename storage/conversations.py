@@ -20,23 +20,28 @@ from storage.transaction import reading, transaction, write_first
 
 
 async def find_or_open(
-    *, agent_id: int, address: str, queue: str, author: str, now: datetime
+    *, agent_id: int, address: str, queue: str, author: str, now: datetime, readers: str = ""
 ) -> Conversation:
-    """The one conversation of this agent at this address."""
+    """The one conversation of this agent at this address; `readers` is kept if it is opened."""
     if conversation := await find(agent_id=agent_id, address=address):
         return conversation
     try:
-        return await _open(agent_id, address, queue, author, now)
+        return await _open(agent_id, address, queue, author, readers, now)
     except IntegrityError:  # opened by somebody else meanwhile
         return await _by_address(agent_id, address)
 
 
 @write_first
 async def _open(
-    agent_id: int, address: str, queue: str, author: str, now: datetime
+    agent_id: int, address: str, queue: str, author: str, readers: str, now: datetime
 ) -> Conversation:
     return await Conversation.create(
-        agent_id=agent_id, address=address, queue=queue, opened_by=author, created_at=now
+        agent_id=agent_id,
+        address=address,
+        queue=queue,
+        opened_by=author,
+        readers=readers,
+        created_at=now,
     )
 
 
@@ -49,6 +54,12 @@ async def _by_address(agent_id: int, address: str) -> Conversation:
 async def find(*, agent_id: int, address: str) -> Conversation | None:
     """The conversation of this agent at this address, if it was ever opened."""
     return await Conversation.get_or_none(agent_id=agent_id, address=address)
+
+
+@write_first
+async def show_to(readers: str, *, conversation_id: int) -> None:
+    """Keep who can read what is said there."""
+    await Conversation.filter(id=conversation_id).update(readers=readers)
 
 
 async def claim(
@@ -94,6 +105,7 @@ async def _claim(which: Q, owner: str, now: datetime, seconds: float, limit: int
             token=row.token + 1,
             seconds=seconds,
             is_takeover=row.owner not in (None, owner),  # whoever claims has not died
+            readers=row.readers,
         )
         for row in rows
     ]

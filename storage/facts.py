@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
+from tortoise.expressions import Q
 
 from storage.models import Fact, InboxMessage
 from storage.transaction import reading, transaction
@@ -76,6 +77,13 @@ async def supersede(*, fact_id: int, by: int, agent_id: int, scope: str) -> bool
             superseded_by=by
         )
     )
+
+
+@transaction
+async def move(*, agent_id: int, scope: str, told_below: str, to: str) -> None:
+    """Let facts stand in another scope that were told in messages or commands of such keys."""
+    told_there = Q(source_key__startswith=told_below) | Q(key__startswith=told_below)
+    await Fact.filter(told_there, agent_id=agent_id, scope=scope).update(scope=to)
 
 
 @reading

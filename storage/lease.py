@@ -14,7 +14,7 @@ class Lease:
     """The right to write to one conversation, while nobody else has claimed it.
 
     `seconds` is how long it lasts after each write or renewal. `is_takeover`: whoever had it before
-    never gave it back.
+    never gave it back. `readers` is who can read what is said there, as it was when it was claimed.
     """
 
     conversation_id: int
@@ -24,6 +24,7 @@ class Lease:
     token: int
     seconds: float
     is_takeover: bool = False
+    readers: str = ""
 
     def expires(self, now: datetime) -> int:
         """When it lapses if it is renewed now, in ms since 1970."""

@@ -96,7 +96,8 @@ class Conversation(Model):
     """One agent, one history. The row is the only lock.
 
     ready_at, in ms since 1970: NULL is idle, past is claimable, future is leased or put off.
-    token is the fencing token of the newest lease. last_seq numbers the messages.
+    token is the fencing token of the newest lease. last_seq numbers the messages. readers is who
+    can read what is said there: empty as long as nobody told.
     """
 
     id: int = fields.BigIntField(primary_key=True)
@@ -104,6 +105,7 @@ class Conversation(Model):
     address = fields.CharField(max_length=190)
     queue = fields.CharField(max_length=190)
     opened_by = fields.CharField(max_length=190)
+    readers = fields.CharField(max_length=16, default="", db_default="")
     last_seq: int = fields.BigIntField(default=0)
     last_turn: int = fields.BigIntField(default=0)
     ready_at: int | None = fields.BigIntField(null=True)

@@ -1,7 +1,11 @@
-"""What goes on at an address and below it: waiting messages, running turns, recent threads."""
+"""What goes on at an address and below it: waiting messages, running turns, recent threads.
+
+`readers` are those for whom talk below the address is, too: a private thread's is for its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from tortoise.expressions import Q, Subquery
@@ -24,26 +28,29 @@ from storage.models import (
 from storage.transaction import reading, transaction
 
 _RECENT = 1_000  # messages that are looked at for the threads they stand in
+_AT_ONCE = 100  # addresses in one statement
 
 
 @reading
-async def waiting(path: str) -> int:
+async def waiting(path: str, *, readers: Sequence[str]) -> int:
     """How many messages nobody has begun to answer."""
     return await InboxMessage.filter(
-        conversation_id__in=_inside(path), state=InboxState.WAITING
+        conversation_id__in=_inside(path, readers), state=InboxState.WAITING
     ).count()
 
 
 @reading
-async def running(path: str) -> list[Turn]:
+async def running(path: str, *, readers: Sequence[str]) -> list[Turn]:
     """The answers that are being written."""
-    return await Turn.filter(conversation_id__in=_inside(path), state=TurnState.RUNNING)
+    return await Turn.filter(conversation_id__in=_inside(path, readers), state=TurnState.RUNNING)
 
 
 @reading
-async def running_in(path: str, *, thread: str, message_ids: list[str]) -> list[Turn]:
+async def running_in(
+    path: str, *, readers: Sequence[str], thread: str, message_ids: list[str]
+) -> list[Turn]:
     """The answers that are written in one of these messages; of none, those in this thread."""
-    turns = Turn.filter(conversation_id__in=_inside(path), state=TurnState.RUNNING)
+    turns = Turn.filter(conversation_id__in=_inside(path, readers), state=TurnState.RUNNING)
     for which in (Q(message_id__in=message_ids), Q(reply_to=thread)):
         shown = OutboxMessage.filter(which, part=1)
         if found := await turns.filter(id__in=Subquery(shown.values("turn_id"))):
@@ -52,16 +59,18 @@ async def running_in(path: str, *, thread: str, message_ids: list[str]) -> list[
 
 
 @reading
-async def newest_turn(path: str) -> Turn | None:
+async def newest_turn(path: str, *, readers: Sequence[str]) -> Turn | None:
     """The answer that ended last."""
-    ended = Turn.filter(conversation_id__in=_inside(path), ended_at__not_isnull=True)
+    ended = Turn.filter(conversation_id__in=_inside(path, readers), ended_at__not_isnull=True)
     return await ended.order_by("-ended_at", "-id").first()
 
 
 @reading
-async def turn_of(path: str, *, turn_id: int | None, message_ids: list[str]) -> Turn | None:
+async def turn_of(
+    path: str, *, readers: Sequence[str], turn_id: int | None, message_ids: list[str]
+) -> Turn | None:
     """The turn of this id, or that made one of these messages of the platform, if it is there."""
-    found = Turn.filter(conversation_id__in=_inside(path))
+    found = Turn.filter(conversation_id__in=_inside(path, readers))
     if turn_id is not None:
         return await found.get_or_none(id=turn_id)
     shown = OutboxMessage.filter(message_id__in=message_ids)
@@ -69,10 +78,10 @@ async def turn_of(path: str, *, turn_id: int | None, message_ids: list[str]) -> 
 
 
 @reading
-async def agent_behind(path: str, message_id: str) -> str | None:
+async def agent_behind(path: str, message_id: str, *, readers: Sequence[str]) -> str | None:
     """The name of the agent that said it, if it was said there."""
     said = await OutboxMessage.filter(
-        message_id=message_id, conversation_id__in=_inside(path)
+        message_id=message_id, conversation_id__in=_inside(path, readers)
     ).first()
     conversation = await Conversation.get(id=said.conversation_id) if said else None
     return (await Agent.get(id=conversation.agent_id)).name if conversation else None
@@ -124,10 +133,12 @@ async def recent_conversations(path: str, *, since: datetime, limit: int) -> lis
 
 
 @transaction
-async def reset(path: str, *, agent_id: int, facts: list[int], now: datetime) -> int:
+async def reset(
+    path: str, *, readers: Sequence[str], agent_id: int, facts: list[int], now: datetime
+) -> int:
     """Let the view of each of the agent's histories begin after its newest message."""
     conversations = await Conversation.filter(
-        Q(address=path) | Q(address__startswith=f"{path}/"), agent_id=agent_id, last_seq__gt=0
+        _there(path, readers), agent_id=agent_id, last_seq__gt=0
     )
     await Summary.bulk_create(
         (
@@ -146,6 +157,33 @@ async def reset(path: str, *, agent_id: int, facts: list[int], now: datetime) ->
     return len(conversations)
 
 
-def _inside(path: str) -> Subquery:
-    here = Conversation.filter(Q(address=path) | Q(address__startswith=f"{path}/"))
-    return Subquery(here.values("id"))
+@transaction
+async def show_to(readers: str, path: str, *, instead_of: Sequence[str]) -> None:
+    """Keep who can read what is said there, in every conversation for which that is news."""
+    await Conversation.filter(_there(path, instead_of), readers__in=list(instead_of)).update(
+        readers=readers
+    )
+
+
+@reading
+async def private_among(paths: Sequence[str], *, readers: Sequence[str]) -> set[str]:
+    """Those of these addresses at or below which something was said that is for such readers."""
+    found = set[str]()
+    for start in range(0, len(paths), _AT_ONCE):
+        these = Q(*(_there(path) for path in paths[start : start + _AT_ONCE]), join_type=Q.OR)
+        rows = Conversation.filter(these, readers__in=list(readers))
+        addresses = [f"{address}/" for address in await rows.values_list("address", flat=True)]
+        found |= {path for path in paths if any(each.startswith(f"{path}/") for each in addresses)}
+    return found
+
+
+def _inside(path: str, readers: Sequence[str] | None = None) -> Subquery:
+    return Subquery(Conversation.filter(_there(path, readers)).values("id"))
+
+
+def _there(path: str, readers: Sequence[str] | None = None) -> Q:
+    """At an address, and below it where those who can read are among `readers`."""
+    below = Q(address__startswith=f"{path}/")
+    if readers is not None:
+        below &= Q(readers__in=list(readers))
+    return Q(address=path) | below

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.address import Address
+from core.address import Address, Readers
 from core.errors import UserMistake
 
 
@@ -35,6 +35,64 @@ def test_bindings_are_looked_for_from_the_longest_path_up() -> None:
 
 def test_a_thread_shares_the_memory_of_its_channel() -> None:
     assert Address.parse("slack/T1/C1/17.5").scope == Address.parse("slack/T1/C1").scope
+
+
+UNKNOWN, EVERYBODY = Readers.UNKNOWN, Readers.EVERYBODY
+CHANNEL, THREAD = Readers.CHANNEL, Readers.THREAD
+
+
+@pytest.mark.parametrize(
+    ("path", "readers", "scope"),
+    [
+        ("discord/1/2/3", EVERYBODY, "discord/1/2"),
+        ("discord/1/2/3", CHANNEL, "discord/1/2"),
+        ("discord/1/2/3", THREAD, "discord/1/2/3"),
+        ("discord/1/2/3", UNKNOWN, "discord/1/2/3"),
+        ("discord/1/2/3", "of a later version", "discord/1/2/3"),
+        ("discord/1/2/3/@4", THREAD, "discord/1/2/3"),
+        ("discord/1/2/@4", EVERYBODY, "discord/1/2"),
+        ("discord/1/2/@4", UNKNOWN, "discord/1/2"),
+        ("slack/T1/C1/17.5", CHANNEL, "slack/T1/C1"),
+        ("slack/T1/C1/17.5", UNKNOWN, "slack/T1/C1"),
+    ],
+)
+def test_a_private_thread_has_a_memory_of_its_own(path: str, readers: str, scope: str) -> None:
+    assert Address.parse(path, readers).scope == scope
+    assert Address.parse(path, readers).channel.key == "/".join(path.split("/")[:3])
+
+
+def test_only_what_everybody_can_read_is_not_private() -> None:
+    public = [each for each in Readers if not Address.parse("slack/T1/C1", each).is_private]
+    assert public == [EVERYBODY]
+
+
+def test_who_can_read_there_makes_no_other_address() -> None:
+    assert Address.parse("slack/T1/C1", CHANNEL) == Address.parse("slack/T1/C1")
+    assert Address.parse("slack/T1/C1", CHANNEL).below("17.5").readers is CHANNEL
+
+
+@pytest.mark.parametrize(
+    ("told", "before", "known"),
+    [
+        (EVERYBODY, UNKNOWN, EVERYBODY),
+        (CHANNEL, EVERYBODY, CHANNEL),
+        (EVERYBODY, CHANNEL, CHANNEL),
+        (EVERYBODY, THREAD, THREAD),
+        (UNKNOWN, EVERYBODY, EVERYBODY),
+        (UNKNOWN, CHANNEL, CHANNEL),
+        (THREAD, UNKNOWN, THREAD),
+    ],
+)
+def test_what_turns_private_is_private_from_then_on(
+    told: Readers, before: Readers, known: Readers
+) -> None:
+    assert told.since(before) is known
+
+
+def test_talk_in_private_threads_is_not_for_their_channel() -> None:
+    assert Address.parse("discord/1/2", EVERYBODY).readers_below == (EVERYBODY, CHANNEL)
+    assert THREAD in Address.parse("discord/1/2/3", THREAD).readers_below
+    assert UNKNOWN in Address.parse("slack/T1/C1").readers_below
 
 
 def test_a_terminal_delivers_only_its_own_room() -> None:

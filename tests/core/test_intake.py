@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from core.address import Address
+from core.address import Address, Readers
 from core.errors import UserMistake
 from core.intake import Accepted
 from core.messages import Author, Incoming
-from storage import inbox
+from storage import conversations, facts, inbox
+from storage.facts import Statement
 from tests.core.given import ROOM, Stage
 
 
@@ -51,6 +52,49 @@ async def test_a_conversation_belongs_to_an_agent_and_an_address(stage: Stage) -
     again = await stage.say("Hello")
     elsewhere = await stage.say("Hello", room="slack/T1/C2")
     assert here.conversation_id == again.conversation_id != elsewhere.conversation_id
+
+
+async def _said_to(stage: Stage, readers: Readers, path: str = ROOM, key: str = "k") -> str:
+    """Who can read there, as it is kept after a message that said so."""
+    address = Address.parse(path, readers)
+    message = replace(incoming(stage), key=key, address=address)
+    accepted = await stage.intake.accept(message, "Ada")
+    return (await conversations.by_id(accepted.conversation_id)).readers
+
+
+async def test_who_can_read_there_is_kept_and_private_stays_private(stage: Stage) -> None:
+    kept = [
+        await _said_to(stage, Readers(readers), key=f"k{number}")
+        for number, readers in enumerate(("", "everybody", "", "channel", "everybody", ""))
+    ]
+    assert kept == ["", "everybody", "everybody", "channel", "channel", "channel"]
+
+
+async def test_facts_told_in_a_thread_move_into_it_once_it_is_known_as_private(
+    stage: Stage,
+) -> None:
+    agent = await stage.directory.get("Ada")
+    for key, source in (
+        ("a.1", "discord/1/3/8"),
+        ("discord/1/3/cmd/9", "discord/1/@4"),
+        ("a.2", "discord/1/2/8"),
+        ("discord/1/33/cmd/9", "discord/1/@4"),
+    ):
+        told = Statement(
+            key=key,
+            agent_id=agent.id,
+            scope="discord/1/2",
+            text=key,
+            said_by="Ana",
+            source_key=source,
+            said_at=stage.clock(),
+        )
+        await facts.add(told)
+    assert await _said_to(stage, Readers.THREAD, "discord/1/2/3") == "thread"
+    inside = await facts.current(agent_id=agent.id, scope="discord/1/2/3")
+    outside = await facts.current(agent_id=agent.id, scope="discord/1/2")
+    assert [fact.text for fact in inside] == ["a.1", "discord/1/3/cmd/9"]
+    assert [fact.text for fact in outside] == ["a.2", "discord/1/33/cmd/9"]
 
 
 async def test_what_no_database_can_hold_is_left_out(stage: Stage) -> None:

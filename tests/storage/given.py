@@ -11,7 +11,7 @@ from storage.turns import Ending, Entry, OpenTurn
 
 
 async def conversation(
-    now: datetime, *, agent: str = "support", room: str = "main"
+    now: datetime, *, agent: str = "support", room: str = "main", readers: str = ""
 ) -> Conversation:
     """A conversation in a terminal room."""
     row = await agents.record(name=agent, revision="r1", config={"model": "m"}, now=now)
@@ -20,6 +20,7 @@ async def conversation(
         address=f"terminal/{room}",
         queue=f"terminal/{room}",
         author="ana",
+        readers=readers,
         now=now,
     )
 

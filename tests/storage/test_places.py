@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import inbox, outbox, places, summaries, turns
+from storage import conversations, inbox, outbox, places, summaries, turns
 from storage.lease import Lease
 from storage.models import Conversation, StepKind
 from storage.turns import FinishedStep, OpenTurn, Spent
@@ -15,6 +15,7 @@ from tests.storage import given
 pytestmark = pytest.mark.usefixtures("database")
 
 DAY = timedelta(days=1)
+ALL = ["", "everybody", "channel", "thread"]
 
 
 async def test_conversations_come_with_the_newest_message_first(now: datetime) -> None:
@@ -74,10 +75,10 @@ async def _begun(room: str, now: datetime, *, thread: str = "t1") -> tuple[Lease
 async def test_what_waits_and_what_runs_below_an_address_is_known(now: datetime) -> None:
     _, turn = await _begun("busy", now)
     await given.received(await given.conversation(now, room="quiet"), "k1", now)
-    assert await places.waiting("terminal") == await places.waiting("terminal/quiet") == 1
-    assert await places.waiting("terminal/qui") == 0
-    assert [row.id for row in await places.running("terminal")] == [turn.turn.id]
-    assert await places.running("terminal/quiet") == []
+    for path, count in (("terminal", 1), ("terminal/quiet", 1), ("terminal/qui", 0)):
+        assert await places.waiting(path, readers=ALL) == count
+    assert [row.id for row in await places.running("terminal", readers=ALL)] == [turn.turn.id]
+    assert await places.running("terminal/quiet", readers=ALL) == []
 
 
 async def test_what_runs_is_found_by_its_message_or_else_by_its_thread(now: datetime) -> None:
@@ -89,23 +90,28 @@ async def test_what_runs_is_found_by_its_message_or_else_by_its_thread(now: date
         ("t2", ["m-gone"], [two]),
         ("t3", ["m-gone"], []),
     ):
-        running = await places.running_in("terminal", thread=thread, message_ids=messages)
+        running = await places.running_in(
+            "terminal", readers=ALL, thread=thread, message_ids=messages
+        )
         assert [row.id for row in running] == [each.turn.id for each in found]
 
 
 async def test_a_turn_is_found_by_its_id_or_its_message_where_it_was(now: datetime) -> None:
     _, turn = await _begun("one", now)
-    by_id = await places.turn_of("terminal/one", turn_id=turn.turn.id, message_ids=[])
-    by_message = await places.turn_of("terminal", turn_id=None, message_ids=["m-one", "m-gone"])
-    assert by_id
-    assert by_message
-    assert by_id.id == by_message.id == turn.turn.id
-    assert not await places.turn_of("terminal/two", turn_id=turn.turn.id, message_ids=[])
-    assert not await places.turn_of("terminal", turn_id=None, message_ids=["m-gone"])
+    by_id = await _turn_of("terminal/one", turn_id=turn.turn.id)
+    by_message = await _turn_of("terminal", "m-one", "m-gone")
+    assert by_id == by_message == turn.turn.id
+    assert await _turn_of("terminal/two", turn_id=turn.turn.id) is None
+    assert await _turn_of("terminal", "m-gone") is None
+
+
+async def _turn_of(path: str, *message_ids: str, turn_id: int | None = None) -> int | None:
+    turn = await places.turn_of(path, readers=ALL, turn_id=turn_id, message_ids=[*message_ids])
+    return turn.id if turn else None
 
 
 async def test_the_answer_that_ended_last_is_known(now: datetime) -> None:
-    assert await places.newest_turn("terminal") is None
+    assert await _newest() is None
     lease, first = await _begun("one", now)
     await given.answered(lease, first, now)
     lease, second = await _begun("two", now)
@@ -115,15 +121,15 @@ async def test_the_answer_that_ended_last_is_known(now: datetime) -> None:
 
 
 async def _newest() -> int | None:
-    turn = await places.newest_turn("terminal")
+    turn = await places.newest_turn("terminal", readers=ALL)
     return turn.id if turn else None
 
 
 async def test_the_agent_behind_a_message_is_known(now: datetime) -> None:
     await _begun("one", now)
-    assert await places.agent_behind("terminal", "m-one") == "support"
-    assert await places.agent_behind("terminal/two", "m-one") is None
-    assert await places.agent_behind("terminal", "m-gone") is None
+    assert await places.agent_behind("terminal", "m-one", readers=ALL) == "support"
+    assert await places.agent_behind("terminal/two", "m-one", readers=ALL) is None
+    assert await places.agent_behind("terminal", "m-gone", readers=ALL) is None
 
 
 async def test_what_a_turn_did_and_used_is_known(now: datetime) -> None:
@@ -154,7 +160,40 @@ async def test_a_reset_lets_the_view_begin_after_the_newest_message(now: datetim
     lease, turn = await _begun("one", now)
     await given.answered(lease, turn, now)
     await given.conversation(now, room="silent")
-    count = await places.reset("terminal", agent_id=lease.agent_id, facts=[7], now=now)
+    count = await places.reset("terminal", readers=ALL, agent_id=lease.agent_id, facts=[7], now=now)
     newest = await summaries.newest(lease.conversation_id)
     assert newest
     assert (count, newest.upto_seq, newest.facts) == (1, 2, [7])
+
+
+async def _readers() -> dict[str, str]:
+    return {row.address: row.readers for row in await conversations.everything()}
+
+
+async def test_what_is_said_below_counts_only_for_those_who_can_read_it(now: datetime) -> None:
+    for room, readers in (("c", "everybody"), ("c/open", "channel"), ("c/closed", "thread")):
+        where = await given.conversation(now, room=room, readers=readers)
+        await given.received(where, room, now)
+    assert await places.waiting("terminal/c", readers=["everybody", "channel"]) == 2
+    assert await places.waiting("terminal/c", readers=[]) == 1
+    assert await places.waiting("terminal/c/closed", readers=[]) == 1
+
+
+async def test_an_address_is_private_if_anything_there_or_below_it_is(now: datetime) -> None:
+    for room, readers in (("a", "everybody"), ("b/t", "channel"), ("c", "channel"), ("d", "")):
+        await given.conversation(now, room=room, readers=readers)
+    paths = [f"terminal/{room}" for room in ("a", "b", "c", "d", "e")]
+    found = await places.private_among(paths, readers=["channel", "thread"])
+    assert found == {"terminal/b", "terminal/c"}
+
+
+async def test_a_place_that_turns_private_keeps_what_is_more_private(now: datetime) -> None:
+    for room, readers in (("c", "everybody"), ("c/t", "thread"), ("c/u", ""), ("cc", "everybody")):
+        await given.conversation(now, room=room, readers=readers)
+    await places.show_to("channel", "terminal/c", instead_of=["", "everybody"])
+    assert await _readers() == {
+        "terminal/c": "channel",
+        "terminal/c/t": "thread",
+        "terminal/c/u": "channel",
+        "terminal/cc": "everybody",
+    }
