@@ -147,11 +147,10 @@ class CatchUp:
         channels = await self._ask(lambda: self._from.reader.channels(bot.team)) or []
         at_once = asyncio.Semaphore(_AT_ONCE)
 
-        async def catch_up(channel: str) -> int:
-            address = _workspace(bot.team).below(channel)
+        async def catch_up(address: Address) -> int:
             start = max(heard_up_to, known.get(address.key, 0)) - _OVERLAP
             async with at_once:
-                news = await self._channel(bot, channel, threads, max(start, oldest))
+                news = await self._channel(bot, address, threads, max(start, oldest))
             if self._is_whole:
                 await self._advance(address, _micro(began_at))
             return news
@@ -178,14 +177,14 @@ class CatchUp:
                 threads[channel].append(thread)
         return threads
 
-    async def _channel(self, bot: Bot, channel: str, threads: Threads, start: int) -> int:
+    async def _channel(self, bot: Bot, place: Address, threads: Threads, start: int) -> int:
         """Hear what was said there since; returns how much of it was new."""
-        oldest, reader = _ts(start), self._from.reader
+        oldest, reader, channel = _ts(start), self._from.reader, place.parts[1]
         said = await self._ask(lambda: reader.history(bot.team, channel, oldest)) or []
         answered = {ts for raw in said if (ts := _thread_with_news(raw, start))}
         for thread in sorted(answered | {t for t in threads.get(channel, []) if t not in answered}):
             said += await self._replies(bot, channel, thread, oldest)
-        heard = [await self._read(bot, channel, raw) for raw in said]
+        heard = [await self._read(bot, place, raw) for raw in said]
         since = {each.key: each for each in heard if each and each.position > start}
         in_order = sorted(since.values(), key=lambda message: message.position)
         return sum([await self._hear(each) for each in in_order])
@@ -195,9 +194,9 @@ class CatchUp:
         found = await self._ask(lambda: reader.replies(bot.team, channel, thread, oldest))
         return found or []
 
-    async def _read(self, bot: Bot, channel: str, raw: object) -> Heard | None:
+    async def _read(self, bot: Bot, place: Address, raw: object) -> Heard | None:
         names = await self._from.people.names(bot.team, parse.people(raw))
-        return parse.message(raw, _workspace(bot.team).below(channel), bot.user, names)
+        return parse.message(raw, place, bot.user, names)
 
     async def _hear(self, heard: Heard) -> bool:
         try:
@@ -250,10 +249,15 @@ def _thread_with_news(raw: object, start: int) -> str | None:
     return parse.text_at(raw, "ts") if latest > start else None
 
 
-def _most_urgent_first(threads: Threads) -> Callable[[str], tuple[bool, int]]:
+def _most_urgent_first(threads: Threads) -> Callable[[Address], tuple[bool, int]]:
     """Direct messages, then the channels with the newest threads."""
-    places = {channel: place for place, channel in enumerate(threads)}
-    return lambda channel: (not channel.startswith("D"), places.get(channel, len(places)))
+    order = {channel: number for number, channel in enumerate(threads)}
+
+    def urgency(place: Address) -> tuple[bool, int]:
+        channel = place.parts[1]
+        return not channel.startswith("D"), order.get(channel, len(order))
+
+    return urgency
 
 
 def _workspace(team: str) -> Address:

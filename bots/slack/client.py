@@ -16,12 +16,14 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from bots.downloads import kept_at, origin_of
 from bots.requests import guard
-from bots.slack.failures import FAILURES, NotDone, translated
+from bots.slack.failures import FAILURES, NotDone, SlackRefused, translated
 from bots.slack.rates import Rates
 from core.errors import Transient
 
 SLACK = "https://slack.com/api/"
+_HOOKS = {"https://hooks.slack.com", "https://hooks.slack-gov.com"}
 
 Call = Callable[[AsyncWebClient], Awaitable[AsyncSlackResponse]]
 
@@ -79,6 +81,21 @@ class SlackClient:
                     raise NotDone(f"Slack did not take a file: HTTP {response.status}.")
         except FAILURES as error:
             raise NotDone(f"Slack did not take a file: {type(error).__name__}.") from error
+
+    async def tell(self, response_url: str, words: str) -> None:
+        """Tell whoever did what this URL came with, wherever that was; nobody else sees it."""
+        hosts = kept_at(_HOOKS | {origin_of(self.base_url)}, r"/[\w/.-]+")
+        if not hosts.fullmatch(response_url):
+            raise SlackRefused("an answer", "not_at_slack")
+        try:
+            body = {"response_type": "ephemeral", "replace_original": False, "text": words}
+            async with self._opened().post(
+                response_url, json=body, allow_redirects=False
+            ) as response:
+                if response.status != _OK:
+                    raise NotDone(f"Slack did not take an answer: HTTP {response.status}.")
+        except FAILURES as error:
+            raise NotDone(f"Slack did not take an answer: {type(error).__name__}.") from error
 
     async def close(self) -> None:
         """Close the connections; the next call opens them again."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from bots.commands import Caller, ChatCommands
 from bots.slack.happenings import Shortcut, SlashCommand
 from bots.slack.parse import position
 from bots.slack.people import People
-from core.address import Address
+from bots.slack.reader import Channel
 from core.agents_file import AgentsFile
 from core.binding import Listen, SharedBy
 from core.clock import Clock
@@ -60,16 +61,27 @@ class SlackCommands:
             return await obeyed(self._caller(command), rest.strip())
         return self._chat.help(verb)
 
-    async def ask_about(self, shortcut: Shortcut) -> None:
-        """Ask the channel's agent about a message, in the thread of that message."""
+    async def ask_about(self, shortcut: Shortcut) -> str:
+        """Ask the channel's agent about a message, in its thread; why that was not done, if so."""
         if shortcut.callback_id != ASK_AGENT:
-            return
+            return ""
+        return await self._chat.said(self._asked_about(shortcut))
+
+    async def _asked_about(self, shortcut: Shortcut) -> str:
+        """Somebody else's words are kept only where it is known that the bot may hear them."""
+        channel = await self._people.channel(shortcut.team, shortcut.channel)
+        if channel is None:
+            raise UserMistake(
+                "Slack did not tell me whether I am in this channel, so I did nothing. Please try "
+                "again in a minute."
+            )
+        _check_may_speak(channel)
         now = self._clock()
         names = await self._people.names(shortcut.team, [shortcut.user])
         thread = shortcut.thread_ts or shortcut.message_ts
         caller = Caller(
             key=shortcut.key,
-            place=Address(platform="slack", parts=(shortcut.team, shortcut.channel)),
+            place=channel.place,
             thread=thread,
             reply_to=thread,
             author=Author(id=shortcut.user, name=names.get(shortcut.user, shortcut.user)),
@@ -79,17 +91,17 @@ class SlackCommands:
             may_manage=_unasked,
         )
         await self._chat.ask_about(caller, shortcut.text, shortcut.attachments)
+        return ""
 
     async def _ask(self, command: SlashCommand, text: str, agent: str | None) -> str:
         """As a message of the channel, which opens no thread: there is nothing to open it at."""
         if not text:
             raise UserMistake(f"Say what to ask: {command.command} {'' if agent else 'ask '}TEXT.")
-        if not await self._people.can_be_reached(command.team, command.channel):
-            raise UserMistake(
-                "I am not in this channel, so I could not answer here. Invite me (/invite and my "
-                "name), or write to me directly."
-            )
-        return await self._chat.ask(self._caller(command), text, agent)
+        caller = self._caller(command)
+        if channel := await self._people.channel(command.team, command.channel):
+            _check_may_speak(channel)
+            caller = replace(caller, place=channel.place)
+        return await self._chat.ask(caller, text, agent)
 
     async def _use(self, caller: Caller, rest: str) -> str:
         words = rest.split()
@@ -126,6 +138,14 @@ class SlackCommands:
             at=now,
             is_direct=command.channel.startswith("D"),
             may_manage=lambda: self._people.may_manage(command.team, command.channel, command.user),
+        )
+
+
+def _check_may_speak(channel: Channel) -> None:
+    if not channel.may_speak:
+        raise UserMistake(
+            "I am not in this channel, so I could not answer here. Invite me (/invite and my "
+            "name), or write to me directly."
         )
 
 

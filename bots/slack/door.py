@@ -20,6 +20,7 @@ from bots.slack.happenings import (
     Press,
     Shortcut,
     StopPressed,
+    TurnedPrivate,
     Uninstalled,
     Withdrawn,
 )
@@ -51,6 +52,7 @@ class Room:
     """What stands behind the door.
 
     `uninstalled` is told the workspace. `missed` is called when Slack has given up an event.
+    `whisper` tells whoever a response URL belongs to something that nobody else sees, soon.
     """
 
     people: People
@@ -60,6 +62,7 @@ class Room:
     agent_view: AgentView
     uninstalled: Callable[[str], Awaitable[object]]
     missed: Callable[[], None]
+    whisper: Callable[[str, str], None]
 
 
 class Door:
@@ -105,8 +108,10 @@ class Door:
                 return self._ignored(body)
             case Heard() | Edited() | Withdrawn():
                 await self._message(body)
+            case TurnedPrivate():
+                await self._reception.close(happened.place)
             case HomeOpened():
-                self._room.homes.show(happened.team, happened.user)
+                self._room.homes.show(happened.team, happened.user, happened.direct)
             case ChatOpened():
                 self._room.agent_view.greet(happened.place)
             case StopPressed():
@@ -154,10 +159,15 @@ class Door:
             case Press():
                 await self._press(happened)
             case Shortcut():
-                await self._room.commands.ask_about(happened)
+                await self._ask_about(happened)
             case _:
                 assert_never(happened)
         return ""
+
+    async def _ask_about(self, shortcut: Shortcut) -> None:
+        """What went wrong is whispered: the acknowledgement of a shortcut says nothing."""
+        if refusal := await self._room.commands.ask_about(shortcut):
+            self._room.whisper(shortcut.response_url, refusal)
 
     async def _press(self, press: Press) -> None:
         if press.action == STOP:
@@ -169,7 +179,7 @@ class Door:
                     key, person=f"slack/{press.team}/{press.user}", is_good=opinion == "good"
                 )
         elif press.action == FORGET:
-            await self._room.homes.forget(press.team, press.user, press.value)
+            await self._room.homes.forget(press.team, press.user, press.channel or "", press.value)
 
     async def _names(self, body: object) -> dict[str, str]:
         return await self._room.people.names(parse.team_of(body), parse.people(body))

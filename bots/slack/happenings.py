@@ -23,11 +23,19 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedPrivate:
+    """Only members can read this channel from now on."""
+
+    place: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeOpened:
-    """Somebody looks at the app's Home tab."""
+    """Somebody looks at the app's Home tab; `direct` is the channel of their direct messages."""
 
     team: str
     user: str
+    direct: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +86,7 @@ class SlashCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """A button below a message, or on the Home tab (without channel and message)."""
+    """A button below a message, or on the Home tab: there the channel is `HomeOpened.direct`."""
 
     action: str
     value: str
@@ -91,7 +99,10 @@ class Press:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortcut:
-    """A message shortcut: `callback_id` used on the message with this ts."""
+    """A message shortcut: `callback_id` used on the message with this ts.
+
+    At `response_url` whoever used it can be told something, also where the bot is not.
+    """
 
     key: str
     callback_id: str
@@ -102,7 +113,10 @@ class Shortcut:
     thread_ts: str | None
     text: str
     attachments: tuple[Attachment, ...] = ()
+    response_url: str = ""
 
 
-Event = Heard | Edited | Withdrawn | HomeOpened | ChatOpened | StopPressed | Uninstalled
+Event = (
+    Heard | Edited | Withdrawn | TurnedPrivate | HomeOpened | ChatOpened | StopPressed | Uninstalled
+)
 Interaction = Press | Shortcut

@@ -19,6 +19,7 @@ from slack_sdk.models.views import View
 from bots.errands import Errands
 from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
+from bots.slack.people import People
 from core.address import Address
 from core.binding import Binding, Listen
 from core.commands import Commands, Own
@@ -31,30 +32,43 @@ _LONGEST = 500  # characters of a fact that are shown
 class Homes:
     """Shows the tab to whoever opened it."""
 
-    def __init__(self, client: SlackClient, commands: Commands, errands: Errands) -> None:
+    def __init__(
+        self, client: SlackClient, people: People, commands: Commands, errands: Errands
+    ) -> None:
         self._client = client
+        self._people = people
         self._commands = commands
         self._errands = errands
 
-    def show(self, team: str, user: str) -> None:
-        """Show it soon."""
-        self._errands.add("home", lambda: self._publish(team, user))
+    def show(self, team: str, user: str, direct: str) -> None:
+        """Show it soon; `direct` is the channel of this person's direct messages."""
+        self._errands.add("home", lambda: self._publish(team, user, direct))
 
-    async def forget(self, team: str, user: str, value: str) -> None:
+    async def forget(self, team: str, user: str, direct: str, value: str) -> None:
         """Forget a fact that this person has told, and show the tab without it."""
         if value.isdecimal() and len(value) < 19:
             await self._commands.forget_own(_workspace(team), user, int(value))
-        self.show(team, user)
+        self.show(team, user, direct)
 
-    async def _publish(self, team: str, user: str) -> None:
-        workspace = _workspace(team)
+    async def _publish(self, team: str, user: str, direct: str) -> None:
+        workspace, shown = _workspace(team), await self._shown_to(team, user, direct)
         bindings = await self._commands.bindings(workspace)
         facts = await self._commands.own_facts(workspace, user)
-        default = await self._commands.agent_at(workspace)
-        view = View(type="home", blocks=_blocks(default, bindings, facts))
+        blocks = _blocks(
+            await self._commands.agent_at(workspace),
+            [binding for binding in bindings if binding.at.scope in shown],
+            [fact for fact in facts if fact.scope in shown],
+        )
+        view = View(type="home", blocks=blocks, private_metadata=direct)
         await self._client.write(
             team, "views.publish", lambda web: web.views_publish(user_id=user, view=view)
         )
+
+    async def _shown_to(self, team: str, user: str, direct: str) -> set[str]:
+        """What stems from a private place is shown there only, from direct messages also here."""
+        public = await self._commands.never_private(await self._people.sees(team, user))
+        own = [_workspace(team).below(direct)] if direct.startswith("D") else []
+        return {place.key for place in (_workspace(team), *public, *own)}
 
 
 def _workspace(team: str) -> Address:

@@ -17,11 +17,12 @@ from bots.slack.happenings import (
     Shortcut,
     SlashCommand,
     StopPressed,
+    TurnedPrivate,
     Uninstalled,
     Withdrawn,
 )
 from bots.slack.markup import mentioned, plain, without_mention
-from core.address import Address
+from core.address import Address, Readers
 from core.messages import Attachment, Author, Heard
 from core.text import cleaned
 
@@ -32,6 +33,13 @@ _TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
 _SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes that people write
 _MOST_FILES, _MOST_STREAMS = 20, 20
 _GOING = {"app_uninstalled", "tokens_revoked"}
+_READERS = {  # by the type of a channel, as a message of it says
+    "channel": Readers.EVERYBODY,
+    "group": Readers.CHANNEL,
+    "mpim": Readers.CHANNEL,
+    "im": Readers.CHANNEL,
+}
+_PRIVATE = ("is_private", "is_group", "is_mpim", "is_im")
 UNAVAILABLE = {  # by the mode of a file, who may have it, or Slack's refusal to tell of it
     "external": "is kept outside of Slack, where I cannot read it",
     "tombstone": "was deleted",
@@ -136,7 +144,17 @@ def event(body: object, names: Mapping[str, str] = _NOBODY) -> Event | None:
 def message(raw: object, place: Address, bot_user: str, names: Mapping[str, str]) -> Heard | None:
     """A message of a channel's history; None if nobody has to answer it."""
     workspace = _Workspace(team=place.parts[0], bot_user=bot_user, app="")
-    return _heard(raw, place.parts[1], workspace, names)
+    return _heard(raw, place, workspace, names)
+
+
+def channel(raw: object, team: str) -> Address | None:
+    """A channel as conversations.info and users.conversations have it; None if it is none."""
+    channel_id, is_private = id_at(raw, "id"), at(raw, "is_private")
+    readers = Readers.EVERYBODY if is_private is False else Readers.UNKNOWN
+    if any(at(raw, flag) is True for flag in _PRIVATE):
+        readers = Readers.CHANNEL
+    found = Address(platform="slack", parts=(team, channel_id), readers=readers)
+    return found if channel_id else None
 
 
 def command(body: object, names: Mapping[str, str] = _NOBODY) -> SlashCommand | None:
@@ -183,50 +201,60 @@ def _workspace(body: object) -> _Workspace:
 
 def _message_event(
     happened: object, workspace: _Workspace, names: Mapping[str, str]
-) -> Heard | Edited | Withdrawn | None:
-    channel = id_at(happened, "channel")
-    if not channel:
+) -> Heard | Edited | Withdrawn | TurnedPrivate | None:
+    place = _place(happened, workspace.team)
+    if place is None:
         return None
     match text_at(happened, "subtype"):
         case "message_changed":
-            return _changed(happened, channel, workspace, names)
+            return _changed(happened, place, workspace, names)
         case "message_deleted":
-            return _withdrawn(workspace.team, channel, text_at(happened, "deleted_ts"))
+            return _withdrawn(place, text_at(happened, "deleted_ts"))
+        case "channel_convert_to_private":
+            return TurnedPrivate(place=place)
         case _:
-            return _heard(happened, channel, workspace, names)
+            return _heard(happened, place, workspace, names)
+
+
+def _place(happened: object, team: str) -> Address | None:
+    """The channel of an event; a mention does not say who can read it."""
+    channel_id, kind = id_at(happened, "channel"), text_at(happened, "channel_type")
+    readers = _READERS.get("im" if channel_id.startswith("D") else kind, Readers.UNKNOWN)
+    found = Address(platform="slack", parts=(team, channel_id), readers=readers)
+    return found if channel_id else None
 
 
 def _changed(
-    happened: object, channel: str, workspace: _Workspace, names: Mapping[str, str]
+    happened: object, place: Address, workspace: _Workspace, names: Mapping[str, str]
 ) -> Edited | Withdrawn | None:
     """Unfurled links and our own edits change messages too; people's edits say `edited`."""
     after, before = at(happened, "message"), at(happened, "previous_message")
     if text_at(after, "subtype") == "tombstone":
-        return _withdrawn(workspace.team, channel, text_at(after, "ts"))
+        return _withdrawn(place, text_at(after, "ts"))
     edited = text_at(after, "edited", "ts")
     if not edited or edited == text_at(before, "edited", "ts"):
         return None
-    heard = _heard(after, channel, workspace, names)
+    heard = _heard(after, place, workspace, names)
     return Edited(heard=heard) if heard else None
 
 
-def _withdrawn(team: str, channel: str, ts: str) -> Withdrawn | None:
-    return Withdrawn(key=_key(team, channel, ts)) if position(ts) else None
+def _withdrawn(place: Address, ts: str) -> Withdrawn | None:
+    return Withdrawn(key=_key(place, ts)) if position(ts) else None
 
 
 def _heard(
-    raw: object, channel: str, workspace: _Workspace, names: Mapping[str, str]
+    raw: object, place: Address, workspace: _Workspace, names: Mapping[str, str]
 ) -> Heard | None:
     user, ts = id_at(raw, "user"), text_at(raw, "ts")
-    if not (_is_spoken(raw, workspace) and user and channel and position(ts)):
+    if not (_is_spoken(raw, workspace) and user and position(ts)):
         return None
     text, bot = text_at(raw, "text"), workspace.bot_user
     is_mention = bot in mentioned(text) or text_at(raw, "type") == "app_mention"
     said_in = text_at(raw, "thread_ts")
     thread = said_in if position(said_in) and said_in != ts else None
     return Heard(
-        key=_key(workspace.team, channel, ts),
-        place=Address(platform="slack", parts=(workspace.team, channel)),
+        key=_key(place, ts),
+        place=place,
         thread=thread,
         opens=ts,
         reply_to=thread,
@@ -235,7 +263,7 @@ def _heard(
         text=plain(without_mention(text, bot) if bot else text, names),
         sent_at=_EPOCH + timedelta(microseconds=position(ts)),
         position=position(ts),
-        is_direct=text_at(raw, "channel_type") == "im" or channel.startswith("D"),
+        is_direct=text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D"),
         is_mention=is_mention,
         attachments=tuple(_attachments(raw)),
     )
@@ -284,7 +312,7 @@ def _opened(happened: object, workspace: _Workspace) -> HomeOpened | ChatOpened 
     user, channel = id_at(happened, "user"), id_at(happened, "channel")
     match text_at(happened, "tab"):
         case "home" if user:
-            return HomeOpened(team=workspace.team, user=user)
+            return HomeOpened(team=workspace.team, user=user, direct=channel)
         case "messages" if channel:
             return ChatOpened(place=Address(platform="slack", parts=(workspace.team, channel)))
         case _:
@@ -312,12 +340,13 @@ def _press(body: object, team: str, user: str) -> Press | None:
     name = text_at(action, "action_id")
     if not name:
         return None
+    channel_id = id_at(body, "container", "channel_id") or id_at(body, "channel", "id")
     return Press(
         action=name,
         value=text_at(action, "value") or text_at(action, "selected_option", "value"),
         team=team,
         user=user,
-        channel=id_at(body, "container", "channel_id") or id_at(body, "channel", "id") or None,
+        channel=channel_id or id_at(body, "view", "private_metadata") or None,
         message_ts=text_at(body, "container", "message_ts") or None,
         thread_ts=text_at(body, "container", "thread_ts") or None,
     )
@@ -340,6 +369,7 @@ def _shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
         thread_ts=thread if position(thread) else None,
         text=plain(text_at(body, "message", "text"), names),
         attachments=tuple(_attachments(at(body, "message"))),
+        response_url=text_at(body, "response_url"),
     )
 
 
@@ -348,5 +378,5 @@ def _trigger(body: object) -> str:
     return found if _TRIGGER.fullmatch(found) else ""
 
 
-def _key(team: str, channel: str, ts: str) -> str:
-    return f"slack/{team}/{channel}/{ts}"
+def _key(place: Address, ts: str) -> str:
+    return f"{place.key}/{ts}"

@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from bots.slack.reader import Reader
+from bots.slack.reader import Channel, Reader
+from core.address import Address
 from core.errors import MooringsError
 
 log = logging.getLogger(__name__)
@@ -47,14 +48,29 @@ class People:
             log.warning("rights unknown", extra={"team": team, "why": str(error)})
             return None
 
-    async def can_be_reached(self, team: str, channel: str) -> bool:
-        """Whether the bot can answer people there; taken for granted where Slack does not tell."""
+    async def channel(self, team: str, channel: str) -> Channel | None:
+        """What Slack says of a channel; None where it does not tell."""
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._reader.may_speak(team, channel)
+                return await self._reader.channel(team, channel)
         except (MooringsError, TimeoutError) as error:
             log.warning("channel unknown", extra={"team": team, "why": str(error)})
-            return True
+            return None
+
+    async def sees(self, team: str, user: str) -> list[Address]:
+        """The public channels of the bot that somebody can see: a guest sees only where they are.
+
+        None at all where Slack does not tell.
+        """
+        try:
+            person = await self._reader.person(team, user)
+            found = await self._reader.channels(
+                team, "public_channel", user=user if person.is_guest else None
+            )
+        except MooringsError as error:
+            log.warning("channels unknown", extra={"team": team, "why": str(error)})
+            return []
+        return [channel for channel in found if not channel.is_private]
 
     async def _learn(self, team: str, user: str) -> None:
         try:

@@ -102,10 +102,13 @@ class SlackPlatform:
             people=people,
             commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
             controls=controls,
-            homes=Homes(self._client, commands, errands),
+            homes=Homes(self._client, people, commands, errands),
             agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
             uninstalled=self._uninstalled,
             missed=catch_up.missed,
+            whisper=lambda url, words: errands.add(
+                "whisper", lambda: self._client.tell(url, words)
+            ),
         )
         return self._wired(Door(reception, room), catch_up, errands, watch)
 

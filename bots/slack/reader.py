@@ -11,12 +11,14 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bots.slack import parse
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
+from core.address import Address
 from core.text import cleaned
 
 _PAGE = 200
 _MOST_PAGES = 50
 _LONGEST_NAME = 100
 _PUBLIC = "chat:write.public"
+_ALL_TYPES = "public_channel,private_channel,im,mpim"
 
 Page = Callable[[AsyncWebClient, str], Awaitable[AsyncSlackResponse]]
 
@@ -27,6 +29,15 @@ class Person:
 
     name: str
     is_admin: bool
+    is_guest: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A channel with those who can read it, and whether the bot may speak there."""
+
+    place: Address
+    may_speak: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +66,11 @@ class Reader:
         names = ("profile", "display_name"), ("profile", "real_name"), ("real_name",), ("name",)
         named = (cleaned(parse.text_at(found, *path))[:_LONGEST_NAME] for path in names)
         roles = ("is_admin", "is_owner", "is_primary_owner")
+        limits = ("is_restricted", "is_ultra_restricted", "is_stranger")
         return Person(
             name=next((name for name in named if name), user),
             is_admin=any(parse.at(found, role) is True for role in roles),
+            is_guest=any(parse.at(found, limit) is True for limit in limits),
         )
 
     async def creator(self, team: str, channel: str) -> str:
@@ -67,30 +80,33 @@ class Reader:
         )
         return parse.id_at(answer.data, "channel", "creator")
 
-    async def may_speak(self, team: str, channel: str) -> bool:
-        """Whether the bot is in the channel, or may speak in all that are public."""
+    async def channel(self, team: str, channel: str) -> Channel:
+        """A channel; the bot may speak where it is, or in all that are public."""
+        place = Address(platform="slack", parts=(team, channel))
         try:
             answer = await self._client.read(
                 team, "conversations.info", lambda web: web.conversations_info(channel=channel)
             )
         except SlackRefused:
-            return False
+            return Channel(place=place, may_speak=False)
         found = parse.at(answer.data, "channel")
         is_in = parse.at(found, "is_member") is True or parse.at(found, "is_im") is True
         scopes = str(answer.headers.get("x-oauth-scopes", _PUBLIC)).split(",")
-        return is_in or _PUBLIC in {scope.strip() for scope in scopes}
+        may_speak = is_in or _PUBLIC in {scope.strip() for scope in scopes}
+        return Channel(place=parse.channel(found, team) or place, may_speak=may_speak)
 
-    async def channels(self, team: str) -> list[str]:
-        """Where the bot is: channels, groups and direct messages."""
-        types = "public_channel,private_channel,im,mpim"
+    async def channels(
+        self, team: str, types: str = _ALL_TYPES, *, user: str | None = None
+    ) -> list[Address]:
+        """Where the bot is, and this person if one is given: channels, groups, direct messages."""
 
         def page(web: AsyncWebClient, cursor: str) -> Awaitable[AsyncSlackResponse]:
             return web.users_conversations(
-                types=types, exclude_archived=True, limit=_PAGE, cursor=cursor
+                types=types, exclude_archived=True, limit=_PAGE, cursor=cursor, user=user
             )
 
         found = await self._pages(team, "users.conversations", page, "channels")
-        return [channel for raw in found if (channel := parse.id_at(raw, "id"))]
+        return [channel for raw in found if (channel := parse.channel(raw, team))]
 
     async def history(self, team: str, channel: str, oldest: str) -> list[object]:
         """What was said in a channel after a ts, replies in threads not included."""

@@ -222,3 +222,41 @@ async def test_nothing_is_lost_under_cut_sockets_late_and_doubled_deliveries(
     assert {delivery.state for delivery in slack.deliveries} == {"acked"}
     assert {body["event"]["text"] for body in bot.heard} == {str(number) for number in range(40)}
     assert len(bot.heard) > 40
+
+
+async def test_a_channel_that_turns_private_keeps_its_id_and_says_so(slack: SlackPeer) -> None:
+    async with connected(slack) as bot:
+        slack.turn("C0GENERAL", "group", "U0ANNA")
+        slack.say("C0GENERAL", "U0ANNA", "among us")
+        await slack.until_quiet()
+    web = web_client(slack)
+    info = (await web.conversations_info(channel="C0GENERAL"))["channel"]
+    assert (info["is_private"], info["is_group"]) == (True, True)
+    assert [event["channel_type"] for event in events(bot)] == ["group", "group"]
+    assert events(bot)[0]["subtype"] == "channel_convert_to_private"
+
+
+async def test_a_guest_is_in_no_channel_unless_they_are_let_in(slack: SlackPeer) -> None:
+    slack.add_user("U0GUS", "gus", is_guest=True)
+    slack.add_channel("C0LATER")
+    slack.join("C0GENERAL", "U0GUS")
+    web = web_client(slack)
+    assert (await web.users_info(user="U0GUS"))["user"]["is_restricted"]
+    found = await web.users_conversations(user="U0GUS", types="public_channel")
+    assert [channel["id"] for channel in found["channels"]] == ["C0GENERAL"]
+
+
+async def test_a_group_has_the_people_named_and_a_command_does_not_name_it(
+    slack: SlackPeer,
+) -> None:
+    slack.add_channel("C0GROUP", kind="mpim", people=["U0ANNA"], bot=False)
+    slack.add_channel("C0SECRET", kind="group", people=["U0ANNA"])
+    async with connected(slack):
+        given = slack.command("/agent", "list", "C0SECRET", "U0ANNA")
+    assert given.payload["channel_name"] == "privategroup"
+    assert (await web_client(slack).conversations_members(channel="C0SECRET"))["members"] == [
+        "U0ANNA",
+        "U0BOT",
+    ]
+    with pytest.raises(SlackApiError, match="channel_not_found"):
+        await web_client(slack).conversations_info(channel="C0GROUP")

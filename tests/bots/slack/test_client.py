@@ -212,3 +212,28 @@ async def test_a_closed_client_opens_again(slack: SlackPeer, client: SlackClient
     await client.close()
     await say(client, "again")
     assert said(slack) == ["hello", "again"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://hooks.slack.com/actions/T1/1/x",
+        "https://hooks.slack.com@127.0.0.1/actions",
+        "https://hooks.slack.com.example.org/actions",
+        "{api}/../response/1?x=y",
+        "http://localhost:9/response/1",
+    ],
+)
+async def test_a_person_is_answered_at_slack_and_nowhere_else(
+    slack: SlackPeer, client: SlackClient, url: str
+) -> None:
+    with pytest.raises(SlackRefused, match="not_at_slack"):
+        await client.tell(url.format(api=slack.url), "I am not in this channel.")
+
+
+async def test_an_answer_that_slack_does_not_take_is_not_done(
+    slack: SlackPeer, client: SlackClient
+) -> None:
+    with pytest.raises(NotDone, match="HTTP 404"):
+        await client.tell(f"{slack.url}/response/unknown", "I am not in this channel.")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import Reply
+from tests.peers.slack.world import Kind
 
 AGENTS = """
 [agents.assistant]
@@ -212,6 +213,33 @@ async def test_the_shortcut_asks_about_a_message_in_its_thread(workspace: Worksp
         [answer] = await workspace.answered(HERE)
     assert "the printer is on fire" in answer
     assert workspace.said(HERE, ts) == [answer]
+
+
+async def refused(workspace: Workspace, channel: str) -> str:
+    """What Anna is told who uses the shortcut there; nobody else hears of it."""
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        ts = slack.say(channel, BEN, "the salaries are 9999")
+        slack.use_shortcut(channel, ts, "ask_agent", ANNA)
+        await slack.until(lambda: workspace.whispers(channel))
+    assert workspace.rows("SELECT count(*) FROM conversation") == [(0,)]
+    assert workspace.endpoint.requests == []
+    [line] = [line for line in slack.transcript(channel) if line.kind == "ephemeral"]
+    assert line.for_user == ANNA
+    return line.text
+
+
+@pytest.mark.parametrize("kind", ["channel", "group", "mpim"])
+async def test_the_shortcut_where_the_bot_is_not_says_so_and_keeps_nothing(
+    workspace: Workspace, kind: Kind
+) -> None:
+    workspace.slack.add_channel("C0SECRET", kind=kind, bot=False)
+    assert "Invite me" in await refused(workspace, "C0SECRET")
+
+
+async def test_the_shortcut_where_slack_does_not_tell_keeps_nothing(workspace: Workspace) -> None:
+    workspace.slack.fault("conversations.info", "error", error="invalid_auth")
+    assert "did not tell me whether I am in this channel" in await refused(workspace, HERE)
 
 
 async def test_another_shortcut_is_not_ours(workspace: Workspace) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import CallTool
 
@@ -54,6 +56,80 @@ async def test_the_tab_shows_people_only_what_they_said_themselves(workspace: Wo
     assert "Ben rows" not in annas
     assert "Ben rows" in bens
     assert "Anna sails" not in bens
+
+
+async def test_private_places_are_listed_only_there(workspace: Workspace) -> None:
+    slack = workspace.slack
+    slack.add_channel("C0SECRET", kind="group")
+    slack.add_channel("C0GROUP", kind="mpim")
+    slack.add_channel("C0NOBOT", bot=False)
+    private = ("C0SECRET", "C0GROUP", slack.direct(BEN), slack.direct(ANNA))
+    async with workspace.bot(AGENTS):
+        for channel in (*private[:2], "C0NOBOT"):
+            slack.command("/agent", f"use support {channel}", channel, ANNA)
+        for channel in private:
+            user = BEN if channel == slack.direct(BEN) else ANNA
+            slack.command("/agent", "use support", channel, user)
+            slack.command("/agent", f"remember told in {channel}", channel, user)
+        await slack.until_quiet()
+        annas, bens = await looked_at(workspace, ANNA), await looked_at(workspace, BEN)
+    for text, own, others in (
+        (annas, slack.direct(ANNA), slack.direct(BEN)),
+        (bens, slack.direct(BEN), slack.direct(ANNA)),
+    ):
+        assert f"<#{own}>: *support* answers every message." in text
+        assert f"told in {own}" in text
+        for hidden in (*private[:2], others, "C0NOBOT"):
+            assert hidden not in text
+
+
+async def test_a_guest_sees_the_channels_that_they_are_in(workspace: Workspace) -> None:
+    slack = workspace.slack
+    slack.add_user("U0GUS", "gus", is_guest=True)
+    async with workspace.bot(AGENTS):
+        assert "C0SUPPORT" not in await looked_at(workspace, "U0GUS")
+        slack.join("C0SUPPORT", "U0GUS")
+        assert "C0SUPPORT" in await looked_at(workspace, "U0GUS")
+
+
+async def test_what_slack_does_not_tell_is_private(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        slack.command("/agent", "remember Ben rows", "C0GENERAL", BEN)
+        await slack.until_quiet()
+        slack.fault("users.conversations", "error", error="invalid_auth")
+        shown = await looked_at(workspace, BEN)
+    assert "C0SUPPORT" not in shown
+    assert "Ben rows" not in shown
+    assert "Everywhere else *assistant* answers" in shown
+
+
+@pytest.mark.parametrize("is_said", [True, False])
+async def test_a_channel_that_turned_private_is_private_from_then_on(
+    workspace: Workspace, is_said: bool
+) -> None:
+    """Also if it is public again, and in the next process; a message or Slack's own may tell it."""
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        slack.say("C0SUPPORT", ANNA, "hello")
+        await workspace.answered("C0SUPPORT")
+        slack.command("/agent", "remember Ben rows", "C0SUPPORT", BEN)
+        await slack.until_quiet()
+        assert "Ben rows" in await looked_at(workspace, BEN)
+        if is_said:
+            slack.backend.world.channels["C0SUPPORT"].kind = "group"
+            slack.say("C0SUPPORT", ANNA, "among us")
+            await workspace.answered("C0SUPPORT", 2)
+        else:
+            slack.turn("C0SUPPORT", "group", ANNA)
+            await slack.until_quiet()
+    slack.turn("C0SUPPORT", "channel", ANNA)
+    async with workspace.bot(AGENTS):
+        slack.say("C0SUPPORT", ANNA, "hello all")
+        await workspace.answered("C0SUPPORT", 3 if is_said else 2)
+        shown = await looked_at(workspace, BEN)
+    assert "Ben rows" not in shown
+    assert "C0SUPPORT" not in shown
 
 
 async def test_a_fact_is_forgotten_by_its_button(workspace: Workspace) -> None:

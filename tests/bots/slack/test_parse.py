@@ -18,10 +18,11 @@ from bots.slack.happenings import (
     Shortcut,
     SlashCommand,
     StopPressed,
+    TurnedPrivate,
     Uninstalled,
     Withdrawn,
 )
-from core.address import Address
+from core.address import Address, Readers
 from core.messages import Attachment, Heard
 
 NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
@@ -219,7 +220,7 @@ def test_the_workspace_is_the_one_that_the_app_is_installed_in() -> None:
 def test_other_events_are_what_they_are() -> None:
     opened = body(type="app_home_opened", user="U0ANNA", tab="home")
     stopped = body(type="agent_session_stopped", thread_ts="1700000000.000100")
-    assert parse.event(opened) == HomeOpened(team="T0001", user="U0ANNA")
+    assert parse.event(opened) == HomeOpened(team="T0001", user="U0ANNA", direct="C1")
     chat = body(type="app_home_opened", user="U0ANNA", tab="messages", channel="D0ANNA")
     assert parse.event(chat) == ChatOpened(place=Address.parse("slack/T0001/D0ANNA"))
     assert parse.event(body(type="app_home_opened", user="U0ANNA", tab="about")) is None
@@ -336,3 +337,46 @@ def test_a_real_payload_with_something_else_in_it_is_never_an_error(data: st.Dat
 @given(st.text(alphabet="<>@!#|&;:^ U0BOTltamp\n", max_size=60))
 def test_any_markup_is_read(text: str) -> None:
     parse.event(said(text), NAMES)
+
+
+@pytest.mark.parametrize(
+    ("event", "readers"),
+    [
+        ({"channel_type": "channel"}, Readers.EVERYBODY),
+        ({"channel_type": "group"}, Readers.CHANNEL),
+        ({"channel_type": "mpim"}, Readers.CHANNEL),
+        ({"channel_type": "im"}, Readers.CHANNEL),
+        ({"channel": "D1", "channel_type": "channel"}, Readers.CHANNEL),
+        ({"channel": "D1", "channel_type": None}, Readers.CHANNEL),
+        ({"channel_type": None}, Readers.UNKNOWN),
+        ({"channel_type": "of tomorrow"}, Readers.UNKNOWN),
+        ({"channel_type": ["channel"]}, Readers.UNKNOWN),
+    ],
+)
+def test_an_event_says_who_can_read_there(event: Json, readers: Readers) -> None:
+    message = {"user": "U0ANNA", "ts": "1700000000.000100", "text": "hello", **event}
+    assert heard(body(**message)).place.readers is readers
+
+
+@pytest.mark.parametrize(
+    ("flags", "readers"),
+    [
+        ({"is_private": False}, Readers.EVERYBODY),
+        ({"is_private": True}, Readers.CHANNEL),
+        ({"is_private": False, "is_mpim": True}, Readers.CHANNEL),
+        ({"is_im": True}, Readers.CHANNEL),
+        ({"is_group": True}, Readers.CHANNEL),
+        ({"is_private": "no"}, Readers.UNKNOWN),
+        ({}, Readers.UNKNOWN),
+    ],
+)
+def test_a_channel_says_who_can_read_it(flags: Json, readers: Readers) -> None:
+    found = parse.channel({"id": "C1", **flags}, "T0001")
+    assert found
+    assert (found.key, found.readers) == ("slack/T0001/C1", readers)
+    assert parse.channel(flags, "T0001") is None
+
+
+def test_a_channel_that_turns_private_says_so() -> None:
+    found = parse.event(body(subtype="channel_convert_to_private", user="U0ANNA", ts="1.0"))
+    assert found == TurnedPrivate(place=Address(platform="slack", parts=("T0001", "C1")))

@@ -14,6 +14,7 @@ from tests.peers.slack.world import APP_ID, Channel, World
 TRIGGER_SECONDS = 3.0
 RESPONSE_SECONDS = 1800.0
 RESPONSE_USES = 5
+_UNNAMED = {"im": "directmessage", "group": "privategroup"}  # what a command calls them
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class Interactions:
             team_id=channel.team,
             team_domain=self._world.teams[channel.team].name.lower(),
             channel_id=channel.id,
-            channel_name="directmessage" if channel.kind == "im" else channel.name,
+            channel_name=_UNNAMED.get(channel.kind, channel.name),
             user_id=user,
             user_name=self._world.display_name(user),
             command=name,

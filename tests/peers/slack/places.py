@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Literal
+
 from tests.peers.slack.backend import Backend
 from tests.peers.slack.wire import Json
 from tests.peers.slack.world import Kind, User
+
+_TURNED = {"channel": "public", "group": "private"}
 
 
 class Places:
@@ -16,8 +21,10 @@ class Places:
     def add_team(self, team: str, name: str, *, is_installed: bool = True) -> None:
         self.backend.world.add_team(team, name, is_installed=is_installed)
 
-    def add_user(self, user: str, name: str, team: str = "T0001") -> None:
-        self.backend.world.users[user] = User(id=user, name=name, team=team)
+    def add_user(
+        self, user: str, name: str, team: str = "T0001", *, is_guest: bool = False
+    ) -> None:
+        self.backend.world.users[user] = User(id=user, name=name, team=team, is_guest=is_guest)
 
     def add_channel(
         self,
@@ -27,9 +34,24 @@ class Places:
         team: str = "T0001",
         kind: Kind = "channel",
         bot: bool = True,
+        people: Collection[str] | None = None,
     ) -> None:
-        """The bot is in it unless told; no event, it was always there."""
-        self.backend.world.add_channel(channel, name or channel.lower(), team, kind=kind, bot=bot)
+        """The bot is in it unless told, and these people, or all; no event, it was always there."""
+        world = self.backend.world
+        place = world.add_channel(channel, name or channel.lower(), team, kind=kind, bot=bot)
+        if people is not None:
+            place.members = {*people, *({world.teams[team].bot_user} if bot else ())}
+
+    def join(self, channel: str, user: str) -> None:
+        self.backend.world.channels[channel].members.add(user)
+
+    def turn(self, channel: str, kind: Literal["channel", "group"], user: str) -> None:
+        """Somebody makes a channel private, or public again: its id stays, and so do its words."""
+        place, word = self.backend.world.channels[channel], _TURNED[kind]
+        place.kind = kind
+        message = Json(type="message", subtype=f"channel_convert_to_{word}", user=user)
+        message["text"] = f"made this channel *{word}*."
+        self.backend.posts.add(place, message)
 
     def invite_bot(self, channel: str) -> None:
         place = self.backend.world.channels[channel]

@@ -36,6 +36,7 @@ class User:
     team: str
     is_bot: bool = False
     is_admin: bool = False
+    is_guest: bool = False  # sees no channel but those where they are
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,8 +129,9 @@ class World:
     def add_channel(
         self, channel_id: str, name: str, team: str, *, kind: Kind = "channel", bot: bool = True
     ) -> Channel:
-        """Every person of the team is in it, the bot too unless told; the first has made it."""
-        people = [user.id for user in self.users.values() if user.team == team and not user.is_bot]
+        """Every full member of the team is in it, the bot too unless told; the first made it."""
+        everybody = [user for user in self.users.values() if user.team == team]
+        people = [user.id for user in everybody if not (user.is_bot or user.is_guest)]
         members = {*people, *({self.teams[team].bot_user} if bot else ())}
         channel = Channel(id=channel_id, name=name, team=team, kind=kind, members=members)
         channel.creator = next(iter(people), "")

@@ -105,6 +105,8 @@ def _person(user: User) -> Json:
         is_bot=user.is_bot,
         is_admin=user.is_admin,
         is_owner=False,
+        is_restricted=user.is_guest,
+        is_ultra_restricted=False,
         is_app_user=False,
     )
 
