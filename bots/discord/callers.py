@@ -66,15 +66,22 @@ def pointing_at(caller: Caller, message: discord.Message) -> Caller:
 
 
 def can_answer(interaction: discord.Interaction) -> bool:
-    """Whether the bot may write there."""
+    """Whether the bot is there, and may write."""
     if interaction.guild_id is None:
         return True
-    allowed, is_thread = (
-        interaction.app_permissions,
-        isinstance(interaction.channel, discord.Thread),
-    )
+    allowed, channel = interaction.app_permissions, interaction.channel
+    is_thread = isinstance(channel, discord.Thread)
     may_send = allowed.send_messages_in_threads if is_thread else allowed.send_messages
-    return allowed.administrator or (allowed.view_channel and may_send)
+    may_write = allowed.administrator or (allowed.view_channel and may_send)
+    return may_write and _can_read(channel, allowed)
+
+
+def _can_read(channel: object, allowed: discord.Permissions) -> bool:
+    """Permissions are those of a channel, but a private thread of it is for whoever is in it."""
+    if not (isinstance(channel, discord.Thread) and channel.is_private()):
+        return True
+    known = channel.guild.get_thread(channel.id)
+    return allowed.manage_threads or (known is not None and known.me is not None)
 
 
 def is_from_elsewhere(interaction: discord.Interaction) -> bool:

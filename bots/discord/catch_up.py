@@ -13,8 +13,8 @@ from bots.discord import parse
 from bots.discord.door import Door
 from bots.discord.failures import FAILURES, DiscordRefused, translated
 from bots.discord.gaps import Gap, Gaps, Tracked
-from bots.discord.spot import Spot
-from core.address import Address
+from bots.discord.spot import Spot, spot_of
+from core.address import Address, Readers
 from core.clock import Clock
 from core.cursors import Cursors
 from core.errors import ConfigMistake, Transient
@@ -154,16 +154,19 @@ class CatchUp:
             found = await self._insist(lambda: look(client))
         async with asyncio.TaskGroup() as group:
             for gap in found or []:
-                group.create_task(self._channel(gap))
+                group.create_task(self._channel(gap, client))
 
-    async def _channel(self, gap: Gap) -> None:
+    async def _channel(self, gap: Gap, client: discord.Client) -> None:
         """Hear what was said there since, or, if nothing is caught up, let it be."""
         said = await self._insist(lambda: self._history(gap)) if self._reads else []
         if said is None:
             return
+        spot = gap.spot
+        if said and spot.parent and spot.readers is Readers.UNKNOWN:
+            spot = await self._insist(lambda: _looked_at(client, spot)) or spot
         news = 0
         for message in said:
-            news += await self._hear(message, gap.spot)
+            news += await self._hear(message, spot)
         await self._advance(gap.spot.cursor, max([gap.last, *(each.id for each in said)]))
         if len(said) == _MOST:
             extra = {"channel": gap.spot.channel, "newest": _MOST}
@@ -198,6 +201,14 @@ class CatchUp:
             except (DiscordRefused, ConfigMistake) as refused:
                 log.warning("cannot catch up", extra={"why": str(refused)})
                 return None
+
+
+async def _looked_at(client: discord.Client, spot: Spot) -> Spot:
+    """The same thread with its readers: what is remembered of it does not tell them."""
+    try:
+        return spot_of(await client.fetch_channel(spot.channel)) or spot
+    except FAILURES as error:
+        raise translated(error, f"channel {spot.channel}") from error
 
 
 async def _history(gap: Gap) -> list[discord.Message]:

@@ -127,6 +127,10 @@ class Client(discord.AutoShardedClient):
     async def on_thread_join(self, thread: discord.Thread) -> None:
         self._catch_up.shown(thread)
 
+    async def on_thread_remove(self, thread: discord.Thread) -> None:
+        """The bot was taken out of it, which discord.py does not note."""
+        thread.me = None
+
     async def on_message(self, message: discord.Message) -> None:
         if self.user and message.author.id == self.user.id:
             self._echoes.hear(message)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import discord
 from discord.abc import GuildChannel, PrivateChannel
 
-from core.address import Address
+from core.address import Address, Readers
 
 _DIRECT = "@me"
 _STARTERS = {discord.ChannelType.text, discord.ChannelType.news}
@@ -19,19 +19,22 @@ Channel = GuildChannel | PrivateChannel | discord.Thread | discord.PartialMessag
 class Spot:
     """`channel` is a channel, or a thread of `parent`; `guild` is None for direct messages.
 
-    `has_threads`: one can be opened from each message here.
+    `has_threads`: one can be opened from each message here. `readers` can read them.
     """
 
     guild: int | None
     channel: int
     parent: int | None = None
     has_threads: bool = False
+    readers: Readers = field(default=Readers.UNKNOWN, compare=False)
 
     @property
     def place(self) -> Address:
         """The channel without the thread; a forum is the channel of its posts."""
         server = str(self.guild) if self.guild else _DIRECT
-        return Address(platform="discord", parts=(server, str(self.parent or self.channel)))
+        parts = (server, str(self.parent or self.channel))
+        readers = self.readers if self.guild else Readers.CHANNEL
+        return Address(platform="discord", parts=parts, readers=readers)
 
     def key(self, message: int) -> str:
         """The identity of a message here."""
@@ -57,9 +60,27 @@ def spot_of(channel: Channel) -> Spot | None:
         case discord.DMChannel():
             return Spot(guild=None, channel=channel.id)
         case discord.Thread():
-            return Spot(guild=channel.guild.id, channel=channel.id, parent=channel.parent_id)
+            return Spot(
+                guild=channel.guild.id,
+                channel=channel.id,
+                parent=channel.parent_id,
+                readers=Readers.THREAD if channel.is_private() else _readers(channel.parent),
+            )
         case GuildChannel():
-            has_threads = channel.type in _STARTERS
-            return Spot(guild=channel.guild.id, channel=channel.id, has_threads=has_threads)
+            return Spot(
+                guild=channel.guild.id,
+                channel=channel.id,
+                has_threads=channel.type in _STARTERS,
+                readers=_readers(channel.guild.get_channel(channel.id)),
+            )
         case _:
             return None
+
+
+def _readers(channel: GuildChannel | None) -> Readers:
+    """Who can read a channel as the gateway knows it: interactions do not tell who may see it."""
+    everyone = channel.guild.get_role(channel.guild.id) if channel else None
+    if channel is None or everyone is None:
+        return Readers.CHANNEL
+    is_open = channel.permissions_for(everyone).view_channel
+    return Readers.EVERYBODY if is_open else Readers.CHANNEL

@@ -8,6 +8,7 @@ import discord as sdk
 import pytest
 
 from tests.peers.discord.peer import DiscordPeer
+from tests.peers.discord.wire import Json
 from tests.peers_tests.discord_bot import INTENTS, Bot, connected, ending, refusal
 
 
@@ -170,3 +171,52 @@ async def test_a_thread_is_told_and_what_is_said_in_it(discord: DiscordPeer) -> 
     assert thread == message
     assert isinstance(found, sdk.Thread)
     assert str(found.parent_id) == discord.general
+
+
+async def test_a_private_channel_is_hidden_from_everybody_but_its_people(
+    discord: DiscordPeer,
+) -> None:
+    discord.make_private(discord.general, discord.anna)
+    async with connected(discord) as bot:
+        [guild] = bot.guilds
+        channel = guild.get_channel(int(discord.general))
+        assert channel
+        assert not channel.permissions_for(guild.default_role).view_channel
+        assert channel.permissions_for(guild.me).view_channel
+    world = discord.backend.world
+    place = world.channels[discord.general]
+    assert world.permissions(place, discord.anna)
+    assert not world.permissions(place, discord.ben)
+
+
+async def test_who_left_a_private_thread_hears_nothing_of_it(discord: DiscordPeer) -> None:
+    thread = discord.add_thread(discord.general, "salaries", discord.anna, is_private=True)
+    async with connected(discord) as bot:
+        known = bot.guilds[0].get_thread(int(thread))
+        assert known
+        assert known.me
+        discord.say(thread, discord.anna, "before")
+        discord.leave_thread(thread, discord.bot_user)
+        discord.say(thread, discord.anna, "after")
+        discord.say(discord.general, discord.anna, "outside")
+        await discord.until(lambda: "outside" in bot.texts)
+    assert bot.texts == ["before", "outside"]
+
+
+async def test_an_interaction_does_not_tell_who_may_see_the_channel(
+    discord: DiscordPeer,
+) -> None:
+    discord.make_private(discord.general, discord.anna)
+    thread = discord.add_thread(
+        discord.general, "salaries", discord.anna, is_private=True, bot=False
+    )
+    async with connected(discord) as bot:
+        place = discord.backend.world.channels[thread]
+        discord.backend.interactions.send(
+            3, place, discord.anna, Json(custom_id="x", component_type=2)
+        )
+        await discord.until(lambda: bot.pressed)
+    [interaction] = bot.pressed
+    assert isinstance(interaction.channel, sdk.Thread)
+    assert interaction.channel.is_private()
+    assert interaction.app_permissions.send_messages_in_threads

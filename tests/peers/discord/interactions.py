@@ -81,8 +81,8 @@ class Interactions:
             version=1,
             data=interaction.data,
             channel_id=place.id,
-            channel=Json(payloads.channel(world, place), permissions=str(allowed)),
-            app_permissions=str(world.permissions(place, world.bot)),
+            channel=Json(_partial(world, place), permissions=str(allowed)),
+            app_permissions=str(world.permissions(place, world.bot, is_inside=True)),
             locale="en-US",
             entitlements=[],
             entitlement_sku_ids=[],
@@ -158,3 +158,9 @@ class Interactions:
         if interaction.kind == COMMAND:
             message.interaction["name"] = interaction.data["name"]
         return message
+
+
+def _partial(world: World, place: Channel) -> Json:
+    """Who may see a channel is not told with an interaction."""
+    shape = payloads.channel(world, place)
+    return Json({key: value for key, value in shape.items() if key != "permission_overwrites"})

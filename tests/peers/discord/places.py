@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.peers.discord import permissions
 from tests.peers.discord.backend import Backend
 from tests.peers.discord.payloads import role as role_payload
+from tests.peers.discord.sessions import GUILDS
 from tests.peers.discord.wire import Json
 from tests.peers.discord.world import Channel, Guild, Kind, Overwrite, Role
 
@@ -74,6 +75,20 @@ class Places:
             self.backend.posts.join(place, self.backend.world.bot)
         return place.id
 
+    def leave_thread(self, thread: str, user: str) -> None:
+        """Or be taken out of it; who is not in a private thread is told nothing of it any more."""
+        place = self.backend.world.channels[thread]
+        place.members.remove(user)
+        gone = Json(id=thread, guild_id=place.guild, member_count=len(place.members))
+        gone["removed_member_ids"] = [user]
+        self.backend.events.emit("THREAD_MEMBERS_UPDATE", gone, place.guild, GUILDS)
+
+    def make_private(self, channel: str, *people: str) -> None:
+        """Only the bot and these people see the channel from now on."""
+        for each in (self.backend.world.bot, *people):
+            self.allow(channel, "VIEW_CHANNEL", user=each)
+        self.deny(channel, "VIEW_CHANNEL", user=self.backend.world.channels[channel].guild)
+
     def add_dm(self, user: str) -> str:
         return self.backend.world.direct(user).id
 
@@ -118,7 +133,7 @@ class Places:
         self._set_bot_role(guild, remove=permissions.bits(*names))
 
     def deny(self, channel: str, *names: str, user: str = "") -> None:
-        """To the bot, unless to a user: `deny(channel, "READ_MESSAGE_HISTORY")`.
+        """To the bot, unless to a user or a role: `deny(channel, "READ_MESSAGE_HISTORY")`.
 
         A thread has its parent's permissions, so there it is the parent that is changed.
         """
@@ -133,7 +148,8 @@ class Places:
         place, target = world.channels[channel], user or world.bot
         place = world.channels[place.parent] if place.is_thread else place
         could_view = world.can(place, "VIEW_CHANNEL")
-        rule = place.overwrites.setdefault(target, Overwrite(kind=1))
+        is_role = target in world.guilds[place.guild].roles
+        rule = place.overwrites.setdefault(target, Overwrite(kind=0 if is_role else 1))
         rule.allow, rule.deny = (rule.allow | allow) & ~deny, (rule.deny | deny) & ~allow
         self._tell_overwrite(place, could_view=could_view)
 

@@ -186,13 +186,15 @@ class World:
         self.channels[channel.id] = channel
         return channel
 
-    def permissions(self, channel: Channel, user: str) -> int:
+    def permissions(self, channel: Channel, user: str, *, is_inside: bool = False) -> int:
+        """`is_inside`: as if the user were in the private thread that the channel may be."""
         if not channel.guild:
             return permissions.DIRECT
         guild = self.guilds[channel.guild]
         place = self.channels[channel.parent] if channel.is_thread else channel
         total = permissions.in_channel(guild, place, user)
-        is_outside = channel.kind is Kind.PRIVATE_THREAD and user not in channel.members
+        is_closed = channel.kind is Kind.PRIVATE_THREAD and not is_inside
+        is_outside = is_closed and user not in channel.members
         return 0 if is_outside and not permissions.has(total, "MANAGE_THREADS") else total
 
     def can(self, channel: Channel, *names: str) -> bool:
