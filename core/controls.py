@@ -48,12 +48,7 @@ class Controls:
 
     async def stop_in(self, address: Address, thread: str, message_ids: Sequence[str]) -> int:
         """Stop the answers that grow in these messages, or at least in this thread."""
-        running = await places.running_in(
-            address.key,
-            readers=address.readers_below,
-            thread=thread,
-            message_ids=list(message_ids),
-        )
+        running = await places.running_in(address.key, thread=thread, message_ids=list(message_ids))
         return sum([await self._stop(turn) for turn in running])
 
     async def judge(self, key: str, *, person: str, is_good: bool) -> bool:

@@ -40,10 +40,7 @@ async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Rout
     binding = await binding_at(heard.stands_at, file)
     named, text = _addressed(heard, agents)
     if named is None and heard.answers:
-        shared = heard.stands_at.shared
-        spoken_to = await places.agent_behind(
-            shared.key, heard.answers, readers=shared.readers_below
-        )
+        spoken_to = await places.agent_behind(heard.place.key, heard.answers)
         named = spoken_to if spoken_to in agents else None
     listens = binding is not None and _listens(binding, heard)
     if not (named or listens or heard.is_direct or heard.is_mention):

@@ -46,11 +46,9 @@ async def running(path: str, *, readers: Sequence[str]) -> list[Turn]:
 
 
 @reading
-async def running_in(
-    path: str, *, readers: Sequence[str], thread: str, message_ids: list[str]
-) -> list[Turn]:
+async def running_in(path: str, *, thread: str, message_ids: list[str]) -> list[Turn]:
     """The answers that are written in one of these messages; of none, those in this thread."""
-    turns = Turn.filter(conversation_id__in=_inside(path, readers), state=TurnState.RUNNING)
+    turns = Turn.filter(conversation_id__in=_inside(path), state=TurnState.RUNNING)
     for which in (Q(message_id__in=message_ids), Q(reply_to=thread)):
         shown = OutboxMessage.filter(which, part=1)
         if found := await turns.filter(id__in=Subquery(shown.values("turn_id"))):
@@ -78,10 +76,10 @@ async def turn_of(
 
 
 @reading
-async def agent_behind(path: str, message_id: str, *, readers: Sequence[str]) -> str | None:
+async def agent_behind(path: str, message_id: str) -> str | None:
     """The name of the agent that said it, if it was said there."""
     said = await OutboxMessage.filter(
-        message_id=message_id, conversation_id__in=_inside(path, readers)
+        message_id=message_id, conversation_id__in=_inside(path)
     ).first()
     conversation = await Conversation.get(id=said.conversation_id) if said else None
     return (await Agent.get(id=conversation.agent_id)).name if conversation else None

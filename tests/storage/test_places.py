@@ -90,9 +90,7 @@ async def test_what_runs_is_found_by_its_message_or_else_by_its_thread(now: date
         ("t2", ["m-gone"], [two]),
         ("t3", ["m-gone"], []),
     ):
-        running = await places.running_in(
-            "terminal", readers=ALL, thread=thread, message_ids=messages
-        )
+        running = await places.running_in("terminal", thread=thread, message_ids=messages)
         assert [row.id for row in running] == [each.turn.id for each in found]
 
 
@@ -127,9 +125,9 @@ async def _newest() -> int | None:
 
 async def test_the_agent_behind_a_message_is_known(now: datetime) -> None:
     await _begun("one", now)
-    assert await places.agent_behind("terminal", "m-one", readers=ALL) == "support"
-    assert await places.agent_behind("terminal/two", "m-one", readers=ALL) is None
-    assert await places.agent_behind("terminal", "m-gone", readers=ALL) is None
+    assert await places.agent_behind("terminal", "m-one") == "support"
+    assert await places.agent_behind("terminal/two", "m-one") is None
+    assert await places.agent_behind("terminal", "m-gone") is None
 
 
 async def test_what_a_turn_did_and_used_is_known(now: datetime) -> None:
