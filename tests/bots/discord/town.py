@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bots.discord.rest import point_at
+from bots.discord.internals import point_at
 from tests.bots.discord.commanding import Harbour as Commanded
 from tests.bots.discord.conftest import yesterday
 from tests.bots.town import Place
