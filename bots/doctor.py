@@ -52,9 +52,8 @@ async def examine() -> AsyncIterator[Finding]:
             yield finding
     finding, condition = await _database(settings)
     yield finding
-    for finding in await checkup.examine(
-        settings, Wanted(scopes=SCOPES, events=EVENTS), await _installed(settings, condition)
-    ):
+    yield _secrets(settings)
+    async for finding in _slack(settings, condition):
         yield finding
     for finding in await _discord(settings, file):
         yield finding
@@ -99,13 +98,35 @@ async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
     return fine("database", schema), found
 
 
+def _secrets(settings: Settings) -> Finding:
+    if settings.secret_key:
+        return fine("secrets", "tokens of installed workspaces are encrypted in the database")
+    return skipped(
+        "secrets",
+        "tokens of installed workspaces lie in the database as they are (set MOORINGS_SECRET_KEY, "
+        "such as `openssl rand -hex 32` makes, to encrypt them)",
+    )
+
+
+async def _slack(settings: Settings, condition: Condition | None) -> AsyncIterator[Finding]:
+    installed: list[Grant] = []
+    try:
+        installed = await _installed(settings, condition)
+    except ConfigMistake as mistake:
+        for finding in failures("secrets", mistake):
+            yield finding
+    wanted = Wanted(scopes=SCOPES, events=EVENTS)
+    for finding in await checkup.examine(settings, wanted, installed):
+        yield finding
+
+
 async def _installed(settings: Settings, condition: Condition | None) -> list[Grant]:
     """The workspaces that have installed the Slack app; a database that is older has none."""
     if condition is None or condition.missing or not settings.slack_client_id:
         return []
     database = await open_database(settings.database_url)
     try:
-        return await Workspaces(Installations("slack", clock.now)).everyone()
+        return await Workspaces(Installations("slack", clock.now, settings.secret_key)).everyone()
     finally:
         await database.close()
 

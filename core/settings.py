@@ -24,12 +24,22 @@ from core.complaints import plain_words
 from core.errors import ConfigMistake
 
 _AGENTS_FILE = "agents.toml"
+_SHORTEST_KEY = 32  # characters of one key of MOORINGS_SECRET_KEY
 
 
 def _existing(path: Path) -> Path:
     if not os.path.exists(path):  # unlike Path.exists, False where looking is forbidden
         raise ValueError(f"names {path}, which is not there; correct it, or leave it out")
     return path
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    keys = [each.strip() for each in secret.get_secret_value().split(",")]
+    if min(map(len, keys)) < _SHORTEST_KEY:
+        raise ValueError(
+            f"has a key of less than {_SHORTEST_KEY} characters; `openssl rand -hex 32` makes one"
+        )
+    return secret
 
 
 @dataclass(
@@ -66,6 +76,9 @@ class Settings:
     port: int | None = Field(default=None, validation_alias="PORT", ge=1, le=65_535)
     admin_port: int | None = Field(
         default=None, validation_alias="MOORINGS_ADMIN_PORT", ge=1, le=65_535
+    )
+    secret_key: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
+        default=None, validation_alias="MOORINGS_SECRET_KEY"
     )
     lease_seconds: float = Field(default=15, validation_alias="MOORINGS_LEASE_SECONDS", gt=0)
     drain_seconds: float = Field(default=20, validation_alias="MOORINGS_DRAIN_SECONDS", ge=0)

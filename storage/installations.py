@@ -36,6 +36,13 @@ async def _store(
     )
 
 
+@transaction
+async def reword(installation: Installation, *, bot: dict[str, object]) -> bool:
+    """Write in other words what was stored; False if another installation has taken its place."""
+    rows = Installation.filter(id=installation.id, installed_at=installation.installed_at)
+    return bool(await rows.update(bot=bot))
+
+
 @reading
 async def find(*, platform: str, enterprise: str, team: str) -> Installation | None:
     """The installation of exactly this workspace, if there is one."""

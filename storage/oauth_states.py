@@ -1,27 +1,31 @@
-"""Begun installations: a state is issued to a browser and comes back once, or never."""
+"""States that browsers brought back from Slack: each is good once."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from tortoise.exceptions import IntegrityError
+
 from storage.models import OAuthState
 from storage.transaction import transaction
 
 
+async def use(*, state: str, now: datetime, expires_at: datetime) -> bool:
+    """Use up a state until it expires; False if it was used up before."""
+    try:
+        await _use(state, now, expires_at)
+    except IntegrityError:
+        return False
+    return True
+
+
 @transaction
-async def issue(*, state: str, now: datetime, expires_at: datetime) -> None:
-    """Remember a state until it comes back or expires; what has expired before is dropped."""
+async def _use(state: str, now: datetime, expires_at: datetime) -> None:
     await OAuthState.filter(expires_at__lte=now).delete()
     await OAuthState.create(state=state, expires_at=expires_at)
 
 
 @transaction
-async def consume(*, state: str, now: datetime) -> bool:
-    """Use up a state; False if it was never issued, has expired, or was used up before."""
-    return bool(await OAuthState.filter(state=state, expires_at__gt=now).delete())
-
-
-@transaction
 async def drop_expired(now: datetime) -> int:
-    """Forget what never came back in time; returns how many there were."""
+    """Forget those that would not be good any more anyway; returns how many there were."""
     return await OAuthState.filter(expires_at__lte=now).delete()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +34,9 @@ from starlette.routing import Route
 from bots.capacity import Capacity
 from bots.slack.failures import FAILURES
 from bots.slack.workspaces import Grant, Workspaces
+from core.clock import Clock
 from core.installations import Installations
+from core.sealing import Broken, Seal
 
 log = logging.getLogger(__name__)
 
@@ -143,10 +146,15 @@ class WorkspaceStore(AsyncInstallationStore):
 
 
 class StateStore(AsyncOAuthStateStore):
-    """Slack's state store over ours: good once, whichever process the browser comes back to."""
+    """Slack's state store. A state is signed and kept nowhere until Slack has led back with it.
 
-    def __init__(self, installations: Installations) -> None:
+    It is good once, whichever process the browser comes back to.
+    """
+
+    def __init__(self, installations: Installations, client_secret: str, clock: Clock) -> None:
         self._installations = installations
+        self._seal = Seal([client_secret], "states of installations")
+        self._clock = clock
 
     @property
     def logger(self) -> logging.Logger:
@@ -155,16 +163,22 @@ class StateStore(AsyncOAuthStateStore):
 
     async def async_issue(self, *args: object, **kwargs: object) -> str:
         """A new state."""
-        return await self._installations.begin(_STATE_SECONDS)
+        return self._seal.seal(secrets.token_bytes(16), self._clock())
 
     async def async_consume(self, state: str) -> bool:
         """Whether the browser may go on."""
-        return await self._installations.resume(state)
+        try:
+            self._seal.open(state, self._clock(), _STATE_SECONDS)
+        except Broken:
+            return False
+        return await self._installations.use_state(state, _STATE_SECONDS)
 
 
-def routes(app: App, workspaces: Workspaces, installations: Installations) -> list[Route]:
+def routes(
+    app: App, workspaces: Workspaces, installations: Installations, clock: Clock
+) -> list[Route]:
     """The page where somebody begins, and the one to which Slack leads back."""
-    flow, capacity = _flow(app, workspaces, installations), Capacity()
+    flow, capacity = _flow(app, workspaces, installations, clock), Capacity()
 
     async def begin(request: Request) -> Response:
         with capacity.used():
@@ -177,7 +191,9 @@ def routes(app: App, workspaces: Workspaces, installations: Installations) -> li
     return [Route(INSTALL_PATH, begin), Route(REDIRECT_PATH, finish)]
 
 
-def _flow(app: App, workspaces: Workspaces, installations: Installations) -> AsyncOAuthFlow:
+def _flow(
+    app: App, workspaces: Workspaces, installations: Installations, clock: Clock
+) -> AsyncOAuthFlow:
     """Everything is given, so that Bolt reads nothing of it from the environment."""
     settings = AsyncOAuthSettings(
         client_id=app.client_id,
@@ -188,7 +204,7 @@ def _flow(app: App, workspaces: Workspaces, installations: Installations) -> Asy
         redirect_uri_path=REDIRECT_PATH,
         authorization_url=f"{app.api_url.removesuffix('api/')}oauth/v2/authorize",
         installation_store=WorkspaceStore(workspaces),
-        state_store=StateStore(installations),
+        state_store=StateStore(installations, app.client_secret, clock),
         state_expiration_seconds=_STATE_SECONDS,
         callback_options=AsyncCallbackOptions(success=_succeed, failure=_fail),
         logger=log,

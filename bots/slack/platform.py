@@ -58,7 +58,7 @@ class SlackPlatform:
         self._runtime = runtime
         self._settings = settings
         self._own = own[0] if own else None
-        self._installations = Installations("slack", runtime.clock)
+        self._installations = Installations("slack", runtime.clock, settings.secret_key)
         self._workspaces = Workspaces(self._installations, {own[0].team: own[1]} if own else None)
         self._client = SlackClient(
             self._workspaces.token_of, base_url=settings.slack_api_url or SLACK
@@ -79,7 +79,10 @@ class SlackPlatform:
             own = await _reached(lambda: tokens.identify(token, url)), token
         if app_token := _value(settings.slack_app_token):
             await _reached(lambda: tokens.check_sockets(app_token, url))
-        return cls(runtime, own)
+        platform = cls(runtime, own)
+        if count := await platform._installations.seal_all():
+            log.info("tokens of workspaces encrypted", extra={"workspaces": count})
+        return platform
 
     def ways_in(self, worker: Worker, watch: Watch = _WATCH) -> WaysIn:
         """Every way in, with one door behind them."""
@@ -141,7 +144,7 @@ class SlackPlatform:
                 scopes=SCOPES,
                 api_url=settings.slack_api_url or SLACK,
             )
-            found += install.routes(app, self._workspaces, self._installations)
+            found += install.routes(app, self._workspaces, self._installations, self._runtime.clock)
         return found
 
     async def _teams(self) -> list[Bot]:

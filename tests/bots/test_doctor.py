@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bots.slack.manifest import EVENTS, SCOPES
 from bots.slack.workspaces import Workspaces
@@ -81,6 +82,8 @@ async def test_what_is_not_configured_is_skipped(program: Program, endpoint: End
     assert ended.code == 0
     assert lines(ended, "slack") == ["-- not configured (set SLACK_BOT_TOKEN and SLACK_APP_TOKEN)"]
     assert lines(ended, "http") == ["-- not configured (set PORT)"]
+    [secrets] = lines(ended, "secrets")
+    assert secrets.startswith("-- tokens of installed workspaces lie in the database as they are")
     assert lines(ended, "database")[0].startswith("ok sqlite://./moorings.db, empty")
 
 
@@ -205,6 +208,38 @@ async def test_each_installed_workspace_is_looked_at(
     ]
     assert "FAIL The installation in workspace (T0002) does not work (account_inactive)" in (
         "\n".join(lines(ended, "slack"))
+    )
+
+
+async def test_ports_and_encryption_are_told(program: Program, endpoint: Endpoint) -> None:
+    program.set(MOORINGS_SECRET_KEY="k" * 32, PORT="8080", MOORINGS_ADMIN_PORT="8081")
+    ended = await doctor(program)
+    assert lines(ended, "secrets") == [
+        "ok tokens of installed workspaces are encrypted in the database"
+    ]
+    assert lines(ended, "http") == [
+        "ok PORT 8080: /healthz; MOORINGS_ADMIN_PORT 8081: /readyz, /metrics"
+    ]
+
+
+async def test_workspaces_whose_key_is_missing_are_told(
+    program: Program, slack: SlackPeer, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    database = await open_database(f"sqlite://{tmp_path}/moorings.db")
+    installations = Installations("slack", clock.now, SecretStr("k" * 32))
+    await Workspaces(installations).store(granted("T0001", "xoxb-T0001-peer", clock.now()))
+    await database.close()
+    program.set(
+        SLACK_CLIENT_ID=slack.client_id,
+        SLACK_CLIENT_SECRET=slack.client_secret,
+        SLACK_SIGNING_SECRET=slack.signing_secret,
+        SLACK_API_URL=slack.api_url,
+        PORT="8080",
+    )
+    ended = await doctor(program)
+    assert ended.code == 1
+    assert "FAIL The installation of workspace T0001 cannot be read: set MOORINGS_SECRET_KEY" in (
+        "\n".join(lines(ended, "secrets"))
     )
 
 

@@ -23,6 +23,8 @@ from core.runtime import Runtime
 from core.settings import Settings
 from storage.errors import DatabaseBusy
 
+OPERATORS = ("/readyz", "/metrics")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -56,7 +58,7 @@ async def runtime(filled_url: str) -> AsyncIterator[Runtime]:
 
 @asynccontextmanager
 async def serving(
-    runtime: Runtime, checks: Mapping[str, Check], routes: Sequence[BaseRoute] = ()
+    runtime: Runtime, checks: Mapping[str, Check] | None, routes: Sequence[BaseRoute] = ()
 ) -> AsyncIterator[Caller]:
     """The port, open until the block ends."""
     port, stop = HttpPort(0, checks, routes), asyncio.Event()
@@ -115,6 +117,32 @@ async def test_it_is_alive_but_not_ready_while_it_drains(runtime: Runtime) -> No
         await asyncio.sleep(0)
         assert (await caller.get("/healthz")).status == 200
         assert await caller.get("/readyz") == Answer(status=503, text='{"process":"draining"}')
+
+
+async def test_where_the_operator_has_a_port_the_public_one_says_only_that_it_lives(
+    runtime: Runtime,
+) -> None:
+    async with serving(runtime, None) as caller:
+        found = {path: (await caller.get(path)).status for path in ("/healthz", *OPERATORS)}
+    assert found == {"/healthz": 200, "/readyz": 404, "/metrics": 404}
+
+
+@pytest.mark.parametrize("path", OPERATORS)
+async def test_more_looks_at_the_database_than_there_is_room_for_are_refused(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("bots.http._MOST_LOOKS", 1)
+    has_begun = asyncio.Event()
+
+    async def look() -> None:
+        has_begun.set()
+        await hanging()
+
+    async with serving(runtime, {"slack": look}) as caller, asyncio.TaskGroup() as group:
+        group.create_task(caller.get("/readyz"))
+        await has_begun.wait()
+        assert (await caller.get(path)).status == 503
+        assert (await caller.get("/healthz")).status == 200
 
 
 async def test_metrics_are_text_for_prometheus(runtime: Runtime) -> None:

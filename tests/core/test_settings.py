@@ -223,3 +223,12 @@ def test_the_example_lists_every_variable() -> None:
     database = AliasChoices("DATABASE_URL", "DB_URL").choices
     variables = {*database, *schema["properties"]} - {"variables"}
     assert variables == set(re.findall(r"^# ([A-Z_]+)=", EXAMPLE.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("keys", ["short", f"{'a' * 32},short", f"{'a' * 32},"])
+def test_a_key_that_could_be_guessed_is_refused(keys: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigMistake, match="MOORINGS_SECRET_KEY has a key of less than 32"
+    ) as told:
+        load({"MOORINGS_SECRET_KEY": keys}, tmp_path)
+    assert keys not in str(told.value)

@@ -146,7 +146,7 @@ async def test_what_nobody_needs_is_cleared_away(
 ) -> None:
     caplog.set_level("INFO", logger="core.upkeep")
     await old_answers(3)
-    await oauth_states.issue(state="s1", now=hands(), expires_at=hands() + HOUR)
+    await oauth_states.use(state="s1", now=hands(), expires_at=hands() + HOUR)
     for name in ("discord/1", "discord/1/2"):
         await cursors.advance(name, 1, hands())
     hands.at = clock.now()

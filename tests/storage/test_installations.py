@@ -48,6 +48,16 @@ async def test_a_workspace_that_installs_again_has_its_new_token_only(now: datet
     assert (row.bot, row.installed_at) == ({"bot_token": "xoxb-9"}, now + timedelta(days=1))
 
 
+async def test_other_words_are_not_written_over_a_new_installation(now: datetime) -> None:
+    await saved(now, "T1", "xoxb-1")
+    [seen] = await installations.everyone("slack")
+    assert await installations.reword(seen, bot={"sealed": "xyz"})
+    assert (await installations.everyone("slack"))[0].bot == {"sealed": "xyz"}
+    await saved(now + timedelta(days=1), "T1", "xoxb-9")
+    assert not await installations.reword(seen, bot={"sealed": "abc"})
+    assert await token_of("T1") == "xoxb-9"
+
+
 async def test_two_first_installations_at_once_leave_one(now: datetime) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(4):

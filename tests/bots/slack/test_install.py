@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -22,7 +22,10 @@ from core import clock
 from core.installations import Installations
 from core.runtime import Runtime
 from core.settings import Settings
+from storage.models import OAuthState
 from tests.peers.slack.peer import SlackPeer
+
+SECRET = "the-secret-of-the-slack-app"  # noqa: S105 - a test's
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")  # slack_sdk's call
 
@@ -89,7 +92,7 @@ async def scene(filled_url: str) -> AsyncIterator[Scene]:
             scopes=("chat:write", "commands"),
             api_url=slack.api_url,
         )
-        port = HttpPort(0, {}, routes(app, workspaces, installations))
+        port = HttpPort(0, {}, routes(app, workspaces, installations, clock.now))
         task = group.create_task(port.run(runtime.intake, asyncio.Event()))
         browser = Browser(http=http, site=f"http://127.0.0.1:{port.port}")
         yield Scene(slack=slack, workspaces=workspaces, browser=browser)
@@ -176,6 +179,7 @@ class Stores:
     workspaces: Workspaces
     store: WorkspaceStore
     states: StateStore
+    installations: Installations
 
 
 @pytest.fixture
@@ -186,7 +190,8 @@ def stores(sqlite: object) -> Stores:
     return Stores(
         workspaces=workspaces,
         store=WorkspaceStore(workspaces),
-        states=StateStore(installations),
+        states=StateStore(installations, SECRET, clock.now),
+        installations=installations,
     )
 
 
@@ -251,9 +256,42 @@ async def test_what_cannot_be_served_is_not_installed(
 
 async def test_a_state_is_good_once(stores: Stores) -> None:
     state = await stores.states.async_issue()
-    assert len(state) <= 64
     assert await stores.states.async_consume(state)
     assert not await stores.states.async_consume(state)
+
+
+async def test_a_state_is_kept_nowhere_until_slack_has_led_back(scene: Scene) -> None:
+    for _ in range(3):
+        await scene.browser.begin()
+    await scene.browser.get(f"{scene.browser.site}/slack/oauth_redirect?code=1&state=made-up")
+    assert await OAuthState.all().count() == 0
+    back = await scene.browser.consent(await scene.browser.begin(), "T0001")
+    assert (await scene.browser.get(back))[0] == 200
+    assert await OAuthState.all().count() == 1
+
+
+@pytest.mark.parametrize("seconds", [601, -301])
+async def test_a_state_is_good_for_ten_minutes(stores: Stores, seconds: int) -> None:
+    """From whichever process that has the app's secret, with a clock a little off."""
+    then = clock.now() - timedelta(seconds=seconds)
+    other = StateStore(stores.installations, SECRET, lambda: then)
+    assert not await stores.states.async_consume(await other.async_issue())
+
+
+@pytest.mark.parametrize("change", ["other secret", "cut", "changed", "empty", "odd"])
+async def test_a_state_that_was_not_signed_is_not_good(stores: Stores, change: str) -> None:
+    state = await stores.states.async_issue()
+    changed = {
+        "other secret": await StateStore(
+            stores.installations, SECRET[::-1], clock.now
+        ).async_issue(),
+        "cut": state[:-4],
+        "changed": state[:20] + ("A" if state[20] != "A" else "B") + state[21:],
+        "empty": "",
+        "odd": "\u1234é" * 9,
+    }
+    assert not await stores.states.async_consume(changed[change])
+    assert await stores.states.async_consume(state)
 
 
 async def test_pages_that_there_is_no_room_for_ask_to_come_again(
