@@ -100,9 +100,9 @@ async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
 
 def _secrets(settings: Settings) -> Finding:
     if settings.secret_key:
-        return fine("secrets", "tokens of installed workspaces are encrypted in the database")
+        return fine("tokens", "tokens of installed workspaces are encrypted in the database")
     return skipped(
-        "secrets",
+        "tokens",
         "tokens of installed workspaces lie in the database as they are (set MOORINGS_SECRET_KEY, "
         "such as `openssl rand -hex 32` makes, to encrypt them)",
     )
@@ -113,7 +113,7 @@ async def _slack(settings: Settings, condition: Condition | None) -> AsyncIterat
     try:
         installed = await _installed(settings, condition)
     except ConfigMistake as mistake:
-        for finding in failures("secrets", mistake):
+        for finding in failures("tokens", mistake):
             yield finding
     wanted = Wanted(scopes=SCOPES, events=EVENTS)
     for finding in await checkup.examine(settings, wanted, installed):

@@ -7,15 +7,12 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Mapping
 
-from pydantic import SecretStr
+from core.redaction import HELD
 
 _OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
-_SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "DATABASE_URL", "DB_URL")
-_SHORTEST_SECRET = 6  # characters; what is shorter stands in too many innocent words
 # Heard from WARNING on: below it they write a line for every request, with what is in it.
-_LIBRARIES = (
+LIBRARIES = (
     *("aiohttp", "aiosqlite", "asyncio", "asyncmy", "asyncpg", "discord", "filelock", "httpcore"),
     *("httpx", "httpx2", "markdown_it", "openai", "prompt_toolkit", "slack_bolt", "slack_sdk"),
     *("tortoise", "uvicorn"),
@@ -23,28 +20,22 @@ _LIBRARIES = (
 _FRAMES = 4  # of a traceback, the innermost
 
 
-def configure(level: int, variables: Mapping[str, SecretStr]) -> None:
-    """Log from this level on; the values of variables that are named like secrets are hidden."""
-    values = [
-        value.get_secret_value()
-        for name, value in variables.items()
-        if name.upper().endswith(_SECRET_NAMES)
-    ]
+def configure(level: int) -> None:
+    """Log from this level on."""
     handler = _Stderr()
-    handler.setFormatter(LineFormatter([v for v in values if len(v) >= _SHORTEST_SECRET]))
+    handler.setFormatter(LineFormatter())
     handler.setLevel(level)  # also for loggers with a level of their own
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for library in _LIBRARIES:
+    for library in LIBRARIES:
         logging.getLogger(library).setLevel(max(level, logging.WARNING))
 
 
 class LineFormatter(logging.Formatter):
     """`time LEVEL logger: sentence key=value …`, on one line whatever is in it."""
 
-    def __init__(self, secrets: list[str]) -> None:
+    def __init__(self) -> None:
         super().__init__(datefmt="%Y-%m-%dT%H:%M:%SZ")
         self.converter = time.gmtime
-        self._secrets = sorted(secrets, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
@@ -55,9 +46,7 @@ class LineFormatter(logging.Formatter):
         at = self.formatTime(record, self.datefmt)
         head = f"{at} {record.levelname} {record.name}: {record.getMessage()}"
         line = " ".join([head, *(f"{key}={_shown(value)}" for key, value in fields.items())])
-        for secret in self._secrets:
-            line = line.replace(secret, "•••")
-        return line.replace("\r", "\\r").replace("\n", "\\n")
+        return HELD.hidden(line).replace("\r", "\\r").replace("\n", "\\n")
 
 
 class _Stderr(logging.Handler):

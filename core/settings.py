@@ -22,6 +22,7 @@ from pydantic.dataclasses import dataclass
 from core.checked import WebAddress
 from core.complaints import plain_words
 from core.errors import ConfigMistake
+from core.redaction import HELD
 
 _AGENTS_FILE = "agents.toml"
 _SHORTEST_KEY = 32  # characters of one key of MOORINGS_SECRET_KEY
@@ -121,7 +122,9 @@ def from_environment() -> Settings:
         stored = dotenv_values(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigMistake(f"{path} cannot be read; it has to be UTF-8 text.") from error
-    return load({**_filled_in(stored), **_filled_in(os.environ)}, Path())
+    settings = load({**_filled_in(stored), **_filled_in(os.environ)}, Path())
+    HELD.hold_environment(settings.variables)
+    return settings
 
 
 def _filled_in(variables: Mapping[str, str | None]) -> dict[str, str]:

@@ -10,11 +10,12 @@ from bots.cli.start import exit_with
 from bots.finding import Finding, Verdict
 from bots.terminal.harmless import harmless
 from core.llm.late import late
+from core.redaction import HELD
 
 
 def doctor() -> None:
     """Check configuration, database, models, Slack and Discord; exit 1 if anything fails."""
-    logs.configure(logging.CRITICAL, {})  # each failure is a line of its own
+    logs.configure(logging.CRITICAL)  # each failure is a line of its own
     exit_with(_said)
 
 
@@ -22,6 +23,6 @@ async def _said() -> int:
     examine: Callable[[], AsyncIterator[Finding]] = late("bots.doctor", "examine")
     has_failed = False
     async for finding in examine():
-        print(harmless(str(finding)), flush=True)
+        print(HELD.hidden(harmless(str(finding))), flush=True)
         has_failed |= finding.verdict is Verdict.FAILED
     return int(has_failed)

@@ -15,6 +15,7 @@ import typer
 
 from bots import logs
 from core.errors import MooringsError
+from core.redaction import HELD
 from core.runtime import Runtime
 from core.settings import Settings, from_environment
 from storage.errors import StorageError
@@ -92,9 +93,9 @@ def _code_of(work: Callable[[], Coroutine[None, None, int]]) -> int:
 
 async def _configured(work: Callable[[Settings], Awaitable[int]], level: int) -> int:
     settings = from_environment()
-    logs.configure(level, settings.variables)
+    logs.configure(level)
     return await work(settings)
 
 
 def _complain(sentence: str) -> None:
-    print(f"moorings: {sentence}", file=sys.stderr)
+    print(f"moorings: {HELD.hidden(sentence)}", file=sys.stderr)

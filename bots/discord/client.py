@@ -17,6 +17,7 @@ from bots.discord.gaps import Tracked
 from bots.discord.inflow import Event
 from bots.discord.line import Line
 from core.errors import MooringsError
+from core.redaction import HELD
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,7 @@ class Client(discord.AutoShardedClient):
         await self._hand_over(deletion)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
+        HELD.hold(interaction.token)
         if interaction.type is discord.InteractionType.component:
             await self._interactions.pressed(interaction)
 

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from bots.slack.failures import SlackRefused
 from core.clock import monotonic
 from core.installations import Installations, Workspace
+from core.redaction import HELD
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +65,17 @@ class Workspaces:
     async def find(self, team: str) -> Grant | None:
         """What Slack gave for this workspace when it was installed."""
         workspace = await self._installations.of_team(team)
-        return _GRANT.validate_python(workspace.bot) if workspace else None
+        return _grant(workspace) if workspace else None
 
     async def everyone(self) -> list[Grant]:
         """All workspaces that have installed the app, the oldest first."""
         found = await self._installations.everyone()
-        return [_GRANT.validate_python(workspace.bot) for workspace in found]
+        return [_grant(workspace) for workspace in found]
 
     async def store(self, grant: Grant) -> None:
         """From now on this is the workspace's token."""
         self.doubt(grant.team)
+        HELD.hold(grant.bot_token)
         bot = _GRANT.dump_python(grant, mode="json")
         await self._installations.store(
             Workspace(enterprise=grant.enterprise, team=grant.team, bot=bot)
@@ -101,3 +103,9 @@ class Workspaces:
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         self._kept[team] = (token, monotonic() + _KEPT_SECONDS)
+
+
+def _grant(workspace: Workspace) -> Grant:
+    grant = _GRANT.validate_python(workspace.bot)
+    HELD.hold(grant.bot_token)
+    return grant

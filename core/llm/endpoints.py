@@ -11,6 +11,7 @@ from core.llm import ChatModel
 from core.llm.fallback import FallbackModel
 from core.llm.late import late
 from core.llm.patience import Limits
+from core.redaction import HELD
 from core.spec import Api
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Endpoints:
         """Making one costs 77 ms. Without a base URL it would read one from the environment."""
         key = (at.base_url, at.api_key)
         if key not in self._clients:
+            HELD.hold_for_good([at.api_key])
             client_type: type[AsyncOpenAI] = late("openai", "AsyncOpenAI")
             self._clients[key] = client_type(
                 base_url=at.base_url, api_key=at.api_key, max_retries=2

@@ -82,8 +82,8 @@ async def test_what_is_not_configured_is_skipped(program: Program, endpoint: End
     assert ended.code == 0
     assert lines(ended, "slack") == ["-- not configured (set SLACK_BOT_TOKEN and SLACK_APP_TOKEN)"]
     assert lines(ended, "http") == ["-- not configured (set PORT)"]
-    [secrets] = lines(ended, "secrets")
-    assert secrets.startswith("-- tokens of installed workspaces lie in the database as they are")
+    [tokens] = lines(ended, "tokens")
+    assert tokens.startswith("-- tokens of installed workspaces lie in the database as they are")
     assert lines(ended, "database")[0].startswith("ok sqlite://./moorings.db, empty")
 
 
@@ -214,7 +214,7 @@ async def test_each_installed_workspace_is_looked_at(
 async def test_ports_and_encryption_are_told(program: Program, endpoint: Endpoint) -> None:
     program.set(MOORINGS_SECRET_KEY="k" * 32, PORT="8080", MOORINGS_ADMIN_PORT="8081")
     ended = await doctor(program)
-    assert lines(ended, "secrets") == [
+    assert lines(ended, "tokens") == [
         "ok tokens of installed workspaces are encrypted in the database"
     ]
     assert lines(ended, "http") == [
@@ -239,7 +239,7 @@ async def test_workspaces_whose_key_is_missing_are_told(
     ended = await doctor(program)
     assert ended.code == 1
     assert "FAIL The installation of workspace T0001 cannot be read: set MOORINGS_SECRET_KEY" in (
-        "\n".join(lines(ended, "secrets"))
+        "\n".join(lines(ended, "tokens"))
     )
 
 

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
-from bots.logs import LineFormatter
+import pytest
+
+from bots.logs import LIBRARIES, LineFormatter, configure
+from core.redaction import HELD
 
 
-def formatted(message: str, *secrets: str, **fields: object) -> str:
+def formatted(message: str, **fields: object) -> str:
     """One record as a line, without its time."""
     record = logging.makeLogRecord(
         {"name": "core.worker", "levelname": "INFO", "msg": message, **fields}
     )
-    return LineFormatter(list(secrets)).format(record).partition(" ")[2]
+    return LineFormatter().format(record).partition(" ")[2]
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Whatever a test configures is taken back."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, LIBRARIES)]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 def test_fields_stand_behind_the_sentence() -> None:
@@ -25,7 +40,25 @@ def test_a_record_is_one_line() -> None:
 
 
 def test_secrets_are_hidden() -> None:
-    assert formatted("sent", "sk-secret", key="sk-secret") == "INFO core.worker: sent key=•••"
+    HELD.hold("a-secret-of-a-test")
+    line = formatted(
+        "sent a-secret-of-a-test", key='{"k": "a-secret-of-a-test"}', sent="xoxb-12-34567"
+    )
+    assert line == 'INFO core.worker: sent ••• key="{\\"k\\": \\"•••\\"}" sent=•••'
+
+
+@pytest.mark.parametrize("library", ["discord.http", "slack_sdk.web", "uvicorn.error", "openai"])
+def test_libraries_are_heard_from_warning_on(
+    library: str, capsys: pytest.CaptureFixture[str], logging_as_before: None
+) -> None:
+    configure(logging.DEBUG)
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+        logging.getLogger(library).log(level, "of a library")
+    assert capsys.readouterr().err.count("WARNING") == 1
+    configure(logging.ERROR)
+    logging.getLogger(library).warning("of a library")
+    logging.getLogger("core.worker").warning("of ours")
+    assert capsys.readouterr().err == ""
 
 
 def test_an_error_is_told_with_its_place() -> None:
