@@ -64,13 +64,12 @@ class People:
         """
         try:
             person = await self._reader.person(team, user)
-            found = await self._reader.channels(
+            return await self._reader.channels(
                 team, "public_channel", user=user if person.is_guest else None
             )
         except MooringsError as error:
             log.warning("channels unknown", extra={"team": team, "why": str(error)})
             return []
-        return [channel for channel in found if not channel.is_private]
 
     async def _learn(self, team: str, user: str) -> None:
         try:
