@@ -27,10 +27,11 @@ from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint, Stall
 
 Opened = Callable[[Endpoint, Path], AbstractAsyncContextManager[Town]]
 
-_FAR, _PRESSED = 0.1, 0.3  # of what stands far away, and of the answers
+_NEAR, _LEFT_ALONE = 0.9, 0.6  # of all that stands elsewhere, of all answers
 _MARKER = re.compile(r"mark\d{3}x")
 _ANSWERED = """SELECT count(*) FROM inbox WHERE state NOT IN ('waiting', 'taken')
     AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.state NOT IN ('delivered', 'dead'))"""
+_WAITING = "SELECT count(*) FROM inbox WHERE state = 'waiting'"
 _RUNNING = "SELECT count(*) FROM turn WHERE state = 'running'"
 _TURNS = """SELECT address, max(turn.id) FROM turn
     JOIN conversation ON conversation.id = conversation_id GROUP BY address"""
@@ -48,6 +49,7 @@ class Story:
         self.among: dict[str, str] = {}  # of each marker: for whose eyes it is
         self.told: list[tuple[str, str]] = []  # facts, by whom
         self.asked = 0
+        self.hung = set[str]()
         self.prompts: list[tuple[int, str]] = []
 
     def marker(self, place: Place) -> str:
@@ -74,7 +76,10 @@ class Story:
             return CallTool(name="remember", arguments=json.dumps({"text": kept[1]}))
         if "look up" in words:
             return CallTool(name="history", arguments='{"query": "planted"}')
-        return Stall() if "hang" in words else "Noted."
+        if "hang" in words and words not in self.hung:
+            self.hung.add(words)
+            return Stall()
+        return "Noted."
 
     def say(self, place: Place, person: str, words: str) -> str:
         """A message there, which will be answered."""
@@ -100,7 +105,7 @@ class Story:
         return [
             str(number)
             for address, number in rows
-            if place.among in str(address) or self.chance.random() < _FAR
+            if place.among in str(address) or self.chance.random() > _NEAR
             if place.among != self.owner(str(address))
         ]
 
@@ -123,6 +128,9 @@ async def plant(story: Story) -> None:
         assert "not" in await town.point(place, place.people[0], message)
     story.asked += await town.turn()
     await story.settled()
+    if town.cut:
+        story.say(town.cut, town.cut.people[0], "hang until the bot is away")
+        await town.until(_RUNNING, 1)
 
 
 async def _by_message(story: Story, place: Place, person: str) -> None:
@@ -141,12 +149,13 @@ async def _by_command(story: Story, place: Place, person: str) -> None:
     await story.town.obey(place, person, "remember", story.fact(place, person))
 
 
-def miss(story: Story) -> None:
+async def miss(story: Story) -> None:
     """Somebody asks everywhere while the bot is away."""
-    story.town.rest()
+    await story.town.rest()
     for place in story.town.places:
-        if not place.is_silent:
+        if not place.is_silent and place is not story.town.cut:
             story.say(place, place.people[0], f"look up what was planted {story.marker(place)}")
+    story.town.archive()
 
 
 async def command(story: Story) -> None:
@@ -163,7 +172,7 @@ async def command(story: Story) -> None:
             assert "knows no fact" in await town.obey(place, person, "forget", number)
         for number in story.elsewhere(place, turns):
             assert "no such answer" in await town.obey(place, person, "why", number)
-        if not place.is_silent and story.chance.random() < _PRESSED:
+        if not place.is_silent and story.chance.random() > _LEFT_ALONE:
             story.asked += await town.press(place, person)
             await story.settled()
 
@@ -181,7 +190,7 @@ async def begin_anew(story: Story) -> None:
         private, sorted(story.prompts[-len(private) :]), strict=True
     ):
         assert place.number == number
-        assert "look up what was planted" in prompt
+        assert "planted" in prompt
 
 
 async def interrupt(story: Story) -> None:
@@ -191,6 +200,9 @@ async def interrupt(story: Story) -> None:
     for place in private:
         story.say(place, place.people[0], "hang on")
     await story.town.until(_RUNNING, len(private))
+    for place in private:
+        story.say(place, place.people[0], "go on")
+    await story.town.until(_WAITING, len(private))
     for place in story.commanded:
         if place.is_public:
             told = await story.town.obey(place, place.people[0], "status")
@@ -245,7 +257,7 @@ async def tell(opened: Opened, chance: Random, folder: Path) -> None:
         story = Story(town, chance)
         async with town.bot():
             await plant(story)
-        miss(story)
+        await miss(story)
         async with town.bot():
             await story.settled()
             await look(story)

@@ -34,12 +34,13 @@ class Place:
 class Town(Protocol):
     """The bot's peers, which live longer than a bot does.
 
-    `shut` are places without the bot.
+    `shut` are places without the bot; in `cut` an answer is cut off by a restart.
     """
 
     endpoint: Endpoint
     places: Sequence[Place]
     shut: Sequence[Place]
+    cut: Place | None
     people: Sequence[str]
 
     def bot(self) -> AbstractAsyncContextManager[None]:
@@ -66,8 +67,14 @@ class Town(Protocol):
         """Some public channels turn private; how many questions that made."""
         ...
 
-    def rest(self) -> None:
-        """What turned private is public again, for the platform; threads go into the archive."""
+    async def rest(self) -> None:
+        """What turned private is public again, for the platform.
+
+        Who can read in private threads is as unknown as an older version left it.
+        """
+
+    def archive(self) -> None:
+        """Threads go into the archive."""
 
     def shown(self, place: Place) -> Iterable[str]:
         """All that the bot says there, to anybody."""

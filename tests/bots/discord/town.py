@@ -56,6 +56,7 @@ class Harbour:
             private = discord.add_thread(channel, "salaries", self._anna, is_private=True)
             self._private.append(private)
             self._add(private, private, (self._anna, self._ben))
+        [self.cut] = [place for place in self.places if place.among == self._private[0]]
         for person in self.people:
             direct = discord.direct(person)
             self._add(direct, direct, (person,), "channel")
@@ -114,9 +115,14 @@ class Harbour:
         """There is no list on Discord that tells of a channel elsewhere."""
         return 0
 
-    def rest(self) -> None:
+    async def rest(self) -> None:
+        await self._commanded.change(
+            "UPDATE conversation SET readers = '' WHERE readers = 'thread'"
+        )
+
+    def archive(self) -> None:
         for place in self.places:
-            if not place.shares:
+            if place is not self.cut and self._discord.backend.world.channels[place.channel].parent:
                 self._discord.archive(place.channel)
 
     def shown(self, place: Place) -> list[str]:

@@ -20,6 +20,7 @@ class Harbour:
     """Anna manages it, Ben works there, Gus is a guest."""
 
     people = (ANNA, BEN, GUS)
+    cut = None
 
     def __init__(self, slack: SlackPeer, endpoint: Endpoint, folder: Path) -> None:
         self.endpoint = endpoint
@@ -129,9 +130,12 @@ class Harbour:
         self.say(quiet, ANNA, f"at{quiet.number:02d} this is among us")
         return 1
 
-    def rest(self) -> None:
+    async def rest(self) -> None:
         for channel in ("C0QUIET", "C0LOUD"):
             self._slack.backend.world.channels[channel].kind = "channel"
+
+    def archive(self) -> None:
+        """There is none."""
 
     def shown(self, place: Place) -> list[str]:
         return [line.text for line in self._slack.transcript(place.channel) if line.is_bot]
