@@ -269,7 +269,7 @@ async def tell(opened: Opened, chance: Random, folder: Path) -> None:
 
 @pytest.mark.parametrize("opened", [OnSlack.opened, OnDiscord.opened], ids=["slack", "discord"])
 @settings(
-    max_examples=2,
+    max_examples=settings().max_examples // 15,  # each is a long story
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
