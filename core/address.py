@@ -21,7 +21,7 @@ class Readers(StrEnum):
     THREAD = "thread"  # members of a private thread, which are not all of its channel
 
     @classmethod
-    def _missing_(cls, _value: object) -> Readers:
+    def _missing_(cls, value: object) -> Readers:
         """What a later version has kept."""
         return cls.UNKNOWN
 

@@ -35,6 +35,19 @@ async def _current() -> list[str]:
     return [fact.text for fact in await facts.current(agent_id=1, scope="terminal/main")]
 
 
+async def test_facts_move_that_were_told_below_a_key(now: datetime) -> None:
+    for key in ("t1/8", "t1/cmd/9", "t10/8"):
+        await facts.add(_statement(now, key=key, text=key))
+    await facts.add(_statement(now, key="t1/7", text="elsewhere", scope="terminal/other"))
+    await facts.move(agent_id=2, scope="terminal/main", told_below="t1/", to="terminal/t1")
+    assert await _current() == ["t1/8", "t1/cmd/9", "t10/8"]
+    for _ in range(2):
+        await facts.move(agent_id=1, scope="terminal/main", told_below="t1/", to="terminal/t1")
+    assert await _current() == ["t10/8"]
+    moved = await facts.current(agent_id=1, scope="terminal/t1")
+    assert [fact.text for fact in moved] == ["t1/8", "t1/cmd/9"]
+
+
 async def test_a_fact_is_remembered_with_its_source(now: datetime) -> None:
     made = await facts.add(_statement(now))
     found = await facts.find(fact_id=made.id, agent_id=1, scope="terminal/main")

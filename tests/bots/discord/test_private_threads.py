@@ -132,8 +132,9 @@ async def test_what_is_caught_up_in_the_archive_stands_where_it_belongs(
     ]
 
 
+@pytest.mark.parametrize("by_command", [False, True])
 async def test_who_can_read_is_known_of_every_kind_of_place(
-    harbour: Harbour, discord: DiscordPeer
+    harbour: Harbour, discord: DiscordPeer, *, by_command: bool
 ) -> None:
     closed = discord.add_channel("closed")
     discord.make_private(closed, discord.anna)
@@ -147,9 +148,10 @@ async def test_who_can_read_is_known_of_every_kind_of_place(
     }
     async with harbour.commanded(AGENTS):
         for place in places:
-            discord.say(place, discord.anna, f"{discord.mention} hello")
+            if by_command:
+                await harbour.command("agent ask", channel=place, question="hello?")
+            else:
+                discord.say(place, discord.anna, f"{discord.mention} hello")
             await harbour.answered(place)
-            await harbour.command("agent ask", channel=place, question="still there?")
-            await harbour.answered(place, 2)
     found = {str(path).rpartition("/")[2]: who for path, who in harbour.rows(CONVERSATIONS)}
     assert found == places
