@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bots.discord.bots import Server
+from bots.discord.callers import caller_of
+from core.address import Readers
+from tests.bots.discord.bots import NoInteractions, Server
 from tests.bots.discord.commanding import AGENTS, Harbour
+from tests.peers.discord.interactions import COMPONENT
 from tests.peers.discord.peer import DiscordPeer
+from tests.peers.discord.wire import Json
 from tests.peers.endpoint import Stall
 
 CONVERSATIONS = "SELECT address, readers FROM conversation ORDER BY address"
@@ -155,3 +159,16 @@ async def test_who_can_read_is_known_of_every_kind_of_place(
             await harbour.answered(place)
     found = {str(path).rpartition("/")[2]: who for path, who in harbour.rows(CONVERSATIONS)}
     assert found == places
+
+
+async def test_a_channel_that_the_bot_cannot_see_is_private(server: Server) -> None:
+    discord, interactions = server.discord, NoInteractions()
+    discord.deny(discord.general, "VIEW_CHANNEL")
+    place = discord.backend.world.channels[discord.general]
+    pressed = Json(custom_id="good:x", component_type=2)
+    async with server.bot(interactions=interactions):
+        discord.backend.interactions.send(COMPONENT, place, discord.anna, pressed)
+        await discord.until(lambda: interactions.presses)
+    caller = caller_of(interactions.presses[0])
+    assert caller
+    assert caller.place.readers is Readers.CHANNEL
