@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
 import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +18,7 @@ from bots.cli import cli
 from bots.discord.manifest import PERMISSIONS, PRIVILEGED
 from bots.slack.manifest import EVENTS, SCOPES
 from core import metrics
+from tests.forked import Forked, Life
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -151,20 +151,19 @@ async def at_a_terminal(folder: Path) -> AsyncIterator[Screen]:
     """`moorings chat --as ana` in this folder, killed at the end."""
     ours, its = os.openpty()
     termios.tcsetwinsize(its, (40, 160))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", INTERRUPTED, "chat", "--as", "ana"),
-        stdin=its,
-        stdout=its,
-        stderr=its,
-        cwd=folder,
-        env={
-            "PYTHONPATH": str(ROOT),
+    life = Life(
+        arguments=("chat", "--as", "ana"),
+        folder=folder,
+        environment={
             "HOME": str(folder),
             "PATH": "",
             "TERM": "xterm-256color",
             "PROMPT_TOOLKIT_NO_CPR": "1",  # a screen that is slow to say where it is is warned of
         },
+        source=INTERRUPTED,
+        has_terminal=True,
     )
+    process = Forked(life, its, its, its)
     os.close(its)
     try:
         yield Screen(ours)
@@ -181,7 +180,7 @@ def same(transcript: str) -> str:
         r"This is an offline demo, .*\n\n": "",
         r"\(This is an offline demo .*\)\s+": "",
         r"\(\d\d:\d\d\)": "(TIME)",
-        r"you last spoke .* ago": "you last spoke TIME ago",
+        r"you last spoke (.* ago|now)": "you last spoke TIME ago",
         r"Earlier.*\n. Ctrl-C stops": "Earlier …",
         r"Killed +←.*": "Killed",
         r"\n> /help, or Ctrl-D to leave\Z": "",
