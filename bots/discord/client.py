@@ -22,6 +22,7 @@ from core.redaction import HELD
 log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 1.5
+_NEXT_SERVER_SECONDS = 1.0  # after which Discord has told all that the bot is in
 _SILENCE_SECONDS = 60.0  # after which discord.py resumes the session on another line
 
 
@@ -42,7 +43,7 @@ class Client(discord.AutoShardedClient):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             allowed_mentions=discord.AllowedMentions.none(),
-            guild_ready_timeout=1.0,
+            guild_ready_timeout=_NEXT_SERVER_SECONDS,
             heartbeat_timeout=_SILENCE_SECONDS,
             http_trace=self.limit.heard_by(TraceConfig()),
         )

@@ -19,7 +19,7 @@ class Bot(discord.Client):
     """Notes what it hears."""
 
     def __init__(self, *, intents: discord.Intents = INTENTS) -> None:
-        super().__init__(intents=intents, max_messages=None)
+        super().__init__(intents=intents, max_messages=None, guild_ready_timeout=0.3)
         self.said: list[discord.Message] = []
         self.edits: list[discord.RawMessageUpdateEvent] = []
         self.deleted: list[int] = []
@@ -34,6 +34,9 @@ class Bot(discord.Client):
     def channel(self, channel: str) -> discord.PartialMessageable:
         """A place to write to."""
         return self.get_partial_messageable(int(channel))
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """The peer need not be spared."""
 
     async def on_message(self, message: discord.Message) -> None:
         self.said.append(message)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import discord
 import pytest
+from discord.backoff import ExponentialBackoff
 
+from bots.discord import client
 from bots.discord.internals import point_at
 from core import clock
 from tests.bots.discord.bots import Server
@@ -22,12 +26,24 @@ def yesterday() -> float:
     return clock.now().timestamp() - _DAY
 
 
+async def _next(_: discord.Client, __: int | None, *, initial: bool = False) -> None:
+    await asyncio.sleep(0 if initial else 0.1)
+
+
 @pytest.fixture
-async def server(tmp_path: Path, migrated: Path) -> AsyncIterator[Server]:
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where discord.py spares Discord for seconds, the peer need not be spared."""
+    monkeypatch.setattr(ExponentialBackoff, "delay", lambda _: 0.1)
+    monkeypatch.setattr(discord.Client, "before_identify_hook", _next)
+    monkeypatch.setattr(client, "_NEXT_SERVER_SECONDS", 0.3)
+
+
+@pytest.fixture
+async def server(tmp_path: Path, migrated: Path, no_pauses: None) -> AsyncIterator[Server]:
     """Anna, Ben, #general and #support, as the peer has them, for a day."""
     shutil.copy(migrated, tmp_path / "moorings.db")
-    discord = DiscordPeer(now=yesterday)
-    discord.advance(_DAY)
-    async with discord, Endpoint() as endpoint:
-        yield Server(discord=discord, endpoint=endpoint, folder=tmp_path)
+    peer = DiscordPeer(now=yesterday)
+    peer.advance(_DAY)
+    async with peer, Endpoint() as endpoint:
+        yield Server(discord=peer, endpoint=endpoint, folder=tmp_path)
     point_at(None)
