@@ -11,7 +11,7 @@ import discord
 import pytest
 from discord.backoff import ExponentialBackoff
 
-from bots.discord import client
+from bots.discord import catch_up, client, inflow
 from bots.discord.internals import point_at
 from core import clock
 from tests.bots.discord.bots import Server
@@ -32,7 +32,9 @@ async def _next(_: discord.Client, __: int | None, *, initial: bool = False) -> 
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where discord.py spares Discord for seconds, the peer need not be spared."""
+    """Where Discord is spared for seconds, the peer need not be spared."""
+    monkeypatch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(inflow, "_ASK_AGAIN_SECONDS", 0.1)
     monkeypatch.setattr(ExponentialBackoff, "delay", lambda _: 0.1)
     monkeypatch.setattr(discord.Client, "before_identify_hook", _next)
     monkeypatch.setattr(client, "_NEXT_SERVER_SECONDS", 0.3)

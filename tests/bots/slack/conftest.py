@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack import rates
+from bots.slack import catch_up, rates
 from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.deliveries import Schedule
@@ -24,8 +24,11 @@ def no_refill(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def workspace(tmp_path: Path, migrated: Path) -> AsyncIterator[Workspace]:
+async def workspace(
+    tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Workspace]:
     """Anna, Ben, #general and #support, as the peer has them; deliveries are retried quickly."""
+    monkeypatch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
     shutil.copy(migrated, tmp_path / "moorings.db")
     async with SlackPeer(schedule=QUICK) as slack, Endpoint() as endpoint:
         yield Workspace(slack=slack, endpoint=endpoint, folder=tmp_path)
