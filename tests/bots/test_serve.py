@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 from bots.serve import serve
 from core.errors import ConfigMistake
 from core.settings import Settings
-from tests.bots.cli.test_run import ended, until_ready
+from tests.bots.cli.test_run import ended, status, until_ready
 from tests.bots.program import Program
 from tests.forked import ROOT
 from tests.patience import PATIENCE
@@ -66,6 +67,25 @@ async def test_one_process_answers_on_both(
     assert (await readiness(site))[1] == dict.fromkeys(parts, "ok")
     log = await ended(process)
     assert discord.token not in log
+
+
+async def test_the_operator_may_have_a_port_of_his_own(
+    program: Program, discord: DiscordPeer, site: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        own = free.getsockname()[1]
+    program.set(MOORINGS_ADMIN_PORT=str(own))
+    process = await program.start("run")
+    await until_ready(f"http://127.0.0.1:{own}", process)
+    async with ClientSession() as http:
+        found = {
+            (path, where): await status(http, f"{where}{path}")
+            for path in ("/healthz", "/readyz", "/metrics")
+            for where in (site, f"http://127.0.0.1:{own}")
+        }
+    assert [found[path, site] for path in ("/healthz", "/readyz", "/metrics")] == [200, 404, 404]
+    assert list(found.values())[1::2] == [200, 200, 200]
+    await ended(process)
 
 
 async def test_one_process_hears_and_another_one_answers(

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from bots.discord import responses
+from core.redaction import HELD
 from tests.bots.discord.bots import Server
 from tests.bots.discord.commanding import AGENTS, Harbour
 from tests.peers.discord.mentions import previewed
@@ -48,6 +49,12 @@ async def test_a_question_by_command_is_shown_and_answered_by_a_message(
     assert (answer.kind, answer.reply_to) == ("message", "")
     key = f"discord/{discord.guild}/{discord.general}/cmd/{asked.id}"
     assert harbour.rows("SELECT key, position FROM inbox") == [(key, int(asked.id))]
+
+
+async def test_the_token_of_an_interaction_stands_in_no_log(harbour: Harbour) -> None:
+    async with harbour.commanded():
+        given = await harbour.command("agent help")
+    assert HELD.hidden(f"got {given.token}!") == "got •••!"
 
 
 async def test_a_question_by_command_may_name_the_agent(

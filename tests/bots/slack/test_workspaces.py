@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 
 import pytest
+from pydantic import TypeAdapter
 
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
@@ -12,7 +14,8 @@ from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Grant, Workspaces
 from core import clock
 from core.errors import Transient
-from core.installations import Installations
+from core.installations import Installations, Workspace
+from core.redaction import HELD
 from tests.peers.slack.peer import SlackPeer
 
 pytestmark = pytest.mark.usefixtures("sqlite")
@@ -48,6 +51,18 @@ async def test_a_token_is_chosen_by_workspace(workspaces: Workspaces, now: datet
     await workspaces.store(granted("T2", "xoxb-2", now))
     assert await workspaces.token_of("T1") == "xoxb-1"
     assert await workspaces.token_of("T2") == "xoxb-2"
+
+
+async def test_a_token_that_was_looked_up_stands_in_no_log(
+    installations: Installations, now: datetime
+) -> None:
+    """Whatever it looks like, and whichever process stored it."""
+    token = f"of-no-known-form-{secrets.token_hex(9)}"
+    bot = TypeAdapter(Grant).dump_python(granted("T1", token, now), mode="json")
+    await installations.store(Workspace(enterprise="", team="T1", bot=bot))
+    assert HELD.hidden(token) == token
+    assert await Workspaces(installations).token_of("T1") == token
+    assert HELD.hidden(f'got "{token}"') == 'got "•••"'
 
 
 @pytest.mark.parametrize("team", ["T9", "t1", ""])
