@@ -58,6 +58,9 @@ def test_libraries_are_heard_from_warning_on(
     configure(logging.ERROR)
     logging.getLogger(library).warning("of a library")
     logging.getLogger("core.worker").warning("of ours")
+    with_its_own_level = logging.getLogger("tests.bots.sdk")
+    with_its_own_level.setLevel(logging.WARNING)
+    with_its_own_level.warning("of one that has its own level")
     assert capsys.readouterr().err == ""
 
 
