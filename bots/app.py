@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from bots.http import HttpPort
 from bots.listening import Listener
+from core.errors import ConfigMistake
 from core.intake import Intake
 from core.runtime import Runtime
 from core.worker import Worker
@@ -26,11 +27,13 @@ async def run(
     listeners: Sequence[Listener],
     queues: Sequence[str],
     stop: asyncio.Event,
+    hang_up: asyncio.Event | None = None,
 ) -> None:
     """Serve until `stop`, then drain: no new messages, running turns to their end.
 
     What does not end within the drain time is handed over to the next process, and a listener
     that still listens some seconds later is cut off. Without queues nothing is answered here.
+    `hang_up` reloads the agents file, as often as it is set.
     """
     runtime.intake.wake_with(worker.wake)
     drain_seconds = runtime.settings.drain_seconds if queues else 0
@@ -39,6 +42,7 @@ async def run(
         listening = {
             group.create_task(_listen(each, runtime.intake, stop)): each for each in listeners
         }
+        reloading = group.create_task(_reload_at(hang_up or asyncio.Event(), runtime))
         log.info("started", extra={"queues": ",".join(queues)})
         if queues:
             keeping = group.create_task(runtime.upkeep().run(stop))
@@ -54,7 +58,7 @@ async def run(
         if ending:
             left = await stopping + _LAST_SECONDS - asyncio.get_running_loop().time()
             await asyncio.wait(ending, timeout=min(left, _LAST_SECONDS))
-        for task in listening:
+        for task in (reloading, *listening):
             task.cancel()
     log.info("stopped")
 
@@ -66,6 +70,26 @@ def stop_at_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def hang_up_at_signal() -> asyncio.Event:
+    """Set by SIGHUP from now on, which would end the process otherwise."""
+    hang_up = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up.set)
+    return hang_up
+
+
+async def _reload_at(hang_up: asyncio.Event, runtime: Runtime) -> None:
+    while True:
+        await hang_up.wait()
+        hang_up.clear()
+        try:
+            await runtime.reload()
+        except ConfigMistake as mistake:
+            for line in str(mistake).splitlines():
+                log.error("agents file not reloaded", extra={"why": line})  # noqa: TRY400  # says all
+        else:
+            log.info("agents file reloaded", extra={"agents": len(runtime.agents_file.agents)})
 
 
 async def _hurry_at(stop: asyncio.Event, runtime: Runtime, drain_seconds: float) -> float:

@@ -62,19 +62,22 @@ async def serve(settings: Settings, only: Role | None = None) -> int:
             "Mode or SLACK_SIGNING_SECRET for HTTP, or set DISCORD_TOKEN, or both. "
             "`moorings chat` talks to your agents in the terminal."
         )
-    stop = app.stop_at_signals()
+    stop, hang_up = app.stop_at_signals(), app.hang_up_at_signal()
     async with AsyncExitStack() as opened:
         runtime = await _runtime(settings, opened, stop)
         if runtime is None:
             return 0
         platforms = await _platforms(wanted, runtime, opened, stop)
         if not stop.is_set():
-            await _serve(runtime, platforms, stop, only)
+            await _serve(runtime, platforms, (stop, hang_up), only)
     return 0
 
 
 async def _serve(
-    runtime: Runtime, platforms: Mapping[str, Platform], stop: asyncio.Event, only: Role | None
+    runtime: Runtime,
+    platforms: Mapping[str, Platform],
+    signals: tuple[asyncio.Event, asyncio.Event],
+    only: Role | None,
 ) -> None:
     worker = runtime.worker({queue: platform.adapter for queue, platform in platforms.items()})
     heard = {} if only is Role.WORKER else platforms
@@ -82,7 +85,7 @@ async def _serve(
     ways = {queue: platform.ways_in(worker) for queue, platform in heard.items()}
     listeners: list[Listener] = [way.listener for way in ways.values()]
     listeners += _ports(runtime, ways, _checks(runtime, ways, worker if queues else None))
-    await app.run(runtime, worker, listeners, queues, stop)
+    await app.run(runtime, worker, listeners, queues, *signals)
 
 
 def _ports(

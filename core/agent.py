@@ -70,7 +70,7 @@ class Agent:
             DatabaseUnusable, DatabaseBusy: the database of the environment cannot be used.
         """
         runtime = await opened()
-        known = await runtime.directory.find(name)
+        known = await runtime.directory.recall(name)
         return cls(known) if known else None
 
     @property

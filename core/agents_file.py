@@ -34,11 +34,12 @@ _BUILT_IN_AGENT = "assistant"
 _NOTHING_ELSE = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AgentsFile:
     """What the file says. Every agent that it names exists; `commands` is command to agent.
 
-    `prices` are by model, in dollars per million tokens.
+    `prices` are by model, in dollars per million tokens. There is one for a whole process:
+    `become` lets all of it go by another reading.
     """
 
     default_agent: str
@@ -46,6 +47,11 @@ class AgentsFile:
     bindings: tuple[Binding, ...]
     commands: Mapping[str, str]
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
+
+    def become(self, other: AgentsFile) -> None:
+        """Say what the other one says."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(other, each.name))
 
 
 def read(path: Path | None) -> AgentsFile:

@@ -110,11 +110,11 @@ class Commands:
 
     async def agent_at(self, address: Address) -> str:
         """The agent that answers there."""
-        return await agent_at(address, self._file)
+        return await agent_at(address, self._file, await self._directory.names())
 
     async def history_at(self, address: Address) -> Address:
         """Where the histories stand of what is said there: a channel may share its own."""
-        binding = await binding_at(address, self._file)
+        binding = await binding_at(address, self._file, await self._directory.names())
         if binding and binding.conversation in {SharedBy.CHANNEL, SharedBy.USER}:
             return address.shared
         return address
@@ -219,7 +219,7 @@ class Commands:
 
         Whoever shows it leaves out what stems from a private place elsewhere.
         """
-        names = {agent.id: agent.spec.name for agent in await self._directory.everyone()}
+        names = await self._directory.names_by_id()
         command = _told_by_command(workspace, person)
         return [
             Own(id=fact.id, text=fact.text, agent=names[fact.agent_id], scope=fact.scope)
@@ -229,10 +229,12 @@ class Commands:
 
     async def forget_own(self, workspace: Address, person: str, number: int) -> bool:
         """Forget a fact that this person has told; False if there is none of this number."""
+        ids = {name: agent_id for agent_id, name in (await self._directory.names_by_id()).items()}
         for own in await self.own_facts(workspace, person):
-            if own.id == number:
-                await self.forget(Address.parse(own.scope), own.agent, number)
-                return True
+            if own.id == number:  # also of an agent that is retired
+                return await facts.forget(
+                    fact_id=number, agent_id=ids[own.agent], scope=own.scope, now=self._clock()
+                )
         return False
 
     async def never_private(self, channels: Collection[Address]) -> list[Address]:
@@ -249,7 +251,9 @@ class Commands:
 
         Whoever shows it leaves out private places elsewhere.
         """
-        found = {row.at: chosen_in_chat(row) for row in await bindings.below(workspace.key)}
+        names = await self._directory.names()
+        rows = [row for row in await bindings.below(workspace.key) if row.agent in names]
+        found = {row.at: chosen_in_chat(row) for row in rows}
         found |= {
             binding.at.key: binding
             for binding in self._file.bindings
@@ -259,7 +263,7 @@ class Commands:
 
     async def status(self, address: Address) -> Status:
         """Who answers there, and what waits there and below."""
-        binding = await binding_at(address, self._file)
+        binding = await binding_at(address, self._file, await self._directory.names())
         agent = await self._directory.get(binding.agent if binding else self._file.default_agent)
         known = await facts.current(agent_id=agent.id, scope=address.scope)
         return Status(
@@ -332,10 +336,10 @@ class Commands:
 
     async def talks(self) -> Sequence[Talk]:
         """Every conversation, the one with the newest message first."""
-        names = {agent.id: agent.spec.name for agent in await self._directory.everyone()}
+        names = await self._directory.names_by_id()
         talks = [
             Talk(
-                agent=names[conversation.agent_id],
+                agent=names.get(conversation.agent_id, "(deleted)"),
                 address=conversation.address,
                 messages=conversation.last_seq,
                 last_at=await messages.last_said_at(conversation.id),

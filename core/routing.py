@@ -25,9 +25,9 @@ class Route:
     text: str
 
 
-async def agent_at(address: Address, file: AgentsFile) -> str:
+async def agent_at(address: Address, file: AgentsFile, agents: Collection[str]) -> str:
     """The name of the agent that is bound to this address, or the default agent's."""
-    binding = await binding_at(address, file)
+    binding = await binding_at(address, file, agents)
     return binding.agent if binding else file.default_agent
 
 
@@ -37,7 +37,7 @@ async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Rout
     The longest binding decides, the agents file before chat. An agent is also reached by name,
     "support: …" or "@bot support …", wherever the bot is, and by a reply to what it said.
     """
-    binding = await binding_at(heard.stands_at, file)
+    binding = await binding_at(heard.stands_at, file, agents)
     named, text = _addressed(heard, agents)
     if named is None and heard.answers:
         spoken_to = await places.agent_behind(heard.place.key, heard.answers)
@@ -55,10 +55,14 @@ async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Rout
     )
 
 
-async def binding_at(address: Address, file: AgentsFile) -> Binding | None:
-    """The binding that decides there, the file's before one from chat; None if there is none."""
+async def binding_at(address: Address, file: AgentsFile, agents: Collection[str]) -> Binding | None:
+    """The binding that decides there, the file's before one from chat; None if there is none.
+
+    One from chat that has outlived its agent decides nothing.
+    """
     prefixes = address.prefixes
-    found = {row.at: chosen_in_chat(row) for row in await bindings.among(prefixes)}
+    rows = [row for row in await bindings.among(prefixes) if row.agent in agents]
+    found = {row.at: chosen_in_chat(row) for row in rows}
     found |= {binding.at.key: binding for binding in file.bindings}
     return next((found[at] for at in prefixes if at in found), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import cache
 
@@ -45,7 +45,9 @@ class Runtime:
         self.settings = settings
         self.agents_file = agents_file
         self.clock = clock.now
-        self.directory = Directory(agents_file.agents.values(), self.clock)
+        self.directory = Directory(
+            agents_file.agents.values(), self.clock, has_file=settings.config is not None
+        )
         self.intake = Intake(self.directory, self.clock)
         self.changes = Changes(database, self.clock)
         self._database = database
@@ -58,8 +60,11 @@ class Runtime:
         self.models = ModelChoice(settings, self._endpoints, may_demo=may_demo)
         self.prices = Prices(agents_file.prices)
         self._runner = Runner(
-            model_of=self.models.of, toolbox_of=_toolbox_of, price=self.prices.nano_usd
+            model_of=self.models.of,
+            toolbox_of=_toolbox_of,
+            price=lambda model, usage: self.prices.nano_usd(model, usage),
         )
+        self._reloaded: list[Callable[[], Awaitable[None]]] = []
 
     @classmethod
     async def open(cls, settings: Settings, *, may_demo: bool = False) -> Runtime:
@@ -85,6 +90,23 @@ class Runtime:
         if file and (dead := owners.dead(file)):
             await conversations.take_from(dead, self.clock())
             owners.bury(file, dead)
+
+    def when_reloaded(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do this, too, whenever the agents file has been read again."""
+        self._reloaded.append(act)
+
+    async def reload(self) -> None:
+        """Go by the agents file and the prompt files as they are now, from the next answer on.
+
+        Raises:
+            ConfigMistake: they have errors; all stays as it was.
+        """
+        file = await asyncio.to_thread(read_agents_file, self.settings.config)
+        self.agents_file.become(file)
+        self.prices = Prices(file.prices)
+        self.directory.read(file.agents.values(), has_file=self.settings.config is not None)
+        for act in self._reloaded:
+            await act()
 
     def warm_up(self) -> None:
         """Import and make now what the first answer would have to wait a second for."""

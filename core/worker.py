@@ -48,6 +48,9 @@ _BROKEN = (
     "Something in me broke while answering this, three times. "
     "Please tell whoever runs me; the log says more."
 )
+_RETIRED = (
+    "I have been retired, so I answer no more. Please ask another agent, or tell whoever runs me."
+)
 _MISCONFIGURED = (
     "I am not set up correctly, so I cannot answer. Please tell whoever runs me; "
     "the log says what to change."
@@ -214,6 +217,7 @@ class Worker:
             if not self._is_draining:
                 await relay.deliver(hold, adapter, agent.spec.name)
             while not self._is_draining:
+                agent = await self._bench.directory.of(hold.lease.agent_id)  # the file may change
                 if await self._turn(hold, agent, adapter):
                     await relay.deliver(hold, adapter, agent.spec.name)
                 if await conversations.leave_if_idle(hold.lease, hold.now()):
@@ -256,6 +260,9 @@ class Worker:
         hold.is_attempt = True
         outcome = Outcome(hold=hold, agent=agent, opened=opened, adapter=adapter)
         extra = {"turn": opened.turn.id, "agent": agent.spec.name}
+        if agent.is_retired:
+            await outcome.failed(_RETIRED, "retired", "the agents file does not name it any more")
+            return
         if opened.turn.attempts > _MOST_ATTEMPTS:
             await outcome.failed(_INTERRUPTED, "interrupted", "it was interrupted too often")
             return

@@ -65,7 +65,10 @@ class SummaryKind(StrEnum):
 
 
 class Agent(Model):
-    """A named agent with its newest configuration."""
+    """A named agent with its newest configuration.
+
+    named_at is when an agents file that names it was read last, NULL where only a program made it.
+    """
 
     id: int = fields.BigIntField(primary_key=True)
     name = fields.CharField(max_length=64, unique=True)
@@ -73,6 +76,7 @@ class Agent(Model):
     config = fields.JSONField[dict[str, object]]()
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
+    named_at = fields.DatetimeField(null=True)
 
     class Meta(Model.Meta):
         table = "agent"
@@ -309,6 +313,21 @@ class Binding(Model):
 
     class Meta(Model.Meta):
         table = "binding"
+
+
+class Allowance(Model):
+    """When somebody did what has a limit, in ms since 1970, oldest first.
+
+    A row goes after idle_at: nothing in it counts any more then.
+    """
+
+    id: int = fields.BigIntField(primary_key=True)
+    whom = fields.CharField(max_length=255, unique=True)
+    uses = fields.JSONField[list[int]]()
+    idle_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "allowance"
 
 
 class Cursor(Model):

@@ -25,6 +25,7 @@ def ask(
 
     async def asked(runtime: Runtime) -> int:
         seat = Seat.taken(room, user() if person is None else person)
+        await runtime.directory.recall_everyone()
         return await Question(runtime, seat, text, agent).run()
 
     with_runtime(asked, may_demo=True)

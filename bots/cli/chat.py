@@ -28,6 +28,7 @@ def chat(
 
     async def talk(runtime: Runtime) -> int:
         seat = Seat.taken(room, user() if person is None else person)
+        await runtime.directory.recall_everyone()
         if sys.stdin.isatty() and sys.stdout.isatty():
             listener: type[ScreenListener] = late("bots.terminal.listener", "ScreenListener")
             await listener(runtime, seat, FAILURES).run(agent)

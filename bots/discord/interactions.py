@@ -39,15 +39,16 @@ class Interactions:
         self._capacity = Capacity()
         self._obeying = DiscordCommands(self._chat, self._capacity)
         self._presses = Presses(controls, self._capacity)
-        self._agents = dict(file.commands)
+        self._file = file
         self._changes = runtime.changes
+        self._tree: Tree | None = None
+        runtime.when_reloaded(self._renew)
 
     def attach(self, client: discord.Client) -> app_commands.CommandTree[discord.Client]:
         """The commands of a client that has none yet."""
         logging.getLogger("discord.app_commands.tree").addFilter(is_news)
-        tree = Tree(client)
-        tree.add_command(AgentGroup(self._chat, self._obeying, self._names))
-        add_asking(tree, self._obeying, self._agents)
+        self._tree = tree = Tree(client)
+        self._fill(tree)
         return tree
 
     async def pressed(self, interaction: discord.Interaction) -> None:
@@ -57,6 +58,17 @@ class Interactions:
     async def synchronise(self, tree: app_commands.CommandTree[discord.Client]) -> None:
         """Let Discord know the commands, if they changed."""
         await sync.synchronise(tree, self._changes)
+
+    async def _renew(self) -> None:
+        """The agents file has been read again: its commands may be others."""
+        if tree := self._tree:
+            tree.clear_commands(guild=None)
+            self._fill(tree)
+            await self.synchronise(tree)
+
+    def _fill(self, tree: Tree) -> None:
+        tree.add_command(AgentGroup(self._chat, self._obeying, self._names))
+        add_asking(tree, self._obeying, self._file.commands)
 
     async def _names(self) -> Sequence[str]:
         """None while the database does not tell."""

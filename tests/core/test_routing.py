@@ -52,4 +52,9 @@ async def bound(sqlite: Database, now: datetime) -> None:
     ],
 )
 async def test_the_longest_binding_wins(path: str, agent: str) -> None:
-    assert await agent_at(Address.parse(path), FILE) == agent
+    agents = {"of the chat", "of the team", "of the thread"}
+    assert await agent_at(Address.parse(path), FILE, agents) == agent
+
+
+async def test_a_binding_from_chat_that_outlived_its_agent_decides_nothing() -> None:
+    assert await agent_at(Address.parse("slack/T1/C1"), FILE, {"of the team"}) == "of the team"

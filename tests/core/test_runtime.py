@@ -202,3 +202,19 @@ async def test_an_agents_file_with_errors_is_refused_before_anything_is_opened(
 async def test_a_database_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnusable):
         await Runtime.open(load({"DATABASE_URL": "sqlite:///nowhere/at/all.db"}, tmp_path))
+
+
+async def test_a_faulty_agents_file_is_not_gone_by(filled_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "agents.toml"
+    file.write_text("[agents.ada]\n[agents.zoe]\n")
+    runtime = await Runtime.open(load({"DATABASE_URL": filled_url}, tmp_path))
+    file.write_text("[agents.ada]\nmodl = 1\n")
+    with pytest.raises(ConfigMistake, match=r"agents\.toml:2: agents\.ada\.modl: unknown key"):
+        await runtime.reload()
+    assert await runtime.directory.names() == ["ada", "zoe"]
+    file.write_text('[agents.ada]\n[prices."local"]\ninput = 1\noutput = 1\n')
+    await runtime.reload()
+    assert await runtime.directory.names() == ["ada"]
+    assert runtime.agents_file.default_agent == "ada"
+    assert runtime.prices.knows("local")
+    await runtime.close()

@@ -7,11 +7,28 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import agents
+from storage import agents, bindings, facts
+from storage.database import Database
+from storage.facts import Statement
 from storage.models import Agent, Revision
-from tests.storage import given
+from tests.storage import given, sql
 
 pytestmark = pytest.mark.usefixtures("database")
+
+
+Content = dict[str, list[dict[str, object]]]
+
+
+async def content(database: Database) -> Content:
+    """Every row that may belong to an agent."""
+    tables = (
+        *("agent", "revision", "conversation", "message", "inbox", "turn", "step", "outbox"),
+        *("usage", "feedback", "fact", "summary", "binding"),
+    )
+    return {
+        table: await sql.rows(database, f"SELECT * FROM {sql.quoted(database, table)} ORDER BY id")  # noqa: S608  # a table of our own
+        for table in tables
+    }
 
 
 async def _saved(revision: str, now: datetime, *, name: str = "support") -> Agent:
@@ -55,3 +72,56 @@ async def test_many_that_make_an_agent_at_once_make_one(now: datetime) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(given.conversation(now)) for _ in range(12)]
     assert len({task.result().agent_id for task in tasks}) == 1
+
+
+async def _talk(agent: str, key: str, now: datetime) -> int:
+    """The agent's id, with an answer, an open question, a fact and a binding of it."""
+    where = await given.conversation(now, agent=agent, room=agent)
+    await given.received(where, key, now)
+    lease = await given.leased(where, now)
+    await given.answered(lease, await given.opened(lease, now), now)
+    await given.received(where, f"{key} again", now, position=2)
+    statement = Statement(
+        key=key,
+        agent_id=where.agent_id,
+        scope=where.address,
+        text="it rains",
+        said_by="ana",
+        source_key=key,
+        said_at=now,
+    )
+    await facts.add(statement)
+    await bindings.bind(
+        at=where.address, agent=agent, listen="all", conversation="", made_by="ana", now=now
+    )
+    return where.agent_id
+
+
+async def test_what_an_agent_has_is_counted(now: datetime) -> None:
+    support = await _talk("support", "q1", now)
+    await _talk("sales", "q2", now)
+    assert await agents.belongings(support) == agents.Belongings(
+        conversations=1, messages=2, facts=1
+    )
+
+
+async def test_an_agent_is_removed_with_all_that_is_of_it_and_nothing_else(
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _talk("sales", "q2", now)
+    before = await content(database)
+    support = await _talk("support", "q1", now)
+    monkeypatch.setattr("storage.agents._MOST", 1)
+    await agents.remove(support)
+    assert await content(database) == before
+
+
+async def test_a_removal_that_was_cut_off_is_finished_by_the_next(
+    database: Database, now: datetime
+) -> None:
+    before = await content(database)
+    support = await _talk("support", "q1", now)
+    await agents._remove_turns(support)
+    assert await agents.by_name("support")
+    await agents.remove(support)
+    assert await content(database) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -82,3 +83,32 @@ async def test_a_port_that_is_taken_is_one_plain_sentence(
     assert found.code == 1
     assert found.err.splitlines()[-1].startswith("moorings: PORT ")
     assert "Traceback" not in found.err
+
+
+async def test_sighup_reloads_the_agents_file_and_keeps_the_old_one_if_the_new_is_faulty(
+    program: Program, slack: SlackPeer, endpoint: Endpoint, site: str
+) -> None:
+    file = program.folder / "agents.toml"
+    file.write_text('[agents.assistant]\ninstructions = "Be short."\n')
+    process = await program.start("run")
+    await until_ready(site, process)
+    file.write_text("[agents.assistant]\nmodl = 1\n")
+    process.send_signal(signal.SIGHUP)
+    assert "Be short." in await asked(slack, endpoint, "one")
+    file.write_text('[agents.assistant]\ninstructions = "Be long."\n')
+    process.send_signal(signal.SIGHUP)
+    async with asyncio.timeout(PATIENCE):
+        while "Be long." not in await asked(slack, endpoint, "two"):
+            await asyncio.sleep(0.05)
+    log = await ended(process)
+    assert "agents.toml:2: agents.assistant.modl: unknown key" in log
+    assert log.count("agents file reloaded") == 1
+
+
+async def asked(slack: SlackPeer, endpoint: Endpoint, text: str) -> str:
+    """What the model is shown of a question in a channel, once it is answered."""
+    before = len(endpoint.requests)
+    thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} {text}")
+    await slack.until(lambda: len(slack.transcript("C0GENERAL", thread)) > 1)
+    await endpoint.arrived(before + 1)
+    return json.dumps(endpoint.requests[before])

@@ -443,3 +443,18 @@ async def test_a_name_that_discord_does_not_allow_is_a_warning(
     assert {command["name"] for command in discord.commands()} == {
         *("agent", "Ask an agent", "support")
     }
+
+
+async def test_after_a_reload_the_commands_are_those_of_the_new_file(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded() as bot:
+        harbour.settings(AGENTS.replace('"/support"', '"/help-me"'))
+        await bot.runtime.reload()
+        assert {command["name"] for command in discord.commands()} == {
+            "agent",
+            "help-me",
+            "Ask an agent",
+        }
+        await harbour.command("help-me", question="it is broken")
+        assert await harbour.answered(discord.general) == ["-# support\nYou said: it is broken"]
