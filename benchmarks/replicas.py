@@ -23,7 +23,9 @@ import asyncpg
 from core import clock
 from core.adapter import Limits
 from core.address import Address
+from core.agents_file import read
 from core.directory import Directory
+from core.gate import Gate
 from core.intake import Intake
 from core.llm import Finished, ModelEvent, ModelRequest, TextDelta
 from core.messages import Author, Incoming, Outgoing
@@ -103,7 +105,7 @@ def made(owner: str) -> tuple[Worker, Intake]:
         take_over=_nothing,
         attending=asyncio.Semaphore(1),
     )
-    intake, worker = Intake(directory, clock.now), Worker(bench)
+    intake, worker = Intake(directory, clock.now, Gate(read(None), clock.now)), Worker(bench)
     intake.wake_with(worker.wake)
     return worker, intake
 

@@ -55,6 +55,7 @@ class ChatCommands:
         self._commands = commands
         self._controls = controls
         self._reception = reception
+        self._gate = reception.gate
         self._wording = wording
 
     async def said(self, answer: Awaitable[str]) -> str:
@@ -75,7 +76,7 @@ class ChatCommands:
         self, caller: Caller, text: str, attachments: Sequence[Attachment] = ()
     ) -> str:
         """Store a question about somebody's message, for the agent that answers there."""
-        agent = await self._here(caller)
+        agent = await self._meant(caller)
         question = question_about(text)
         heard = _heard(caller, question, agent=agent, attachments=tuple(attachments))
         await self._reception.hear(heard)
@@ -85,7 +86,7 @@ class ChatCommands:
         self, caller: Caller, agent: str, listen: Listen, conversation: SharedBy | None
     ) -> str:
         """Let the agent answer there."""
-        await self._check_may_manage(caller)
+        await self._check_may_manage(caller, await self._meant(caller, agent))
         await self._commands.use(
             caller.stands_at, agent, caller.author.name, listen=listen, conversation=conversation
         )
@@ -93,20 +94,22 @@ class ChatCommands:
 
     async def list(self, caller: Caller) -> str:
         """Who there is."""
+        await self._gate.check(caller.author, caller.stands_at)
         return self._wording.agents(await self._commands.agents(), await self._here(caller))
 
     async def status(self, caller: Caller) -> str:
         """Who answers there."""
+        await self._meant(caller)
         return self._wording.status(await self._commands.status(caller.stands_at))
 
     async def facts(self, caller: Caller, agent: str | None = None) -> str:
         """What is remembered there."""
-        name = agent or await self._here(caller)
+        name = await self._meant(caller, agent)
         return self._wording.facts(name, await self._commands.facts(caller.stands_at, name))
 
     async def remember(self, caller: Caller, fact: str) -> str:
         """Remember it there."""
-        agent = await self._here(caller)
+        agent = await self._meant(caller)
         kept = await self._commands.remember(
             caller.stands_at, agent, fact, author=caller.author, key=caller.key
         )
@@ -114,24 +117,26 @@ class ChatCommands:
 
     async def forget(self, caller: Caller, number: int) -> str:
         """Forget the fact of this number."""
-        agent = await self._here(caller)
+        agent = await self._meant(caller)
         return self._wording.forgotten(await self._commands.forget(caller.stands_at, agent, number))
 
     async def reset(self, caller: Caller, agent: str | None = None) -> str:
         """Begin anew there."""
-        await self._check_may_manage(caller)
-        name = agent or await self._here(caller)
+        name = await self._meant(caller, agent)
+        await self._check_may_manage(caller, name)
         count = await self._commands.reset_below(await self._history(caller), name)
         return self._wording.begun_anew(name, count)
 
     async def stop(self, caller: Caller) -> str:
         """Stop what is being written there."""
+        await self._meant(caller)
         return self._wording.stopped(await self._controls.stop_below(await self._history(caller)))
 
     async def why(
         self, caller: Caller, *, turn_id: int | None = None, message_ids: Sequence[str] = ()
     ) -> str:
         """What is behind an answer there: the newest one, or that of this turn or message."""
+        await self._meant(caller)
         found = await self._commands.why(
             await self._history(caller), turn_id=turn_id, message_ids=message_ids
         )
@@ -147,7 +152,15 @@ class ChatCommands:
     async def _here(self, caller: Caller) -> str:
         return await self._commands.agent_at(caller.stands_at)
 
-    async def _check_may_manage(self, caller: Caller) -> None:
+    async def _meant(self, caller: Caller, agent: str | None = None) -> str:
+        """The agent of this name, or that of the place, for somebody who may ask it."""
+        name = agent or await self._here(caller)
+        await self._gate.check(caller.author, caller.stands_at, name)
+        return name
+
+    async def _check_may_manage(self, caller: Caller, agent: str) -> None:
+        if await self._gate.is_admin(caller.author, caller.stands_at, agent):
+            return
         may = await caller.may_manage()
         if may is None:
             raise UserMistake(self._wording.rights_unknown())

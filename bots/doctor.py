@@ -17,6 +17,7 @@ from bots.slack.checkup import Wanted
 from bots.slack.manifest import EVENTS, SCOPES
 from bots.slack.workspaces import Grant, Workspaces
 from core import clock
+from core.access import EVERY_WORKSPACE, GROUP, Access
 from core.agents_file import AgentsFile
 from core.agents_file import read as read_agents_file
 from core.binding import Binding
@@ -29,7 +30,8 @@ from storage.database import Condition, open_database
 from storage.database import examine as examine_database
 from storage.errors import StorageError
 
-ExamineDiscord = Callable[[Settings, Sequence[Binding]], Awaitable[list[Finding]]]
+ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[Finding]]]
+_UNTOLD = Access(workspaces=frozenset({EVERY_WORKSPACE}))  # by a file that cannot be read
 
 
 async def examine() -> AsyncIterator[Finding]:
@@ -53,7 +55,7 @@ async def examine() -> AsyncIterator[Finding]:
     finding, condition = await _database(settings)
     yield finding
     yield _secrets(settings)
-    async for finding in _slack(settings, condition):
+    async for finding in _slack(settings, file, condition):
         yield finding
     for finding in await _discord(settings, file):
         yield finding
@@ -68,6 +70,14 @@ async def _agents(settings: Settings, file: AgentsFile) -> AsyncIterator[Finding
         yield finding
     for finding in await model_checkup.examine(settings, file.agents.values()):
         yield finding
+
+
+def _wanted(file: AgentsFile | None) -> Wanted:
+    if file is None:
+        return Wanted(scopes=SCOPES, events=EVENTS, access=_UNTOLD)
+    rules = (file.access, *file.agent_access.values())
+    groups = [each for rule in rules for each in rule.belongings if each.startswith(GROUP)]
+    return Wanted(scopes=SCOPES, events=EVENTS, access=file.access, has_groups=bool(groups))
 
 
 def _tools(file: AgentsFile) -> Iterator[Finding]:
@@ -108,15 +118,16 @@ def _secrets(settings: Settings) -> Finding:
     )
 
 
-async def _slack(settings: Settings, condition: Condition | None) -> AsyncIterator[Finding]:
+async def _slack(
+    settings: Settings, file: AgentsFile | None, condition: Condition | None
+) -> AsyncIterator[Finding]:
     installed: list[Grant] = []
     try:
         installed = await _installed(settings, condition)
     except ConfigMistake as mistake:
         for finding in failures("tokens", mistake):
             yield finding
-    wanted = Wanted(scopes=SCOPES, events=EVENTS)
-    for finding in await checkup.examine(settings, wanted, installed):
+    for finding in await checkup.examine(settings, _wanted(file), installed):
         yield finding
 
 
@@ -136,7 +147,7 @@ async def _discord(settings: Settings, file: AgentsFile | None) -> list[Finding]
     if settings.discord_token is None:
         return [skipped("discord", "not configured (set DISCORD_TOKEN)")]
     examine: ExamineDiscord = late("bots.discord.checkup", "examine")
-    return await examine(settings, file.bindings if file else ())
+    return await examine(settings, file.bindings if file else (), file.access if file else _UNTOLD)
 
 
 def _http(settings: Settings) -> Finding:

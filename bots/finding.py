@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from core.access import WHY_REFUSED, Access, refused
 
 
 class Verdict(StrEnum):
@@ -46,6 +48,12 @@ def warning(about: str, sentence: str) -> Finding:
 def failed(about: str, sentence: str) -> Finding:
     """It does not work; the sentence says what to do."""
     return Finding(verdict=Verdict.FAILED, about=about, sentence=sentence)
+
+
+def unserved(about: str, access: Access, workspaces: Mapping[str, str]) -> list[Finding]:
+    """One for each of a platform's workspaces (names by id) in which nobody is answered."""
+    not_served = sorted(refused(access, frozenset(workspaces)))
+    return [warning(about, f"{workspaces[each]} ({each}): {WHY_REFUSED}") for each in not_served]
 
 
 def failures(about: str, mistake: Exception) -> Iterable[Finding]:

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import ErrorDetails
 
+from core.access import OPEN, Access
 from core.address import Address
 from core.binding import Binding, Listen, SharedBy
 from core.checked import AgentName
@@ -38,8 +39,9 @@ _NOTHING_ELSE = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_er
 class AgentsFile:
     """What the file says. Every agent that it names exists; `commands` is command to agent.
 
-    `prices` are by model, in dollars per million tokens. There is one for a whole process:
-    `become` lets all of it go by another reading.
+    `prices` are by model, in dollars per million tokens. `access` is for all agents, and that of
+    `agent_access` for one, by its name; who asks has to pass both. There is one of these in a
+    process: `become` lets all of it go by another reading.
     """
 
     default_agent: str
@@ -47,6 +49,8 @@ class AgentsFile:
     bindings: tuple[Binding, ...]
     commands: Mapping[str, str]
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
+    access: Access = OPEN
+    agent_access: Mapping[str, Access] = field(default_factory=dict[str, Access])
 
     def become(self, other: AgentsFile) -> None:
         """Say what the other one says."""
@@ -120,6 +124,7 @@ _FreeCommand = Annotated[str, AfterValidator(_free_command)]
 class _AgentTable(AgentConfig):
     instructions: str = ""
     instructions_file: str = ""
+    access: Access = OPEN
     daily_usd: DailyUsd = None  # said again, since a validator sees only fields of its own class
 
     @field_validator("instructions_file")
@@ -144,7 +149,7 @@ class _AgentTable(AgentConfig):
 
     def meaning(self, name: str) -> AgentSpec:
         given = asdict(self)
-        del given["instructions_file"]
+        del given["instructions_file"], given["access"]
         given["instructions"] = self.instructions or self.instructions_file or DEFAULT_INSTRUCTIONS
         return AgentSpec(name=name, **given)
 
@@ -178,6 +183,7 @@ class _Document:
     bindings: list[_BindingTable] = Field(default_factory=list[_BindingTable])
     commands: list[_CommandTable] = Field(default_factory=list[_CommandTable])
     prices: dict[str, Price] = Field(default_factory=dict[str, Price])
+    access: Access = OPEN
 
     def meaning(self) -> AgentsFile:
         tables = self.agents or {_BUILT_IN_AGENT: _AgentTable()}
@@ -188,10 +194,15 @@ class _Document:
             bindings=tuple(binding.meaning() for binding in self.bindings),
             commands={command.name: command.agent for command in self.commands},
             prices=self.prices,
+            access=self.access,
+            agent_access={
+                name: table.access for name, table in tables.items() if table.access != OPEN
+            },
         )
 
 
 _TABLES = {
+    "access": Access,
     "agents": _AgentTable,
     "bindings": _BindingTable,
     "commands": _CommandTable,
@@ -221,4 +232,6 @@ def _place(detail: ErrorDetails) -> Place:
 
 def _known_keys(place: Place) -> tuple[str, ...]:
     table = _TABLES[str(place[0])] if len(place) > 1 else _Document
+    if len(place) > 3 and place[2] == "access":
+        table = Access
     return tuple(each.name for each in fields(table))

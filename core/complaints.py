@@ -16,6 +16,7 @@ _WORDS = {
     "dataclass_type": "has to be a table",
     "dict_type": "has to be a table",
     "enum": "has to be {expected}",
+    "frozen_set_type": "has to be a list in square brackets",
     "finite_number": "has to be a finite number",
     "float_parsing": "has to be a number",
     "float_type": "has to be a number",

@@ -33,12 +33,17 @@ class Controls:
     def __init__(self, worker: Worker, intake: Intake, directory: Directory, clock: Clock) -> None:
         self._worker = worker
         self._intake = intake
+        self._gate = intake.gate
         self._directory = directory
         self._clock = clock
 
-    async def stop(self, key: str) -> bool:
-        """Stop the answer, whichever process writes it; False if it is not being written."""
-        turn = await turns.by_outbox_key(key)
+    async def stop(self, key: str, by: Author) -> bool:
+        """Stop the answer, whichever process writes it; False if it is not being written.
+
+        Raises:
+            NotAllowed: they may not ask the agent either.
+        """
+        turn = await self._turn(key, by)
         return turn is not None and await self._stop(turn)
 
     async def stop_below(self, address: Address) -> int:
@@ -51,9 +56,12 @@ class Controls:
         running = await places.running_in(address.key, thread=thread, message_ids=list(message_ids))
         return sum([await self._stop(turn) for turn in running])
 
-    async def judge(self, key: str, *, person: str, is_good: bool) -> bool:
-        """Store what a person thinks of the answer; False if nobody knows it."""
-        turn = await turns.by_outbox_key(key)
+    async def judge(self, key: str, by: Author, *, person: str, is_good: bool) -> bool:
+        """Store what a person thinks of the answer; False if nobody knows it.
+
+        `person` is whom the opinion is kept of. Raises as `stop`.
+        """
+        turn = await self._turn(key, by)
         if turn is None:
             return False
         await turns.judge(turn.id, person=person, is_good=is_good, now=self._clock())
@@ -81,6 +89,16 @@ class Controls:
             attachments=tuple(each for question in questions for each in attachments_of(question)),
         )
         return await self._intake.accept(incoming, agent.spec.name)
+
+    async def _turn(self, key: str, by: Author) -> Turn | None:
+        """The turn of the answer, if it is known, for somebody who may ask its agent."""
+        turn = await turns.by_outbox_key(key)
+        if turn:
+            conversation = await conversations.by_id(turn.conversation_id)
+            agent = await self._directory.of(conversation.agent_id)
+            at = Address.parse(conversation.address)
+            await self._gate.check(by, at, agent.spec.name)
+        return turn
 
     async def _stop(self, turn: Turn) -> bool:
         if not await turns.ask_to_stop(turn.id, self._clock()):

@@ -2,6 +2,7 @@
 
 MooringsError
 ├── UserMistake         tell the person who wrote
+│   └── NotAllowed      … that they may not ask, or not now
 ├── ToolError           tell the model that called the tool
 ├── ConfigMistake       tell the operator: a file, a variable or a URL has to change
 ├── Transient           try again later
@@ -23,6 +24,10 @@ class MooringsError(Exception):
 
 class UserMistake(MooringsError):
     """The person who wrote can mend it."""
+
+
+class NotAllowed(UserMistake):
+    """They may not ask this agent, here or now; `str()` says who can change that, or when."""
 
 
 class ToolError(MooringsError):

@@ -9,9 +9,11 @@ from core import faults
 from core.address import Address, Readers
 from core.clock import Clock
 from core.directory import Directory
+from core.gate import Gate
 from core.messages import Incoming
 from core.text import cleaned
 from storage import conversations, facts, inbox
+from storage.allowances import UsedUp
 from storage.models import Conversation
 
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
@@ -30,9 +32,10 @@ class Accepted:
 class Intake:
     """The only way into the inbox."""
 
-    def __init__(self, directory: Directory, clock: Clock) -> None:
+    def __init__(self, directory: Directory, clock: Clock, gate: Gate) -> None:
         self._directory = directory
         self._clock = clock
+        self.gate = gate
         self._wake = _nobody
 
     def wake_with(self, wake: Callable[[], None]) -> None:
@@ -44,23 +47,18 @@ class Intake:
 
         Raises:
             UserMistake: there is no such agent.
+            NotAllowed: they may not ask it, or not now.
         """
+        limits = await self.gate.admit(incoming.author, incoming.address, agent_name)
         agent = await self._directory.get(agent_name)
         author = _one_line(incoming.author.name)
         conversation = await self._conversation(agent.id, incoming.address, author)
         faults.reach("received, not stored")
-        received = inbox.Received(
-            key=incoming.key,
-            conversation_id=conversation.id,
-            position=incoming.position,
-            author_id=incoming.author.id,
-            author=author,
-            text=cleaned(incoming.text),
-            reply_to=incoming.reply_to,
-            sent_at=incoming.sent_at,
-            attachments=[asdict(attachment) for attachment in incoming.attachments],
-        )
-        is_new = await inbox.add(received, self._clock())
+        received = _received(incoming, author, conversation.id)
+        try:
+            is_new = await inbox.add(received, self._clock(), limits)
+        except UsedUp as used_up:
+            raise self.gate.refusal(used_up, incoming.author) from used_up
         faults.reach("stored, not acknowledged")
         self._wake()
         return Accepted(
@@ -98,6 +96,20 @@ async def _withdraw_facts(agent_id: int, address: Address) -> None:
         scope=address.channel.key,
         told_below=f"{platform}/{workspace}/{thread}/",  # a key names the thread, not its channel
         to=address.scope,
+    )
+
+
+def _received(incoming: Incoming, author: str, conversation_id: int) -> inbox.Received:
+    return inbox.Received(
+        key=incoming.key,
+        conversation_id=conversation_id,
+        position=incoming.position,
+        author_id=incoming.author.id,
+        author=author,
+        text=cleaned(incoming.text),
+        reply_to=incoming.reply_to,
+        sent_at=incoming.sent_at,
+        attachments=[asdict(attachment) for attachment in incoming.attachments],
     )
 
 

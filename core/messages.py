@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.address import Address
@@ -10,10 +10,15 @@ from core.address import Address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
-    """Who wrote: the platform's id, and the name that people see."""
+    """Who wrote: the platform's id, and the name that people see.
+
+    `roles` are the ids of theirs, where the platform tells them with what they wrote; None: it
+    has to be asked.
+    """
 
     id: str
     name: str
+    roles: frozenset[str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

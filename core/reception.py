@@ -17,6 +17,7 @@ class Reception:
 
     def __init__(self, intake: Intake, directory: Directory, file: AgentsFile) -> None:
         self._intake = intake
+        self.gate = intake.gate
         self._directory = directory
         self._file = file
 

@@ -15,6 +15,7 @@ from core.agents_file import read as read_agents_file
 from core.changes import Changes
 from core.directory import Directory
 from core.errors import ConfigMistake, ModelRefused
+from core.gate import Gate
 from core.intake import Intake
 from core.llm.endpoints import Endpoints
 from core.llm.pricing import Prices
@@ -48,7 +49,8 @@ class Runtime:
         self.directory = Directory(
             agents_file.agents.values(), self.clock, has_file=settings.config is not None
         )
-        self.intake = Intake(self.directory, self.clock)
+        self.gate = Gate(agents_file, self.clock)
+        self.intake = Intake(self.directory, self.clock, self.gate)
         self.changes = Changes(database, self.clock)
         self._database = database
         self._owner = owners.Owner(database.file)

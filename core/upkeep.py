@@ -13,7 +13,7 @@ from core.clock import Clock
 from core.cursors import Cursors
 from core.retention import Retention
 from core.settings import Settings
-from storage import cursors, oauth_states
+from storage import allowances, cursors, oauth_states
 from storage.database import Database
 from storage.errors import StorageError
 from storage.retention import Pruned
@@ -85,6 +85,7 @@ class Upkeep:
     async def _do(self, stop: asyncio.Event) -> dict[str, int]:
         """What was deleted, by kind."""
         states = await oauth_states.drop_expired(self._clock())
+        idle = await allowances.drop_idle(self._clock())
         folded = await self._cursors.fold(max(_IDLE, 2 * self._keep.catch_up))
         pruned = Pruned()
         if self._keep.words is not None:
@@ -93,7 +94,8 @@ class Upkeep:
                     pruned = so_far
                     if stop.is_set():
                         break
-        return {**pruned.counts, "cursors": folded, "oauth_states": states}
+        others = {"cursors": folded, "oauth_states": states, "allowances": idle}
+        return {**pruned.counts, **others}
 
     async def _is_time(self) -> bool:
         """Clocks differ a little: a moment that has not come yet is not long ago."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -9,6 +10,8 @@ from tortoise.exceptions import IntegrityError
 from tortoise.functions import Coalesce
 from tortoise.queryset import QuerySet
 
+from storage import allowances
+from storage.allowances import Limit
 from storage.lease import milliseconds
 from storage.models import Conversation, InboxMessage, InboxState
 from storage.transaction import reading, transaction, write_first
@@ -29,25 +32,29 @@ class Received:
     attachments: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
 
 
-async def add(received: Received, now: datetime) -> bool:
+async def add(received: Received, now: datetime, limits: Sequence[Limit] = ()) -> bool:
     """Store a message and make its conversation claimable; False if its key is known already.
 
     When this returns, the message survives whatever happens: now the platform may be told.
+
+    Raises:
+        UsedUp: it is one too many for one of these limits, and is not stored.
     """
     try:
-        await _add(received, now)
+        await _add(received, now, limits)
     except IntegrityError:
         return False
     return True
 
 
 @write_first
-async def _add(received: Received, now: datetime) -> None:
+async def _add(received: Received, now: datetime, limits: Sequence[Limit]) -> None:
     # The conversation's row first: it orders this against a claim and a release.
     await Conversation.filter(id=received.conversation_id).update(
         ready_at=Coalesce("ready_at", milliseconds(now))
     )
     await InboxMessage.create(**asdict(received), state=InboxState.WAITING, received_at=now)
+    await allowances.count(limits, now)  # after it: what comes twice is counted once
 
 
 @transaction

@@ -42,7 +42,8 @@ def test_every_setting_is_listed() -> None:
 
 
 def test_every_command_is_listed() -> None:
-    known = [f"moorings {command.name}" for command in cli.registered_commands]
+    commands = [command.name for command in cli.registered_commands]
+    known = [f"moorings {name}" for name in (*commands, *(g.name for g in cli.registered_groups))]
     assert sorted(first_cells(OPERATIONS, "command")) == sorted(known)
 
 

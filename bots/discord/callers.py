@@ -8,19 +8,14 @@ import discord
 
 from bots.commands import Caller
 from bots.discord.anchor import Anchor
+from bots.discord.people import author_of
 from bots.discord.spot import Spot, server, spot_of
-from core.messages import Author
 
 
 def key_of(interaction: discord.Interaction) -> str:
     """The identity of a message that is made of it."""
     place = server(interaction.guild_id).below(str(interaction.channel_id))
     return f"{place}/cmd/{interaction.id}"
-
-
-def author_of(interaction: discord.Interaction) -> Author:
-    """The person."""
-    return Author(id=str(interaction.user.id), name=interaction.user.display_name)
 
 
 def person_of(interaction: discord.Interaction) -> str:
@@ -42,7 +37,7 @@ def caller_of(interaction: discord.Interaction) -> Caller | None:
         key=key_of(interaction),
         place=spot.place,
         thread=str(spot.channel) if spot.parent else None,
-        author=author_of(interaction),
+        author=author_of(interaction.user),
         position=interaction.id,
         at=interaction.created_at,
         is_direct=spot.guild is None,

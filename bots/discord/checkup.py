@@ -12,7 +12,8 @@ from bots.discord.parse import MALFORMED
 from bots.discord.rest import Rest
 from bots.discord.starts import LAST, ask
 from bots.discord.tokens import log_in
-from bots.finding import Finding, failed, failures, fine, skipped
+from bots.finding import Finding, failed, failures, fine, skipped, unserved
+from core.access import OPEN, Access
 from core.binding import Binding, Listen
 from core.errors import ConfigMistake, Transient
 from core.settings import Settings
@@ -24,7 +25,9 @@ _MOST_SERVERS = 10  # that are named; of those without a binding, that are looke
 Check = Callable[[], Awaitable[Iterable[Finding]]]
 
 
-async def examine(settings: Settings, bindings: Sequence[Binding]) -> list[Finding]:
+async def examine(
+    settings: Settings, bindings: Sequence[Binding], access: Access = OPEN
+) -> list[Finding]:
     """Everything that the token lets anybody know; asks Discord, changes nothing."""
     token = settings.discord_token.get_secret_value() if settings.discord_token else ""
     try:
@@ -35,24 +38,25 @@ async def examine(settings: Settings, bindings: Sequence[Binding]) -> list[Findi
         return [failed(_ABOUT, f"{trouble} Check the network, a proxy, and DISCORD_API_URL.")]
     here = [each for each in bindings if each.at.platform == "discord"]
     try:
-        return await _all(rest, here)
+        return await _all(rest, here, access)
     finally:
         await rest.close()
 
 
-async def _all(rest: Rest, bindings: Sequence[Binding]) -> list[Finding]:
+async def _all(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[Finding]:
     return [
         _who(rest),
         _content(rest, bindings),
         *await _tried(partial(_starts, rest)),
-        *await _tried(partial(_places, rest, bindings)),
+        *await _tried(partial(_places, rest, bindings, access)),
     ]
 
 
-async def _places(rest: Rest, bindings: Sequence[Binding]) -> list[Finding]:
+async def _places(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[Finding]:
     """The servers that the bot is in, and what it may do where agents are bound."""
     servers = await _servers(rest)
-    findings = [_in(servers, rest)]
+    named = {str(server): name for server, name in servers.items()}
+    findings = [_in(servers, rest), *unserved(_ABOUT, access, named)]
     for server, those in _by_server(bindings, servers).items():
         findings += await _tried(partial(bound.examine, rest, server, those))
     away = [binding for binding in bindings if not bound.is_in(binding, servers)]

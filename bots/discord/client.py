@@ -52,6 +52,8 @@ class Client(discord.AutoShardedClient):
         self._interactions = line.interactions
         self._starts = line.starts
         self._echoes = line.echoes
+        self._members = line.members
+        self._members.follow(self)
         self._tree = line.interactions.attach(self)
         self._has_arrived = False
         self._events = 0
@@ -113,12 +115,14 @@ class Client(discord.AutoShardedClient):
         self._catch_up.lost(shard, self.shard_count or 1)
 
     async def on_ready(self) -> None:
+        self._members.look()
         self._catch_up.announced()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         self._catch_up.behind(guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
+        self._members.look()
         self._catch_up.behind(guild)
 
     async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:

@@ -6,7 +6,8 @@ import logging
 from typing import assert_never
 
 from bots.discord.happenings import Edited, Happening, Withdrawn
-from core.errors import UserMistake
+from bots.discord.refusals import Refusals
+from core.errors import NotAllowed, UserMistake
 from core.messages import Heard
 from core.reception import Reception
 from core.storing import storing
@@ -20,8 +21,9 @@ class Door:
     Each raises NotStored if the database refuses, or is busy.
     """
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: Reception, refusals: Refusals) -> None:
         self._reception = reception
+        self._refusals = refusals
 
     async def take(self, happened: Happening) -> None:
         """Store it, change it or withdraw it."""
@@ -42,6 +44,9 @@ class Door:
         try:
             with storing():
                 accepted = await self._reception.hear(heard)
+        except NotAllowed as refused:
+            self._refusals.answer(heard, refused)
+            return False
         except UserMistake as mistake:  # a binding from chat outlived its agent
             log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
             return False

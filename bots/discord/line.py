@@ -11,7 +11,9 @@ from discord import app_commands
 from bots.discord.catch_up import CatchUp
 from bots.discord.echoes import Echoes
 from bots.discord.inflow import Inflow
+from bots.discord.members import Members
 from bots.discord.starts import Starts
+from bots.errands import Errands
 
 Tree = app_commands.CommandTree[discord.Client]
 
@@ -60,4 +62,6 @@ class Line:
     catch_up: CatchUp
     interactions: Interactions
     echoes: Echoes
+    members: Members
+    errands: Errands
     watch: Watch

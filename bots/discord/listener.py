@@ -47,6 +47,7 @@ class GatewayListener:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(line.inflow.run()),
+                group.create_task(line.errands.run()),
                 group.create_task(line.catch_up.run(line.watch.settle)),
             ]
             connecting = group.create_task(self._stay_connected())

@@ -9,8 +9,9 @@ import discord
 from bots.discord.anchor import Anchor
 from bots.discord.happenings import Edited
 from bots.discord.markup import plain, without_mention
+from bots.discord.people import author_of
 from bots.discord.spot import Spot
-from core.messages import Attachment, Author, Heard
+from core.messages import Attachment, Heard
 from core.text import cleaned
 
 # What reading an event raises that is not as Discord describes it.
@@ -37,7 +38,7 @@ def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
         opens=str(said.id) if spot.has_threads else None,
         reply_to=beside,
         reply_in=inside if spot.has_threads else beside,
-        author=Author(id=str(said.author.id), name=said.author.display_name),
+        author=author_of(said.author),
         text=_text(said, me),
         sent_at=said.created_at,
         position=said.id,

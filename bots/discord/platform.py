@@ -14,10 +14,13 @@ from bots.discord.inflow import Inflow
 from bots.discord.interactions import Interactions
 from bots.discord.line import Line, Watch
 from bots.discord.listener import GatewayListener
+from bots.discord.members import Members
 from bots.discord.parents import Parents
+from bots.discord.refusals import Refusals
 from bots.discord.rest import Rest
 from bots.discord.starts import Starts
 from bots.discord.tokens import log_in
+from bots.errands import Errands
 from bots.listening import WaysIn
 from core.cursors import Cursors
 from core.errors import Transient
@@ -39,6 +42,8 @@ class DiscordPlatform:
         self._rest = rest
         self._token = token
         self._echoes = Echoes()
+        self._members = Members(rest, runtime.gate)
+        runtime.gate.join("discord", self._members)
         self.adapter = DiscordAdapter(rest, self._name_of, self._echoes)
 
     @classmethod
@@ -70,7 +75,8 @@ class DiscordPlatform:
         """The way in, with one door behind it."""
         runtime, me = self._runtime, self._rest.user
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
-        door, hours = Door(reception), runtime.settings.catch_up_hours
+        errands, hours = Errands(), runtime.settings.catch_up_hours
+        door = Door(reception, Refusals(self._rest, runtime.gate, errands))
         catch_up = CatchUp(door, Cursors(runtime.clock), runtime.clock, hours=hours, me=me)
         how = Line(
             token=self._token,
@@ -85,6 +91,8 @@ class DiscordPlatform:
             catch_up=catch_up,
             interactions=interactions,
             echoes=self._echoes,
+            members=self._members,
+            errands=errands,
             watch=watch,
         )
         return GatewayListener(how)

@@ -8,7 +8,8 @@ import discord
 
 from bots.capacity import Capacity
 from bots.discord import buttons, wording
-from bots.discord.callers import author_of, key_of, person_of
+from bots.discord.callers import key_of, person_of
+from bots.discord.people import author_of
 from bots.discord.responses import nod, tell
 from core.controls import Controls, Press
 from core.errors import UserMistake
@@ -42,19 +43,20 @@ class Presses:
 
     async def _done(self, interaction: discord.Interaction, action: str, key: str) -> str:
         """What to say of it, if anything."""
+        by = author_of(interaction.user)
         if action == buttons.STOP:
-            return "" if await self._controls.stop(key) else wording.NOT_BEING_WRITTEN
+            return "" if await self._controls.stop(key, by) else wording.NOT_BEING_WRITTEN
         if action == buttons.AGAIN:
             return await self._again(interaction, key)
         is_known = await self._controls.judge(
-            key, person=person_of(interaction), is_good=action == buttons.GOOD
+            key, by, person=person_of(interaction), is_good=action == buttons.GOOD
         )
         return wording.THANKS if is_known else wording.NOT_ACTIVE
 
     async def _again(self, interaction: discord.Interaction, key: str) -> str:
         press = Press(
             key=key_of(interaction),
-            author=author_of(interaction),
+            author=author_of(interaction.user),
             position=interaction.id,
             at=interaction.created_at,
         )

@@ -16,10 +16,11 @@ from bots.slack import parse
 from bots.slack.failures import SlackRefused
 from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
+from bots.slack.refusals import Refusals
 from core.address import Address
 from core.clock import Clock
 from core.cursors import Cursors
-from core.errors import ConfigMistake, Transient, UserMistake
+from core.errors import ConfigMistake, NotAllowed, Transient, UserMistake
 from core.intake import Accepted
 from core.messages import Heard
 from core.reception import Reception
@@ -51,6 +52,7 @@ class Sources:
     people: People
     reception: Reception
     cursors: Cursors
+    refusals: Refusals
 
 
 class CatchUp:
@@ -201,6 +203,9 @@ class CatchUp:
     async def _hear(self, heard: Heard) -> bool:
         try:
             accepted = await self._insist(lambda: self._store(heard))
+        except NotAllowed as refused:
+            self._from.refusals.answer(heard, refused)
+            return False
         except UserMistake as mistake:
             log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
             return False

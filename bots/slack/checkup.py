@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.finding import Finding, failed, fine, skipped
+from bots.finding import Finding, failed, fine, skipped, unserved
 from bots.slack.asking import SaidNo, asked, web
 from bots.slack.client import SLACK
 from bots.slack.tokens import check_sockets, identify
 from bots.slack.workspaces import Grant
+from core.access import OPEN, Access
 from core.errors import ConfigMistake, Transient
 from core.settings import Settings
 
 _ABOUT = "slack"
 _UNREACHABLE = "no answer"
 _SCOPES_PAGE = "OAuth & Permissions"
+_GROUPS = "usergroups:read"
 _OPTIONAL = {
+    _GROUPS: "nobody is let in as a member of a user group",
     "chat:write.public": "nobody is answered in channels that the bot has not been invited to",
 }
 _OAUTH_WORDS = {
@@ -36,6 +39,8 @@ class Wanted:
 
     scopes: Sequence[str]
     events: Sequence[str]
+    access: Access = OPEN
+    has_groups: bool = False  # somebody is let in as a member of one
 
 
 async def examine(settings: Settings, wanted: Wanted, installed: Sequence[Grant]) -> list[Finding]:
@@ -51,8 +56,10 @@ async def examine(settings: Settings, wanted: Wanted, installed: Sequence[Grant]
         return [skipped(_ABOUT, "not configured (set SLACK_BOT_TOKEN and SLACK_APP_TOKEN)")]
     findings = [failed(_ABOUT, sentence) for sentence in _missing(settings)]
     url = settings.slack_api_url or SLACK
+    served = {grant.team: grant.team_name for grant in installed}
     if settings.slack_bot_token:
-        findings += await _bot(settings.slack_bot_token.get_secret_value(), url, wanted)
+        found, own = await _bot(settings.slack_bot_token.get_secret_value(), url, wanted)
+        findings, served = findings + found, served | own
     if settings.slack_app_token:
         findings.append(await _sockets(settings.slack_app_token.get_secret_value(), url))
     if settings.slack_client_id and settings.slack_client_secret:
@@ -60,7 +67,7 @@ async def examine(settings: Settings, wanted: Wanted, installed: Sequence[Grant]
         findings.append(await _oauth(settings.slack_client_id, secret, url))
     for grant in installed:
         findings += await _installation(grant, url, wanted)
-    return [*findings, _of_events(wanted)]
+    return [*findings, *unserved(_ABOUT, wanted.access, served), _of_events(wanted)]
 
 
 def _missing(settings: Settings) -> Iterable[str]:
@@ -80,16 +87,18 @@ def _missing(settings: Settings) -> Iterable[str]:
         yield "PORT is not set: Slack's events and the install page come in there."
 
 
-async def _bot(token: str, url: str, wanted: Wanted) -> list[Finding]:
+async def _bot(token: str, url: str, wanted: Wanted) -> tuple[list[Finding], dict[str, str]]:
+    """What there is to say of the token, and the workspace that it is of, its name by its id."""
     try:
         await identify(token, url)
     except (ConfigMistake, Transient) as error:
-        return [failed(_ABOUT, str(error))]
+        return [failed(_ABOUT, str(error))], {}
     answer, _ = await _answered(web(url, token).auth_test())
     if answer is None:
-        return [failed(_ABOUT, _OAUTH_WORDS[_UNREACHABLE])]
-    who = f"@{answer.get('user')} in {answer.get('team')} ({answer.get('team_id')})"
-    return [fine(_ABOUT, f"SLACK_BOT_TOKEN is {who}"), *_scopes(answer, "the bot token", wanted)]
+        return [failed(_ABOUT, _OAUTH_WORDS[_UNREACHABLE])], {}
+    team, name = str(answer.get("team_id")), str(answer.get("team"))
+    found = fine(_ABOUT, f"SLACK_BOT_TOKEN is @{answer.get('user')} in {name} ({team})")
+    return [found, *_scopes(answer, "the bot token", wanted)], {team: name}
 
 
 async def _sockets(token: str, url: str) -> Finding:
@@ -125,12 +134,13 @@ def _scopes(answer: AsyncSlackResponse, whose: str, wanted: Wanted) -> list[Find
         return [skipped(_ABOUT, f"scopes of {whose}: Slack does not say")]
     granted = {scope.strip() for scope in str(header).split(",")}
     missing = [scope for scope in wanted.scopes if scope not in granted]
+    optional = _OPTIONAL.keys() - ({_GROUPS} if wanted.has_groups else set())
     found = [
         skipped(_ABOUT, f"{whose} lacks the scope {scope}: {_OPTIONAL[scope]}")
         for scope in missing
-        if scope in _OPTIONAL
+        if scope in optional
     ]
-    if needed := [scope for scope in missing if scope not in _OPTIONAL]:
+    if needed := [scope for scope in missing if scope not in optional]:
         found.append(failed(_ABOUT, _lack(whose, needed)))
     return found
 

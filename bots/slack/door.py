@@ -26,9 +26,11 @@ from bots.slack.happenings import (
 )
 from bots.slack.home import FORGET, Homes
 from bots.slack.people import People
+from bots.slack.refusals import Refusals
+from core.address import Address
 from core.controls import Controls
-from core.errors import Transient, UserMistake
-from core.messages import Heard
+from core.errors import NotAllowed, Transient, UserMistake
+from core.messages import Author, Heard
 from core.reception import Reception
 from core.storing import storing
 
@@ -59,6 +61,7 @@ class Room:
     commands: SlackCommands
     controls: Controls
     homes: Homes
+    refusals: Refusals
     agent_view: AgentView
     uninstalled: Callable[[str], Awaitable[object]]
     missed: Callable[[], None]
@@ -138,6 +141,9 @@ class Door:
     async def _hear(self, heard: Heard) -> None:
         try:
             accepted = await self._reception.hear(heard)
+        except NotAllowed as refused:
+            self._room.refusals.answer(heard, refused)
+            return
         except UserMistake as mistake:  # a binding from chat outlived its agent
             log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
             return
@@ -157,7 +163,7 @@ class Door:
             case None:
                 return self._ignored(body)
             case Press():
-                await self._press(happened)
+                await self._pressed(happened)
             case Shortcut():
                 await self._ask_about(happened)
             case _:
@@ -169,14 +175,23 @@ class Door:
         if refusal := await self._room.commands.ask_about(shortcut):
             self._room.whisper(shortcut.response_url, refusal)
 
+    async def _pressed(self, press: Press) -> None:
+        try:
+            await self._press(press)
+        except NotAllowed as refused:
+            author = Author(id=press.user, name=press.user)
+            place = Address(platform="slack", parts=(press.team, press.channel or ""))
+            self._room.refusals.tell(author, place, press.thread_ts, refused)
+
     async def _press(self, press: Press) -> None:
+        by = Author(id=press.user, name=press.user)
         if press.action == STOP:
-            await self._room.controls.stop(press.value)
+            await self._room.controls.stop(press.value, by)
         elif press.action == FEEDBACK:
             opinion, _, key = press.value.partition(":")
             if opinion in {"good", "bad"}:
                 await self._room.controls.judge(
-                    key, person=f"slack/{press.team}/{press.user}", is_good=opinion == "good"
+                    key, by, person=f"slack/{press.team}/{press.user}", is_good=opinion == "good"
                 )
         elif press.action == FORGET:
             await self._room.homes.forget(press.team, press.user, press.channel or "", press.value)

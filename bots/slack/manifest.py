@@ -27,6 +27,7 @@ SCOPES = (
     "mpim:history",
     "mpim:read",
     "team:read",
+    "usergroups:read",
     "users:read",
 )
 EVENTS = (

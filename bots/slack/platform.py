@@ -25,9 +25,11 @@ from bots.slack.http import HttpListener
 from bots.slack.listener import Line, SocketListener, Watch
 from bots.slack.manifest import SCOPES
 from bots.slack.markup import MARKUP
+from bots.slack.members import Members
 from bots.slack.people import People
 from bots.slack.personas import Persona
 from bots.slack.reader import Bot, Reader
+from bots.slack.refusals import Refusals
 from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Workspaces
 from bots.wording import Wording
@@ -39,6 +41,7 @@ from core.installations import Installations
 from core.reception import Reception
 from core.runtime import Runtime
 from core.settings import Settings
+from core.storing import storing
 from core.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,7 @@ class SlackPlatform:
         self._runtime = runtime
         self._settings = settings
         self._own = own[0] if own else None
+        self._known: dict[str, str] = {}
         self._installations = Installations("slack", runtime.clock, settings.secret_key)
         self._workspaces = Workspaces(self._installations, {own[0].team: own[1]} if own else None)
         self._client = SlackClient(
@@ -82,15 +86,18 @@ class SlackPlatform:
         platform = cls(runtime, own)
         if count := await platform._installations.seal_all():
             log.info("tokens of workspaces encrypted", extra={"workspaces": count})
+        await _reached(platform.look)  # before anybody is heard whom it does not serve
         return platform
 
     def ways_in(self, worker: Worker, watch: Watch = _WATCH) -> WaysIn:
         """Every way in, with one door behind them."""
         runtime, reader = self._runtime, Reader(self._client)
         people = People(reader)
+        runtime.gate.join("slack", Members(reader, lambda: frozenset(self._known)))
         commands = Commands(runtime.directory, runtime.agents_file, runtime.clock)
         controls = Controls(worker, runtime.intake, runtime.directory, runtime.clock)
         errands = Errands()
+        refusals = Refusals(self._client, runtime.gate, errands)
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
         chat = ChatCommands(commands, controls, reception, Wording(MARKUP))
         sources = Sources(
@@ -99,12 +106,14 @@ class SlackPlatform:
             people=people,
             reception=reception,
             cursors=Cursors(runtime.clock),
+            refusals=refusals,
         )
         catch_up = CatchUp(sources, runtime.clock, hours=self._settings.catch_up_hours)
         room = Room(
             people=people,
             commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
             controls=controls,
+            refusals=refusals,
             homes=Homes(self._client, people, commands, errands),
             agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
             uninstalled=self._uninstalled,
@@ -149,12 +158,18 @@ class SlackPlatform:
 
     async def _teams(self) -> list[Bot]:
         """The workspaces of the environment's token and of all installations."""
-        installed = {
-            grant.team: Bot(team=grant.team, user=grant.bot_user)
-            for grant in await self._workspaces.everyone()
-        }
+        grants = await self._workspaces.everyone()
+        installed = {grant.team: Bot(team=grant.team, user=grant.bot_user) for grant in grants}
         own = {self._own.team: self._own} if self._own else {}
+        named = {grant.team: grant.team_name for grant in grants}
+        self._known = {team: named.get(team, "") for team in installed | own}
+        self._runtime.gate.report(self._known)
         return list((installed | own).values())
+
+    async def look(self) -> None:
+        """Find out which workspaces there are."""
+        with storing():
+            await self._teams()
 
     async def _uninstalled(self, team: str) -> None:
         await uninstall(team, self._workspaces, self._client)

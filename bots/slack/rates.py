@@ -16,6 +16,7 @@ _TIER_OF = {
     "chat.stopStream": 2,
     "conversations.list": 2,
     "users.list": 2,
+    "usergroups.users.list": 2,
     "chat.appendStream": 4,
     "users.info": 4,
     "conversations.members": 4,

@@ -73,6 +73,14 @@ class Reader:
             is_guest=any(parse.at(found, limit) is True for limit in limits),
         )
 
+    async def group(self, team: str, group: str) -> list[str]:
+        """The people of a user group."""
+        answer = await self._client.read(
+            team, "usergroups.users.list", lambda web: web.usergroups_users_list(usergroup=group)
+        )
+        found = parse.items_at(answer.data, "users")
+        return [user for user in found if isinstance(user, str)]
+
     async def creator(self, team: str, channel: str) -> str:
         """Who made the channel."""
         answer = await self._client.read(

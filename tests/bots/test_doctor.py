@@ -243,6 +243,30 @@ async def test_workspaces_whose_key_is_missing_are_told(
     )
 
 
+async def test_each_workspace_that_is_not_served_is_named(ready: Program, slack: SlackPeer) -> None:
+    (ready.folder / "agents.toml").write_text('[access]\nworkspaces = ["T2"]\n')
+    ended = await doctor(ready)
+    [line] = [line for line in lines(ended, "slack") if line.startswith("warn")]
+    assert line.startswith("warn Harbour (T0001): the bot answers nobody there: workspaces under")
+    assert ended.code == 0
+
+
+async def test_a_user_group_makes_its_scope_a_must(ready: Program, slack: SlackPeer) -> None:
+    slack.remove_scope("usergroups:read")
+    without = await doctor(ready)
+    (ready.folder / "agents.toml").write_text(
+        '[agents.assistant]\n[agents.assistant.access]\nallow = ["slack/group/S0DEV"]\n'
+    )
+    needed = await doctor(ready)
+    assert (without.code, needed.code) == (0, 1)
+    assert any(
+        "-- the bot token lacks the scope usergroups:read" in x for x in lines(without, "slack")
+    )
+    assert any(
+        "FAIL the bot token lacks the scope usergroups:read" in x for x in lines(needed, "slack")
+    )
+
+
 async def test_a_wrong_client_secret_is_told(program: Program, slack: SlackPeer) -> None:
     program.set(
         SLACK_CLIENT_ID=slack.client_id,

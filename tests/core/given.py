@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from core import agents_file
 from core.adapter import Adapter
 from core.address import Address
+from core.agents_file import AgentsFile
 from core.directory import Directory, KnownAgent
+from core.gate import Gate
 from core.hold import Hold
 from core.intake import Accepted, Intake
 from core.llm import ChatModel, TokenUsage
@@ -66,10 +69,12 @@ class Stage:
     owner: str = "me"
     attending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(9))
     said: int = 0
+    file: AgentsFile = field(default_factory=lambda: agents_file.read(None))
 
     def __post_init__(self) -> None:
         self.directory = Directory([self.spec], self.clock)
-        self.intake = Intake(self.directory, self.clock)
+        self.gate = Gate(self.file, self.clock)
+        self.intake = Intake(self.directory, self.clock, self.gate)
         self.runner = Runner(
             model_of=self._model_of, toolbox_of=lambda _: Toolbox(self.tools), price=self._price
         )

@@ -128,10 +128,11 @@ async def test_buttons_below_an_answer_that_is_gone_do_nothing(stage: Stage) -> 
     key = stage.platform.posts[-1].key
     controls = Controls(stage.worker(), stage.intake, stage.directory, stage.clock)
     await prune(stage, NOTHING)
-    press = Press(key="p1", author=Author(id="ben", name="Ben"), position=9, at=stage.clock())
+    ben = Author(id="ben", name="Ben")
+    press = Press(key="p1", author=ben, position=9, at=stage.clock())
     assert await controls.again(key, press) is None
-    assert not await controls.judge(key, person="ben", is_good=True)
-    assert not await controls.stop(key)
+    assert not await controls.judge(key, ben, person="ben", is_good=True)
+    assert not await controls.stop(key, ben)
 
 
 async def test_what_people_ask_about_an_answer_that_is_gone(stage: Stage) -> None:

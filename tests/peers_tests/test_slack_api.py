@@ -351,3 +351,16 @@ async def test_link_names_turn_a_plain_name_into_a_ping(
     await client.chat_postMessage(channel="C0GENERAL", text="hey @channel")
     await client.chat_postMessage(channel="C0GENERAL", text="hey @channel", link_names=True)
     assert [line.pings for line in slack.transcript("C0GENERAL")] == [(), ("channel",)]
+
+
+async def test_the_people_of_a_user_group_are_told_in_its_own_workspace(
+    slack: SlackPeer, client: AsyncWebClient
+) -> None:
+    slack.add_team("T0002", "Quay")
+    slack.set_group("S0DEV", "U0BEN", "U0ANNA")
+    slack.set_group("S0QUAY", "U0CAT", team="T0002")
+    assert (await client.usergroups_users_list(usergroup="S0DEV"))["users"] == ["U0ANNA", "U0BEN"]
+    for other in ("S0QUAY", "S0NONE"):
+        assert await refused(client.usergroups_users_list(usergroup=other)) == "no_such_subteam"
+    slack.remove_scope("usergroups:read")
+    assert await refused(client.usergroups_users_list(usergroup="S0DEV")) == "missing_scope"

@@ -13,6 +13,7 @@ from tests.patience import PATIENCE
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
+EVERYWHERE = '[access]\nworkspaces = ["*"]\n'
 HISTORY = "messages.list"
 A_QUIET_MONTH = (
     "UPDATE cursor SET position = position - ((40 * 86400000) << 22)",
@@ -96,7 +97,7 @@ async def test_the_backlog_of_a_new_server_is_not_answered(down: Server) -> None
     guild = discord.add_guild("Pier")
     channel = discord.add_channel("general", guild=guild)
     discord.say(channel, discord.anna, f"{discord.mention} before")
-    async with down.bot() as bot:
+    async with down.bot(EVERYWHERE) as bot:
         await bot.listener.caught_up()
         discord.say(channel, discord.anna, f"{discord.mention} after")
         assert await down.answered(channel) == ["You said: after"]
@@ -266,7 +267,7 @@ async def test_cursors_stand_still_until_everything_is_caught_up(down: Server) -
     discord.say(discord.support, discord.anna, "missed")
     reading = discord.fault(HISTORY, "delay", seconds=PATIENCE)
     other = discord.add_channel("general", guild=discord.add_guild("Pier"))
-    async with down.bot(down.support_listens):
+    async with down.bot(f"{EVERYWHERE}{down.support_listens}"):
         discord.say(discord.general, discord.anna, f"{discord.mention} live")
         discord.say(other, discord.anna, "where nothing was missed")
         await discord.until(lambda: any(str(name).endswith(other) for name in down.cursors()))

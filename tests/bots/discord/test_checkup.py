@@ -6,6 +6,8 @@ import pytest
 
 from bots.discord.checkup import examine
 from bots.discord.manifest import invitation
+from bots.finding import Verdict
+from core.access import Access
 from core.address import Address
 from core.binding import Binding, Listen, SharedBy
 from tests.bots.discord.bots import Server
@@ -196,7 +198,7 @@ async def test_a_thread_in_the_place_of_a_channel_is_told_with_its_address(serve
 async def test_a_channel_of_another_server_is_told(server: Server) -> None:
     discord = server.discord
     elsewhere = discord.add_channel("elsewhere", guild=discord.add_guild("Quay"))
-    [line] = await about(server, bound(discord.guild, elsewhere))
+    *_, line = await about(server, bound(discord.guild, elsewhere))
     assert f"{elsewhere} is not in this server" in line
 
 
@@ -255,3 +257,11 @@ async def test_an_answer_that_is_not_as_described_is_told(server: Server) -> Non
     server.discord.fault("users.guilds", "status", status=200)
     *_, line = await said(server)
     assert line.startswith("FAIL Discord's answer is not understood")
+
+
+async def test_each_server_that_is_not_served_is_named(server: Server) -> None:
+    quay = server.discord.add_guild("Quay")
+    only = Access(workspaces=frozenset({server.discord.guild}))
+    found = await examine(server.settings(), (), only)
+    [line] = [each.sentence for each in found if each.verdict is Verdict.WARNING]
+    assert line.startswith(f"Quay ({quay}): the bot answers nobody there: workspaces under")

@@ -78,6 +78,7 @@ async def scene(tmp_path: Path, migrated: Path) -> AsyncIterator[Scene]:
         slack.add_channel(IN_QUAY, "quay", team=QUAY)
         place = Workspace(slack=slack, endpoint=model, folder=tmp_path)
         async with place.bot(
+            '[access]\nworkspaces = ["*"]',
             slack_bot_token=None,
             slack_app_token=None,
             slack_signing_secret=SecretStr(slack.signing_secret),
@@ -87,7 +88,7 @@ async def scene(tmp_path: Path, migrated: Path) -> AsyncIterator[Scene]:
         ) as bot:
             workspaces = Workspaces(Installations("slack", bot.runtime.clock))
             for team in (HARBOUR, QUAY):
-                await workspaces.store(_granted(slack, team, bot.runtime))
+                await workspaces.store(granted(slack, team, bot.runtime))
             port = HttpPort(0, {}, bot.ways_in.routes)
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(port.run(bot.runtime.intake, bot.stop))
@@ -96,7 +97,8 @@ async def scene(tmp_path: Path, migrated: Path) -> AsyncIterator[Scene]:
                 task.cancel()
 
 
-def _granted(slack: SlackPeer, team: str, runtime: Runtime) -> Grant:
+def granted(slack: SlackPeer, team: str, runtime: Runtime) -> Grant:
+    """What Slack gave when the bot was installed there."""
     known = slack.backend.world.teams[team]
     return Grant(
         team=team,

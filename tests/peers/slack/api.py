@@ -19,6 +19,7 @@ from tests.peers.slack.methods import (
     conversations,
     files,
     streaming,
+    usergroups,
     views,
 )
 from tests.peers.slack.request import Request
@@ -34,6 +35,7 @@ METHODS: dict[str, Method] = {
     **assistant.METHODS,
     **files.METHODS,
     **views.METHODS,
+    **usergroups.METHODS,
 }
 DOWNLOAD = "files.download"  # in the journal and for faults; Slack has no such method
 _NEED_NO_TOKEN = {"oauth.v2.access"}

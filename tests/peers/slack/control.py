@@ -26,7 +26,7 @@ _VERBS = (
     *("modals", "thread_state", "add_team", "add_user", "add_channel", "invite_bot"),
     *("remove_bot", "archive", "remove_scope", "spoil_token", "uninstall", "disable_sockets"),
     *("fault", "clear_faults", "disturb", "advance", "kill_sockets", "use_http", "until_connected"),
-    *("until_quiet", "calls", "delivered", "share_remote_file", "lose_file"),
+    *("set_group", "until_quiet", "calls", "delivered", "share_remote_file", "lose_file"),
 )
 
 

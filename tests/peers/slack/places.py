@@ -7,7 +7,7 @@ from typing import Literal
 
 from tests.peers.slack.backend import Backend
 from tests.peers.slack.wire import Json
-from tests.peers.slack.world import Kind, User
+from tests.peers.slack.world import Group, Kind, User
 
 _TURNED = {"channel": "public", "group": "private"}
 
@@ -25,6 +25,10 @@ class Places:
         self, user: str, name: str, team: str = "T0001", *, is_guest: bool = False
     ) -> None:
         self.backend.world.users[user] = User(id=user, name=name, team=team, is_guest=is_guest)
+
+    def set_group(self, group: str, *users: str, team: str = "T0001") -> None:
+        """The people of a user group from now on."""
+        self.backend.world.groups[group] = Group(id=group, team=team, users=set(users))
 
     def add_channel(
         self,

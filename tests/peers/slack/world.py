@@ -15,6 +15,7 @@ SCOPES = frozenset(
         *("channels:history", "groups:history", "im:history", "mpim:history"),
         *("channels:read", "groups:read", "im:read", "mpim:read", "im:write", "team:read"),
         *("files:read", "files:write", "reactions:read", "reactions:write", "users:read"),
+        "usergroups:read",
     }
 )
 Kind = Literal["channel", "group", "im", "mpim"]
@@ -37,6 +38,15 @@ class User:
     is_bot: bool = False
     is_admin: bool = False
     is_guest: bool = False  # sees no channel but those where they are
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """A user group, such as @developers."""
+
+    id: str
+    team: str
+    users: set[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,6 +101,7 @@ class World:
         self.channels: dict[str, Channel] = {}
         self.tokens: dict[str, Token] = {}
         self.files: dict[str, File] = {}
+        self.groups: dict[str, Group] = {}
         self.codes: dict[str, str] = {}  # one-use OAuth codes -> team
         self.consents = 0
         self._counter = 0

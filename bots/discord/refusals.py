@@ -1,0 +1,37 @@
+"""Tells somebody on Discord that they may not ask: beside what they wrote, not again and again."""
+
+from __future__ import annotations
+
+import discord
+
+from bots.discord.anchor import Anchor
+from bots.discord.rest import Rest
+from bots.discord.wording import escaped
+from bots.errands import Errands
+from core.errors import NotAllowed
+from core.gate import Gate
+from core.messages import Heard
+
+
+class Refusals:
+    """What a crash cuts off is not said: whoever asks once more is told in an hour."""
+
+    def __init__(self, rest: Rest, gate: Gate, errands: Errands) -> None:
+        self._rest = rest
+        self._gate = gate
+        self._errands = errands
+
+    def answer(self, heard: Heard, refused: NotAllowed) -> None:
+        """Say it as a reply, soon."""
+        self._errands.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
+
+    async def _answer(self, heard: Heard, text: str) -> None:
+        anchor = Anchor.parse(heard.reply_to or "")
+        if anchor.message is None or not await self._gate.may_be_told(heard.author, heard.place):
+            return
+        async with self._rest.call("a refusal") as client:
+            channel = client.get_partial_messageable(anchor.channel)
+            reference = discord.MessageReference(
+                message_id=anchor.message, channel_id=anchor.channel, fail_if_not_exists=False
+            )
+            await channel.send(text, reference=reference, suppress_embeds=True)

@@ -1,0 +1,50 @@
+"""Tells somebody on Slack that they may not ask: to them alone, and not again and again."""
+
+from __future__ import annotations
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bots.errands import Errands
+from bots.slack.client import SlackClient
+from bots.slack.markup import escaped
+from core.address import Address
+from core.errors import NotAllowed
+from core.gate import Gate
+from core.messages import Author, Heard
+
+
+class Refusals:
+    """What a crash cuts off is not said: whoever asks once more is told in an hour."""
+
+    def __init__(self, client: SlackClient, gate: Gate, errands: Errands) -> None:
+        self._client = client
+        self._gate = gate
+        self._errands = errands
+
+    def answer(self, heard: Heard, refused: NotAllowed) -> None:
+        """Say it where the message stands."""
+        self.tell(heard.author, heard.place, heard.thread, refused)
+
+    def tell(self, author: Author, place: Address, thread: str | None, refused: NotAllowed) -> None:
+        """Say it in a channel, or in a thread of it, soon."""
+        text = escaped(str(refused))
+        self._errands.add("refusal", lambda: self._tell(author, place, thread, text))
+
+    async def _tell(self, author: Author, place: Address, thread: str | None, text: str) -> None:
+        if not await self._gate.may_be_told(author, place):
+            return
+        team, channel = place.parts[:2]
+
+        async def whisper(web: AsyncWebClient) -> AsyncSlackResponse:
+            return await web.chat_postEphemeral(
+                channel=channel, user=author.id, text=text, thread_ts=thread
+            )
+
+        async def post(web: AsyncWebClient) -> AsyncSlackResponse:
+            return await web.chat_postMessage(channel=channel, text=text, thread_ts=thread)
+
+        if channel.startswith("D"):  # where nobody else reads it, it may stay
+            await self._client.write(team, "chat.postMessage", post, channel=channel)
+        else:
+            await self._client.write(team, "chat.postEphemeral", whisper, channel=channel)

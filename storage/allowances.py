@@ -1,0 +1,77 @@
+"""How often somebody did what has a limit: counted in the transaction that stores it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from storage.errors import StorageError
+from storage.lease import milliseconds
+from storage.models import Allowance
+from storage.transaction import transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """`whom` may do it `most` times in any `seconds` in a row."""
+
+    whom: str
+    most: int
+    seconds: int
+
+
+class UsedUp(StorageError):
+    """They have done it as often as they may; at `again_at` they may once more."""
+
+    def __init__(self, limit: Limit, again_at: datetime) -> None:
+        super().__init__(f"{limit.whom} has used up {limit.most} in {limit.seconds} seconds")
+        self.limit = limit
+        self.again_at = again_at
+
+
+async def count(limits: Sequence[Limit], now: datetime) -> None:
+    """Count it for each, inside of a transaction, which waits for others that count the same.
+
+    Raises:
+        UsedUp: one of them may not; the transaction has to be given up.
+    """
+    for limit in sorted(limits, key=lambda each: each.whom):  # in one order: no deadlocks
+        await _count(limit, now)
+
+
+@transaction
+async def use(limit: Limit, now: datetime) -> bool:
+    """Count it, if they may; False if they may not."""
+    try:
+        await _count(limit, now)
+    except UsedUp:
+        return False
+    return True
+
+
+@transaction
+async def drop_idle(now: datetime) -> int:
+    """Forget those that nothing is counted of any more; returns how many."""
+    return await Allowance.filter(idle_at__lt=now).delete()
+
+
+async def _count(limit: Limit, now: datetime) -> None:
+    uses = await _uses(limit, now)
+    at, span = milliseconds(now), limit.seconds * 1_000
+    recent = [use for use in uses if use > at - span][-limit.most :]
+    if len(recent) == limit.most:
+        raise UsedUp(limit, datetime.fromtimestamp((recent[0] + span) / 1_000, UTC))
+    await Allowance.filter(whom=limit.whom).update(
+        uses=[*recent, at], idle_at=now + timedelta(seconds=limit.seconds)
+    )
+
+
+async def _uses(limit: Limit, now: datetime) -> list[int]:
+    """What is known of them, locked."""
+    known = await Allowance.select_for_update().get_or_none(whom=limit.whom)
+    if known is None:  # made by two at once, it is made once
+        new = Allowance(whom=limit.whom, uses=[], idle_at=now)
+        await Allowance.bulk_create([new], ignore_conflicts=True)
+        known = await Allowance.select_for_update().get(whom=limit.whom)
+    return known.uses

@@ -1,0 +1,190 @@
+"""Who may ask on Discord: by message, command, menu and button alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bots.discord.bots import Server
+from tests.bots.discord.commanding import Harbour
+from tests.peers.discord.peer import DiscordPeer
+from tests.peers.endpoint import Reply
+
+STORED = "SELECT count(*) FROM inbox"
+MAY_NOT = "You may not ask assistant here. Please ask whoever runs me to let you."
+NOT_SERVED = "I do not answer here yet. Please ask whoever runs me to let me."
+
+
+@pytest.fixture
+def harbour(server: Server) -> Harbour:
+    return Harbour(discord=server.discord, endpoint=server.endpoint, folder=server.folder)
+
+
+@pytest.fixture
+def discord(harbour: Harbour) -> DiscordPeer:
+    return harbour.discord
+
+
+def rules(text: str) -> str:
+    """An agents file with this under [access]."""
+    return f"[agents.assistant]\n[access]\n{text}\n"
+
+
+def refusals(harbour: Harbour, channel: str, sentence: str = MAY_NOT) -> int:
+    """How often it was said there where everybody reads it."""
+    lines = harbour.discord.transcript(channel)
+    return [line.text for line in lines if line.kind == "message"].count(sentence)
+
+
+async def test_who_may_not_ask_is_told_once_and_nothing_of_it_is_stored(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.bot(rules(f'deny = ["discord/{discord.ben}"]')):
+        first = discord.say(discord.general, discord.ben, f"{discord.mention} hello")
+        discord.say(discord.general, discord.ben, f"{discord.mention} hello?")
+        discord.say(discord.general, discord.ben, "to nobody")
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await harbour.answered(discord.general) == ["You said: hello"]
+        await discord.until(lambda: refusals(harbour, discord.general))
+    [told] = [line for line in discord.transcript(discord.general) if line.text == MAY_NOT]
+    assert (told.reply_to, told.buttons) == (first, ())
+    assert harbour.rows("SELECT author_id FROM inbox") == [(discord.anna,)]
+
+
+@pytest.mark.parametrize("verb", ["use", "facts", "remember", "reset", "stop", "why", "status"])
+async def test_who_may_not_ask_may_command_nothing(
+    harbour: Harbour, discord: DiscordPeer, verb: str
+) -> None:
+    options = {"use": {"agent": "assistant"}, "remember": {"fact": "it rains"}}.get(verb, {})
+    async with harbour.commanded(rules(f'deny = ["discord/{discord.ben}"]')):
+        assert "You may not ask" in await harbour.obeyed(verb, discord.ben, **options)
+        asked = await harbour.command("agent ask", discord.ben, question="hello")
+        assert await harbour.told(asked) == MAY_NOT
+    assert harbour.rows(STORED) == [(0,)]
+    assert harbour.rows("SELECT count(*) FROM fact") == [(0,)]
+
+
+async def test_who_may_not_ask_presses_nothing(harbour: Harbour, discord: DiscordPeer) -> None:
+    harbour.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    async with harbour.commanded(rules(f'deny = ["discord/{discord.ben}"]')):
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await discord.until(
+            lambda: any("Stop" in line.buttons for line in discord.transcript(discord.general))
+        )
+        growing = discord.transcript(discord.general)[-1].id
+        assert await harbour.told(await harbour.pressed(growing, "Stop", discord.ben)) == MAY_NOT
+        assert harbour.rows("SELECT stop_asked_at FROM turn") == [(None,)]
+        await harbour.pressed(growing, "Stop")
+        await harbour.answered(discord.general)
+        pressed = await harbour.pressed(
+            harbour.answers(discord.general)[0].id, "Again", discord.ben
+        )
+        assert await harbour.told(pressed) == MAY_NOT
+    assert harbour.rows(STORED) == [(1,)]
+
+
+async def test_a_role_lets_in_by_message_and_command(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    role = discord.add_role("developers")
+    discord.give_role(discord.anna, role)
+    async with harbour.commanded(rules(f'allow = ["discord/role/{role}"]')):
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await harbour.answered(discord.general)
+        await harbour.command("agent ask", discord.anna, question="hello")
+        await harbour.answered(discord.general, 2)
+        assert "You may not ask" in await harbour.obeyed("status", discord.ben)
+    assert discord.calls("members.get") == []
+
+
+async def test_a_role_counts_in_direct_messages_and_in_what_was_missed(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    role = discord.add_role("developers")
+    discord.give_role(discord.anna, role)
+    only_developers = rules(f'allow = ["discord/role/{role}"]')
+    async with harbour.bot(only_developers):
+        discord.say(discord.general, discord.anna, f"{discord.mention} one")
+        await harbour.answered(discord.general)
+        await discord.until(lambda: harbour.cursors())
+    discord.say(discord.general, discord.ben, f"{discord.mention} no")
+    discord.say(discord.general, discord.anna, f"{discord.mention} two")
+    async with harbour.bot(only_developers):
+        await harbour.answered(discord.general, 2)
+        discord.dm(discord.anna, "three")
+        discord.dm(discord.ben, "no")
+        await harbour.answered(discord.direct(discord.anna))
+        await discord.until(lambda: refusals(harbour, discord.general))
+    assert {author for (author,) in harbour.rows("SELECT author_id FROM inbox")} == {discord.anna}
+    assert harbour.rows(STORED) == [(3,)]
+
+
+async def test_messages_commands_and_again_are_counted_together(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded(rules('per_person = "3/day"')):
+        discord.say(discord.general, discord.anna, f"{discord.mention} one")
+        await harbour.answered(discord.general)
+        await harbour.command("agent ask", discord.anna, question="two")
+        await harbour.answered(discord.general, 2)
+        answer = harbour.answers(discord.general)[0].id
+        await harbour.told(await harbour.pressed(answer, "Again"))
+        await harbour.answered(discord.general, 3)
+        said = [
+            await harbour.told(await harbour.pressed(answer, "Again")),
+            await harbour.told(await harbour.command("agent ask", discord.anna, question="no")),
+        ]
+    assert all(each.startswith("You have asked 3 times within a day") for each in said)
+    assert harbour.rows(STORED) == [(3,)]
+
+
+async def test_of_several_servers_only_those_that_are_listed_are_served(
+    harbour: Harbour, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    quay = discord.add_guild("Quay")
+    away = discord.add_channel("quay", guild=quay)
+    async with harbour.commanded(rules(f'workspaces = ["{discord.guild}"]')):
+        for _ in range(2):
+            discord.say(away, discord.anna, f"{discord.mention} hello")
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        assert await harbour.answered(discord.general) == ["You said: hello"]
+        await discord.until(lambda: refusals(harbour, away, NOT_SERVED))
+        assert await harbour.obeyed("facts", discord.anna, away) == NOT_SERVED
+        discord.dm(discord.anna, "hello")
+        await harbour.answered(discord.direct(discord.anna))
+    assert refusals(harbour, away, NOT_SERVED) == 1
+    assert harbour.rows(STORED) == [(2,)]
+    refused = [vars(each) for each in caplog.records if each.msg == "workspace not served"]
+    assert [(each["workspace"], each["called"]) for each in refused] == [(quay, "Quay")]
+
+
+async def test_a_bot_that_is_invited_to_a_second_server_serves_neither(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.bot():
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await harbour.answered(discord.general)
+        discord.add_guild("Quay")
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await discord.until(lambda: refusals(harbour, discord.general, NOT_SERVED))
+    assert harbour.rows(STORED) == [(1,)]
+
+
+async def test_who_writes_directly_has_to_be_in_a_server_that_is_served(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    quay = discord.add_guild("Quay")
+    discord.backend.world.guilds[quay].members.pop(discord.ben)
+    async with harbour.bot(rules(f'workspaces = ["{quay}"]')):
+        discord.dm(discord.ben, "hello")
+        discord.dm(discord.anna, "hello")
+        await harbour.answered(discord.direct(discord.anna))
+        await discord.until(lambda: refusals(harbour, discord.direct(discord.ben), NOT_SERVED))
+    assert harbour.rows("SELECT author_id FROM inbox") == [(discord.anna,)]
+
+
+async def test_an_administrator_of_the_file_may_bind(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    async with harbour.commanded(rules(f'admins = ["discord/{discord.ben}"]')):
+        told = await harbour.obeyed("use", discord.ben, agent="assistant")
+    assert "answers every message here" in told

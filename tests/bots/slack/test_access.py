@@ -1,0 +1,193 @@
+"""Who may ask on Slack: by message, command, shortcut and button alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.slack.blocks import STOP
+from bots.slack.workspaces import Workspaces
+from core.installations import Installations
+from core.runtime import Runtime
+from tests.bots.slack.bots import Workspace
+from tests.bots.slack.test_commands import told
+from tests.bots.slack.test_tenants import HARBOUR, IN_QUAY, QUAY, granted
+from tests.peers.endpoint import Reply
+from tests.peers.slack.transcript import Line
+
+HERE, ANNA, BEN = "C0GENERAL", "U0ANNA", "U0BEN"
+NOT_BEN = '[agents.assistant]\n[access]\ndeny = ["slack/U0BEN"]\n'
+ONE_HISTORY = """
+[[bindings]]
+at = "slack/T0001/C0GENERAL"
+agent = "assistant"
+listen = "all"
+conversation = "channel"
+"""
+STORED = "SELECT count(*) FROM inbox"
+
+
+def growing(workspace: Workspace) -> list[Line]:
+    """The answers that can be stopped."""
+    return [line for line in workspace.slack.transcript(HERE) if "Stop" in line.buttons]
+
+
+async def test_who_may_not_ask_is_told_once_and_nothing_of_it_is_stored(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(NOT_BEN):
+        for _ in range(3):
+            slack.say(HERE, BEN, f"{slack.mention} hello")
+        slack.say(HERE, BEN, "to nobody")
+        slack.say(HERE, ANNA, f"{slack.mention} hello")
+        assert await workspace.answered(HERE) == ["You said: hello"]
+        await slack.until(lambda: workspace.whispers(HERE))
+        await slack.until_quiet()
+    assert workspace.whispers(HERE) == [
+        "You may not ask assistant here. Please ask whoever runs me to let you."
+    ]
+    assert workspace.rows(STORED) == [(1,)]
+    assert workspace.rows("SELECT author_id FROM inbox") == [(ANNA,)]
+
+
+async def test_who_may_not_ask_is_told_in_a_direct_message_by_a_message(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    place = slack.direct(BEN)
+    async with workspace.bot(NOT_BEN):
+        slack.say(place, BEN, "hello")
+        await slack.until(lambda: len(slack.transcript(place)) == 2)
+    assert slack.transcript(place)[1].text.startswith("You may not ask assistant here.")
+
+
+@pytest.mark.parametrize(
+    "command", ["ask hello", "use assistant", "facts", "remember it rains", "reset", "stop", "why"]
+)
+async def test_who_may_not_ask_may_command_nothing(workspace: Workspace, command: str) -> None:
+    async with workspace.bot(NOT_BEN):
+        assert "You may not ask" in await told(workspace, command, BEN)
+        assert "You may not ask" in await told(workspace, command, BEN)
+    assert workspace.rows(STORED) == [(0,)]
+    assert workspace.rows("SELECT count(*) FROM fact") == [(0,)]
+
+
+async def test_who_may_not_ask_uses_neither_shortcut_nor_button(workspace: Workspace) -> None:
+    slack = workspace.slack
+    workspace.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    async with workspace.bot(f"{NOT_BEN}{ONE_HISTORY}"):
+        asked = slack.say(HERE, ANNA, "hello")
+        await slack.until(lambda: growing(workspace))
+        [line] = growing(workspace)
+        slack.click(HERE, line.ts, STOP, BEN)
+        await slack.until(lambda: workspace.whispers(HERE))
+        slack.use_shortcut(HERE, asked, "ask_agent", BEN)
+        await slack.until_quiet()
+        assert workspace.rows("SELECT stop_asked_at FROM turn") == [(None,)]
+        slack.click(HERE, line.ts, STOP, ANNA)
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM turn WHERE state = 'stopped'"))
+    assert workspace.rows(STORED) == [(1,)]
+
+
+async def test_a_user_group_lets_in_and_is_asked_for_once(workspace: Workspace) -> None:
+    slack = workspace.slack
+    slack.set_group("S0DEV", ANNA)
+    rules = '[agents.assistant.access]\nallow = ["slack/group/S0DEV"]\n'
+    async with workspace.bot(rules):
+        for _ in range(2):
+            slack.say(HERE, ANNA, f"{slack.mention} hello")
+        slack.say(HERE, BEN, f"{slack.mention} hello")
+        await workspace.answered(HERE, 2)
+        await slack.until(lambda: workspace.whispers(HERE))
+    assert workspace.rows("SELECT author_id FROM inbox") == [(ANNA,), (ANNA,)]
+    assert len(slack.calls("usergroups.users.list")) == 1
+
+
+async def test_a_group_of_which_slack_does_not_tell_lets_nobody_in(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack = workspace.slack
+    slack.set_group("S0DEV", ANNA)
+    slack.remove_scope("usergroups:read")
+    async with workspace.bot('[agents.assistant.access]\nallow = ["slack/group/S0DEV"]\n'):
+        assert "could not find out" in await told(workspace, "ask hello")
+    why = [str(vars(record).get("why")) for record in caplog.records]
+    assert any("lacks the scope usergroups:read" in each for each in why)
+
+
+async def test_messages_commands_and_shortcuts_are_counted_together(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot('[agents.assistant]\n[access]\nper_person = "3/hour"\n'):
+        asked = slack.say(HERE, ANNA, f"{slack.mention} one")
+        await workspace.answered(HERE, 1)
+        await told(workspace, "ask two")
+        await workspace.answered(HERE, 2)
+        slack.use_shortcut(HERE, asked, "ask_agent", ANNA)
+        await workspace.answered(HERE, 3)
+        said = await told(workspace, "ask four")
+        slack.say(HERE, ANNA, f"{slack.mention} five")
+        await slack.until_quiet()
+        assert "Nobody" not in await told(workspace, "ask six", BEN)
+    assert said.startswith("You have asked 3 times within an hour, and that is the most.")
+    assert workspace.rows(STORED) == [(4,)]
+
+
+async def test_an_administrator_of_the_file_may_bind(workspace: Workspace) -> None:
+    rules = '[agents.assistant]\n[agents.support]\n[access]\nadmins = ["slack/U0BEN"]\n'
+    async with workspace.bot(rules):
+        assert "answers every message here" in await told(workspace, "use support", BEN)
+
+
+async def test_a_reload_changes_who_may_ask(workspace: Workspace) -> None:
+    async with workspace.bot(NOT_BEN) as bot:
+        assert "You may not ask" in await told(workspace, "status", BEN)
+        workspace.settings("[agents.assistant]\n")
+        await bot.runtime.reload()
+        assert "You may not ask" not in await told(workspace, "status", BEN)
+
+
+@pytest.fixture
+async def quay(workspace: Workspace) -> str:
+    """A second workspace has installed the bot; the address of its bot user."""
+    slack = workspace.slack
+    slack.add_team(QUAY, "Quay")
+    slack.add_user("U0CAT", "cat", team=QUAY)
+    slack.add_channel(IN_QUAY, "quay", team=QUAY)
+    runtime = await Runtime.open(workspace.settings())
+    await Workspaces(Installations("slack", runtime.clock)).store(granted(slack, QUAY, runtime))
+    await runtime.close()
+    return f"<@{slack.backend.world.teams[QUAY].bot_user}>"
+
+
+async def test_of_several_workspaces_only_those_that_are_listed_are_served(
+    workspace: Workspace, quay: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(f'[access]\nworkspaces = ["{HARBOUR}"]\n'):
+        for _ in range(2):
+            slack.say(IN_QUAY, "U0CAT", f"{quay} hello")
+        slack.say(HERE, ANNA, f"{slack.mention} hello")
+        assert await workspace.answered(HERE) == ["You said: hello"]
+        await slack.until(lambda: workspace.whispers(IN_QUAY))
+        await slack.until_quiet()
+    assert workspace.whispers(IN_QUAY) == [
+        "I do not answer here yet. Please ask whoever runs me to let me."
+    ]
+    assert workspace.rows("SELECT author_id FROM inbox") == [(ANNA,)]
+    refused = [vars(each) for each in caplog.records if each.msg == "workspace not served"]
+    assert [(each["workspace"], each["called"]) for each in refused] == [(QUAY, "Quay")]
+
+
+@pytest.mark.parametrize(("agents", "answers"), [("", 0), ('[access]\nworkspaces = ["*"]\n', 1)])
+async def test_of_several_workspaces_none_is_served_unless_it_is_said(
+    workspace: Workspace, quay: str, agents: str, answers: int
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(agents):
+        slack.say(IN_QUAY, "U0CAT", f"{quay} hello")
+        slack.say(HERE, ANNA, f"{slack.mention} hello")
+        for place in (IN_QUAY, HERE):
+            await slack.until(
+                lambda place=place: workspace.answers(place) or workspace.whispers(place)  # type: ignore[misc]  # bound now
+            )
+        assert [len(workspace.answers(place)) for place in (IN_QUAY, HERE)] == [answers] * 2
