@@ -200,9 +200,10 @@ async def interrupt(story: Story) -> None:
     for place in private:
         story.say(place, place.people[0], "hang on")
     await story.town.until(_RUNNING, len(private))
-    for place in private:
+    following = [place for place in private if place.shares != "thread"]  # else it opens another
+    for place in following:
         story.say(place, place.people[0], "go on")
-    await story.town.until(_WAITING, len(private))
+    await story.town.until(_WAITING, len(following))
     for place in story.commanded:
         if place.is_public:
             told = await story.town.obey(place, place.people[0], "status")
