@@ -89,6 +89,7 @@ class EndpointModel:
         host = client.base_url.netloc.decode()
         self._target = Target(model=name, host=host, key_variable=key_variable)
         self._limits = limits
+        self._base = str(client.base_url).rstrip("/")
 
     @property
     def name(self) -> str:
@@ -256,7 +257,7 @@ class EndpointModel:
         """
         wait = self._limits.wait_at(attempt.request.reasoning_effort)
         return await self._client.post(
-            attempt.wire.path,
+            f"{self._base}{attempt.wire.path}",  # else the SDK joins the two anew each time
             body=attempt.body,
             cast_to=object,
             options={"timeout": wait},
