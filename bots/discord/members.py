@@ -67,12 +67,12 @@ class Members:
     async def belongings(
         self, author: Author, at: Address, wanted: frozenset[str]
     ) -> frozenset[str] | None:
-        """Their roles of these; None: Discord does not tell."""
+        """Their roles of these; None: Discord does not tell of one server."""
         roles = author.roles
         if roles is None:
             servers = self.workspaces(at) if at.parts[0] == _DIRECT else {at.parts[0]}
             found = [await self._asked(each, author.id) for each in sorted(servers)]
-            if None in found and not any(found):
+            if None in found:
                 return None
             roles = frozenset().union(*(each or () for each in found))
         return frozenset(each for each in wanted if each.removeprefix(_ROLE) in roles)

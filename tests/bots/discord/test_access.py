@@ -188,3 +188,20 @@ async def test_an_administrator_of_the_file_may_bind(
     async with harbour.commanded(rules(f'admins = ["discord/{discord.ben}"]')):
         told = await harbour.obeyed("use", discord.ben, agent="assistant")
     assert "answers every message here" in told
+
+
+async def test_a_role_that_one_server_does_not_tell_of_may_keep_somebody_out(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    role = discord.add_role("muted")
+    discord.give_role(discord.ben, role)
+    discord.add_guild("Quay")
+    direct = discord.direct(discord.ben)
+    async with harbour.bot(rules(f'deny = ["discord/role/{role}"]\nworkspaces = ["*"]')):
+        discord.fault("members.get", "error", status=403, code=50001, times=1)  # the older server
+        discord.dm(discord.ben, "hello")
+        await discord.until(lambda: len(discord.transcript(direct)) == 2)
+    assert discord.transcript(direct)[1].text == (
+        "I could not find out whether you may ask assistant. Please try again in a minute."
+    )
+    assert harbour.rows(STORED) == [(0,)]
