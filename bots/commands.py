@@ -93,9 +93,15 @@ class ChatCommands:
         return self._wording.in_use(agent, listen)
 
     async def list(self, caller: Caller) -> str:
-        """Who there is."""
+        """Whom they may ask."""
         await self._gate.check(caller.author, caller.stands_at)
-        return self._wording.agents(await self._commands.agents(), await self._here(caller))
+        return self._wording.agents(await self.agents(caller), await self._here(caller))
+
+    async def agents(self, caller: Caller) -> Sequence[str]:
+        """The names of those that they may ask."""
+        author, at = caller.author, caller.stands_at
+        names = await self._commands.agents()
+        return [name for name in names if await self._gate.lets(author, at, name)]
 
     async def status(self, caller: Caller) -> str:
         """Who answers there."""
@@ -130,7 +136,8 @@ class ChatCommands:
     async def stop(self, caller: Caller) -> str:
         """Stop what is being written there."""
         await self._meant(caller)
-        return self._wording.stopped(await self._controls.stop_below(await self._history(caller)))
+        there = await self._history(caller)
+        return self._wording.stopped(await self._controls.stop_below(there, caller.author))
 
     async def why(
         self, caller: Caller, *, turn_id: int | None = None, message_ids: Sequence[str] = ()
@@ -140,6 +147,8 @@ class ChatCommands:
         found = await self._commands.why(
             await self._history(caller), turn_id=turn_id, message_ids=message_ids
         )
+        if found:
+            await self._meant(caller, found.agent)
         return self._wording.why(found)
 
     def help(self, word: str = "") -> str:

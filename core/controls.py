@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from core.address import Address
 from core.clock import Clock
 from core.directory import Directory
+from core.errors import NotAllowed
 from core.files import attachments_of
 from core.intake import Accepted, Intake
 from core.messages import Author, Incoming
@@ -46,14 +48,26 @@ class Controls:
         turn = await self._turn(key, by)
         return turn is not None and await self._stop(turn)
 
-    async def stop_below(self, address: Address) -> int:
-        """Stop every answer that is being written there; returns how many."""
+    async def stop_below(self, address: Address, by: Author) -> int:
+        """Stop what is being written there by agents that they may ask; returns how many."""
         running = await places.running(address.key, readers=address.readers_below)
-        return sum([await self._stop(turn) for turn in running])
+        stopped = 0
+        for turn in running:
+            with suppress(NotAllowed):
+                await self._check(turn, by)
+                stopped += await self._stop(turn)
+        return stopped
 
-    async def stop_in(self, address: Address, thread: str, message_ids: Sequence[str]) -> int:
-        """Stop the answers that grow in these messages, or at least in this thread."""
+    async def stop_in(
+        self, address: Address, by: Author, *, thread: str, message_ids: Sequence[str]
+    ) -> int:
+        """Stop the answers that grow in these messages, or at least in this thread.
+
+        Raises as `stop`.
+        """
         running = await places.running_in(address.key, thread=thread, message_ids=list(message_ids))
+        for turn in running:
+            await self._check(turn, by)
         return sum([await self._stop(turn) for turn in running])
 
     async def judge(self, key: str, by: Author, *, person: str, is_good: bool) -> bool:
@@ -94,11 +108,14 @@ class Controls:
         """The turn of the answer, if it is known, for somebody who may ask its agent."""
         turn = await turns.by_outbox_key(key)
         if turn:
-            conversation = await conversations.by_id(turn.conversation_id)
-            agent = await self._directory.of(conversation.agent_id)
-            at = Address.parse(conversation.address)
-            await self._gate.check(by, at, agent.spec.name)
+            await self._check(turn, by)
         return turn
+
+    async def _check(self, turn: Turn, by: Author) -> None:
+        """Raises NotAllowed: they may not ask the agent of this turn."""
+        conversation = await conversations.by_id(turn.conversation_id)
+        agent = await self._directory.of(conversation.agent_id)
+        await self._gate.check(by, Address.parse(conversation.address), agent.spec.name)
 
     async def _stop(self, turn: Turn) -> bool:
         if not await turns.ask_to_stop(turn.id, self._clock()):

@@ -91,6 +91,14 @@ class Gate:
             sentence = _NOT_THEM if known is not None or is_denied else _UNKNOWN
             raise NotAllowed(sentence.format(agent or "me"))
 
+    async def lets(self, author: Author, at: Address, agent: str | None = None) -> bool:
+        """Whether `check` says nothing."""
+        try:
+            await self.check(author, at, agent)
+        except NotAllowed:
+            return False
+        return True
+
     async def admit(self, author: Author, at: Address, agent: str) -> list[Limit]:
         """As `check`, for a question; what it has to be counted for when it is stored."""
         await self.check(author, at, agent)

@@ -118,12 +118,21 @@ class Door:
             case ChatOpened():
                 self._room.agent_view.greet(happened.place)
             case StopPressed():
-                await self._room.controls.stop_in(happened.place, happened.thread, happened.answers)
+                await self._stop_pressed(happened)
             case Uninstalled():
                 await self._room.uninstalled(happened.team)
             case _:
                 assert_never(happened)
         return ""
+
+    async def _stop_pressed(self, press: StopPressed) -> None:
+        by = Author(id=press.user, name=press.user)
+        try:
+            await self._room.controls.stop_in(
+                press.place, by, thread=press.thread, message_ids=press.answers
+            )
+        except NotAllowed as refused:
+            self._room.refusals.tell(by, press.place, press.thread, refused)
 
     async def _message(self, body: object) -> None:
         """Only what is kept needs names, for which Slack may have to be asked."""

@@ -50,6 +50,7 @@ class StopPressed:
     """Somebody pressed Slack's own Stop button: in this thread, below answers with these ts."""
 
     place: Address
+    user: str
     thread: str
     answers: tuple[str, ...] = ()
 

@@ -327,12 +327,13 @@ def _uninstalled(happened: object, workspace: _Workspace) -> Uninstalled | None:
 
 def _stop_pressed(happened: object, workspace: _Workspace) -> StopPressed | None:
     channel, thread = id_at(happened, "channel"), text_at(happened, "thread_ts")
-    if not (channel and position(thread)):
+    user = id_at(happened, "user")
+    if not (channel and user and position(thread)):
         return None
     place = Address(platform="slack", parts=(workspace.team, channel))
     shown = items_at(happened, "streaming_message_ts")[:_MOST_STREAMS]
     answers = tuple(ts for ts in shown if isinstance(ts, str) and position(ts))
-    return StopPressed(place=place, thread=thread, answers=answers)
+    return StopPressed(place=place, user=user, thread=thread, answers=answers)
 
 
 def _press(body: object, team: str, user: str) -> Press | None:

@@ -6,11 +6,13 @@ from dataclasses import asdict
 
 import pytest
 
+from core.access import Access
 from core.address import Address
 from core.controls import Controls, Press
 from core.messages import Attachment, Author, Incoming
 from storage import inbox, outbox, turns
 from tests.core.given import ROOM, Stage
+from tests.core.test_gate import ANNA, Known, let
 
 HERE = Address.parse(ROOM)
 THREAD = HERE.below("7.5")
@@ -41,9 +43,21 @@ def press(stage: Stage, number: int = 1) -> Press:
 async def test_everything_below_an_address_is_stopped(stage: Stage, controls: Controls) -> None:
     await stage.say("First", room=THREAD.key)
     opened = await stage.opened(await stage.hold(THREAD.key))
-    assert await controls.stop_below(Address.parse("slack/T1/C")) == 0
-    assert await controls.stop_below(HERE) == 1
+    assert await controls.stop_below(Address.parse("slack/T1/C"), BEN) == 0
+    assert await controls.stop_below(HERE, BEN) == 1
     assert await turns.is_asked_to_stop(opened.turn.id)
+
+
+async def test_who_may_not_ask_an_agent_stops_nothing_of_it(
+    stage: Stage, controls: Controls
+) -> None:
+    await stage.say("First", room=THREAD.key)
+    opened = await stage.opened(await stage.hold(THREAD.key))
+    stage.gate.join("slack", Known())
+    let(stage, ada=Access(deny=frozenset({"slack/UANNA"})))
+    assert await controls.stop_below(HERE, ANNA) == 0
+    assert not await turns.is_asked_to_stop(opened.turn.id)
+    assert await controls.stop_below(HERE, BEN) == 1
 
 
 async def test_what_was_asked_is_asked_again_at_the_same_place(

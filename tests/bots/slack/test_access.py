@@ -89,6 +89,34 @@ async def test_who_may_not_ask_uses_neither_shortcut_nor_button(workspace: Works
     assert workspace.rows(STORED) == [(1,)]
 
 
+async def test_slacks_own_stop_button_is_for_those_who_may_ask(workspace: Workspace) -> None:
+    slack = workspace.slack
+    thread = slack.say(HERE, ANNA, "what do you think?")
+    workspace.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    async with workspace.bot(NOT_BEN):
+        slack.say(HERE, ANNA, f"{slack.mention} hello", thread)
+        await slack.until(lambda: slack.calls("chat.appendStream"))
+        slack.press_stop(HERE, thread, BEN)
+        await slack.until(lambda: workspace.whispers(HERE))
+        assert workspace.rows("SELECT stop_asked_at FROM turn") == [(None,)]
+        slack.press_stop(HERE, thread, ANNA)
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM turn WHERE state = 'stopped'"))
+
+
+async def test_who_may_ask_one_agent_hears_nothing_of_another_one(workspace: Workspace) -> None:
+    slack = workspace.slack
+    only_anna = (
+        '[agents.assistant]\n[agents.payroll]\n[agents.payroll.access]\nallow = ["slack/U0ANNA"]\n'
+    )
+    async with workspace.bot(only_anna):
+        slack.say(HERE, ANNA, f"{slack.mention} payroll: hello")
+        await workspace.answered(HERE)
+        assert "You may not ask payroll" in await told(workspace, "why", BEN)
+        assert "payroll" in await told(workspace, "why", ANNA)
+        assert "payroll" not in await told(workspace, "list", BEN)
+        assert "payroll" in await told(workspace, "list", ANNA)
+
+
 async def test_a_user_group_lets_in_and_is_asked_for_once(workspace: Workspace) -> None:
     slack = workspace.slack
     slack.set_group("S0DEV", ANNA)

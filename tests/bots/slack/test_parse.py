@@ -219,7 +219,7 @@ def test_the_workspace_is_the_one_that_the_app_is_installed_in() -> None:
 
 def test_other_events_are_what_they_are() -> None:
     opened = body(type="app_home_opened", user="U0ANNA", tab="home")
-    stopped = body(type="agent_session_stopped", thread_ts="1700000000.000100")
+    stopped = body(type="agent_session_stopped", user="U0ANNA", thread_ts="1700000000.000100")
     assert parse.event(opened) == HomeOpened(team="T0001", user="U0ANNA", direct="C1")
     chat = body(type="app_home_opened", user="U0ANNA", tab="messages", channel="D0ANNA")
     assert parse.event(chat) == ChatOpened(place=Address.parse("slack/T0001/D0ANNA"))
