@@ -11,6 +11,7 @@ from discord import app_commands
 from bots.capacity import Capacity
 from bots.commands import ChatCommands
 from bots.discord import sync
+from bots.discord.callers import caller_of
 from bots.discord.commands import DiscordCommands
 from bots.discord.presses import Presses
 from bots.discord.responses import is_news
@@ -32,9 +33,11 @@ class Interactions:
     def __init__(self, runtime: Runtime, worker: Worker) -> None:
         directory, file, clock = runtime.directory, runtime.agents_file, runtime.clock
         controls = Controls(worker, runtime.intake, directory, clock)
-        self._commands = Commands(directory, file, clock)
         self._chat = ChatCommands(
-            self._commands, controls, Reception(runtime.intake, directory, file), WORDING
+            Commands(directory, file, clock),
+            controls,
+            Reception(runtime.intake, directory, file),
+            WORDING,
         )
         self._capacity = Capacity()
         self._obeying = DiscordCommands(self._chat, self._capacity)
@@ -70,11 +73,12 @@ class Interactions:
         tree.add_command(AgentGroup(self._chat, self._obeying, self._names))
         add_asking(tree, self._obeying, self._file.commands)
 
-    async def _names(self) -> Sequence[str]:
-        """None while the database does not tell."""
+    async def _names(self, interaction: discord.Interaction) -> Sequence[str]:
+        """Those that somebody may ask there; none while the database does not tell."""
+        caller = caller_of(interaction)
         try:
             with storing(), self._capacity.used():
-                return await self._commands.agents()
+                return await self._chat.agents(caller) if caller else []
         except NotStored as error:
             log.warning("no names to suggest", extra={"why": str(error)})
             return []

@@ -29,7 +29,7 @@ _NOT_OURS = (
     app_commands.TransformerError,
 )
 
-Names = Callable[[], Awaitable[Sequence[str]]]
+Names = Callable[[discord.Interaction], Awaitable[Sequence[str]]]
 
 
 class AgentGroup(app_commands.Group):
@@ -119,12 +119,12 @@ class AgentGroup(app_commands.Group):
     @facts.autocomplete("agent")
     @reset.autocomplete("agent")
     async def suggested(
-        self, _interaction: discord.Interaction, typed: str
+        self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         wanted = typed.strip().casefold()
         found = [
             name
-            for name in await self._names()
+            for name in await self._names(interaction)
             if wanted in name.casefold() and len(name) <= _LONGEST_CHOICE
         ]
         found.sort(key=lambda name: not name.casefold().startswith(wanted))

@@ -11,7 +11,7 @@ from core.address import Address
 from core.agents_file import AgentsFile
 from core.commands import Commands
 from core.intake import Accepted
-from core.messages import Heard
+from core.messages import Author, Heard
 from core.reception import Reception
 
 _LONGEST_TITLE = 60  # characters
@@ -36,18 +36,20 @@ class AgentView:
         self._file = file
         self._errands = errands
 
-    def greet(self, place: Address) -> None:
-        """Somebody has opened the tab: suggest what its agent can be asked."""
-        self._errands.add("suggested prompts", lambda: self._suggest(place))
+    def greet(self, place: Address, user: str) -> None:
+        """Somebody has opened the tab: suggest what its agent can be asked, if they may."""
+        self._errands.add("suggested prompts", lambda: self._suggest(place, user))
 
     def entitle(self, heard: Heard, accepted: Accepted) -> None:
         """Call a thread of the tab by its first question."""
         if heard.is_direct and heard.thread and heard.text.strip():
             self._errands.add("title", lambda: self._entitle(heard, accepted))
 
-    async def _suggest(self, place: Address) -> None:
+    async def _suggest(self, place: Address, user: str) -> None:
         agent = self._file.agents.get(await self._commands.agent_at(place))
         if agent is None or not agent.suggested_prompts:
+            return
+        if not await self._reception.gate.lets(Author(id=user, name=user), place, agent.name):
             return
         team, channel = place.parts[:2]
         shown = prompts(agent.suggested_prompts)

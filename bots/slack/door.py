@@ -116,7 +116,7 @@ class Door:
             case HomeOpened():
                 self._room.homes.show(happened.team, happened.user, happened.direct)
             case ChatOpened():
-                self._room.agent_view.greet(happened.place)
+                self._room.agent_view.greet(happened.place, happened.user)
             case StopPressed():
                 await self._stop_pressed(happened)
             case Uninstalled():

@@ -43,6 +43,7 @@ class ChatOpened:
     """Somebody looks at the app's Messages tab, the direct messages with it."""
 
     place: Address
+    user: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

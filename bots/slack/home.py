@@ -23,6 +23,9 @@ from bots.slack.people import People
 from core.address import Address
 from core.binding import Binding, Listen
 from core.commands import Commands, Own
+from core.errors import NotAllowed
+from core.gate import Gate
+from core.messages import Author
 
 FORGET = "forget_fact"
 _MOST_BINDINGS, _MOST_FACTS = 30, 50  # a view has at most 100 blocks
@@ -33,15 +36,19 @@ class Homes:
     """Shows the tab to whoever opened it."""
 
     def __init__(
-        self, client: SlackClient, people: People, commands: Commands, errands: Errands
+        self, client: SlackClient, people: People, commands: Commands, gate: Gate, errands: Errands
     ) -> None:
         self._client = client
         self._people = people
         self._commands = commands
+        self._gate = gate
         self._errands = errands
 
     def show(self, team: str, user: str, direct: str) -> None:
-        """Show it soon; `direct` is the channel of this person's direct messages."""
+        """Show it soon; `direct` is the channel of this person's direct messages.
+
+        Whoever may not ask is shown that, and nothing else.
+        """
         self._errands.add("home", lambda: self._publish(team, user, direct))
 
     async def forget(self, team: str, user: str, direct: str, value: str) -> None:
@@ -51,17 +58,24 @@ class Homes:
         self.show(team, user, direct)
 
     async def _publish(self, team: str, user: str, direct: str) -> None:
-        workspace, shown = _workspace(team), await self._shown_to(team, user, direct)
-        bindings = await self._commands.bindings(workspace)
-        facts = await self._commands.own_facts(workspace, user)
-        blocks = _blocks(
-            await self._commands.agent_at(workspace),
-            [binding for binding in bindings if binding.at.scope in shown],
-            [fact for fact in facts if fact.scope in shown],
-        )
+        try:
+            await self._gate.check(Author(id=user, name=user), _workspace(team).below(direct))
+            blocks = await self._blocks(team, user, direct)
+        except NotAllowed as refused:
+            blocks = [_paragraph(escaped(str(refused)))]
         view = View(type="home", blocks=blocks, private_metadata=direct)
         await self._client.write(
             team, "views.publish", lambda web: web.views_publish(user_id=user, view=view)
+        )
+
+    async def _blocks(self, team: str, user: str, direct: str) -> list[Block]:
+        workspace, shown = _workspace(team), await self._shown_to(team, user, direct)
+        bindings = await self._commands.bindings(workspace)
+        facts = await self._commands.own_facts(workspace, user)
+        return _blocks(
+            await self._commands.agent_at(workspace),
+            [binding for binding in bindings if binding.at.scope in shown],
+            [fact for fact in facts if fact.scope in shown],
         )
 
     async def _shown_to(self, team: str, user: str, direct: str) -> set[str]:

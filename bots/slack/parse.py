@@ -313,8 +313,9 @@ def _opened(happened: object, workspace: _Workspace) -> HomeOpened | ChatOpened 
     match text_at(happened, "tab"):
         case "home" if user:
             return HomeOpened(team=workspace.team, user=user, direct=channel)
-        case "messages" if channel:
-            return ChatOpened(place=Address(platform="slack", parts=(workspace.team, channel)))
+        case "messages" if user and channel:
+            place = Address(platform="slack", parts=(workspace.team, channel))
+            return ChatOpened(place=place, user=user)
         case _:
             return None
 

@@ -114,7 +114,7 @@ class SlackPlatform:
             commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
             controls=controls,
             refusals=refusals,
-            homes=Homes(self._client, people, commands, errands),
+            homes=Homes(self._client, people, commands, runtime.gate, errands),
             agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
             uninstalled=self._uninstalled,
             missed=catch_up.missed,

@@ -90,10 +90,10 @@ class Harbour(Server):
         """What `/agent` answers, to this person alone."""
         return await self.told(await self.command(f"agent {verb}", user, channel, **options))
 
-    async def suggested(self, verb: str, typed: Mapping[str, str]) -> list[str]:
+    async def suggested(self, verb: str, typed: Mapping[str, str], user: str = "") -> list[str]:
         """The names that `agent` of this verb is completed with."""
         given = self.discord.autocomplete(
-            f"agent {verb}", typed, "agent", self.discord.general, self.discord.anna
+            f"agent {verb}", typed, "agent", self.discord.general, user or self.discord.anna
         )
         await self.discord.until(lambda: given.is_acked)
         return [str(choice["value"]) for choice in given.choices]

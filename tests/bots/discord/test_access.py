@@ -63,6 +63,19 @@ async def test_who_may_not_ask_may_command_nothing(
     assert harbour.rows("SELECT count(*) FROM fact") == [(0,)]
 
 
+async def test_names_are_completed_for_those_who_may_ask(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    only_anna = f'[agents.payroll.access]\nallow = ["discord/{discord.anna}"]'
+    async with harbour.commanded(f"[agents.assistant]\n[agents.payroll]\n{only_anna}\n") as bot:
+        names = {"agent": ""}
+        assert await harbour.suggested("use", names) == ["assistant", "payroll"]
+        assert await harbour.suggested("use", names, discord.ben) == ["assistant"]
+        harbour.settings(rules(f'deny = ["discord/{discord.ben}"]'))
+        await bot.runtime.reload()
+        assert await harbour.suggested("use", names, discord.ben) == []
+
+
 async def test_who_may_not_ask_presses_nothing(harbour: Harbour, discord: DiscordPeer) -> None:
     harbour.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
     async with harbour.commanded(rules(f'deny = ["discord/{discord.ben}"]')):

@@ -117,6 +117,24 @@ async def test_who_may_ask_one_agent_hears_nothing_of_another_one(workspace: Wor
         assert "payroll" in await told(workspace, "list", ANNA)
 
 
+async def test_who_may_not_ask_sees_neither_who_answers_where_nor_what_to_ask(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    prompts = '[agents.assistant]\nsuggested_prompts = ["What is due?"]\n'
+    async with workspace.bot(NOT_BEN.replace("[agents.assistant]\n", prompts)):
+        for user in (BEN, ANNA):
+            slack.open_home(user, "messages")
+            slack.open_home(user)
+            await slack.until(lambda user=user: slack.home(user))  # type: ignore[misc]  # bound now
+        await slack.until(lambda: slack.calls("assistant.threads.setSuggestedPrompts"))
+        await slack.until_quiet()
+    assert slack.home(BEN) == "You may not ask me here. Please ask whoever runs me to let you."
+    assert "*assistant* answers" in slack.home(ANNA)
+    greeted = [slack.thread_state(slack.direct(user)).get("prompts") for user in (BEN, ANNA)]
+    assert [bool(each) for each in greeted] == [False, True]
+
+
 async def test_a_user_group_lets_in_and_is_asked_for_once(workspace: Workspace) -> None:
     slack = workspace.slack
     slack.set_group("S0DEV", ANNA)

@@ -222,7 +222,7 @@ def test_other_events_are_what_they_are() -> None:
     stopped = body(type="agent_session_stopped", user="U0ANNA", thread_ts="1700000000.000100")
     assert parse.event(opened) == HomeOpened(team="T0001", user="U0ANNA", direct="C1")
     chat = body(type="app_home_opened", user="U0ANNA", tab="messages", channel="D0ANNA")
-    assert parse.event(chat) == ChatOpened(place=Address.parse("slack/T0001/D0ANNA"))
+    assert parse.event(chat) == ChatOpened(place=Address.parse("slack/T0001/D0ANNA"), user="U0ANNA")
     assert parse.event(body(type="app_home_opened", user="U0ANNA", tab="about")) is None
     assert isinstance(parse.event(stopped), StopPressed)
     assert parse.event(body(type="app_uninstalled")) == Uninstalled(team="T0001")
