@@ -21,7 +21,7 @@ _SECONDS = 30.0  # Discord has us wait much longer where too many commands were 
 
 
 async def synchronise(tree: app_commands.CommandTree[discord.Client], changes: Changes) -> None:
-    """Whatever fails is tried again at the next start; until then the menus stay as they are."""
+    """Whatever fails is tried again by the next client; until then the menus stay as they are."""
     name = f"discord-commands/{tree.client.application_id}"
     try:
         async with asyncio.timeout(_SECONDS):
@@ -29,7 +29,7 @@ async def synchronise(tree: app_commands.CommandTree[discord.Client], changes: C
                 log.info("commands synchronised")
     except NotStored as error:
         log.warning("commands not synchronised", extra={"why": str(error)})
-    except FAILURES as error:
+    except (*FAILURES, RuntimeError) as error:  # the latter of a client that was closed
         why = str(translated(error, "the commands"))
         log.warning("commands not synchronised", extra={"why": why})
 

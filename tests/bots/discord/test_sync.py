@@ -76,6 +76,21 @@ async def test_a_bot_whose_commands_are_refused_answers_and_tells_them_at_the_ne
     assert discord.commands()
 
 
+async def test_a_reload_while_no_client_is_there_leaves_the_commands_to_the_next_one(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    """As between two connections, or while the bot stops."""
+    changed = AGENTS.replace("/support", "/help-desk")
+    async with harbour.commanded() as bot:
+        bot.stop.set()
+        await discord.until(lambda: not (discord.sessions or bot.listener.is_listening))
+        harbour.settings(changed)
+        await bot.runtime.reload()
+    async with harbour.commanded(changed):
+        pass
+    assert "help-desk" in {command["name"] for command in discord.commands()}
+
+
 async def test_another_application_is_told_its_commands_too(
     harbour: Harbour, discord: DiscordPeer
 ) -> None:
