@@ -62,10 +62,11 @@ class Gate:
 
     def report(self, workspaces: Mapping[str, str]) -> None:
         """The bot is in these (names by id): the log names each once that it does not serve."""
-        for each in sorted(refused(self._file.access, frozenset(workspaces)) - self._reported):
-            self._reported.add(each)
+        not_served = refused(self._file.access, frozenset(workspaces))
+        for each in sorted(not_served - self._reported):
             extra = {"workspace": each, "called": workspaces[each], "why": WHY_REFUSED}
             log.warning("workspace not served", extra=extra)
+        self._reported = (self._reported - workspaces.keys()) | not_served
 
     async def check(self, author: Author, at: Address, agent: str | None = None) -> None:
         """Whether they may ask this agent there; None: any.

@@ -173,6 +173,15 @@ async def test_the_log_names_each_workspace_that_is_not_served_once(
     assert named == [("T2", "Quay"), ("T3", "Pier")]
 
 
+async def test_a_workspace_that_is_not_served_any_more_is_named_again(
+    stage: Stage, guard: Known, caplog: pytest.LogCaptureFixture
+) -> None:
+    for listed in ({"T1"}, {"T1", "T2"}, {"T1"}):
+        let(stage, Access(workspaces=frozenset(listed)))
+        stage.gate.report({"T1": "Harbour", "T2": "Quay"})
+    assert [vars(record)["workspace"] for record in caplog.records] == ["T2", "T2"]
+
+
 async def test_an_administrator_may_ask_as_often_as_they_like(stage: Stage, guard: Known) -> None:
     guard.groups = frozenset({"slack/group/SOPS"})
     admins = frozenset({"slack/group/SOPS"})
