@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from dataclasses import dataclass
 from io import StringIO
 
@@ -16,7 +17,10 @@ _FENCED = re.compile(
     r"\A {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n]*\n(.*?)\n? {0,3}\1[`~]*\s*\Z", re.DOTALL
 )
 _NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?[ \t]*%?")
+_FORMULA = {"=", "+", "-", "@"}
+_COMPUTED = ("csv", "tsv", "slk", "dif", "iqy")  # files that spreadsheets open by themselves
 _ENDINGS = {
+    **dict.fromkeys(_COMPUTED, "txt"),
     "python": "py",
     "javascript": "js",
     "typescript": "ts",
@@ -71,6 +75,10 @@ def _as_csv(text: str) -> str:
 
 
 def _as_text(cell: str) -> str:
-    """A cell that a spreadsheet does not compute: a formula may fetch an address by itself."""
-    is_number = _NUMBER.fullmatch(cell)
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) and not is_number else cell
+    """A cell that a spreadsheet does not compute: a formula may fetch an address by itself.
+
+    What cannot be seen before it, such as a byte order mark, may be left out by whoever reads it.
+    """
+    seen = (each for each in unicodedata.normalize("NFKC", cell) if each.isprintable())
+    is_formula = next((each for each in seen if each != " "), "") in _FORMULA
+    return f"'{cell}" if is_formula and not _NUMBER.fullmatch(cell) else cell

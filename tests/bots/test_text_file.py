@@ -36,5 +36,16 @@ def test_no_cell_is_a_formula_that_fetches_an_address_by_itself() -> None:
     assert file.content.decode().splitlines() == cells
 
 
+@pytest.mark.parametrize("hidden", ["\u200e", "\u200b", "\ufeff", "\u2067 "])
+def test_what_cannot_be_seen_hides_no_formula(hidden: str) -> None:
+    file = as_file(f"|{hidden}=1+1|\n|-|\n|{hidden}\uff1d1+1|", "k1")
+    assert [line[0] for line in file.content.decode().splitlines()] == ["'", "'"]
+
+
+@pytest.mark.parametrize("language", ["csv", "TSV", "slk"])
+def test_code_is_no_file_that_a_spreadsheet_computes(language: str) -> None:
+    assert as_file(f"```{language}\n=1+1\n```", "k1").name == "answer-k1.txt"
+
+
 def test_a_file_reads_as_it_is_written() -> None:
     assert as_file("```\na\u202eb\u2066c\n```", "k1").content == b"abc\n"
