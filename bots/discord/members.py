@@ -70,12 +70,23 @@ class Members:
         """Their roles of these; None: Discord does not tell of one server."""
         roles = author.roles
         if roles is None:
-            servers = self.workspaces(at) if at.parts[0] == _DIRECT else {at.parts[0]}
+            servers = self._having(wanted) if at.parts[0] == _DIRECT else {at.parts[0]}
             found = [await self._asked(each, author.id) for each in sorted(servers)]
             if None in found:
                 return None
             roles = frozenset().union(*(each or () for each in found))
         return frozenset(each for each in wanted if each.removeprefix(_ROLE) in roles)
+
+    def _having(self, roles: frozenset[str]) -> set[str]:
+        """The servers that have one of these roles, and those that do not tell theirs."""
+        guilds = self._client.guilds if self._client else []
+        if not guilds:
+            return set(self._servers)
+        return {
+            str(guild.id)
+            for guild in guilds
+            if guild.unavailable or any(f"{_ROLE}{role.id}" in roles for role in guild.roles)
+        }
 
     async def _asked(self, server: str, person: str) -> Roles | None:
         """Their roles there, at least everybody's, or none; None: Discord does not tell."""

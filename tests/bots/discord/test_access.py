@@ -208,9 +208,10 @@ async def test_a_role_that_one_server_does_not_tell_of_may_keep_somebody_out(
 ) -> None:
     role = discord.add_role("muted")
     discord.give_role(discord.ben, role)
-    discord.add_guild("Quay")
+    other = discord.add_role("muted", guild=discord.add_guild("Quay"))
     direct = discord.direct(discord.ben)
-    async with harbour.bot(rules(f'deny = ["discord/role/{role}"]\nworkspaces = ["*"]')):
+    denied = f'deny = ["discord/role/{role}", "discord/role/{other}"]\nworkspaces = ["*"]'
+    async with harbour.bot(rules(denied)):
         discord.fault("members.get", "error", status=403, code=50001, times=1)  # the older server
         discord.dm(discord.ben, "hello")
         await discord.until(lambda: len(discord.transcript(direct)) == 2)
@@ -218,3 +219,16 @@ async def test_a_role_that_one_server_does_not_tell_of_may_keep_somebody_out(
         "I could not find out whether you may ask assistant. Please try again in a minute."
     )
     assert harbour.rows(STORED) == [(0,)]
+
+
+async def test_who_writes_directly_is_asked_for_where_the_role_is(
+    harbour: Harbour, discord: DiscordPeer
+) -> None:
+    role = discord.add_role("developers")
+    discord.give_role(discord.anna, role)
+    for name in ("Quay", "Pier"):
+        discord.add_guild(name)
+    async with harbour.bot(rules(f'allow = ["discord/role/{role}"]\nworkspaces = ["*"]')):
+        discord.dm(discord.anna, "hello")
+        await harbour.answered(discord.direct(discord.anna))
+    assert len(discord.calls("members.get")) == 1
