@@ -111,7 +111,7 @@ class Gate:
         limit = used_up.limit
         is_theirs = limit.whom.endswith(f"/{author.id}")
         whose = "You have asked" if is_theirs else "People here have asked"
-        wait = used_up.again_at - self._clock() + timedelta(seconds=29)  # it is rounded
+        wait = max(used_up.again_at - self._clock(), timedelta()) + timedelta(seconds=29)  # rounded
         return NotAllowed(
             f"{whose} {limit.most} times within {_WITHIN[limit.seconds]}, and that is the most. "
             f"Please ask again in {humanize.naturaldelta(wait)}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from storage.errors import StorageError
 from storage.lease import milliseconds
@@ -30,14 +30,16 @@ class UsedUp(StorageError):
         self.again_at = again_at
 
 
-async def count(limits: Sequence[Limit], now: datetime) -> None:
+async def count(limits: Sequence[Limit], at: datetime) -> None:
     """Count it for each, inside of a transaction, which waits for others that count the same.
+
+    It was done at that moment, which may be before others that were counted.
 
     Raises:
         UsedUp: one of them may not; the transaction has to be given up.
     """
     for limit in sorted(limits, key=lambda each: each.whom):  # in one order: no deadlocks
-        await _count(limit, now)
+        await _count(limit, at)
 
 
 @transaction
@@ -56,22 +58,29 @@ async def drop_idle(now: datetime) -> int:
     return await Allowance.filter(idle_at__lt=now).delete()
 
 
-async def _count(limit: Limit, now: datetime) -> None:
-    uses = await _uses(limit, now)
-    at, span = milliseconds(now), limit.seconds * 1_000
-    recent = [use for use in uses if use > at - span][-limit.most :]
-    if len(recent) == limit.most:
-        raise UsedUp(limit, datetime.fromtimestamp((recent[0] + span) / 1_000, UTC))
-    await Allowance.filter(whom=limit.whom).update(
-        uses=[*recent, at], idle_at=now + timedelta(seconds=limit.seconds)
-    )
+async def _count(limit: Limit, at: datetime) -> None:
+    moment, span = milliseconds(at), limit.seconds * 1_000
+    recent = [use for use in await _uses(limit, at) if use > moment - span]
+    uses = sorted([*recent, moment])
+    full = [
+        first
+        for first, one_too_many in zip(uses, uses[limit.most :], strict=False)
+        if one_too_many < first + span
+    ]
+    if full:
+        raise UsedUp(limit, _moment(full[-1] + span))
+    await Allowance.filter(whom=limit.whom).update(uses=uses, idle_at=_moment(uses[-1] + span))
 
 
-async def _uses(limit: Limit, now: datetime) -> list[int]:
+def _moment(since_1970: int) -> datetime:
+    return datetime.fromtimestamp(since_1970 / 1_000, UTC)
+
+
+async def _uses(limit: Limit, at: datetime) -> list[int]:
     """What is known of them, locked."""
     known = await Allowance.select_for_update().get_or_none(whom=limit.whom)
     if known is None:  # made by two at once, it is made once
-        new = Allowance(whom=limit.whom, uses=[], idle_at=now)
+        new = Allowance(whom=limit.whom, uses=[], idle_at=at)
         await Allowance.bulk_create([new], ignore_conflicts=True)
         known = await Allowance.select_for_update().get(whom=limit.whom)
     return known.uses

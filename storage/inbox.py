@@ -54,7 +54,9 @@ async def _add(received: Received, now: datetime, limits: Sequence[Limit]) -> No
         ready_at=Coalesce("ready_at", milliseconds(now))
     )
     await InboxMessage.create(**asdict(received), state=InboxState.WAITING, received_at=now)
-    await allowances.count(limits, now)  # after it: what comes twice is counted once
+    # After it, so that what comes twice is counted once; for when it was said, so that what was
+    # missed is not too much all at once, nor what was too much answered when it is read again.
+    await allowances.count(limits, min(received.sent_at, now))
 
 
 @transaction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pytest
 from tortoise.backends.base.client import TransactionContext
@@ -68,7 +69,9 @@ async def asks(stage: Stage, author: Author = ANNA, at: Address = HERE, agent: s
     return ""
 
 
-async def say(stage: Stage, author: Author = ANNA, at: Address = HERE) -> Accepted:
+async def say(
+    stage: Stage, author: Author = ANNA, at: Address = HERE, *, sent_at: datetime | None = None
+) -> Accepted:
     """A question of theirs."""
     stage.said += 1
     incoming = Incoming(
@@ -76,7 +79,7 @@ async def say(stage: Stage, author: Author = ANNA, at: Address = HERE) -> Accept
         address=at,
         author=author,
         text="hello",
-        sent_at=stage.clock(),
+        sent_at=sent_at or stage.clock(),
         position=stage.said,
     )
     return await stage.intake.accept(incoming, "Ada")
@@ -214,6 +217,28 @@ async def test_a_person_has_so_many_questions_in_all_channels(stage: Stage, guar
     with pytest.raises(NotAllowed, match=r"again in 2 minutes\."):
         await say(stage)
     stage.clock.forward(100)
+    assert (await say(stage)).is_new
+
+
+async def test_what_was_missed_counts_for_when_it_was_asked(stage: Stage, guard: Known) -> None:
+    let(stage, Access(per_person=Rate(most=1, unit="hour")))
+    began = stage.clock()
+    stage.clock.forward(4 * 3_600)
+    for hours in range(3):
+        assert (await say(stage, sent_at=began + timedelta(hours=hours))).is_new
+    with pytest.raises(NotAllowed):
+        await say(stage, sent_at=began + timedelta(hours=2, minutes=1))
+
+
+async def test_what_was_one_too_many_is_not_answered_later(stage: Stage, guard: Known) -> None:
+    """As when a channel is read once more after the connection was lost."""
+    let(stage, Access(per_person=Rate(most=1, unit="minute")))
+    await say(stage)
+    again = stage.clock()
+    for _ in range(2):
+        with pytest.raises(NotAllowed):
+            await say(stage, sent_at=again)
+        stage.clock.forward(300)
     assert (await say(stage)).is_new
 
 
