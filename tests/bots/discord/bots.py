@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import discord
+import pytest
 from discord import app_commands
+from discord.backoff import ExponentialBackoff
 from pydantic import SecretStr
 
+from bots.discord import catch_up, client, inflow
 from bots.discord.line import Interactions, Watch
 from bots.discord.listener import GatewayListener
 from bots.discord.platform import DiscordPlatform
@@ -24,6 +27,19 @@ from tests.peers.discord.transcript import Line
 from tests.peers.endpoint import Endpoint
 
 QUICK = Watch(beat=0.02, patience=12.0, silence=60.0, pause=0.05, settle=0.05)
+
+
+def spare_nobody(patch: pytest.MonkeyPatch) -> None:
+    """A tenth of a second is waited where Discord is spared for seconds."""
+    patch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
+    patch.setattr(inflow, "_ASK_AGAIN_SECONDS", 0.1)
+    patch.setattr(ExponentialBackoff, "delay", lambda _: 0.1)
+    patch.setattr(discord.Client, "before_identify_hook", _next)
+    patch.setattr(client, "_NEXT_SERVER_SECONDS", 0.3)
+
+
+async def _next(_: discord.Client, __: int | None, *, initial: bool = False) -> None:
+    await asyncio.sleep(0 if initial else 0.1)
 
 
 class NoInteractions:

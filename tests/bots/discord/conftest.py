@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import discord
 import pytest
-from discord.backoff import ExponentialBackoff
 
-from bots.discord import catch_up, client, inflow
 from bots.discord.internals import point_at
 from core import clock
-from tests.bots.discord.bots import Server
+from tests.bots.discord.bots import Server, spare_nobody
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
 
@@ -26,18 +22,10 @@ def yesterday() -> float:
     return clock.now().timestamp() - _DAY
 
 
-async def _next(_: discord.Client, __: int | None, *, initial: bool = False) -> None:
-    await asyncio.sleep(0 if initial else 0.1)
-
-
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Discord is spared for seconds, the peer need not be spared."""
-    monkeypatch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
-    monkeypatch.setattr(inflow, "_ASK_AGAIN_SECONDS", 0.1)
-    monkeypatch.setattr(ExponentialBackoff, "delay", lambda _: 0.1)
-    monkeypatch.setattr(discord.Client, "before_identify_hook", _next)
-    monkeypatch.setattr(client, "_NEXT_SERVER_SECONDS", 0.3)
+    spare_nobody(monkeypatch)
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from bots.discord.internals import point_at
+from tests.bots.discord.bots import spare_nobody
 from tests.bots.discord.commanding import Harbour as Commanded
 from tests.bots.discord.conftest import yesterday
 from tests.bots.town import Place
@@ -32,8 +35,10 @@ class Harbour:
         """With a database that has the schema, in a folder of its own."""
         discord = DiscordPeer(now=yesterday)
         discord.advance(86_400)
-        async with discord:
-            yield cls(discord, endpoint, folder)
+        with pytest.MonkeyPatch.context() as patch:
+            spare_nobody(patch)
+            async with discord:
+                yield cls(discord, endpoint, folder)
         point_at(None)
 
     def _furnish(self) -> None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from bots.listening import WaysIn
+from bots.slack import catch_up, rates
 from bots.slack.connection import Client
 from bots.slack.listener import SocketListener, Watch
 from bots.slack.platform import SlackPlatform
@@ -24,6 +26,14 @@ from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.transcript import Line
 
 PING_INTERVAL = 0.5  # seconds
+
+
+def spare_nobody(patch: pytest.MonkeyPatch) -> None:
+    """The peer takes a hundred times as many calls as Slack, and is asked again at once."""
+    many = {tier: 100 * calls for tier, calls in rates._TIERS.items()}
+    patch.setattr(rates, "_TIERS", many)
+    patch.setattr(rates, "_POST_SECONDS", rates._POST_SECONDS / 100)
+    patch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack import catch_up, rates
-from tests.bots.slack.bots import Workspace
+from bots.slack import rates
+from tests.bots.slack.bots import Workspace, spare_nobody
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
@@ -18,17 +18,20 @@ QUICK = Schedule(deadline=2.0, retries=(0.0, 0.1, 0.1))
 
 
 @pytest.fixture
-def no_refill(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Slack is spared for seconds, the peer need not be spared."""
+    spare_nobody(monkeypatch)
+
+
+@pytest.fixture
+def no_refill(monkeypatch: pytest.MonkeyPatch, no_pauses: None) -> None:
     """A bucket of calls that is empty stays so: who needs more than there is is put off."""
     monkeypatch.setattr(rates, "_TIERS", dict.fromkeys(rates._TIERS, rates._BURST + 0.01))
 
 
 @pytest.fixture
-async def workspace(
-    tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Workspace]:
+async def workspace(tmp_path: Path, migrated: Path, no_pauses: None) -> AsyncIterator[Workspace]:
     """Anna, Ben, #general and #support, as the peer has them; deliveries are retried quickly."""
-    monkeypatch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
     shutil.copy(migrated, tmp_path / "moorings.db")
     async with SlackPeer(schedule=QUICK) as slack, Endpoint() as endpoint:
         yield Workspace(slack=slack, endpoint=endpoint, folder=tmp_path)

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.bots.slack.bots import Workspace
+import pytest
+
+from tests.bots.slack.bots import Workspace, spare_nobody
 from tests.bots.slack.conftest import QUICK
 from tests.bots.town import Place
 from tests.peers.endpoint import Endpoint
@@ -32,8 +34,10 @@ class Harbour:
     @asynccontextmanager
     async def opened(cls, endpoint: Endpoint, folder: Path) -> AsyncIterator[Harbour]:
         """With a database that has the schema, in a folder of its own."""
-        async with SlackPeer(schedule=QUICK) as slack:
-            yield cls(slack, endpoint, folder)
+        with pytest.MonkeyPatch.context() as patch:
+            spare_nobody(patch)
+            async with SlackPeer(schedule=QUICK) as slack:
+                yield cls(slack, endpoint, folder)
 
     def _furnish(self) -> None:
         slack = self._slack
