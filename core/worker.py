@@ -38,6 +38,7 @@ _is_attended = ContextVar("whether this runs inside a turn that is attended to",
 _POLL_SECONDS = 1.0
 _HAND_OVER_SECONDS = 5.0
 _MOST_ATTEMPTS = 3
+_RETRY_SECONDS = 1.0  # after the first attempt; after the second four times as long
 _LONGEST_WAIT = 60.0  # seconds that a person is kept waiting for the next attempt
 _INTERRUPTED = (
     "I was interrupted three times while answering this, so I stopped trying. "
@@ -356,4 +357,6 @@ async def _try_again(outcome: Outcome, error: Transient, sentence: str) -> None:
     if attempts >= _MOST_ATTEMPTS or (error.retry_after or 0) > _LONGEST_WAIT:
         await outcome.failed(sentence, "unreachable", str(error))
         return
-    raise Transient(str(error), retry_after=error.retry_after or float(attempts**2)) from error
+    raise Transient(
+        str(error), retry_after=error.retry_after or _RETRY_SECONDS * attempts**2
+    ) from error

@@ -49,6 +49,7 @@ FORKED.set_forkserver_preload(
         "tortoise.backends.sqlite",
         "truststore",
         "uvicorn.protocols.http.auto",
+        "tests.hurried",
         "tests.frozen",
     ]
 )

@@ -1,0 +1,14 @@
+"""What a fork server imports: its children wait a tenth of what people and models are given."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from openai import _base_client
+
+from core import model_choice, worker
+from core.llm.demo import DemoModel
+
+vars(_base_client)["INITIAL_RETRY_DELAY"] = 0.05
+vars(model_choice)["DemoModel"] = partial(DemoModel, pause=0.008)
+vars(worker)["_RETRY_SECONDS"] = 0.1
