@@ -25,6 +25,10 @@ SERVERS = {
     "postgres": os.environ.get("MOORINGS_TEST_POSTGRES", ""),  # noqa: TID251  # of the test run
     "mysql": os.environ.get("MOORINGS_TEST_MYSQL", ""),  # noqa: TID251  # of the test run
 }
+NAMES = {"postgres": "PostgreSQL", "mysql": "MariaDB"}
+IS_CI = bool(os.environ.get("CI"))  # noqa: TID251  # of the test run, not of the program
+# Six hundred tests that are only collected to be skipped take four seconds of all workers.
+KINDS = ["sqlite", *(kind for kind, url in SERVERS.items() if url or IS_CI)]
 # What takes seconds in which the processor has nothing to do: others use it meanwhile.
 WAITING = (
     "tests/journeys/",
@@ -44,6 +48,7 @@ settings.load_profile("daily")
 def pytest_configure() -> None:
     """Hear Ctrl-C also where whoever started the tests does not, as a job in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()  # nothing of what is imported and collected is garbage: a tenth of the time
     # Nobody here speaks TLS: each client would read all authorities of the machine, for 40 ms.
     os.environ.pop("SSL_CERT_FILE", None)  # noqa: TID251  # of the test run, not of the program
     os.environ["SSL_CERT_DIR"] = os.devnull  # noqa: TID251  # as above
@@ -67,21 +72,22 @@ def pytest_collection_finish() -> None:
     """What was collected stays: looking for garbage in it would take a tenth of a second a time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for all that was skipped, with how to switch it on."""
+    """One line for all that was skipped or not collected, with how to switch it on."""
     reports = terminalreporter.stats.get("skipped", [])
-    reasons = Counter(_reason(str(report.longrepr[2])) for report in reports)
-    if reasons:
-        counts = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        terminalreporter.write_line(f"skipped: {counts}")
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+    left_out = [f"{count} {why}" for why, count in reasons.most_common() if not _is_off(why)]
+    if off := [name for kind, name in NAMES.items() if kind not in KINDS]:
+        left_out.append(f"all on {' and '.join(off)}: `make test-all` runs it")
+    if left_out:
+        terminalreporter.write_line(f"skipped: {'; '.join(left_out)}")
 
 
-def _reason(longrepr: str) -> str:
-    reason = longrepr.removeprefix("Skipped: ")
-    is_off = reason.startswith(NEEDS_SERVER + ":")
-    return "need PostgreSQL or MariaDB: `make test-all` runs them" if is_off else reason
+def _is_off(why: str) -> bool:
+    return why.startswith(NEEDS_SERVER + ":")
 
 
 @pytest.fixture
@@ -155,7 +161,7 @@ async def sqlite(filled_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mysql"])
+@pytest.fixture(params=KINDS)
 def empty_url(
     request: pytest.FixtureRequest, sqlite_url: str, servers: Mapping[str, databases.Server]
 ) -> Iterator[str]:
@@ -168,7 +174,7 @@ def empty_url(
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mysql"])
+@pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, servers: Mapping[str, databases.Server]) -> Iterator[str]:
     """The URL of a database with the schema, of each kind that is switched on."""
     kind = str(request.param)
@@ -196,6 +202,6 @@ def switched_on(servers: Mapping[str, databases.Server], kind: str) -> databases
 
 def skip_or_fail(how: str) -> NoReturn:
     """Skip a test that needs what is not there, saying how to get it; in CI it fails."""
-    if os.environ.get("CI"):  # noqa: TID251  # of the test run, not of the program
+    if IS_CI:
         pytest.fail(how)
     pytest.skip(how)

@@ -20,7 +20,7 @@ WIDENED = """queue = fields.CharField(max_length=200)
     note = fields.CharField(max_length=64, null=True)"""
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres", "mysql"])
+@pytest.fixture(scope="session", params=conftest.KINDS)
 def lasting_url(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
