@@ -189,7 +189,8 @@ async def test_more_requests_than_there_is_room_for_are_refused_and_healthz_is_a
     ],
 )
 def test_uvicorn_still_calls(owner: type, name: str) -> None:
-    assert callable(getattr(owner, name, None)), CHANGED.format(f"{owner.__name__}.{name}")
+    """Each class itself has it: asyncio's own protocol has some of the names, too."""
+    assert callable(vars(owner).get(name)), CHANGED.format(f"{owner.__name__}.{name}")
 
 
 @pytest.mark.parametrize("name", ["connections", "cycle", "loop", "transport"])
