@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import shutil
 import signal
@@ -29,11 +30,23 @@ NAMES = {"postgres": "PostgreSQL", "mysql": "MariaDB"}
 IS_CI = bool(os.environ.get("CI"))  # noqa: TID251  # of the test run, not of the program
 # Six hundred tests that are only collected to be skipped take four seconds of all workers.
 KINDS = ["sqlite", *(kind for kind, url in SERVERS.items() if url or IS_CI)]
-# What takes seconds in which the processor has nothing to do: others use it meanwhile.
+# What starts processes, the longest first. It waits most of its seconds, in which others use the
+# processor; and whoever runs some of it first starts a fork server, for two seconds of processor.
 WAITING = (
     "tests/journeys/",
     "tests/storage/test_server_restarts.py",
     "tests/storage/test_upgrade.py",
+    "tests/bots/terminal/",
+    "tests/bots/cli/",
+    "tests/bots/test_doctor.py",
+    "tests/bots/test_models.py",
+    "tests/bots/test_serve.py",
+    "tests/core/test_process.py",
+    "tests/storage/test_database.py",
+    "tests/storage/test_exit.py",
+    "tests/storage/test_migration.py",
+    "tests/storage/test_protocol.py",
+    "tests/test_docs.py",
 )
 Once = Callable[[str, Callable[[Path], None]], Path]
 NEEDS_SERVER = "needs a server"
@@ -56,16 +69,15 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let each process that runs tests begin with its share of what waits most."""
+    """Let every second worker begin with what waits, while the others have the processor."""
     count = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    waiting = [item for item in items if item.nodeid.startswith(WAITING)]
-    others = [item for item in items if not item.nodeid.startswith(WAITING)]
-    share = -(-len(others) // count)
-    items[:] = [
-        item
-        for number in range(count)
-        for item in (*waiting[number::count], *others[number * share : (number + 1) * share])
-    ]
+    waiting = [item for start in WAITING for item in items if item.nodeid.startswith(start)]
+    others = iter([item for item in items if not item.nodeid.startswith(WAITING)])
+    share, patient = -(-len(items) // count), -(-count // 2)
+    items.clear()
+    for number in range(count):
+        first = [] if number % 2 else waiting[number // 2 :: patient]
+        items += [*first, *itertools.islice(others, max(0, share - len(first)))]
 
 
 def pytest_collection_finish() -> None:
