@@ -75,6 +75,7 @@ class Server:
         given: dict[str, object] = {
             "database_url": f"sqlite://{self.database}",
             "config": file,
+            "drain_seconds": 5,
             "openai_api_key": SecretStr("sk-of-a-test"),
             "openai_base_url": self.endpoint.base_url,
             "discord_token": SecretStr(self.discord.token),
@@ -147,7 +148,8 @@ class Server:
     @asynccontextmanager
     async def _running(self, bot: Bot) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            group.create_task(bot.worker.run(["discord"], bot.stop, 5))
+            drain = bot.runtime.settings.drain_seconds
+            group.create_task(bot.worker.run(["discord"], bot.stop, drain))
             group.create_task(bot.listener.run(bot.runtime.intake, bot.stop))
             try:
                 yield

@@ -89,7 +89,7 @@ class Harbour:
 
     @asynccontextmanager
     async def bot(self) -> AsyncIterator[None]:
-        async with self._commanded.commanded(AGENTS):
+        async with self._commanded.commanded(AGENTS, drain_seconds=0):
             members = self._discord.backend.world.channels[self._left].members
             if self._discord.bot_user in members:
                 self._discord.leave_thread(self._left, self._discord.bot_user)

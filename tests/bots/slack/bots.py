@@ -51,6 +51,7 @@ class Workspace:
         given: dict[str, object] = {
             "database_url": f"sqlite://{self.database}",
             "config": file,
+            "drain_seconds": 5,
             "openai_api_key": SecretStr("sk-of-a-test"),
             "openai_base_url": self.endpoint.base_url,
             "slack_bot_token": SecretStr(self.slack.bot_token),
@@ -91,7 +92,8 @@ class Workspace:
         ways_in = platform.ways_in(worker, Watch(ping_interval=PING_INTERVAL, gap=gap_seconds))
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(worker.run(["slack"], stop, 5))
+            drain = runtime.settings.drain_seconds
+            group.create_task(worker.run(["slack"], stop, drain))
             group.create_task(ways_in.listener.run(runtime.intake, stop))
             try:
                 if ways_in.check:
