@@ -42,7 +42,7 @@ def test_a_record_is_one_line() -> None:
 def test_secrets_are_hidden() -> None:
     HELD.hold("a-secret-of-a-test")
     line = formatted(
-        "sent a-secret-of-a-test", key='{"k": "a-secret-of-a-test"}', sent="xoxb-12-34567"
+        "sent a-secret-of-a-test", key='{"k": "a-secret-of-a-test"}', sent="xoxb-78-34567"
     )
     assert line == 'INFO core.worker: sent ••• key="{\\"k\\": \\"•••\\"}" sent=•••'
 
