@@ -25,6 +25,7 @@ _DEFINITION = re.compile(
     re.MULTILINE,
 )
 
+_MOST_PASSES = 8  # what one leaves of a link may be one for the next
 _ADDRESS = re.compile(r"://|\w\.[^\W\d_]{2}|(?:\d+\.){3}\d|^www\.")
 _BETWEEN_WORDS = re.compile(r"[\s()\[\]<>{}\"'\u2018-\u201f\u00ab\u00bb|,;]+")
 _SCHEME = re.compile(r"\A(?:[a-z][a-z0-9+.-]*://|mailto:|tel:)?(?:www\.)?")
@@ -45,10 +46,11 @@ def plain_links(text: str) -> str:
     does one around another link or a picture. A picture becomes a link. What a reference is
     defined as is shown in place of being hidden: `[1]: address` defines nothing any more.
     """
-    bare = _CODE.sub(lambda found: "\0" * len(found[0]), text)
-    for edit in sorted(_edits(text, bare), key=lambda edit: edit.start, reverse=True):
-        text = f"{text[: edit.start]}{edit.text}{text[edit.end :]}"
-    return text
+    for _ in range(_MOST_PASSES):
+        if (honest := _passed(text)) == text:
+            return text
+        text = honest
+    return text.replace("](", "] ")  # of nested remains of links, nothing is one any more
 
 
 def names_another(words: str, address: str) -> bool:
@@ -61,6 +63,13 @@ def names_another(words: str, address: str) -> bool:
         _ADDRESS.search(word) and (is_odd or not _is_named(word, target))
         for word in _BETWEEN_WORDS.split(shown)
     )
+
+
+def _passed(text: str) -> str:
+    bare = _CODE.sub(lambda found: "\0" * len(found[0]), text)
+    for edit in sorted(_edits(text, bare), key=lambda edit: edit.start, reverse=True):
+        text = f"{text[: edit.start]}{edit.text}{text[edit.end :]}"
+    return text
 
 
 def _edits(text: str, bare: str) -> list[_Edit]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bots.links import names_another, plain_links
@@ -102,6 +102,7 @@ def test_a_tick_before_a_blank_line_opens_no_code() -> None:
     assert "](" not in plain_links(text)
 
 
+@example("[](![c](d)")
 @given(PIECES | st.text())
 def test_a_text_grows_by_nothing_and_is_honest_once_and_for_all(text: str) -> None:
     once = plain_links(text)
