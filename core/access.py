@@ -101,11 +101,6 @@ class Access:
         named = (self.allow or frozenset()) | self.deny | self.admins
         return frozenset(each for each in named if re.fullmatch(_BELONGING, each))
 
-    def serves(self, workspaces: frozenset[str]) -> bool:
-        """Whether one of these is listed; without a list each is."""
-        listed = self.workspaces
-        return listed is None or EVERY_WORKSPACE in listed or not listed.isdisjoint(workspaces)
-
 
 OPEN = Access()
 
@@ -117,4 +112,4 @@ def refused(access: Access, workspaces: frozenset[str]) -> frozenset[str]:
     """
     if access.workspaces is None:
         return workspaces if len(workspaces) > 1 else frozenset()
-    return frozenset(each for each in workspaces if not access.serves(frozenset({each})))
+    return frozenset() if EVERY_WORKSPACE in access.workspaces else workspaces - access.workspaces

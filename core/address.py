@@ -76,11 +76,6 @@ class Address:
         return tuple("/".join(steps[:end]) for end in range(len(steps), 0, -1))
 
     @property
-    def is_private(self) -> bool:
-        """Whether there are people around who cannot read it."""
-        return self.readers is not Readers.EVERYBODY
-
-    @property
     def is_private_thread(self) -> bool:
         """Whether it is in a thread that not everybody in its channel can read."""
         is_thread = len(self.parts) > 2 and not self.parts[2].startswith("@")

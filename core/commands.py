@@ -17,7 +17,7 @@ from core.routing import agent_at, binding_at, chosen_in_chat
 from core.text import cleaned
 from storage import bindings, conversations, facts, inbox, messages, places, summaries
 from storage.facts import Statement
-from storage.models import Conversation, MessageRole, SummaryKind, Turn
+from storage.models import Conversation, Fact, MessageRole, SummaryKind, Turn
 
 _LONGEST_FACT = 1_000  # characters
 
@@ -106,15 +106,15 @@ class Commands:
 
     async def agents(self) -> list[str]:
         """The names of all agents."""
-        return await self._directory.names()
+        return self._directory.names
 
     async def agent_at(self, address: Address) -> str:
         """The agent that answers there."""
-        return await agent_at(address, self._file, await self._directory.names())
+        return await agent_at(address, self._file, self._directory.names)
 
     async def history_at(self, address: Address) -> Address:
         """Where the histories stand of what is said there: a channel may share its own."""
-        binding = await binding_at(address, self._file, await self._directory.names())
+        binding = await binding_at(address, self._file, self._directory.names)
         if binding and binding.conversation in {SharedBy.CHANNEL, SharedBy.USER}:
             return address.shared
         return address
@@ -220,20 +220,18 @@ class Commands:
         Whoever shows it leaves out what stems from a private place elsewhere.
         """
         names = await self._directory.names_by_id()
-        command = _told_by_command(workspace, person)
         return [
             Own(id=fact.id, text=fact.text, agent=names[fact.agent_id], scope=fact.scope)
-            for fact in await facts.told_by(person, command=command, below=workspace.key)
+            for fact in await _told_by(workspace, person)
             if fact.agent_id in names
         ]
 
     async def forget_own(self, workspace: Address, person: str, number: int) -> bool:
         """Forget a fact that this person has told; False if there is none of this number."""
-        ids = {name: agent_id for agent_id, name in (await self._directory.names_by_id()).items()}
-        for own in await self.own_facts(workspace, person):
-            if own.id == number:  # also of an agent that is retired
+        for fact in await _told_by(workspace, person):
+            if fact.id == number:  # also one of an agent that is retired
                 return await facts.forget(
-                    fact_id=number, agent_id=ids[own.agent], scope=own.scope, now=self._clock()
+                    fact_id=number, agent_id=fact.agent_id, scope=fact.scope, now=self._clock()
                 )
         return False
 
@@ -251,7 +249,7 @@ class Commands:
 
         Whoever shows it leaves out private places elsewhere.
         """
-        names = await self._directory.names()
+        names = self._directory.names
         rows = [row for row in await bindings.below(workspace.key) if row.agent in names]
         found = {row.at: chosen_in_chat(row) for row in rows}
         found |= {
@@ -263,7 +261,7 @@ class Commands:
 
     async def status(self, address: Address) -> Status:
         """Who answers there, and what waits there and below."""
-        binding = await binding_at(address, self._file, await self._directory.names())
+        binding = await binding_at(address, self._file, self._directory.names)
         agent = await self._directory.get(binding.agent if binding else self._file.default_agent)
         known = await facts.current(agent_id=agent.id, scope=address.scope)
         return Status(
@@ -376,6 +374,12 @@ class Commands:
 
 def _newest_first(talk: Talk) -> tuple[bool, str]:
     return talk.last_at is not None, talk.last_at.isoformat() if talk.last_at else ""
+
+
+async def _told_by(workspace: Address, person: str) -> list[Fact]:
+    """What is remembered in a workspace of what this person has told, in whichever way."""
+    command = _told_by_command(workspace, person)
+    return await facts.told_by(person, command=command, below=workspace.key)
 
 
 def _told_by_command(address: Address, person: str) -> str:

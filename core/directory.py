@@ -94,7 +94,7 @@ class Directory:
         """
         if known := await self.find(name):
             return known
-        names = await self.names()
+        names = self.names
         close = get_close_matches(name, names, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}."
         raise UserMistake(f"There is no agent '{name}'; {hint}")
@@ -107,7 +107,8 @@ class Directory:
         row = await agents.by_id(agent_id)
         return await self.find(row.name) or self._on_record(row)
 
-    async def names(self) -> list[str]:
+    @property
+    def names(self) -> list[str]:
         """The names of this process's agents, in order."""
         return sorted({*self._made, *self._named})
 

@@ -26,7 +26,7 @@ class Reception:
 
         When this returns, the platform may be told that the message arrived.
         """
-        found = await route(heard, self._file, await self._directory.names())
+        found = await route(heard, self._file, self._directory.names)
         if found is None or not (cleaned(found.text) or heard.attachments):
             return None
         incoming = Incoming(
@@ -47,7 +47,7 @@ class Reception:
 
     async def change(self, heard: Heard) -> bool:
         """A message was edited; False if an answer to it is being written already."""
-        text = cleaned(unaddressed(heard, await self._directory.names()))
+        text = cleaned(unaddressed(heard, self._directory.names))
         if not (text or heard.attachments):
             return await self.withdraw(heard.key)
         return await inbox.change(heard.key, text)

@@ -125,6 +125,9 @@ class Client(discord.AutoShardedClient):
         self._members.look()
         self._catch_up.behind(guild)
 
+    async def on_guild_remove(self, _guild: discord.Guild) -> None:
+        self._members.look()
+
     async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
         """Made, or shown to the bot only now."""
         if isinstance(channel, Tracked):

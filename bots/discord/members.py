@@ -52,7 +52,8 @@ class Members:
 
     def workspaces(self, at: Address) -> frozenset[str]:
         """The servers that the bot is in."""
-        self.look()
+        if self._client and len(self._client.guilds) != len(self._servers):
+            self.look()
         return frozenset(self._servers) | ({at.parts[0]} - {_DIRECT})
 
     async def among(

@@ -61,11 +61,6 @@ def test_a_private_thread_has_a_memory_of_its_own(path: str, readers: str, scope
     assert Address.parse(path, readers).channel.key == "/".join(path.split("/")[:3])
 
 
-def test_only_what_everybody_can_read_is_not_private() -> None:
-    public = [each for each in Readers if not Address.parse("slack/T1/C1", each).is_private]
-    assert public == [EVERYBODY]
-
-
 def test_who_can_read_there_makes_no_other_address() -> None:
     assert Address.parse("slack/T1/C1", CHANNEL) == Address.parse("slack/T1/C1")
     assert Address.parse("slack/T1/C1", CHANNEL).below("17.5").readers is CHANNEL

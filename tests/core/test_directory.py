@@ -70,7 +70,7 @@ async def test_everyone_who_is_not_retired_can_be_recalled(stage: Stage) -> None
     await agents.record(name="Zed", revision="r", config={"window_tokens": 1}, now=stage.clock())
     stage.directory.read([stage.spec])
     await stage.directory.recall_everyone()
-    assert await stage.directory.names() == ["Ada", "Zoe"]
+    assert stage.directory.names == ["Ada", "Zoe"]
 
 
 async def test_an_agent_that_the_file_does_not_name_any_more_is_retired(stage: Stage) -> None:

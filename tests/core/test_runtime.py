@@ -211,10 +211,10 @@ async def test_a_faulty_agents_file_is_not_gone_by(filled_url: str, tmp_path: Pa
     file.write_text("[agents.ada]\nmodl = 1\n")
     with pytest.raises(ConfigMistake, match=r"agents\.toml:2: agents\.ada\.modl: unknown key"):
         await runtime.reload()
-    assert await runtime.directory.names() == ["ada", "zoe"]
+    assert runtime.directory.names == ["ada", "zoe"]
     file.write_text('[agents.ada]\n[prices."local"]\ninput = 1\noutput = 1\n')
     await runtime.reload()
-    assert await runtime.directory.names() == ["ada"]
+    assert runtime.directory.names == ["ada"]
     assert runtime.agents_file.default_agent == "ada"
     assert runtime.prices.knows("local")
     await runtime.close()
