@@ -69,23 +69,22 @@ async def serve(settings: Settings, only: Role | None = None) -> int:
             return 0
         platforms = await _platforms(wanted, runtime, opened, stop)
         if not stop.is_set():
-            await _serve(runtime, platforms, (stop, hang_up), only)
+            listeners, queues, worker = _parts(runtime, platforms, only)
+            await app.run(runtime, worker, listeners, queues, stop, hang_up)
     return 0
 
 
-async def _serve(
-    runtime: Runtime,
-    platforms: Mapping[str, Platform],
-    signals: tuple[asyncio.Event, asyncio.Event],
-    only: Role | None,
-) -> None:
+def _parts(
+    runtime: Runtime, platforms: Mapping[str, Platform], only: Role | None
+) -> tuple[list[Listener], list[str], Worker]:
+    """What a process of this role listens with and answers for, and who answers."""
     worker = runtime.worker({queue: platform.adapter for queue, platform in platforms.items()})
     heard = {} if only is Role.WORKER else platforms
     queues = list(platforms) if only in (None, Role.WORKER) else []
     ways = {queue: platform.ways_in(worker) for queue, platform in heard.items()}
     listeners: list[Listener] = [way.listener for way in ways.values()]
     listeners += _ports(runtime, ways, _checks(runtime, ways, worker if queues else None))
-    await app.run(runtime, worker, listeners, queues, *signals)
+    return listeners, queues, worker
 
 
 def _ports(

@@ -12,6 +12,7 @@ from core.intake import Accepted
 from core.messages import Author, Incoming
 from storage import conversations, facts, inbox
 from storage.facts import Statement
+from storage.models import Conversation
 from tests.core.given import ROOM, Stage
 
 
@@ -70,6 +71,20 @@ async def test_who_can_read_there_is_kept_and_private_stays_private(stage: Stage
     assert kept == ["", "everybody", "everybody", "channel", "channel", "channel"]
 
 
+async def _told_in_channel(stage: Stage, key: str, source: str) -> None:
+    """A fact stands in the channel, as all did before threads were told apart."""
+    told = Statement(
+        key=key,
+        agent_id=(await stage.directory.get("Ada")).id,
+        scope="discord/1/2",
+        text=key,
+        said_by="Ana",
+        source_key=source,
+        said_at=stage.clock(),
+    )
+    await facts.add(told)
+
+
 async def test_facts_told_in_a_thread_move_into_it_once_it_is_known_as_private(
     stage: Stage,
 ) -> None:
@@ -80,21 +95,25 @@ async def test_facts_told_in_a_thread_move_into_it_once_it_is_known_as_private(
         ("a.2", "discord/1/2/8"),
         ("discord/1/33/cmd/9", "discord/1/@4"),
     ):
-        told = Statement(
-            key=key,
-            agent_id=agent.id,
-            scope="discord/1/2",
-            text=key,
-            said_by="Ana",
-            source_key=source,
-            said_at=stage.clock(),
-        )
-        await facts.add(told)
+        await _told_in_channel(stage, key, source)
     assert await _said_to(stage, Readers.THREAD, "discord/1/2/3") == "thread"
     inside = await facts.current(agent_id=agent.id, scope="discord/1/2/3")
     outside = await facts.current(agent_id=agent.id, scope="discord/1/2")
     assert [fact.text for fact in inside] == ["a.1", "discord/1/3/cmd/9"]
     assert [fact.text for fact in outside] == ["a.2", "discord/1/33/cmd/9"]
+
+
+async def test_killed_after_facts_moved_and_before_readers_were_kept_both_are_done_again(
+    stage: Stage,
+) -> None:
+    agent = await stage.directory.get("Ada")
+    await _told_in_channel(stage, "a.1", "discord/1/3/8")
+    await _said_to(stage, Readers.THREAD, "discord/1/2/3", key="k1")
+    await Conversation.filter(address="discord/1/2/3").update(readers=Readers.UNKNOWN)
+    await _told_in_channel(stage, "a.2", "discord/1/3/9")
+    assert await _said_to(stage, Readers.THREAD, "discord/1/2/3", key="k2") == "thread"
+    inside = await facts.current(agent_id=agent.id, scope="discord/1/2/3")
+    assert [fact.text for fact in inside] == ["a.1", "a.2"]
 
 
 async def test_what_no_database_can_hold_is_left_out(stage: Stage) -> None:
