@@ -218,11 +218,11 @@ class Worker:
             if not self._is_draining:
                 await relay.deliver(hold, adapter, agent.spec.name)
             while not self._is_draining:
-                agent = await self._bench.directory.of(hold.lease.agent_id)  # the file may change
                 if await self._turn(hold, agent, adapter):
                     await relay.deliver(hold, adapter, agent.spec.name)
                 if await conversations.leave_if_idle(hold.lease, hold.now()):
                     return
+                agent = await self._bench.directory.of(hold.lease.agent_id)  # read again meanwhile
         except Transient as later:
             hold.is_attempt = False
             log.warning("put off", extra={"why": str(later), "seconds": later.retry_after})
