@@ -49,8 +49,8 @@ class Harbour:
         slack.add_channel("C0LOUD")
         slack.add_channel("C0GUESTS")
         slack.join("C0GUESTS", GUS)
-        for channel, kind in (("C0APART", "group"), ("C0AWAY", "channel")):
-            slack.add_channel(channel, kind=kind, people=[ANNA], bot=False)  # type: ignore[arg-type]  # kinds
+        slack.add_channel("C0APART", kind="group", people=[ANNA], bot=False)
+        slack.add_channel("C0AWAY", people=[ANNA], bot=False)
         plan, among_us = (slack.say(each, ANNA, "a plan") for each in ("C0GENERAL", "C0CLOSED"))
         slack.add_channel("C0SILENT", kind="group", people=[ANNA, BEN])
         both = (ANNA, BEN)
