@@ -1,4 +1,4 @@
-"""Uvicorn, whose inside is used only here: signals are the bot's, and nobody holds the port."""
+"""Uvicorn with limits, so that slow or very many connections do not keep others waiting."""
 
 from __future__ import annotations
 

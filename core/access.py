@@ -86,7 +86,7 @@ RateText = Annotated[Rate, BeforeValidator(_rate)]
 
 @checked_dataclass(frozen=True, slots=True, kw_only=True, config=_NOTHING_ELSE)
 class Access:
-    """For all agents, or for one. What is None does not matter; `deny` comes before `allow`."""
+    """The rules for all agents, or for one. None is no rule; `deny` comes before `allow`."""
 
     allow: frozenset[WhoOrWhere] | None = None
     deny: frozenset[WhoOrWhere] = frozenset()

@@ -26,7 +26,7 @@ class Readers(StrEnum):
         return cls.UNKNOWN
 
     def since(self, before: Readers) -> Readers:
-        """Who is known to read there now, after what was known before: private stays private."""
+        """What to keep when this is told and `before` was kept: what was private stays private."""
         is_news = self is not Readers.UNKNOWN
         may_change = before is Readers.UNKNOWN or self is not Readers.EVERYBODY
         return self if is_news and may_change else before
@@ -100,7 +100,7 @@ class Address:
 
     @property
     def readers_below(self) -> tuple[Readers, ...]:
-        """Whose talk below is for those here, too: that in private threads of a channel is not."""
+        """The readers of conversations below that are shown here: not of those in private threads."""
         if self.is_private_thread or self.platform not in _HAVE_PRIVATE_THREADS:
             return tuple(Readers)
         return Readers.EVERYBODY, Readers.CHANNEL

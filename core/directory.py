@@ -74,7 +74,7 @@ class Directory:
         return await self._record(spec) if spec else None
 
     async def recall(self, name: str) -> KnownAgent | None:
-        """As `find`; one that another program has made belongs to this one, too, from now on."""
+        """As `find`, but also an agent that another program made: this one knows it from now on."""
         if known := await self.find(name):
             return known
         row = await agents.by_name(name)

@@ -37,7 +37,7 @@ class Guard(Protocol):
     async def among(
         self, author: Author, at: Address, workspaces: frozenset[str]
     ) -> frozenset[str]:
-        """In which of these workspaces somebody is who writes there."""
+        """Those of these workspaces that whoever writes there is a member of."""
         ...
 
     async def belongings(

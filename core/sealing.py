@@ -1,4 +1,4 @@
-"""Seals what must not be read or made by whoever has only the database, or only a link."""
+"""Encrypts and signs: tokens of workspaces in the database, and states of installations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Broken(Exception):
 
 
 class Seal:
-    """Several keys let one follow the other: the first one seals, each of them opens.
+    """Encrypts with the first key and decrypts with any, so that one key can follow another.
 
     Fernet: AES in CBC mode with an HMAC, and the time (https://github.com/fernet/spec).
     """

@@ -1,4 +1,4 @@
-"""Other people's code must not look like the end of the task or the process that called it."""
+"""Keeps a CancelledError or SystemExit of a tool or adapter from ending whoever called it."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ async def record(
 ) -> Agent:
     """Make the agent, or give it this configuration; the earlier ones stay on record.
 
-    At `named_at` the agents file that says so was read; None: no file does.
+    `named_at` is when the agents file that names the agent was read; None if no file names it.
     """
     try:
         return await _record(name, revision, config, now, named_at)

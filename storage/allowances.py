@@ -31,9 +31,10 @@ class UsedUp(StorageError):
 
 
 async def count(limits: Sequence[Limit], at: datetime) -> None:
-    """Count it for each, inside of a transaction, which waits for others that count the same.
+    """Count one use at the moment `at` for each limit, inside of the caller's transaction.
 
-    It was done at that moment, which may be before others that were counted.
+    Whoever counts the same waits meanwhile. `at` may lie before uses that were counted already,
+    as when missed messages are read.
 
     Raises:
         UsedUp: one of them may not; the transaction has to be given up.
@@ -44,7 +45,7 @@ async def count(limits: Sequence[Limit], at: datetime) -> None:
 
 @transaction
 async def use(limit: Limit, now: datetime) -> bool:
-    """Count it, if they may; False if they may not."""
+    """Count one use now; False, and nothing is counted, if it is one too many."""
     try:
         await _count(limit, now)
     except UsedUp:
@@ -54,7 +55,7 @@ async def use(limit: Limit, now: datetime) -> bool:
 
 @transaction
 async def drop_idle(now: datetime) -> int:
-    """Forget those that nothing is counted of any more; returns how many."""
+    """Delete rows in which no use counts any more; returns how many."""
     return await Allowance.filter(idle_at__lt=now).delete()
 
 

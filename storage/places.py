@@ -1,6 +1,7 @@
 """What goes on at an address and below it: waiting messages, running turns, recent threads.
 
-`readers` are those for whom talk below the address is, too: a private thread's is for its own.
+`readers` limits what lies below an address to conversations with these readers: what is said in
+a private thread is shown only there.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ async def reset(
 
 @transaction
 async def show_to(readers: str, path: str, *, instead_of: Sequence[str]) -> None:
-    """Keep who can read what is said there, in every conversation for which that is news."""
+    """Let these be the readers of every conversation there that has one of `instead_of`."""
     await Conversation.filter(_there(path, instead_of), readers__in=list(instead_of)).update(
         readers=readers
     )
