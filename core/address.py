@@ -100,7 +100,7 @@ class Address:
 
     @property
     def readers_below(self) -> tuple[Readers, ...]:
-        """The readers of conversations below that are shown here: not of those in private threads."""
+        """Readers whose conversations below are shown here: not those of private threads."""
         if self.is_private_thread or self.platform not in _HAVE_PRIVATE_THREADS:
             return tuple(Readers)
         return Readers.EVERYBODY, Readers.CHANNEL
