@@ -72,7 +72,7 @@ async def open_database(url: str) -> Database:
 
     Raises:
         DatabaseUnusable: the URL, the file or the server cannot be used as it is.
-        NewerDatabase: a later version of the program wrote it.
+        NewerDatabase: a later version of the program changed it so that this one cannot use it.
         DatabaseBusy: it is locked or out of reach.
     """
     parsed = parse(url)

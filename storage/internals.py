@@ -18,10 +18,17 @@ from tortoise.models import Model
 
 # As MySQL numbers them: no such table, a second column or index of that name, none to be dropped.
 _DONE_ALREADY = {1051, 1060, 1061, 1091}
-_OF_MYSQL = (
+_SCHEMA = (
     "SELECT table_name AS name, column_name AS part FROM information_schema.columns"
-    " WHERE table_schema = database()"
+    " WHERE table_schema = "
 )
+_COLUMNS = {
+    "sqlite": "SELECT tables.name AS name, columns.name AS part"
+    " FROM sqlite_master tables, pragma_table_info(tables.name) columns"
+    " WHERE tables.type = 'table'",
+    "postgres": f"{_SCHEMA}current_schema()",
+    "mysql": f"{_SCHEMA}database()",
+}
 
 
 class Pool(Protocol):
@@ -52,10 +59,10 @@ def thread_of(client: SqliteClient) -> Callable[[], object] | None:
     return connection.stop if connection is not None else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a Future, not of what
 
 
-async def mysql_tables(connection: BaseDBAsyncClient) -> dict[str, set[str]]:
+async def tables_of(connection: BaseDBAsyncClient) -> dict[str, set[str]]:
     """The columns of each table that there is."""
     tables: dict[str, set[str]] = {}
-    for row in await connection.execute_query_dict(_OF_MYSQL):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Tortoise says list and dict, not of what
+    for row in await connection.execute_query_dict(_COLUMNS[connection.capabilities.dialect]):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Tortoise says list and dict, not of what
         tables.setdefault(str(row["name"]), set()).add(str(row["part"]))  # pyright: ignore[reportUnknownArgumentType]  # as above
     return tables
 
@@ -91,7 +98,7 @@ class _ExactEditor(MySQLSchemaEditor):
     """Does what is to be done, except for what a migration that was killed has done already."""
 
     async def create_model(self, model: type[Model]) -> None:
-        there = await mysql_tables(self.client)
+        there = await tables_of(self.client)
         if there.get(table_of(model)) != columns_of(model):
             await super().create_model(model)
 

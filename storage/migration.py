@@ -19,7 +19,7 @@ from tortoise.transactions import in_transaction
 
 import storage.migrations
 from storage.errors import DatabaseUnusable, NewerDatabase
-from storage.internals import ExactExecutor, indexes_of, keys_of, mysql_tables, table_of
+from storage.internals import ExactExecutor, columns_of, indexes_of, keys_of, table_of, tables_of
 from storage.lock import only_one
 from storage.pool import unlimited
 from storage.url import DatabaseUrl
@@ -53,9 +53,11 @@ async def migrate(connection: BaseDBAsyncClient, url: DatabaseUrl) -> list[str]:
     Tortoise's own migrate has no lock: of four processes that start at once three crash.
 
     Raises:
-        NewerDatabase: the database has migrations that this version does not know.
+        NewerDatabase: a later version changed the database so that this one cannot use it.
     """
-    if not _missing(await _applied(connection)):
+    applied = await _applied(connection)
+    if not _missing(applied):
+        await _check_later(connection, applied)
         return []
     async with only_one(connection, url, "migrating"):
         applied = await _applied(connection)
@@ -77,6 +79,7 @@ async def condition(connection: BaseDBAsyncClient) -> tuple[list[str], list[str]
     """
     applied = await _applied(connection)
     missing = _missing(applied)
+    await _check_later(connection, applied)
     if applied:
         async with in_transaction(connection.connection_name) as transaction:
             await _execute(transaction, _TAKE_WRITE_LOCK)
@@ -89,12 +92,35 @@ def known() -> list[str]:
 
 
 def _missing(applied: set[str]) -> list[str]:
-    if unknown := sorted(applied.difference(known())):
-        raise NewerDatabase(
-            f"The database was written by a later version of Moorings (it has {unknown[-1]}): "
-            "install that version or a newer one, or use another DATABASE_URL."
-        )
-    return [name for name in known() if name not in applied]
+    missing = [name for name in known() if name not in applied]
+    if missing and (unknown := _unknown(applied)):
+        raise _newer(unknown[-1])
+    return missing
+
+
+def _unknown(applied: set[str]) -> list[str]:
+    return sorted(applied.difference(known()))
+
+
+def _newer(newest: str) -> NewerDatabase:
+    return NewerDatabase(
+        f"The database was written by a later version of Moorings (it has {newest}): "
+        "install that version or a newer one, or use another DATABASE_URL."
+    )
+
+
+async def _check_later(connection: BaseDBAsyncClient, applied: set[str]) -> None:
+    """A version works on the schema of the next one, as in a deploy: that has all its columns.
+
+    Raises:
+        NewerDatabase: one is not there any more.
+    """
+    if not (unknown := _unknown(applied)):
+        return
+    there = await tables_of(connection)
+    if not all(columns_of(each) <= there.get(table_of(each), set()) for each in _models()):
+        raise _newer(unknown[-1])
+    log.warning("database of a later version", extra={"newest": unknown[-1]})
 
 
 async def _applied(connection: BaseDBAsyncClient) -> set[str]:
@@ -140,7 +166,7 @@ async def _check_tables(connection: BaseDBAsyncClient) -> None:
     Raises:
         DatabaseUnusable: there are tables of our names.
     """
-    tables = await mysql_tables(connection)
+    tables = await tables_of(connection)
     if "tortoise_migrations" not in tables and not _declared().isdisjoint(tables):
         raise DatabaseUnusable(
             "The database has tables of another program: use an empty database, "

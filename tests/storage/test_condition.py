@@ -9,7 +9,7 @@ import pytest
 
 from storage import migration
 from storage.database import Database, examine, open_database
-from storage.errors import DatabaseUnusable, NewerDatabase
+from storage.errors import DatabaseUnusable
 from tests.storage import sql
 
 
@@ -28,14 +28,6 @@ async def test_an_empty_database_has_none_and_stays_empty(empty_url: str) -> Non
 async def test_a_file_that_is_not_there_is_not_made(sqlite_url: str, tmp_path: Path) -> None:
     assert (await examine(sqlite_url)).newest is None
     assert os.listdir(tmp_path) == []
-
-
-async def test_a_database_of_a_later_version_is_refused(sqlite_url: str) -> None:
-    opened = await open_database(sqlite_url)
-    await sql.rows(opened, "UPDATE tortoise_migrations SET name = '9999_later' WHERE id = 1")
-    await opened.close()
-    with pytest.raises(NewerDatabase, match="9999_later"):
-        await examine(sqlite_url)
 
 
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import storage
 from storage import migration
-from storage.database import Database, open_database
+from storage.database import Database, examine, open_database
 from storage.errors import DatabaseUnusable, NewerDatabase
 from tests.forked import ROOT
 from tests.storage import given, processes, sql
@@ -49,6 +49,10 @@ log.setLevel(logging.DEBUG)
 log.addHandler(Death())
 asyncio.run(open_database(sys.argv[1]))
 """
+_LATER = (
+    "INSERT INTO tortoise_migrations (app, name, applied_at)"
+    " SELECT app, '9999_later', applied_at FROM tortoise_migrations WHERE name = '0001_initial'"
+)
 
 
 @pytest.fixture
@@ -158,12 +162,35 @@ async def test_a_copy_that_is_there_is_not_overwritten(
     assert copy.read_text() == "the oldest copy"
 
 
-async def test_a_database_of_a_later_version_is_refused(
-    empty_url: str, later_version: Path
+async def test_a_version_works_on_the_schema_of_the_next(
+    empty_url: str, later_version: Path, now: datetime
 ) -> None:
+    """As a deploy has it: whoever of the version before is started meanwhile goes on."""
     await processes.successful(OPEN, empty_url, home=later_version)
-    with pytest.raises(NewerDatabase, match="install that version or a newer one"):
-        await open_database(empty_url)
+    assert (await examine(empty_url)).missing == ()
+    database = await open_database(empty_url)
+    where = await given.conversation(now)
+    await given.received(where, "hello", now)
+    await database.close()
+
+
+async def test_a_database_that_a_later_version_took_something_from_is_refused(url: str) -> None:
+    opened = await open_database(url)
+    await sql.rows(opened, _LATER)
+    await sql.rows(opened, "ALTER TABLE inbox DROP COLUMN author")
+    await opened.close()
+    for look in (open_database, examine):
+        with pytest.raises(NewerDatabase, match=r"9999_later.*install that version"):
+            await look(url)
+
+
+async def test_a_database_on_which_two_versions_went_apart_is_refused(url: str) -> None:
+    opened = await open_database(url)
+    await sql.rows(opened, "UPDATE tortoise_migrations SET name = '9999_later' WHERE id = 2")
+    await opened.close()
+    for look in (open_database, examine):
+        with pytest.raises(NewerDatabase, match="9999_later"):
+            await look(url)
 
 
 @pytest.mark.parametrize(
