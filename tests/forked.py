@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bots.__main__ import main
+from bots.cli import COMMANDS
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,7 @@ FORKED.set_forkserver_preload(
         "tests.forked",
         "tests.journeys.bot",
         "tests.journeys.program",
+        *(f"bots.cli.{name}" for name in COMMANDS),
         "bots.doctor",
         "bots.discord.checkup",
         "bots.discord.platform",

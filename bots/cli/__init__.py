@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperGroup
 
-from bots.cli import agents, ask, chat, conversations, doctor, manifest, migrate, prune, run
+if TYPE_CHECKING:
+    from typer._click import Command, Context  # pyright: ignore[reportPrivateUsage]  # TyperGroup's
+
+# Each is what its module has under its name: a function, or an app with commands of its own.
+COMMANDS = {
+    "chat": "Talk to an agent here.",
+    "ask": "Say one thing to an agent and print its answer.",
+    "run": "Serve every platform whose tokens are set.",
+    "migrate": "Bring the database up to date.",
+    "prune": "Delete what ended longer ago.",
+    "doctor": "Check configuration, database, models, Slack and Discord.",
+    "manifest": "Print what makes the app on Slack or Discord.",
+    "agents": "List the agents, or remove one.",
+    "conversations": "List the conversations, the newest first.",
+}
+
+
+class _Commands(TyperGroup):
+    """Imports a command when it is typed: all of them cost a second, and need none for `--help`."""
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """The command that the arguments begin with, and the rest of them."""
+        if args and args[0] in COMMANDS:
+            self.commands[args[0]] = _imported(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def _imported(name: str) -> Command:
+    found = getattr(import_module(f"bots.cli.{name}"), name)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(found)
+    return typer.main.get_command(app)
+
 
 cli = typer.Typer(
     name="moorings",
+    cls=_Commands,
     help="Named AI agents whose conversations survive every redeploy.",
     no_args_is_help=True,
     add_completion=False,
@@ -43,12 +82,9 @@ def _options(
     """Take the options that stand before a command."""
 
 
-cli.command("chat")(chat.chat)
-cli.command("ask")(ask.ask)
-cli.command("run")(run.run)
-cli.command("migrate")(migrate.migrate)
-cli.command("prune")(prune.prune)
-cli.command("doctor")(doctor.doctor)
-cli.command("manifest")(manifest.manifest)
-cli.add_typer(agents.agents, name="agents")
-cli.command("conversations")(conversations.conversations)
+def _not_imported() -> None:
+    """Stand for a command that nobody has typed."""
+
+
+for _name, _help in COMMANDS.items():
+    cli.command(_name, help=_help)(_not_imported)

@@ -13,7 +13,7 @@ from bots.cli.table import show
 from core.directory import Entry, Origin
 from core.runtime import Runtime
 
-agents = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+agents = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
 _NOTES = {Origin.PROGRAM: " (from a program)", Origin.RETIRED: " (retired)"}
 
 

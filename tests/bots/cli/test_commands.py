@@ -6,7 +6,39 @@ import json
 
 import pytest
 
+from bots.cli import COMMANDS
 from tests.bots.program import Program
+from tests.forked import ROOT, Life, cold
+
+HELPED = """
+import contextlib, sys
+from bots.cli import cli
+with contextlib.suppress(SystemExit):
+    cli(prog_name="moorings")
+print(*{"core", "storage", "pydantic", "tortoise"} & sys.modules.keys(), file=sys.stderr)
+"""
+
+
+async def test_help_names_every_command_and_imports_none() -> None:
+    ended = await cold(Life(arguments=("--help",), folder=ROOT, environment={}, source=HELPED))
+    assert ended.code == 0, ended.err
+    assert ended.err.split() == []
+    for name, what in COMMANDS.items():
+        assert f"  {name} ".ljust(17) + what in ended.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_each_command_has_its_own_help(program: Program, name: str) -> None:
+    ended = await program.run(name, "--help")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(f"Usage: moorings {name} ")
+    assert "completion" not in ended.out
+
+
+async def test_what_is_no_command_is_told_with_the_nearest_one(program: Program) -> None:
+    ended = await program.run("agnets")
+    assert ended.code == 2
+    assert "'agents'" in ended.err
 
 
 @pytest.mark.usefixtures("never_ran")
