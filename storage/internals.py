@@ -14,7 +14,8 @@ from tortoise.exceptions import OperationalError
 from tortoise.indexes import Index
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.schema_editor import BaseSchemaEditor, MySQLSchemaEditor
-from tortoise.models import Model
+from tortoise.models import Model as TortoiseModel
+from tortoise.models import ModelMeta
 
 # As MySQL numbers them: no such table, a second column or index of that name, none to be dropped.
 _DONE_ALREADY = {1051, 1060, 1061, 1091}
@@ -29,6 +30,26 @@ _COLUMNS = {
     "postgres": f"{_SCHEMA}current_schema()",
     "mysql": f"{_SCHEMA}database()",
 }
+
+
+class _Plain(ModelMeta):
+    """Looks for no comments: for each model Tortoise parses the whole file that it stands in.
+
+    Its migrations leave that out by the same attribute.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, object]) -> ModelMeta:
+        return super().__new__(cls, name, bases, {**attrs, "_no_comments": True})
+
+
+class Model(TortoiseModel, metaclass=_Plain):
+    """The base of every model."""
+
+    class Meta(TortoiseModel.Meta):
+        abstract = True
+
+
+del Model.Meta  # else each model's own, which is made of it, would be abstract too
 
 
 class Pool(Protocol):
@@ -67,22 +88,22 @@ async def tables_of(connection: BaseDBAsyncClient) -> dict[str, set[str]]:
     return tables
 
 
-def table_of(model: type[Model]) -> str:
+def table_of(model: type[TortoiseModel]) -> str:
     """The name of its table."""
     return model._meta.db_table
 
 
-def columns_of(model: type[Model]) -> set[str]:
+def columns_of(model: type[TortoiseModel]) -> set[str]:
     """The names of its table's columns."""
     return set(model._meta.fields_db_projection.values())
 
 
-def keys_of(model: type[Model]) -> list[tuple[str, ...]]:
+def keys_of(model: type[TortoiseModel]) -> list[tuple[str, ...]]:
     """The fields of its unique keys of several columns."""
     return [tuple(fields) for fields in model._meta.unique_together]
 
 
-def indexes_of(model: type[Model]) -> list[Index]:
+def indexes_of(model: type[TortoiseModel]) -> list[Index]:
     """Its indexes."""
     return [index for index in model._meta.indexes if isinstance(index, Index)]
 
@@ -97,7 +118,7 @@ class ExactExecutor(MigrationExecutor):
 class _ExactEditor(MySQLSchemaEditor):
     """Does what is to be done, except for what a migration that was killed has done already."""
 
-    async def create_model(self, model: type[Model]) -> None:
+    async def create_model(self, model: type[TortoiseModel]) -> None:
         there = await tables_of(self.client)
         if there.get(table_of(model)) != columns_of(model):
             await super().create_model(model)

@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from tortoise import fields
 from tortoise.indexes import Index
-from tortoise.models import Model
+
+from storage.internals import Model
 
 
 class InboxState(StrEnum):

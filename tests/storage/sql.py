@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from tortoise import Tortoise
-from tortoise.models import Model
 
 from storage import models
 from storage.database import Database
+from storage.internals import Model
 
 _COLUMNS = {
     "sqlite": """

@@ -12,6 +12,7 @@ from tortoise.backends.mysql.client import MySQLClient
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.schema_editor import MySQLSchemaEditor
+from tortoise.models import ModelMeta
 
 from storage.internals import columns_of, indexes_of, keys_of, table_of
 from storage.models import Conversation
@@ -52,6 +53,10 @@ def test_a_model_still_says_what_its_table_is() -> None:
     about = (table_of(Conversation), columns_of(Conversation), indexes_of(Conversation))
     assert all(about), CHANGED.format("Model._meta")
     assert isinstance(keys_of(Conversation), list), CHANGED.format("Model._meta.unique_together")
+
+
+def test_a_model_still_leaves_out_comments_by_this_attribute() -> None:
+    assert '"_no_comments"' in inspect.getsource(ModelMeta), CHANGED.format("_no_comments")
 
 
 async def test_a_connection_of_asyncmy_still_has_its_transport() -> None:
