@@ -29,10 +29,10 @@ from core.gate import Gate
 from core.intake import Intake
 from core.llm import Finished, ModelEvent, ModelRequest, TextDelta
 from core.messages import Author, Incoming, Outgoing
-from core.runner import Runner
 from core.spec import AgentSpec
 from core.tools.toolbox import Toolbox
-from core.worker import Bench, Worker
+from core.turn.runner import Runner
+from core.turn.worker import Bench, Worker
 from storage.database import open_database
 from storage.models import InboxMessage, Turn, TurnState
 from tests.peers.postgres import PostgresServer

@@ -12,7 +12,7 @@ from bots.listening import Listener
 from core.errors import ConfigMistake
 from core.intake import Intake
 from core.runtime import Runtime
-from core.worker import Worker
+from core.turn.worker import Worker
 
 log = logging.getLogger(__name__)
 

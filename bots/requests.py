@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import ClientSession, TraceConfig, TraceRequestHeadersSentParams
 
-from core.hold import check_hold
+from core.turn.hold import check_hold
 
 
 def guard() -> TraceConfig:

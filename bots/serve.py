@@ -16,7 +16,7 @@ from core.errors import ConfigMistake
 from core.llm.late import late
 from core.runtime import Runtime
 from core.settings import Settings
-from core.worker import Worker
+from core.turn.worker import Worker
 
 if TYPE_CHECKING:
     from bots.discord.platform import DiscordPlatform

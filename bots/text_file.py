@@ -44,7 +44,7 @@ class TextFile:
 
 
 def file_of(outgoing: Outgoing, limits: Limits) -> TextFile | None:
-    """What is longer than a message is one code block or one table; see `core.split`."""
+    """What is longer than a message is one code block or one table; see `core.turn.split`."""
     is_long = len(outgoing.text) > limits.text_length
     return as_file(outgoing.text, outgoing.key) if is_long else None
 

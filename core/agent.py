@@ -20,7 +20,7 @@ from core.process import opened
 from core.runtime import Runtime
 from core.spec import AgentSpec
 from core.text import cleaned
-from core.worker import Worker
+from core.turn.worker import Worker
 from storage.errors import StorageError
 
 Failure = StorageError | MooringsError

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from core.intake import Accepted
-from core.worker import Worker
+from core.turn.worker import Worker
 from storage import inbox, outbox, turns
 from storage.models import InboxState, OutboxState
 

@@ -14,7 +14,7 @@ from core.errors import NotAllowed
 from core.files import attachments_of
 from core.intake import Accepted, Intake
 from core.messages import Author, Incoming
-from core.worker import Worker
+from core.turn.worker import Worker
 from storage import conversations, inbox, places, turns
 from storage.models import Turn
 

@@ -20,13 +20,13 @@ from core.intake import Intake
 from core.llm.endpoints import Endpoints
 from core.llm.pricing import Prices
 from core.model_choice import ModelChoice
-from core.runner import Runner
 from core.settings import Settings
 from core.spec import AgentSpec
 from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
+from core.turn.runner import Runner
+from core.turn.worker import Bench, Worker
 from core.upkeep import Keep, Upkeep
-from core.worker import Bench, Worker
 from storage import conversations, owners
 from storage.database import Database, open_database
 from storage.errors import StorageError

@@ -6,8 +6,9 @@ from functools import partial
 
 from openai import _base_client
 
-from core import model_choice, worker
+from core import model_choice
 from core.llm.demo import DemoModel
+from core.turn import worker
 
 vars(_base_client)["INITIAL_RETRY_DELAY"] = 0.05
 vars(model_choice)["DemoModel"] = partial(DemoModel, pause=0.008)

@@ -22,7 +22,7 @@ from core.controls import Controls
 from core.reception import Reception
 from core.runtime import Runtime
 from core.storing import NotStored, storing
-from core.worker import Worker
+from core.turn.worker import Worker
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from core.cursors import Cursors
 from core.errors import Transient
 from core.reception import Reception
 from core.runtime import Runtime
-from core.worker import Worker
+from core.turn.worker import Worker
 
 log = logging.getLogger(__name__)
 

@@ -42,7 +42,7 @@ from core.reception import Reception
 from core.runtime import Runtime
 from core.settings import Settings
 from core.storing import storing
-from core.worker import Worker
+from core.turn.worker import Worker
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from bots.downloads import NAME, download, kept_at, origin_of
 from core.clock import now
 from core.errors import DeliveryRefused, Transient
-from core.hold import Hold
+from core.turn.hold import Hold
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from tests.peers.elsewhere import Elsewhere

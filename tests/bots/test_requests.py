@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from bots.requests import guard
 from core.clock import now
-from core.hold import Hold
+from core.turn.hold import Hold
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from tests.bots.discord import outward as discord_outward

@@ -16,15 +16,15 @@ from core.address import Address
 from core.agents_file import AgentsFile
 from core.directory import Directory, KnownAgent
 from core.gate import Gate
-from core.hold import Hold
 from core.intake import Accepted, Intake
 from core.llm import ChatModel, TokenUsage
 from core.messages import Author, Incoming
-from core.runner import Runner
 from core.spec import AgentSpec
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
-from core.worker import Bench, Worker
+from core.turn.hold import Hold
+from core.turn.runner import Runner
+from core.turn.worker import Bench, Worker
 from storage import agents, conversations, facts, summaries, turns
 from storage.facts import Statement
 from storage.lease import Lease

@@ -11,7 +11,7 @@ from core.context import Prompt, remembered_tokens
 from core.errors import ModelRefused
 from core.llm import PromptMessage, Role
 from core.spec import AgentSpec
-from core.worker import Worker
+from core.turn.worker import Worker
 from storage import facts, summaries, turns
 from storage.models import MessageRole, SummaryKind, TurnState
 from storage.turns import Ending, Entry

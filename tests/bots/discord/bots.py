@@ -21,7 +21,7 @@ from bots.discord.listener import GatewayListener
 from bots.discord.platform import DiscordPlatform
 from core.runtime import Runtime
 from core.settings import Settings
-from core.worker import Worker
+from core.turn.worker import Worker
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.transcript import Line
 from tests.peers.endpoint import Endpoint

@@ -20,7 +20,7 @@ from bots.slack.listener import SocketListener, Watch
 from bots.slack.platform import SlackPlatform
 from core.runtime import Runtime
 from core.settings import Settings
-from core.worker import Worker
+from core.turn.worker import Worker
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.transcript import Line

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from core.errors import ModelDown, ModelRefused
-from core.journal import Journal, ModelStep
 from core.llm import Finished, ModelEvent, Retracted, TextDelta
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint, of_error, of_event
@@ -28,6 +27,7 @@ from core.llm.responses import Responses
 from core.llm.untrusted import mapping_of
 from core.llm.wire import Wire
 from core.spec import Api
+from core.turn.journal import Journal, ModelStep
 from storage.models import Step, StepKind
 from tests.core.llm.asking import client_of, events_of, request
 from tests.core.llm.chunks import KEYS, OF_CHAT, OF_RESPONSES, WORDS

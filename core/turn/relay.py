@@ -9,9 +9,9 @@ from core import faults, metrics
 from core.adapter import Adapter
 from core.address import Address
 from core.errors import DeliveryRefused, Transient
-from core.hold import Hold
 from core.messages import Outgoing
 from core.stray import contained
+from core.turn.hold import Hold
 from storage import outbox, turns
 from storage.errors import StorageError
 from storage.models import OutboxMessage

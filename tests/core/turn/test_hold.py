@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from core.clock import monotonic
-from core.hold import Hold, check_hold
+from core.turn.hold import Hold, check_hold
 from storage.database import Database
 from storage.errors import DatabaseBusy, DatabaseUnusable, LeaseLost
 from tests.core.given import Stage, broken, locked

@@ -9,9 +9,9 @@ import pytest
 
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
-from core.hold import Hold
-from core.relay import outgoing_of
-from core.reply import Reply
+from core.turn.hold import Hold
+from core.turn.relay import outgoing_of
+from core.turn.reply import Reply
 from storage import outbox
 from storage.errors import LeaseLost
 from storage.models import OutboxMessage

@@ -1,4 +1,4 @@
-"""core/shares.py: how channels share the slots of a process."""
+"""core/turn/shares.py: how channels share the slots of a process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.shares import Shares
+from core.turn.shares import Shares
 
 
 class Floods:

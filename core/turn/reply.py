@@ -9,8 +9,8 @@ from core import faults
 from core.adapter import Adapter
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
-from core.hold import Hold
 from core.messages import Outgoing
+from core.turn.hold import Hold
 from storage import outbox
 from storage.errors import DatabaseBusy
 from storage.models import OutboxMessage

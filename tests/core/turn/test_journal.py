@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from core.journal import Journal, ModelStep, ToolStep
 from core.llm import Finished, Role, ToolCall
 from core.tools import ToolResult
+from core.turn.journal import Journal, ModelStep, ToolStep
 from storage.models import Step, StepKind
 
 ASKED = ModelStep.of(

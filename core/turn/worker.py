@@ -14,18 +14,19 @@ from functools import partial
 
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
 
-from core import faults, metrics, relay
+from core import faults, metrics
 from core.adapter import Adapter
 from core.address import Address
-from core.attempts import Attempts
 from core.clock import Clock, monotonic
 from core.directory import Directory, KnownAgent
-from core.ending import Outcome
 from core.errors import ConfigMistake, ModelRefused, Transient
-from core.hold import Hold
-from core.runner import Runner
-from core.shares import Shares
 from core.stray import contained
+from core.turn import relay
+from core.turn.attempts import Attempts
+from core.turn.ending import Outcome
+from core.turn.hold import Hold
+from core.turn.runner import Runner
+from core.turn.shares import Shares
 from storage import conversations, turns
 from storage.errors import DatabaseBusy, LeaseLost, StorageError
 from storage.lease import Lease

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.llm.endpoint import EndpointModel
-from core.runner import Runner
 from core.spec import AgentSpec
 from core.tools.catalogue import toolbox
+from core.turn.runner import Runner
 from tests.core.given import Stage
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Fail

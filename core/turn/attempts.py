@@ -8,15 +8,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from core import relay
 from core.adapter import Adapter, ShowsWork
-from core.ending import Outcome
 from core.errors import DeliveryRefused, Transient
 from core.files import read_files
-from core.journal import Journal
 from core.messages import Outgoing
-from core.reply import Reply
-from core.runner import Runner
+from core.turn import relay
+from core.turn.ending import Outcome
+from core.turn.journal import Journal
+from core.turn.reply import Reply
+from core.turn.runner import Runner
 from storage import turns
 from storage.errors import StorageError
 from storage.turns import OpenTurn

@@ -8,12 +8,12 @@ import pytest
 
 from core.llm.endpoint import EndpointModel
 from core.llm.patience import Limits
-from core.relay import outgoing_of
-from core.reply import Reply
-from core.runner import Runner
 from core.spec import AgentSpec, Api
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
+from core.turn.relay import outgoing_of
+from core.turn.reply import Reply
+from core.turn.runner import Runner
 from storage.errors import LeaseLost
 from tests.core.given import Stage, tool
 from tests.core.llm.asking import client_of

@@ -10,7 +10,7 @@ import pytest
 from core import faults
 from core.clock import monotonic
 from core.errors import ModelDown
-from core.worker import Worker
+from core.turn.worker import Worker
 from storage import turns
 from storage.database import Database
 from storage.models import Turn, TurnState

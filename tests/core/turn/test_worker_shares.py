@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from core.worker import Worker
+from core.turn.worker import Worker
 from tests.core.given import Stage
 from tests.patience import PATIENCE
 from tests.peers.model import Then

@@ -9,8 +9,8 @@ from core.adapter import Adapter, TellsOperator
 from core.context import remembered_tokens
 from core.directory import KnownAgent
 from core.files import Files
-from core.hold import Hold
-from core.split import parts
+from core.turn.hold import Hold
+from core.turn.split import parts
 from storage import turns
 from storage.models import InboxMessage, MessageRole, TurnState
 from storage.turns import Ending, Entry, OpenTurn

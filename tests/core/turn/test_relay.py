@@ -8,8 +8,8 @@ import pytest
 
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
-from core.hold import Hold
-from core.relay import deliver, outgoing_of
+from core.turn.hold import Hold
+from core.turn.relay import deliver, outgoing_of
 from storage import outbox, turns
 from storage.errors import LeaseLost
 from storage.models import OutboxMessage, OutboxState, TurnState

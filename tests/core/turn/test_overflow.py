@@ -9,9 +9,9 @@ import pytest
 
 from core.llm.endpoint import EndpointModel
 from core.llm.patience import Limits
-from core.runner import Runner
 from core.spec import AgentSpec
 from core.tools.toolbox import Toolbox
+from core.turn.runner import Runner
 from tests.core.given import Stage
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Exactly, Fail

@@ -13,17 +13,17 @@ from core import context, faults
 from core.address import Address
 from core.budget import Price, check_budget
 from core.context import Prompt
-from core.cut_short import explained
 from core.directory import KnownAgent
 from core.errors import ContextOverflow, ModelDown
 from core.files import Files
-from core.hold import Hold
-from core.journal import Journal, ModelStep, ToolStep
 from core.llm import Begun, ChatModel, Finished, ModelRequest, Retracted, TextDelta, ToolCall
-from core.reply import Reply
 from core.spec import AgentSpec
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
+from core.turn.cut_short import explained
+from core.turn.hold import Hold
+from core.turn.journal import Journal, ModelStep, ToolStep
+from core.turn.reply import Reply
 from storage import turns
 from storage.models import StepKind
 from storage.turns import FinishedStep, OpenTurn, Spent

@@ -14,7 +14,7 @@ from core import faults
 from core.answer import answer_to
 from core.errors import Transient
 from core.tools import ToolContext
-from core.worker import Worker
+from core.turn.worker import Worker
 from storage.database import Database
 from storage.errors import DatabaseBusy
 from storage.models import Conversation, Turn

@@ -6,12 +6,12 @@ import pytest
 
 from core.clock import monotonic
 from core.errors import ContextOverflow, ModelDown, ModelRefused
-from core.hold import Hold
 from core.llm import Role, ToolCall
-from core.relay import outgoing_of
-from core.reply import Reply
 from core.spec import AgentSpec
 from core.tools import ToolContext
+from core.turn.hold import Hold
+from core.turn.relay import outgoing_of
+from core.turn.reply import Reply
 from storage import turns, usage
 from storage.errors import LeaseLost
 from storage.models import Step, Usage

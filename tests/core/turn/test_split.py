@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.split import parts
+from core.turn.split import parts
 
 LIMITS = st.integers(min_value=100, max_value=300)
 LONGER = {"min_size": 301, "max_size": 3_000}  # than any limit

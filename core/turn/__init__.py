@@ -1,0 +1,1 @@
+"""One answer, from the lease on its conversation to its delivery."""
