@@ -31,8 +31,9 @@ from core.llm import Finished, ModelEvent, ModelRequest, TextDelta
 from core.messages import Author, Incoming, Outgoing
 from core.spec import AgentSpec
 from core.tools.toolbox import Toolbox
-from core.turn.runner import Runner
-from core.turn.worker import Bench, Worker
+from core.turn.company import Company
+from core.turn.turn import Resources
+from core.turn.worker import Worker
 from storage.database import open_database
 from storage.models import InboxMessage, Turn, TurnState
 from tests.peers.postgres import PostgresServer
@@ -94,18 +95,20 @@ class Instant:
 def made(owner: str) -> tuple[Worker, Intake]:
     """A worker, and the intake that wakes it."""
     directory = Directory([AGENT], clock.now)
-    runner = Runner(model_of=_instant, toolbox_of=lambda _: Toolbox([]), price=lambda *_: None)
-    bench = Bench(
+    resources = Resources(
         owner=owner,
         directory=directory,
-        runner=runner,
-        adapters={"slack": Nowhere()},
+        model_of=_instant,
+        toolbox_of=lambda _: Toolbox([]),
+        price=lambda *_: None,
         clock=clock.now,
         lease_seconds=LEASE_SECONDS,
         take_over=_nothing,
         attending=asyncio.Semaphore(1),
+        company=Company(),
     )
-    intake, worker = Intake(directory, clock.now, Gate(read(None), clock.now)), Worker(bench)
+    worker = Worker(resources, {"slack": Nowhere()})
+    intake = Intake(directory, clock.now, Gate(read(None), clock.now))
     intake.wake_with(worker.wake)
     return worker, intake
 

@@ -133,7 +133,7 @@ class Wording:
             f"Answer {found.turn} by {self._bold(found.agent)} "
             f"(revision {self._escaped(found.revision)}): {self._escaped(found.state)}{failure}.\n"
             f"Models: {self._names(found.models)}. Tools: {self._names(found.tools)}. "
-            f"Attempts: {found.attempts}.\n"
+            f"Attempts: {found.attempts}.{_undelivered(found)}\n"
             f"Tokens: {found.input_tokens:,} in, {found.output_tokens:,} out. Cost: {price}."
         )
 
@@ -177,3 +177,10 @@ class Wording:
     def _short(self, text: str) -> str:
         line = " ".join(text.split())
         return self._escaped(line if len(line) <= _LONGEST_FACT else f"{line[:_LONGEST_FACT]}…")
+
+
+def _undelivered(found: Why) -> str:
+    if not found.failures and not found.given_up:
+        return ""
+    given_up = f", {found.given_up} of its messages never" if found.given_up else ""
+    return f" The platform did not take it {found.failures} times{given_up}."

@@ -36,7 +36,8 @@ class CallerAdapter:
     async def post(self, outgoing: Outgoing) -> str:
         """The answer as far as it has grown, unless it is to somebody else's message."""
         self._shown.add(outgoing.key)
-        if not outgoing.is_final and outgoing.reply_to == self._awaited:
+        is_piece = not (outgoing.is_final or outgoing.is_notice)
+        if is_piece and outgoing.reply_to == self._awaited:
             self._grow(outgoing.text)
         return outgoing.key
 

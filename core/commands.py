@@ -15,9 +15,9 @@ from core.errors import UserMistake
 from core.messages import Author
 from core.routing import agent_at, binding_at, chosen_in_chat
 from core.text import cleaned
-from storage import bindings, conversations, facts, inbox, messages, places, summaries
+from storage import bindings, conversations, facts, inbox, messages, outbox, places, summaries
 from storage.facts import Statement
-from storage.models import Conversation, Fact, MessageRole, SummaryKind, Turn
+from storage.models import Conversation, Fact, MessageRole, OutboxState, SummaryKind, Turn
 
 _LONGEST_FACT = 1_000  # characters
 
@@ -70,7 +70,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
-    """Everything behind one answer; `nano_usd` is None where no price is known."""
+    """Everything behind one answer; `nano_usd` is None where no price is known.
+
+    `failures`: how often its platform did not take it, and of how many of its messages never.
+    """
 
     turn: int
     agent: str
@@ -78,6 +81,8 @@ class Why:
     state: str
     failure: str | None
     attempts: int
+    failures: int
+    given_up: int
     models: tuple[str, ...]
     tools: tuple[str, ...]
     input_tokens: int
@@ -352,6 +357,7 @@ class Commands:
         spent = await places.spent(turn.id)
         prices = [call.nano_usd for call in spent]
         steps = await places.tool_steps(turn.id)
+        visible = await outbox.of_turn(turn.id)
         return Why(
             turn=turn.id,
             agent=agent.spec.name,
@@ -359,6 +365,8 @@ class Commands:
             state=turn.state.value,
             failure=turn.failure,
             attempts=turn.attempts,
+            failures=sum(message.failures for message in visible),
+            given_up=sum(message.state is OutboxState.DEAD for message in visible),
             models=tuple(dict.fromkeys(call.model for call in spent)),
             tools=tuple(str(step.content.get("name", "")) for step in steps),
             input_tokens=sum(call.input_tokens for call in spent),

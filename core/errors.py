@@ -6,6 +6,7 @@ MooringsError
 ├── ToolError           tell the model that called the tool
 ├── ConfigMistake       tell the operator: a file, a variable or a URL has to change
 ├── Transient           try again later
+│   ├── Postponed       … and this was no attempt
 │   └── ModelDown       the model endpoint is unreachable, overloaded or broke off
 └── Refused             trying again would not help
     ├── ModelRefused    the endpoint does not accept the request
@@ -44,6 +45,10 @@ class Transient(MooringsError):
     def __init__(self, sentence: str, *, retry_after: float | None = None) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class Postponed(Transient):
+    """It waits for something of our own; that it could not be done now is no attempt."""
 
 
 class ModelDown(Transient):

@@ -100,7 +100,8 @@ class Outgoing:
     the message again by it. `agent` is the name it appears under, `reply_to` what it answers,
     as `Incoming` was given it. `is_final` is False while the answer is still growing. At
     `tried_at` it was last about to be posted, by whichever process; None: never yet.
-    `asked_by` is the platform's id of who asked, known while the answer grows.
+    `asked_by` is the platform's id of who asked, known while the answer grows. `is_notice`: it
+    says why the answer does not grow.
     """
 
     key: str
@@ -111,3 +112,4 @@ class Outgoing:
     is_final: bool
     tried_at: datetime | None = None
     asked_by: str | None = None
+    is_notice: bool = False

@@ -24,8 +24,9 @@ from core.settings import Settings
 from core.spec import AgentSpec
 from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
-from core.turn.runner import Runner
-from core.turn.worker import Bench, Worker
+from core.turn.company import Company
+from core.turn.turn import Resources
+from core.turn.worker import Worker
 from core.upkeep import Keep, Upkeep
 from storage import conversations, owners
 from storage.database import Database, open_database
@@ -55,16 +56,22 @@ class Runtime:
         self._database = database
         self._owner = owners.Owner(database.file)
         self._endpoints = Endpoints()
-        self._attending = asyncio.Semaphore(_ATTENDED_AT_ONCE)
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
         self.models = ModelChoice(settings, self._endpoints, may_demo=may_demo)
         self.prices = Prices(agents_file.prices)
-        self._runner = Runner(
+        self.resources = Resources(
+            owner=self._owner.name,
+            directory=self.directory,
             model_of=self.models.of,
             toolbox_of=_toolbox_of,
             price=lambda model, usage: self.prices.nano_usd(model, usage),
+            clock=self.clock,
+            lease_seconds=settings.lease_seconds,
+            take_over=self.take_over,
+            attending=asyncio.Semaphore(_ATTENDED_AT_ONCE),
+            company=Company(),
         )
         self._reloaded: list[Callable[[], Awaitable[None]]] = []
 
@@ -119,19 +126,7 @@ class Runtime:
 
     def worker(self, adapters: Mapping[str, Adapter]) -> Worker:
         """A worker that delivers through these adapters, by platform."""
-        return Worker(
-            Bench(
-                owner=self._owner.name,
-                directory=self.directory,
-                runner=self._runner,
-                adapters=adapters,
-                clock=self.clock,
-                lease_seconds=self.settings.lease_seconds,
-                take_over=self.take_over,
-                attending=self._attending,
-            ),
-            slots=self.settings.turns,
-        )
+        return Worker(self.resources, adapters, slots=self.settings.turns)
 
     def upkeep(self) -> Upkeep:
         """What clears away what nobody needs, beside a worker."""

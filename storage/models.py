@@ -169,7 +169,12 @@ class InboxMessage(Model):
 
 
 class Turn(Model):
-    """One answer to the waiting messages of one conversation."""
+    """One answer to the waiting messages of one conversation.
+
+    Since its last finished step: attempts are those that failed by themselves, and the one now.
+    interruptions are processes that left it without a word, lone_tries those of its attempts
+    alone in a process that did not end by themselves.
+    """
 
     id: int = fields.BigIntField(primary_key=True)
     conversation_id: int = fields.BigIntField()
@@ -178,6 +183,7 @@ class Turn(Model):
     revision = fields.CharField(max_length=16)
     attempts: int = fields.IntField(default=0)
     interruptions: int = fields.IntField(default=0, db_default=0)
+    lone_tries: int = fields.IntField(default=0, db_default=0)
     failure = fields.CharField(max_length=64, null=True)
     stop_asked_at = fields.DatetimeField(null=True)
     opened_at = fields.DatetimeField()
@@ -205,7 +211,10 @@ class Step(Model):
 
 
 class OutboxMessage(Model):
-    """One visible message of an answer. message_id is the id of the platform, once known."""
+    """One visible message of an answer. message_id is the id of the platform, once known.
+
+    attempts are posts that were about to be made, failures those deliveries that it refused.
+    """
 
     id: int = fields.BigIntField(primary_key=True)
     key = fields.CharField(max_length=64, unique=True)
@@ -217,6 +226,7 @@ class OutboxMessage(Model):
     reply_to = fields.CharField(max_length=190, null=True)
     message_id = fields.CharField(max_length=190, null=True)
     attempts: int = fields.IntField(default=0)
+    failures: int = fields.IntField(default=0, db_default=0)
     tried_at = fields.DatetimeField(null=True)
     delivered_at = fields.DatetimeField(null=True)
 

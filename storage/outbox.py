@@ -20,26 +20,25 @@ async def due(conversation_id: int) -> list[OutboxMessage]:
 
 
 @write_first
-async def begin(lease: Lease, *, outbox_id: int, is_post: bool, now: datetime) -> None:
-    """Record a try: the message is about to be posted, or else to be looked for or edited.
+async def begin(lease: Lease, *, outbox_id: int, now: datetime) -> None:
+    """Record that the message is about to be posted: from now on it may be there.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    posted = {"tried_at": now} if is_post else {}
-    await OutboxMessage.filter(id=outbox_id).update(attempts=F("attempts") + 1, **posted)
+    await OutboxMessage.filter(id=outbox_id).update(attempts=F("attempts") + 1, tried_at=now)
 
 
 @write_first
-async def begin_again(lease: Lease, *, outbox_id: int, now: datetime) -> None:
-    """Record that the message, looked for and not found, is about to be posted once more.
+async def fail(lease: Lease, *, outbox_id: int, now: datetime) -> None:
+    """Record that the platform did not take the finished message.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    await OutboxMessage.filter(id=outbox_id).update(tried_at=now)
+    await OutboxMessage.filter(id=outbox_id).update(failures=F("failures") + 1)
 
 
 @write_first

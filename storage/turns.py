@@ -30,6 +30,7 @@ from storage.transaction import reading, transaction, write_first
 
 _TOGETHER = 50  # messages of one person that are answered in one turn, at most
 _SUSPICIOUS = 2  # interruptions in a row
+_MOST_LONE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,13 @@ class OpenTurn:
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it may be what ends the processes that work on it, again and again."""
-        return self.turn.interruptions >= _SUSPICIOUS
+        """Whether it may be what ends the processes that work on it: it is to be tried alone."""
+        return self.turn.interruptions >= _SUSPICIOUS and not self.is_given_up
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it ended its process as often as it may, while it was tried alone."""
+        return self.turn.lone_tries >= _MOST_LONE_TRIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,6 @@ async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn |
     """Take up the turn that was interrupted, or open one over what waits; None if nothing does.
 
     Messages that one person wrote in a row are answered together, in the platform's order.
-    Each call counts as an attempt, unless the turn is suspect: then `try_alone` does.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
@@ -84,11 +89,8 @@ async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn |
     if turn is None:
         return await _open(lease.conversation_id, revision, now)
     turn.interruptions += lease.is_takeover
-    turn.attempts += turn.interruptions < _SUSPICIOUS
     turn.revision = revision
-    await Turn.filter(id=turn.id).update(
-        attempts=turn.attempts, interruptions=turn.interruptions, revision=revision
-    )
+    await Turn.filter(id=turn.id).update(interruptions=turn.interruptions, revision=revision)
     return OpenTurn(
         turn=turn,
         questions=await InboxMessage.filter(turn_id=turn.id).order_by("position", "id"),
@@ -98,15 +100,14 @@ async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn |
 
 
 @write_first
-async def try_alone(lease: Lease, opened: OpenTurn, now: datetime) -> None:
-    """Count the attempt of a suspect turn, which begins now.
+async def try_alone(lease: Lease, turn_id: int, now: datetime) -> None:
+    """Count an attempt that begins now, alone in its process: whoever ends by it cannot tell.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    opened.turn.attempts += 1
-    await Turn.filter(id=opened.turn.id).update(attempts=opened.turn.attempts)
+    await Turn.filter(id=turn_id).update(lone_tries=F("lone_tries") + 1)
 
 
 async def _open(conversation_id: int, revision: str, now: datetime) -> OpenTurn | None:
@@ -176,7 +177,7 @@ async def record(
         content=step.content,
         finished_at=now,
     )
-    await Turn.filter(id=step.turn_id).update(attempts=1, interruptions=0)
+    await Turn.filter(id=step.turn_id).update(attempts=1, interruptions=0, lone_tries=0)
     if step.spent:
         await Usage.create(
             **asdict(step.spent),
@@ -256,20 +257,28 @@ async def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) ->
 
 @write_first
 async def hand_over(
-    lease: Lease, now: datetime, *, is_attempt: bool = True, not_before: datetime | None = None
+    lease: Lease,
+    now: datetime,
+    *,
+    opened: OpenTurn | None = None,
+    has_failed: bool = False,
+    not_before: datetime | None = None,
 ) -> None:
-    """Give an interrupted conversation to whoever claims it next, at once or at `not_before`.
+    """Give an unfinished conversation to whoever claims it next, at once or at `not_before`.
 
-    The attempt that was counted, if there was one, does not count: it did not end by itself.
+    A try alone of the turn that was `opened` is given back: it ended no process. The attempt
+    counts if it `has_failed` by itself.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
-    if is_attempt:
-        await Turn.filter(
-            conversation_id=lease.conversation_id, state=TurnState.RUNNING, attempts__gt=0
-        ).update(attempts=F("attempts") - 1)
+    if opened:
+        running = Turn.filter(id=opened.turn.id, state=TurnState.RUNNING)
+        before = opened.turn.lone_tries
+        await running.filter(lone_tries__gt=before).update(lone_tries=before)
+        if has_failed:
+            await running.update(attempts=F("attempts") + 1)
     await Conversation.filter(id=lease.conversation_id).update(
         token=F("token") + 1, owner=None, ready_at=milliseconds(not_before or now)
     )

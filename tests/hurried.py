@@ -8,8 +8,10 @@ from openai import _base_client
 
 from core import model_choice
 from core.llm.demo import DemoModel
-from core.turn import worker
+from core.turn import outcome
 
 vars(_base_client)["INITIAL_RETRY_DELAY"] = 0.05
 vars(model_choice)["DemoModel"] = partial(DemoModel, pause=0.008)
-vars(worker)["_RETRY_SECONDS"] = 0.1
+vars(outcome)["_FIRST_PAUSE"] = 0.1
+vars(outcome)["_LONGEST_PAUSE"] = 1.0
+vars(outcome)["_PATIENCE"] = 5.0

@@ -76,6 +76,12 @@ class Journal:
         """The newest model call."""
         return next((step for step in reversed(self._steps) if isinstance(step, ModelStep)), None)
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the newest model call asked for nothing more."""
+        answer = self.last_answer
+        return answer is not None and not answer.tool_calls
+
     def add(self, step: ModelStep | ToolStep) -> None:
         """Append a step that has been recorded."""
         self._steps.append(step)

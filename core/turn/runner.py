@@ -1,215 +1,139 @@
-"""Runs one turn: context, then model and tools by turns, until there is an answer."""
+"""Writes one answer: context, then model and tools by turns, until nothing is left to call."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from core import context, faults
-from core.address import Address
-from core.budget import Price, check_budget
+from core.budget import check_budget
 from core.context import Prompt
-from core.directory import KnownAgent
 from core.errors import ContextOverflow, ModelDown
-from core.files import Files
-from core.llm import Begun, ChatModel, Finished, ModelRequest, Retracted, TextDelta, ToolCall
-from core.spec import AgentSpec
-from core.tools import ToolContext
-from core.tools.toolbox import Toolbox
+from core.llm import Begun, Finished, ModelRequest, Retracted, TextDelta, ToolCall
 from core.turn.cut_short import explained
-from core.turn.hold import Hold
-from core.turn.journal import Journal, ModelStep, ToolStep
-from core.turn.reply import Reply
-from storage import turns
+from core.turn.journal import ModelStep, ToolStep
+from core.turn.turn import Turn
 from storage.models import StepKind
-from storage.turns import FinishedStep, OpenTurn, Spent
+from storage.turns import Spent
 
 log = logging.getLogger(__name__)
 
-_NO_FILES = Files()
 _MOST_MODEL_CALLS = 12  # in one turn; the last one is offered no tools and has to answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runner:
-    """What a turn needs besides its conversation: models, tools and prices by agent."""
+async def run(turn: Turn) -> str:
+    """The whole text of the answer; goes on from the last finished step.
 
-    model_of: Callable[[AgentSpec], ChatModel]
-    toolbox_of: Callable[[AgentSpec], Toolbox]
-    price: Price
-
-    async def run(
-        self,
-        hold: Hold,
-        agent: KnownAgent,
-        opened: OpenTurn,
-        reply: Reply,
-        files: Files = _NO_FILES,
-    ) -> str:
-        """The whole text of the answer; goes on from the last finished step.
-
-        Raises:
-            ModelDown, ModelRefused: the model gave no answer.
-            LeaseLost: somebody else runs this turn now.
-        """
-        run = _Run(self, hold, agent, opened, reply)
-        run.files = files
-        while not run.is_answered:
-            for call in run.journal.open_calls():
-                await run.call_tool(call)
-            await run.call_model()
-        return run.journal.text
+    Raises:
+        ModelDown, ModelRefused: the model gave no answer.
+        LeaseLost: somebody else runs this turn now.
+    """
+    while not turn.journal.is_answered:
+        for call in turn.journal.open_calls():
+            await _call_tool(turn, call)
+        await _call_model(turn)
+    return turn.journal.text
 
 
-class _Run:
-    """One turn while it runs in this process."""
+async def _call_model(turn: Turn) -> None:
+    """One model call, journalled; a prompt that is too long is cut until it fits."""
+    await check_budget(turn.agent, turn.hold.now())
+    finished = await _fitting(turn)
+    if _is_last_call(turn):  # some models call tools that they were not offered
+        finished = replace(finished, tool_calls=(), native=None)
+    finished = explained(finished)
+    if not (finished.tool_calls or finished.text.strip() or turn.journal.text):
+        raise ModelDown(f"{finished.model} gave an empty answer")
+    faults.reach("answered, not journalled")
+    await turn.record(StepKind.MODEL, ModelStep.of(finished), _spent(turn, finished))
 
-    def __init__(
-        self, runner: Runner, hold: Hold, agent: KnownAgent, opened: OpenTurn, reply: Reply
-    ) -> None:
-        self.journal = Journal(opened.steps)
-        self.files = _NO_FILES
-        self._runner = runner
-        self._hold = hold
-        self._agent = agent
-        self._opened = opened
-        self._reply = reply
-        self._model = runner.model_of(agent.spec)
-        self._toolbox = runner.toolbox_of(agent.spec)
-        reply.text = self.journal.text  # what whoever worked on it before has shown
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether the newest model call asked for nothing more."""
-        answer = self.journal.last_answer
-        return answer is not None and not answer.tool_calls
+async def _call_tool(turn: Turn, call: ToolCall) -> None:
+    """One tool call, journalled; cut in the middle, it is made again with the same key.
 
-    @property
-    def _is_last_call(self) -> bool:
-        return self.journal.model_calls >= _MOST_MODEL_CALLS - 1
+    Who was suspended past the lease calls none: whoever took over may have finished it.
+    """
+    faults.reach("tool called")
+    turn.hold.check()
+    result = await turn.toolbox.call(call, turn.tool_context)
+    faults.reach("tool finished, not journalled")
+    await turn.record(StepKind.TOOL, ToolStep.of(call, result))
 
-    async def call_model(self) -> None:
-        """One model call, journalled; a prompt that is too long is cut until it fits."""
-        await check_budget(self._agent, self._hold.now())
-        finished = await self._fitting()
-        if self._is_last_call:  # some models call tools that they were not offered
-            finished = replace(finished, tool_calls=(), native=None)
-        finished = explained(finished)
-        if not (finished.tool_calls or finished.text.strip() or self.journal.text):
-            raise ModelDown(f"{finished.model} gave an empty answer")
-        faults.reach("answered, not journalled")
-        await self._record(StepKind.MODEL, ModelStep.of(finished), self._spent(finished))
 
-    async def call_tool(self, call: ToolCall) -> None:
-        """One tool call, journalled; cut in the middle, it is made again with the same key.
+def _is_last_call(turn: Turn) -> bool:
+    return turn.journal.model_calls >= _MOST_MODEL_CALLS - 1
 
-        Who was suspended past the lease calls none: whoever took over may have finished it.
-        """
-        faults.reach("tool called")
-        self._hold.check()
-        result = await self._toolbox.call(call, self._tool_context())
-        faults.reach("tool finished, not journalled")
-        await self._record(StepKind.TOOL, ToolStep.of(call, result), None)
 
-    async def _fitting(self) -> Finished:
-        """The answer to the longest prompt that the model takes, down to the bare question."""
-        budget = min(self._agent.spec.window_tokens, self._model.window or sys.maxsize)
-        prompt = await self._prompt(budget, cut_at=self._hold.now())
-        while True:
-            try:
-                return await self._stream(self._request(prompt, budget))
-            except ContextOverflow as overflow:
-                if prompt.is_bare:
-                    raise prompt.too_long(overflow) from overflow
-                log.warning("prompt cut down", extra={"agent": self._agent.spec.name})
-                budget = min(overflow.budget, prompt.tokens - 1)
-            prompt = await self._prompt(budget, cut_at=None)
+async def _fitting(turn: Turn) -> Finished:
+    """The answer to the longest prompt that the model takes, down to the bare question."""
+    budget = min(turn.agent.spec.window_tokens, turn.model.window or sys.maxsize)
+    prompt = await _prompt(turn, budget, cut_at=turn.hold.now())
+    while True:
+        try:
+            return await _stream(turn, _request(turn, prompt, budget))
+        except ContextOverflow as overflow:
+            if prompt.is_bare:
+                raise prompt.too_long(overflow) from overflow
+            log.warning("prompt cut down", extra={"agent": turn.agent.spec.name})
+            budget = min(overflow.budget, prompt.tokens - 1)
+        prompt = await _prompt(turn, budget, cut_at=None)
 
-    async def _prompt(self, budget: int, *, cut_at: datetime | None) -> Prompt:
-        return await context.build(
-            self._agent,
-            self._hold.lease,
-            self._opened.questions,
-            budget=budget,
-            cut_at=cut_at,
-            files=self.files,
-        )
 
-    def _request(self, prompt: Prompt, budget: int) -> ModelRequest:
-        spec = self._agent.spec
-        may_call = not (self._is_last_call or prompt.is_bare)
-        return ModelRequest(
-            messages=(*prompt.messages, *self.journal.as_prompt()),
-            tools=self._toolbox.specs if may_call else (),
-            temperature=spec.temperature,
-            reasoning_effort=spec.reasoning_effort,
-            budget=budget,
-            briefing=self._briefing,
-        )
+async def _prompt(turn: Turn, budget: int, *, cut_at: datetime | None) -> Prompt:
+    return await context.build(
+        turn.agent,
+        turn.hold.lease,
+        turn.opened.questions,
+        budget=budget,
+        cut_at=cut_at,
+        files=turn.files,
+    )
 
-    async def _briefing(self) -> str:
+
+def _request(turn: Turn, prompt: Prompt, budget: int) -> ModelRequest:
+    async def briefing() -> str:
         """What the tools that only look things up would tell about the question."""
-        question = self._opened.questions[-1].text
-        return await self._toolbox.briefing(question, self._tool_context())
+        return await turn.toolbox.briefing(turn.asked.text, turn.tool_context)
 
-    async def _stream(self, request: ModelRequest) -> Finished:
-        before = f"{self.journal.text}\n\n" if self.journal.text else ""
-        text = ""
-        async with aclosing(self._model.stream(request)) as events:
-            async for event in events:
-                match event:
-                    case Finished():
-                        return event
-                    case TextDelta():
-                        text += event.text
-                        await self._reply.show(before + text)
-                        faults.reach("answer half shown")
-                    case Retracted():
-                        text = ""
-                    case Begun():
-                        pass
-        raise ModelDown(f"{self._model.name} ended without an answer")
+    spec = turn.agent.spec
+    may_call = not (_is_last_call(turn) or prompt.is_bare)
+    return ModelRequest(
+        messages=(*prompt.messages, *turn.journal.as_prompt()),
+        tools=turn.toolbox.specs if may_call else (),
+        temperature=spec.temperature,
+        reasoning_effort=spec.reasoning_effort,
+        budget=budget,
+        briefing=briefing,
+    )
 
-    async def _record(
-        self, kind: StepKind, step: ModelStep | ToolStep, spent: Spent | None
-    ) -> None:
-        finished = FinishedStep(
-            turn_id=self._opened.turn.id,
-            number=self.journal.next_number,
-            kind=kind,
-            content=asdict(step),
-            spent=spent,
-        )
-        await self._hold.insist(
-            lambda is_again: turns.record(
-                self._hold.lease, finished, self._hold.now(), is_again=is_again
-            )
-        )
-        self._opened.turn.attempts = 1  # as on record
-        self.journal.add(step)
-        faults.reach("step journalled")
 
-    def _spent(self, finished: Finished) -> Spent:
-        return Spent(
-            model=finished.model,
-            input_tokens=finished.usage.input,
-            cached_tokens=finished.usage.cached,
-            output_tokens=finished.usage.output,
-            nano_usd=self._runner.price(finished.model, finished.usage),
-        )
+async def _stream(turn: Turn, request: ModelRequest) -> Finished:
+    before = f"{turn.journal.text}\n\n" if turn.journal.text else ""
+    text = ""
+    async with aclosing(turn.model.stream(request)) as events:
+        async for event in events:
+            match event:
+                case Finished():
+                    return event
+                case TextDelta():
+                    text += event.text
+                    await turn.reply.show(before + text)
+                    faults.reach("answer half shown")
+                case Retracted():
+                    text = ""
+                case Begun():
+                    pass
+    raise ModelDown(f"{turn.model.name} ended without an answer")
 
-    def _tool_context(self) -> ToolContext:
-        asked = self._opened.questions[-1]
-        return ToolContext(
-            idempotency_key=f"{self._opened.draft.key}.{self.journal.next_number}",
-            agent_id=self._agent.id,
-            conversation_id=self._hold.lease.conversation_id,
-            scope=Address.parse(self._hold.lease.address, self._hold.lease.readers).scope,
-            author=asked.author,
-            source_key=asked.key,
-            now=self._hold.now(),
-        )
+
+def _spent(turn: Turn, finished: Finished) -> Spent:
+    return Spent(
+        model=finished.model,
+        input_tokens=finished.usage.input,
+        cached_tokens=finished.usage.cached,
+        output_tokens=finished.usage.output,
+        nano_usd=turn.resources.price(finished.model, finished.usage),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,9 +22,10 @@ from core.messages import Author, Incoming
 from core.spec import AgentSpec
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
+from core.turn.company import Company
 from core.turn.hold import Hold
-from core.turn.runner import Runner
-from core.turn.worker import Bench, Worker
+from core.turn.turn import Resources, Turn
+from core.turn.worker import Worker
 from storage import agents, conversations, facts, summaries, turns
 from storage.facts import Statement
 from storage.lease import Lease
@@ -34,6 +35,10 @@ from tests.peers.model import ScriptedModel
 from tests.peers.platform import Platform
 
 ROOM = "slack/T1/C1"
+
+
+async def _nothing() -> None:
+    """Nobody has died."""
 
 
 class Hands:
@@ -69,31 +74,42 @@ class Stage:
     owner: str = "me"
     attending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(9))
     said: int = 0
+    answering: ChatModel | None = None  # in place of `model`
+    toolbox_of: Callable[[AgentSpec], Toolbox] | None = None  # in place of `tools`
     file: AgentsFile = field(default_factory=lambda: agents_file.read(None))
 
     def __post_init__(self) -> None:
         self.directory = Directory([self.spec], self.clock)
         self.gate = Gate(self.file, self.clock)
         self.intake = Intake(self.directory, self.clock, self.gate)
-        self.runner = Runner(
-            model_of=self._model_of, toolbox_of=lambda _: Toolbox(self.tools), price=self._price
-        )
+        self.company = Company(calm_seconds=0)
 
-    def worker(self, *, slots: int = 32, owner: str | None = None) -> Worker:
+    def worker(
+        self,
+        *,
+        slots: int = 32,
+        owner: str | None = None,
+        take_over: Callable[[], Awaitable[None]] = _nothing,
+    ) -> Worker:
         """A worker that answers on the platform."""
-        return Worker(self.bench(owner=owner), slots=slots)
+        resources = self.resources(owner=owner, take_over=take_over)
+        return Worker(resources, self.adapters or {"slack": self.platform}, slots=slots)
 
-    def bench(self, *, owner: str | None = None) -> Bench:
-        """What a worker works with."""
-        return Bench(
+    def resources(
+        self, *, owner: str | None = None, take_over: Callable[[], Awaitable[None]] = _nothing
+    ) -> Resources:
+        """What a process answers with."""
+        return Resources(
             owner=owner or self.owner,
             directory=self.directory,
-            runner=self.runner,
-            adapters=self.adapters or {"slack": self.platform},
+            model_of=self._model_of,
+            toolbox_of=self.toolbox_of or (lambda _: Toolbox(self.tools)),
+            price=self._price,
             clock=self.clock,
             lease_seconds=self.lease_seconds,
-            take_over=_nothing,
+            take_over=take_over,
             attending=self.attending,
+            company=self.company,
         )
 
     async def say(
@@ -150,6 +166,11 @@ class Stage:
         assert turn
         return turn
 
+    async def turn(self, hold: Hold, opened: OpenTurn | None = None) -> Turn:
+        """The turn over what waits there, in the hands of this process."""
+        opened = opened or await self.opened(hold)
+        return Turn(self.resources(), hold, self.platform, await self.agent(), opened)
+
     async def remember(self, text: str, *, room: str = ROOM) -> Fact:
         """A fact that the agent knows there."""
         self.said += 1
@@ -180,7 +201,7 @@ class Stage:
         return await summaries.newest((await self.conversation(room)).id)
 
     def _model_of(self, _: AgentSpec) -> ChatModel:
-        return self.model
+        return self.answering or self.model
 
     def _price(self, _: str, usage: TokenUsage) -> int | None:
         return self.price
@@ -220,7 +241,3 @@ def broken(file: Path | None) -> Iterator[None]:
         other.execute("ALTER TABLE conversation RENAME TO gone")
         yield
         other.execute("ALTER TABLE gone RENAME TO conversation")
-
-
-async def _nothing() -> None:
-    """Nobody has died."""

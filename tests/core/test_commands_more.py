@@ -11,7 +11,7 @@ from core.agents_file import AgentsFile
 from core.binding import Binding, Listen, SharedBy
 from core.commands import Commands, Own, Remembered
 from core.cursors import Cursors
-from core.errors import UserMistake
+from core.errors import DeliveryRefused, Transient, UserMistake
 from core.messages import Author
 from core.spec import AgentSpec
 from storage import facts, outbox
@@ -136,6 +136,17 @@ async def test_why_tells_what_is_behind_the_newest_answer_or_a_named_one(
     [shown] = await outbox.of_turn(newest.turn)
     assert shown.message_id
     assert await commands.why(HERE, message_ids=[shown.message_id]) == newest
+
+
+async def test_why_tells_what_the_platform_did_not_take(stage: Stage, commands: Commands) -> None:
+    stage.platform.fail("post", Transient("later"))
+    stage.platform.fail("post", DeliveryRefused("too long"), nth=2)
+    await answered(stage, "First")
+    stage.clock.forward(2)
+    await stage.worker().attend((await stage.conversation()).id)
+    found = await commands.why(HERE)
+    assert found
+    assert (found.failures, found.given_up) == (1, 1)
 
 
 async def test_why_tells_nothing_of_other_channels(stage: Stage, commands: Commands) -> None:

@@ -107,7 +107,7 @@ async def test_no_more_is_answered_at_once_than_the_settings_say(settings: Setti
 
 async def test_what_it_had_leased_is_handed_over_when_it_closes(settings: Settings) -> None:
     runtime = await Runtime.open(settings)
-    conversation_id = await leased(runtime, runtime.worker({})._bench.owner)
+    conversation_id = await leased(runtime, runtime.resources.owner)
     await runtime.close()
     again = await Runtime.open(settings)
     row = await Conversation.get(id=conversation_id)
@@ -168,7 +168,7 @@ async def test_what_could_not_be_handed_over_is_taken_up_when_the_process_has_en
     settings: Settings, tmp_path: Path
 ) -> None:
     runtime = await Runtime.open(settings)
-    conversation_id = await leased(runtime, runtime.worker({})._bench.owner)
+    conversation_id = await leased(runtime, runtime.resources.owner)
     with locked(tmp_path / "moorings.db"):
         await runtime.close()
     again = await Runtime.open(settings)

@@ -12,15 +12,16 @@ EFFECTS = Path("effects.txt")
 
 def note(item: str, context: ToolContext) -> str:
     """Write something down."""
-    _append(CALLS, f"{context.idempotency_key} {item}")
+    append(CALLS, f"{context.idempotency_key} {item}")
     effects = EFFECTS.read_text().splitlines() if EFFECTS.exists() else []
     line = f"{context.idempotency_key} {item}"
     if line not in effects:
-        _append(EFFECTS, line)
+        append(EFFECTS, line)
     return f"noted {item}"
 
 
-def _append(file: Path, line: str) -> None:
+def append(file: Path, line: str) -> None:
+    """Add a line at the end."""
     with file.open("a") as out:
         out.write(f"{line}\n")
 

@@ -35,14 +35,13 @@ PLACES = [
     ("tool finished, not journalled", 1),
     ("step journalled", 1),
     ("step journalled", 2),
-    ("opening intended", 1),
-    ("opened, not recorded", 1),
+    ("post intended", 1),
+    ("posted, not recorded", 1),
     ("answer half shown", 1),
     ("answer half shown", 3),
     ("answered, not journalled", 1),
     ("answered, not journalled", 2),
     ("turn ended, not delivered", 1),
-    ("delivery intended", 1),
     ("delivered, not recorded", 1),
     ("delivered", 1),
     ("delivered", 2),
@@ -118,7 +117,7 @@ async def test_an_answer_whose_post_was_cut_off_twice_is_posted_once(
             database=filled_url,
         )
         question = await board.say("C1", "ana", "how are you?")
-        for place in ("delivery intended", AGAIN, AGAIN):
+        for place in ("post intended", AGAIN, AGAIN):
             assert await ended(where.start(place, 1)) == -signal.SIGKILL
             assert board.posts == []
         async with running(where), asyncio.timeout(PATIENCE):

@@ -44,6 +44,7 @@ class Platform:
         self._limits = Limits(text_length=text_length, seconds_between_edits=seconds_between_edits)
         self._counts = Counter[str]()
         self._faults: dict[tuple[str, int], Fault] = {}
+        self._refused: dict[str, Exception] = {}
         self._go_on = asyncio.Event()
         self._posted = asyncio.Condition()
 
@@ -68,6 +69,10 @@ class Platform:
         """Raise at every `call` from now on."""
         self._faults[call, 0] = Fault(error=error, after_effect=False)
 
+    def fail_on(self, text: str, error: Exception) -> None:
+        """Raise whenever this text is to be shown."""
+        self._refused[text] = error
+
     async def shows(self, count: int) -> None:
         """Wait for so many messages."""
         async with self._posted:
@@ -83,7 +88,7 @@ class Platform:
 
     async def post(self, outgoing: Outgoing) -> str:
         """As Adapter says."""
-        fault = await self._begin("post")
+        fault = await self._begin("post", outgoing.text)
         post = Post(
             id=f"m{len(self.posts) + 1}",
             key=outgoing.key,
@@ -101,7 +106,7 @@ class Platform:
 
     async def edit(self, message_id: str, outgoing: Outgoing) -> str:
         """As Adapter says."""
-        fault = await self._begin("edit")
+        fault = await self._begin("edit", outgoing.text)
         [post] = [each for each in self.posts if each.id == message_id]
         post.text = outgoing.text
         post.is_final = outgoing.is_final
@@ -113,9 +118,11 @@ class Platform:
         await self._begin("find")
         return next((post.id for post in self.posts if post.key == outgoing.key), None)
 
-    async def _begin(self, call: str) -> Fault | None:
+    async def _begin(self, call: str, text: str = "") -> Fault | None:
         self.calls.append(call)
         self._counts[call] += 1
+        if text in self._refused:
+            raise self._refused[text]
         fault = self._faults.get((call, self._counts[call]), self._faults.get((call, 0)))
         if fault and not fault.after_effect:
             await self._suffer(fault)

@@ -22,7 +22,7 @@ async def test_a_delivered_message_is_due_no_more(now: datetime) -> None:
     turn = await given.opened(lease, now)
     await given.answered(lease, turn, now)
     [row] = await outbox.due(where.id)
-    await outbox.begin(lease, outbox_id=row.id, is_post=True, now=now)
+    await outbox.begin(lease, outbox_id=row.id, now=now)
     await outbox.delivered(lease, outbox_id=row.id, message_id="m7", now=now)
     assert await outbox.due(where.id) == []
     [row] = await outbox.of_turn(turn.turn.id)
@@ -37,19 +37,19 @@ async def test_what_is_recorded_of_a_message_is_recorded_of_no_other(now: dateti
     ending = Ending(state=TurnState.DONE, entries=[], parts=["one", "two", "three"])
     await turns.end(lease, turn.turn.id, ending, now)
     first, second, third = await outbox.due(where.id)
-    await outbox.begin(lease, outbox_id=first.id, is_post=True, now=now)
-    await outbox.begin_again(lease, outbox_id=first.id, now=now)
+    await outbox.begin(lease, outbox_id=first.id, now=now)
+    await outbox.fail(lease, outbox_id=first.id, now=now)
     await outbox.opened(lease, outbox_id=first.id, message_id="m1", now=now)
     await outbox.delivered(lease, outbox_id=first.id, message_id="m1", now=now)
     await outbox.bury(lease, outbox_id=second.id, now=now)
     rows = [
-        (row.state, row.attempts, row.tried_at, row.message_id)
+        (row.state, row.attempts, row.failures, row.tried_at, row.message_id)
         for row in await outbox.of_turn(turn.turn.id)
     ]
     assert rows == [
-        (OutboxState.DELIVERED, 1, now, "m1"),
-        (OutboxState.DEAD, 0, None, None),
-        (OutboxState.DUE, 0, None, None),
+        (OutboxState.DELIVERED, 1, 1, now, "m1"),
+        (OutboxState.DEAD, 0, 0, None, None),
+        (OutboxState.DUE, 0, 0, None, None),
     ]
     assert [row.id for row in await outbox.due(where.id)] == [third.id]
 
@@ -59,29 +59,24 @@ async def test_a_message_that_was_begun_shows_it(now: datetime) -> None:
     await given.received(where, "k1", now)
     lease = await given.leased(where, now)
     turn = await given.opened(lease, now)
-    await outbox.begin(lease, outbox_id=turn.draft.id, is_post=True, now=now)
+    await outbox.begin(lease, outbox_id=turn.draft.id, now=now)
     await outbox.opened(lease, outbox_id=turn.draft.id, message_id="m1", now=now)
     await given.answered(lease, turn, now)
     [row] = await outbox.due(where.id)
     assert (row.message_id, row.attempts) == ("m1", 1)
 
 
-async def test_only_a_post_is_noted_as_such(now: datetime) -> None:
+async def test_the_last_try_to_post_is_on_record(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
     lease = await given.leased(where, now)
     turn = await given.opened(lease, now)
-    tries = []
     await given.answered(lease, turn, now)
-    for is_post, minutes in ((True, 1), (False, 2)):
+    for minutes in (1, 2):
         at = now + timedelta(minutes=minutes)
-        await outbox.begin(lease, outbox_id=turn.draft.id, is_post=is_post, now=at)
-        tries += [(row.attempts, row.tried_at) for row in await outbox.due(where.id)]
-    later = now + timedelta(minutes=3)
-    await outbox.begin_again(lease, outbox_id=turn.draft.id, now=later)
-    tries += [(row.attempts, row.tried_at) for row in await outbox.due(where.id)]
-    first = now + timedelta(minutes=1)
-    assert tries == [(1, first), (2, first), (2, later)]
+        await outbox.begin(lease, outbox_id=turn.draft.id, now=at)
+        [row] = await outbox.due(where.id)
+        assert (row.attempts, row.tried_at) == (minutes, at)
 
 
 async def test_a_message_given_up_is_due_no_more(now: datetime) -> None:
@@ -104,9 +99,9 @@ async def test_a_zombie_can_begin_no_delivery(now: datetime) -> None:
     [row] = await outbox.due(where.id)
     await given.leased(where, now + timedelta(minutes=1), owner="other")
     with pytest.raises(LeaseLost):
-        await outbox.begin(zombie, outbox_id=row.id, is_post=True, now=now)
+        await outbox.begin(zombie, outbox_id=row.id, now=now)
     with pytest.raises(LeaseLost):
-        await outbox.begin_again(zombie, outbox_id=row.id, now=now)
+        await outbox.fail(zombie, outbox_id=row.id, now=now)
     with pytest.raises(LeaseLost):
         await outbox.delivered(zombie, outbox_id=row.id, message_id="m", now=now)
 

@@ -61,37 +61,71 @@ async def test_an_interrupted_turn_is_taken_up_with_its_finished_steps(now: date
     assert again.draft.key == turn.draft.key
 
 
-async def test_attempts_are_counted_until_a_step_is_finished(now: datetime) -> None:
+async def test_failed_attempts_are_counted_until_a_step_is_finished(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
+    seen = []
+    for _ in range(3):
+        lease = await given.leased(where, now)
+        opened = await given.opened(lease, now)
+        seen.append(opened.turn.attempts)
+        await turns.hand_over(lease, now, opened=opened, has_failed=True)
     lease = await given.leased(where, now)
-    turn = await given.opened(lease, now)
-    assert turn.turn.attempts == 1
-    assert (await given.opened(lease, now)).turn.attempts == 2
-    assert (await given.opened(lease, now)).turn.attempts == 3
-    step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
+    opened = await given.opened(lease, now)
+    step = FinishedStep(turn_id=opened.turn.id, number=1, kind=StepKind.TOOL, content={})
     await turns.record(lease, step, now)
-    assert (await given.opened(lease, now)).turn.attempts == 2
+    assert (await given.opened(lease, now)).turn.attempts == 1
+    assert seen == [1, 2, 3]
 
 
-async def test_a_turn_that_was_left_twice_is_suspect_until_a_step_is_finished(
-    now: datetime,
-) -> None:
+async def test_interruptions_are_no_attempts_and_make_a_turn_suspect(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    left = [await given.opened(await _taken_over(where, now, life), now) for life in range(9)]
+    assert [each.is_suspect for each in left] == [False] * 2 + [True] * 7
+    assert {(each.turn.attempts, each.is_given_up) for each in left} == {(1, False)}
+    step = FinishedStep(turn_id=left[0].turn.id, number=1, kind=StepKind.TOOL, content={})
+    await turns.record(await _taken_over(where, now, 9), step, now)
+    assert not (await given.opened(await _taken_over(where, now, 10), now)).is_suspect
+
+
+async def test_a_turn_that_did_not_end_three_tries_alone_is_given_up(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
     for life in range(3):
-        lease = await given.leased(where, now + timedelta(minutes=life), owner=f"process {life}")
-        left = await given.opened(lease, now)
-        assert left.is_suspect == (life == 2)
-    lease = await given.leased(where, now + timedelta(minutes=3), owner="process 3")
-    turn = await given.opened(lease, now)
-    assert turn.is_suspect
-    assert turn.turn.attempts == 2
-    await turns.try_alone(lease, turn, now)
-    assert turn.turn.attempts == (await Turn.get()).attempts == 3
-    step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
+        lease = await _taken_over(where, now, life)
+        opened = await given.opened(lease, now)
+        assert not opened.is_given_up
+        await turns.try_alone(lease, opened.turn.id, now)
+    left = await given.opened(await _taken_over(where, now, 3), now)
+    assert (left.is_given_up, left.is_suspect) == (True, False)
+
+
+async def test_a_try_alone_that_is_handed_over_is_given_back(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await _taken_over(where, now, 0)
+    await turns.try_alone(lease, (await given.opened(lease, now)).turn.id, now)
+    for life in (1, 2):
+        lease = await _taken_over(where, now, life)
+        opened = await given.opened(lease, now)
+        await turns.try_alone(lease, opened.turn.id, now)
+        await turns.hand_over(lease, now, opened=opened)
+        assert (await Turn.get()).lone_tries == 1
+
+
+async def test_a_finished_step_takes_all_tries_alone_back(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await _taken_over(where, now, 0)
+    await turns.try_alone(lease, (await given.opened(lease, now)).turn.id, now)
+    lease = await _taken_over(where, now, 1)
+    opened = await given.opened(lease, now)
+    await turns.try_alone(lease, opened.turn.id, now)
+    step = FinishedStep(turn_id=opened.turn.id, number=1, kind=StepKind.TOOL, content={})
     await turns.record(lease, step, now)
-    assert not (await given.opened(await _taken_over(where, now), now)).is_suspect
+    await turns.hand_over(lease, now, opened=opened)
+    assert (await Turn.get()).lone_tries == 0
 
 
 async def test_a_step_that_may_be_there_is_recorded_once(now: datetime) -> None:
@@ -108,13 +142,13 @@ async def test_a_step_that_may_be_there_is_recorded_once(now: datetime) -> None:
     assert await Step.all().count() == await Usage.all().count() == 1
 
 
-async def test_an_attempt_that_was_not_counted_is_not_taken_back(now: datetime) -> None:
+async def test_what_is_handed_over_can_be_claimed_when_its_time_has_come(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
     lease = await given.leased(where, now)
-    await given.opened(lease, now)
+    opened = await given.opened(lease, now)
     later = now + timedelta(seconds=1)
-    await turns.hand_over(lease, now, is_attempt=False, not_before=later)
+    await turns.hand_over(lease, now, opened=opened, not_before=later)
     assert (await Turn.get()).attempts == 1
     assert (await Conversation.get()).ready_at == milliseconds(later)
 
@@ -138,8 +172,9 @@ async def test_a_turn_that_was_given_back_is_not_suspect(now: datetime) -> None:
     assert (await Turn.get()).interruptions == 0
 
 
-async def _taken_over(where: Conversation, now: datetime) -> Lease:
-    return await given.leased(where, now + timedelta(hours=1), owner="another")
+async def _taken_over(where: Conversation, now: datetime, life: int) -> Lease:
+    """The lease of one process after the other."""
+    return await given.leased(where, now + timedelta(hours=life), owner=f"process {life}")
 
 
 async def test_an_ended_turn_is_history_answered_messages_and_an_outbox_row(
@@ -203,16 +238,6 @@ async def test_a_zombie_can_end_nothing_and_record_nothing(now: datetime) -> Non
         await turns.record(zombie, step, now)
     assert await messages.window(where.id, after_seq=0, tokens=1000) == []
     await given.answered(heir, turn, now)
-
-
-async def test_no_more_attempts_are_taken_back_than_were_counted(now: datetime) -> None:
-    where = await given.conversation(now)
-    await given.received(where, "k1", now)
-    lease = await given.leased(where, now)
-    turn = await given.opened(lease, now)
-    await turns.hand_over(lease, now)
-    await turns.hand_over(await given.leased(where, now), now)
-    assert (await turns.by_id(turn.turn.id)).attempts == 0
 
 
 async def test_the_turn_names_the_revision_that_answered_it(now: datetime) -> None:

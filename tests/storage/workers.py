@@ -156,7 +156,7 @@ class Worker:
             return
         found = draft.key if draft.attempts and draft.key in self._work.platform.posts else None
         if found is None:
-            await outbox.begin(lease, outbox_id=draft.id, is_post=True, now=self._work.now)
+            await outbox.begin(lease, outbox_id=draft.id, now=self._work.now)
             yield
             self._post(draft.key, is_final=False)
             yield
@@ -165,16 +165,12 @@ class Worker:
 
     async def _deliver(self, lease: Lease) -> AsyncIterator[None]:
         for row in await outbox.due(lease.conversation_id):
-            is_new = row.message_id is None and not row.attempts
-            await outbox.begin(lease, outbox_id=row.id, is_post=is_new, now=self._work.now)
-            yield
             if row.message_id or (row.attempts and row.key in self._work.platform.posts):
                 self._check()
                 self._work.platform.finished.add(row.key)
             else:
-                if not is_new:
-                    await outbox.begin_again(lease, outbox_id=row.id, now=self._work.now)
-                    yield
+                await outbox.begin(lease, outbox_id=row.id, now=self._work.now)
+                yield
                 self._post(row.key, is_final=True)
             yield
             await outbox.delivered(lease, outbox_id=row.id, message_id=row.key, now=self._work.now)

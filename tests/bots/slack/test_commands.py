@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from storage.models import OutboxMessage, OutboxState
 from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import Reply
 from tests.peers.slack.world import Kind
@@ -201,6 +202,9 @@ async def test_why_says_what_is_behind_an_answer(workspace: Workspace) -> None:
         link = f"https://harbour.slack.com/archives/{HERE}/p{ts.replace('.', '')}"
         assert await told(workspace, f"why {link}?thread_ts=1.2&amp;cid={HERE}") == newest
         assert await told(workspace, "why 1") == newest
+        assert "did not take it" not in newest
+        await OutboxMessage.all().update(failures=7, state=OutboxState.DEAD)
+        assert "did not take it 7 times, 1 of its messages never." in await told(workspace, "why")
         assert "no such answer" in await told(workspace, "why 1", ANNA, "C0SUPPORT")
         assert "Say which answer" in await told(workspace, "why not")
 

@@ -10,8 +10,6 @@ import pytest
 from core.llm.endpoint import EndpointModel
 from core.llm.patience import Limits
 from core.spec import AgentSpec
-from core.tools.toolbox import Toolbox
-from core.turn.runner import Runner
 from tests.core.given import Stage
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Exactly, Fail
@@ -65,9 +63,7 @@ async def talk(stage: Stage, endpoint: Endpoint) -> AsyncIterator[Talk]:
         await stage.worker().attend(said.conversation_id)
     async with client_of(endpoint.base_url) as client:
         model = EndpointModel(client, "m", limits=Limits(whole=120, wait=60))
-        stage.runner = Runner(
-            model_of=lambda _: model, toolbox_of=lambda _: Toolbox([]), price=lambda *_: None
-        )
+        stage.answering = model
         yield Talk(stage=stage, model=model)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
+from core.turn.deliver import Visible
 from core.turn.hold import Hold
-from core.turn.relay import outgoing_of
 from core.turn.reply import Reply
 from storage import outbox
 from storage.errors import LeaseLost
@@ -44,7 +44,8 @@ def reply(stage: Stage, hold: Hold, opened: OpenTurn) -> Reply:
 
 def replying(stage: Stage, hold: Hold, opened: OpenTurn) -> Reply:
     """The reply of whoever works on this turn."""
-    return Reply(hold, stage.platform, opened.draft, outgoing_of(opened.draft, hold, "Ada"))
+    message = Visible(hold, stage.platform, opened.draft, "Ada")
+    return Reply(stage.platform, message, asked_by="ana")
 
 
 async def on_record(opened: OpenTurn) -> OutboxMessage:
@@ -151,7 +152,7 @@ async def test_an_opening_that_may_have_arrived_is_looked_for(stage: Stage, repl
     await again.show("Uno")
     await again.show("Uno dos")
     assert stage.platform.transcript == ["Uno dos"]
-    assert stage.platform.calls == ["post", "find", "edit"]
+    assert stage.platform.calls == ["post", "find", "edit", "edit"]
 
 
 async def test_an_opening_that_did_not_arrive_is_made_again(stage: Stage, reply: Reply) -> None:

@@ -9,9 +9,8 @@ from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm import Role, ToolCall
 from core.spec import AgentSpec
 from core.tools import ToolContext
+from core.turn import runner
 from core.turn.hold import Hold
-from core.turn.relay import outgoing_of
-from core.turn.reply import Reply
 from storage import turns, usage
 from storage.errors import LeaseLost
 from storage.models import Step, Usage
@@ -54,9 +53,7 @@ def calls(stage: Stage) -> list[ToolContext]:
 
 async def run(stage: Stage, hold: Hold, opened: OpenTurn | None = None) -> str:
     """The answer of this process to what waits."""
-    opened = opened or await stage.opened(hold)
-    reply = Reply(hold, stage.platform, opened.draft, outgoing_of(opened.draft, hold, "Ada"))
-    return await stage.runner.run(hold, await stage.agent(), opened, reply)
+    return await runner.run(await stage.turn(hold, opened))
 
 
 def too_long(budget: int) -> ContextOverflow:
@@ -335,13 +332,14 @@ async def test_who_lost_the_lease_keeps_no_step(stage: Stage, hold: Hold) -> Non
 async def test_progress_gives_the_turn_its_attempts_back(
     stage: Stage, hold: Hold, calls: list[ToolContext]
 ) -> None:
-    await stage.opened(hold)
     opened = await stage.opened(hold)
-    assert opened.turn.attempts == 2
+    await turns.hand_over(hold.lease, stage.clock(), opened=opened, has_failed=True)
+    turn = await stage.turn(await stage.hold())
+    assert turn.attempt == 2
     stage.model.script(calling("noon"), ModelDown("broke off"))
     with pytest.raises(ModelDown):
-        await run(stage, hold, opened)
-    assert opened.turn.attempts == (await turns.by_id(opened.turn.id)).attempts == 1
+        await runner.run(turn)
+    assert turn.attempt == (await turns.by_id(opened.turn.id)).attempts == 1
 
 
 async def test_a_call_is_shown_to_the_model_as_it_was_made(

@@ -10,10 +10,7 @@ from core.llm.endpoint import EndpointModel
 from core.llm.patience import Limits
 from core.spec import AgentSpec, Api
 from core.tools import ToolContext
-from core.tools.toolbox import Toolbox
-from core.turn.relay import outgoing_of
-from core.turn.reply import Reply
-from core.turn.runner import Runner
+from core.turn import runner
 from storage.errors import LeaseLost
 from tests.core.given import Stage, tool
 from tests.core.llm.asking import client_of
@@ -32,18 +29,10 @@ async def endpoint(dialect: Dialect) -> AsyncIterator[Endpoint]:
 
 async def run(stage: Stage, endpoint: Endpoint, dialect: Dialect) -> str:
     """The answer of a process that has learnt nothing yet."""
-    hold = await stage.hold()
-    opened = await stage.opened(hold)
-    reply = Reply(hold, stage.platform, opened.draft, outgoing_of(opened.draft, hold, "Ada"))
     async with client_of(endpoint.base_url) as client:
         limits = Limits(whole=120, wait=60)
-        model = EndpointModel(client, "m", api=Api(dialect.api), limits=limits)
-        runner = Runner(
-            model_of=lambda _: model,
-            toolbox_of=lambda _: Toolbox(stage.tools),
-            price=lambda *_: None,
-        )
-        return await runner.run(hold, await stage.agent(), opened, reply)
+        stage.answering = EndpointModel(client, "m", api=Api(dialect.api), limits=limits)
+        return await runner.run(await stage.turn(await stage.hold()))
 
 
 @pytest.mark.parametrize("dialect", CALLING, ids=lambda each: each.name)

@@ -9,7 +9,6 @@ import pytest
 from core.llm.endpoint import EndpointModel
 from core.spec import AgentSpec
 from core.tools.catalogue import toolbox
-from core.turn.runner import Runner
 from tests.core.given import Stage
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Fail
@@ -33,12 +32,8 @@ async def stage(stage: Stage, endpoint: Endpoint) -> AsyncIterator[Stage]:
     """An agent with the built-in tools, which remembers few messages."""
     stage = Stage(spec=AgentSpec(name="Ada", window_tokens=1_000))
     async with client_of(endpoint.base_url) as client:
-        model = EndpointModel(client, "m")
-        stage.runner = Runner(
-            model_of=lambda _: model,
-            toolbox_of=lambda spec: toolbox(spec.tools, with_memory=spec.memory),
-            price=lambda *_: None,
-        )
+        stage.answering = EndpointModel(client, "m")
+        stage.toolbox_of = lambda spec: toolbox(spec.tools, with_memory=spec.memory)
         yield stage
 
 
@@ -65,10 +60,6 @@ async def test_it_knows_the_time_and_what_was_said_long_ago(
 
 
 async def test_who_has_no_such_tools_is_told_nothing(stage: Stage, endpoint: Endpoint) -> None:
-    stage.runner = Runner(
-        model_of=stage.runner.model_of,
-        toolbox_of=lambda _: toolbox(("remember",), with_memory=True),
-        price=lambda *_: None,
-    )
+    stage.toolbox_of = lambda _: toolbox(("remember",), with_memory=True)
     await asked(stage, "Hello")
     assert str(endpoint.requests[-1]["messages"][-1]["content"]) == "Hello"

@@ -15,6 +15,7 @@ from storage.models import InboxMessage, InboxState, Turn, TurnState
 from tests.core.given import ROOM, Stage, of_a_later_version
 from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
+from tests.peers.platform import Platform
 
 
 async def attend(stage: Stage, *, room: str = ROOM, owner: str = "me") -> bool:
@@ -91,8 +92,8 @@ async def test_the_endpoint_says_how_long_to_wait(stage: Stage) -> None:
     assert await put_off(stage) == 17
 
 
-async def test_a_person_is_not_kept_waiting_for_more_than_a_minute(stage: Stage) -> None:
-    stage.model.script(ModelDown("slowly", retry_after=61))
+async def test_a_person_is_not_kept_waiting_for_more_than_two_minutes(stage: Stage) -> None:
+    stage.model.script(ModelDown("slowly", retry_after=126))
     await stage.say("Hello")
     await attend(stage)
     assert stage.platform.transcript == [
@@ -100,13 +101,18 @@ async def test_a_person_is_not_kept_waiting_for_more_than_a_minute(stage: Stage)
     ]
 
 
-async def test_after_three_attempts_the_person_is_told_in_one_sentence(stage: Stage) -> None:
-    stage.model.script(ModelDown("a"), ModelDown("b"), ModelDown("c"))
+async def test_a_model_that_is_away_is_waited_for_two_minutes_in_growing_pauses(
+    stage: Stage,
+) -> None:
+    stage.model.script(*[ModelDown("away")] * 9)
     accepted = await stage.say("Hello")
-    for _ in range(3):
+    pauses = []
+    for _ in range(8):
         await attend(stage)
-        stage.clock.forward(5)
-    assert len(stage.model.requests) == 3
+        pauses.append(await put_off(stage))
+        stage.clock.forward(pauses[-1])
+    await attend(stage)
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
     assert stage.platform.transcript == [
         "I cannot reach my language model right now. Please ask again in a few minutes."
     ]
@@ -114,6 +120,21 @@ async def test_after_three_attempts_the_person_is_told_in_one_sentence(stage: St
     assert stored
     assert stored.state is InboxState.FAILED
     assert (await latest_turn()).failure == "unreachable"
+
+
+async def test_a_person_is_told_that_the_model_is_waited_for_in_the_message_of_the_answer(
+    stage: Stage,
+) -> None:
+    stage.platform = Platform(seconds_between_edits=0)
+    stage.model.script(*[ModelDown("away")] * 3)
+    await stage.say("Hello")
+    shown = []
+    for _ in range(4):
+        await attend(stage)
+        shown.append(stage.platform.transcript[:])
+        stage.clock.forward(9)
+    notice = "(I cannot reach my language model right now; I keep trying for two minutes.)"
+    assert shown == [[], [], [notice], ["You said: Hello"]]
 
 
 async def test_the_next_question_is_answered_after_one_that_failed(stage: Stage) -> None:
@@ -163,8 +184,7 @@ async def test_a_question_that_killed_three_processes_is_given_up(stage: Stage) 
         stage.owner = f"process {life}"
         hold = await stage.hold()
         opened = await stage.opened(hold)
-        if opened.is_suspect:
-            await turns.try_alone(hold.lease, opened, stage.clock())
+        await turns.try_alone(hold.lease, opened.turn.id, stage.clock())
         stage.clock.forward(60)
     await attend(stage)
     [told] = stage.platform.transcript
@@ -190,7 +210,7 @@ async def test_questions_that_were_interrupted_twice_are_tried_one_at_a_time(sta
         await stage.model.paused.acquire()
         await worker.attend(second)
         assert len(stage.model.requests) == 1
-        assert (await Turn.get(conversation_id=second)).attempts == 2
+        assert (await Turn.get(conversation_id=second)).lone_tries == 0
         stage.model.resume()
     stage.clock.forward(5)
     await worker.attend(second)
@@ -351,7 +371,6 @@ async def test_cancelled_it_hands_over_at_once_and_the_attempt_does_not_count(
         attending = group.create_task(attend(stage))
         await stage.model.paused.acquire()
         attending.cancel()
-    assert (await latest_turn()).attempts == 0
     assert await attend(stage, owner="other")
     assert stage.platform.transcript == ["You said: Hello"]
     assert (await latest_turn()).attempts == 1

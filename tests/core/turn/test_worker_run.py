@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -146,8 +145,7 @@ async def test_asked_to_stop_it_hands_over_at_once_what_it_had_not_begun(stage: 
     async def stopping() -> None:
         stop.set()
 
-    bench = replace(stage.bench(), take_over=stopping)
-    await Worker(bench).run(["slack"], stop, 5)
+    await stage.worker(take_over=stopping).run(["slack"], stop, 5)
     assert stage.model.requests == []
     assert await stage.worker(owner="other").attend((await stage.conversation()).id)
 
@@ -164,7 +162,7 @@ async def test_asked_to_stop_it_leaves_to_the_next_what_it_had_not_begun_to_deli
     async def stopping() -> None:
         stop.set()
 
-    await Worker(replace(stage.bench(), take_over=stopping)).run(["slack"], stop, 5)
+    await stage.worker(take_over=stopping).run(["slack"], stop, 5)
     assert stage.platform.calls == ["post"]
     assert await stage.worker(owner="other").attend(accepted.conversation_id)
     assert stage.platform.transcript == ["You said: Hello"]
@@ -177,7 +175,7 @@ async def test_a_look_for_work_that_hangs_is_no_longer_waited_for_than_turns(sta
         is_looking.set()
         await asyncio.Event().wait()
 
-    async with running(Worker(replace(stage.bench(), take_over=hang)), drain=0.1):
+    async with running(stage.worker(take_over=hang), drain=0.1):
         await is_looking.wait()
 
 
@@ -187,7 +185,6 @@ async def test_what_does_not_finish_in_time_is_taken_up_by_another_at_once(stage
     await stage.say("Hello")
     async with running(stage.worker(), drain=0):
         await stage.model.paused.acquire()
-    assert (await Turn.get(number=1)).attempts == 0
     assert await stage.worker(owner="other").attend((await stage.conversation()).id)
     assert stage.platform.transcript == ["You said: Hello"]
     assert (await Turn.get(number=1)).attempts == 1
@@ -304,7 +301,7 @@ async def test_a_machine_that_is_out_of_files_does_not_end_it(stage: Stage) -> N
             raise failures.pop()
 
     await stage.say("Hello")
-    async with running(Worker(replace(stage.bench(), take_over=fails_once))):
+    async with running(stage.worker(take_over=fails_once)):
         await stage.platform.shows(1)
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 
 from core.turn.worker import Worker
@@ -103,7 +102,7 @@ async def test_what_little_waits_is_found_by_one_look(stage: Stage) -> None:
     stage.model.script(*[(Then.PAUSE, "Done.")] * 3)
     for channel in range(3):
         await flood(stage, f"C{channel}", 1)
-    async with running(Worker(replace(stage.bench(), take_over=looking))):
+    async with running(stage.worker(take_over=looking)):
         for _ in range(3):
             await stage.model.paused.acquire()
         assert len(looks) == 1

@@ -68,7 +68,7 @@ async def test_where_it_cannot_be_shown_the_answer_comes_all_the_same(
 async def test_a_platform_that_takes_long_to_show_it_is_not_waited_for(
     stage: Stage, busy: Busy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.turn.attempts._STATUS_SECONDS", 0.01)
+    monkeypatch.setattr("core.turn.serving._STATUS_SECONDS", 0.01)
     busy.takes = 60
     async with asyncio.timeout(PATIENCE):
         await stage.worker().attend((await stage.say("Hello")).conversation_id)
@@ -78,7 +78,7 @@ async def test_a_platform_that_takes_long_to_show_it_is_not_waited_for(
 async def test_stopped_while_it_is_being_shown_the_model_is_not_asked(
     stage: Stage, busy: Busy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.turn.attempts._STATUS_SECONDS", PATIENCE)
+    monkeypatch.setattr("core.turn.serving._STATUS_SECONDS", PATIENCE)
     busy.takes = 2 * PATIENCE
     worker, accepted = stage.worker(), await stage.say("Hello")
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:

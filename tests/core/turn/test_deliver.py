@@ -8,8 +8,8 @@ import pytest
 
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
+from core.turn.deliver import Visible, deliver
 from core.turn.hold import Hold
-from core.turn.relay import deliver, outgoing_of
 from storage import outbox, turns
 from storage.errors import LeaseLost
 from storage.models import OutboxMessage, OutboxState, TurnState
@@ -73,7 +73,7 @@ async def test_what_was_delivered_is_not_delivered_again(
 async def test_a_message_that_was_opened_is_edited(stage: Stage, hold: Hold, turn_id: int) -> None:
     [first, _] = await outbox.of_turn(turn_id)
     await outbox.opened(hold.lease, outbox_id=first.id, message_id="m1", now=stage.clock())
-    await stage.platform.post(outgoing_of(first, hold, "Ada"))
+    await stage.platform.post(Visible(hold, stage.platform, first, "Ada").outgoing)
     await deliver(hold, stage.platform, "Ada")
     assert stage.platform.transcript == ["One", "Two"]
     assert stage.platform.calls == ["post", "edit", "post"]
@@ -135,47 +135,77 @@ async def test_an_unexpected_failure_is_put_off_and_tells_no_details(
     assert stage.platform.transcript == ["One", "Two"]
 
 
+async def test_previews_and_tries_that_died_put_nothing_off(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    await OutboxMessage.filter(turn_id=turn_id).update(attempts=9)
+    stage.platform.fail("find", Transient("a single one"))
+    assert await waits(stage, hold, 1) == [2]
+
+
 async def test_a_platform_that_is_out_of_order_is_waited_for_a_day(
     stage: Stage, hold: Hold, turn_id: int
 ) -> None:
-    for nth in range(1, 32):
-        stage.platform.fail("post", Transient("later"), nth=nth)
+    stage.platform.fail_always("post", Transient("later"))
     await waits(stage, hold, 30)
+    assert await states(turn_id) == [OutboxState.DUE] * 2
     stage.clock.forward(24 * 60 * 60)
     await deliver(hold, stage.platform, "Ada")
-    assert stage.platform.transcript == ["Two"]
-    assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
+    assert await states(turn_id) == [OutboxState.DEAD] * 2
 
 
-async def test_a_thousand_tries_wait_no_longer_than_a_minute(
+async def test_a_thousand_failures_wait_no_longer_than_a_minute(
     stage: Stage, hold: Hold, turn_id: int
 ) -> None:
-    await OutboxMessage.filter(turn_id=turn_id).update(attempts=1_023)
-    stage.platform.fail_always("find", Transient("down"))
+    await OutboxMessage.filter(turn_id=turn_id).update(failures=1_023)
+    stage.platform.fail_always("post", Transient("down"))
     assert await waits(stage, hold, 1) == [60]
 
 
-async def test_what_keeps_failing_for_no_known_reason_is_given_up_and_the_next_goes_on(
-    stage: Stage, hold: Hold, turn_id: int
+async def test_a_text_that_the_platform_does_not_take_steps_aside_for_one_that_it_takes(
+    stage: Stage, hold: Hold, turn_id: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for nth in range(1, 13):
-        stage.platform.fail("post", KeyError("unexpected"), nth=nth)
-    await waits(stage, hold, 11)
+    stage.platform.fail_on("One", Transient("out of order"))
+    assert await waits(stage, hold, 5) == [2, 4, 8, 16, 32]
+    assert stage.platform.transcript == []
     await deliver(hold, stage.platform, "Ada")
     assert stage.platform.transcript == ["Two"]
     assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
+    assert "delivery given up" in caplog.text
 
 
-@pytest.mark.parametrize("error", [Transient("later"), KeyError("unexpected")])
-async def test_a_message_that_cannot_be_looked_for_is_given_up_too(
-    stage: Stage, hold: Hold, turn_id: int, error: Exception
+async def test_where_nothing_is_taken_nothing_is_given_up_and_the_order_stays(
+    stage: Stage, hold: Hold, turn_id: int
 ) -> None:
-    stage.platform.fail("post", Transient("time-out"))
-    stage.platform.fail_always("find", error)
-    await waits(stage, hold, 11)
-    stage.clock.forward(24 * 60 * 60)
+    for nth in range(1, 20):
+        stage.platform.fail("post", Transient("out of order"), nth=nth)
+    await waits(stage, hold, 12)
+    assert await states(turn_id) == [OutboxState.DUE] * 2
     await deliver(hold, stage.platform, "Ada")
-    assert await states(turn_id) == [OutboxState.DEAD, OutboxState.DELIVERED]
+    assert stage.platform.transcript == ["One", "Two"]
+
+
+async def test_a_text_that_steps_aside_is_tried_again_where_nothing_came_of_it(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    """A question waits behind it, and is to be answered first."""
+    await deliver(hold, stage.platform, "Ada")
+    await OutboxMessage.filter(turn_id=turn_id, part=2).update(state=OutboxState.DUE, failures=5)
+    await stage.say("And?")
+    stage.platform.fail_always("edit", Transient("out of order"))
+    assert await deliver(hold, stage.platform, "Ada") == 60
+    assert await states(turn_id) == [OutboxState.DELIVERED, OutboxState.DUE]
+
+
+@pytest.mark.parametrize("call", ["post", "find"])
+async def test_what_keeps_failing_for_no_known_reason_is_given_up(
+    stage: Stage, hold: Hold, turn_id: int, call: str
+) -> None:
+    await OutboxMessage.filter(turn_id=turn_id).update(attempts=call == "find", failures=10)
+    stage.platform.fail_always(call, KeyError("unexpected"))
+    await waits(stage, hold, 1)
+    await deliver(hold, stage.platform, "Ada")
+    assert await states(turn_id) == [OutboxState.DEAD] * 2
 
 
 async def test_who_lost_the_lease_delivers_nothing(stage: Stage, hold: Hold, turn_id: int) -> None:

@@ -1,0 +1,81 @@
+"""Who is answered in this process: many turns beside each other, or one alone."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+
+from core.clock import monotonic
+from core.errors import Postponed
+
+_CALM_SECONDS = 5.0
+
+_within = ContextVar("whether this is done for a turn, as when a tool asks an agent", default=False)
+
+
+class Company:
+    """Turns that may end their process are tried alone, one after the other.
+
+    A process that has just begun tries none: where processes end all the time it would be no
+    proof that one ended by the turn, and meanwhile the other turns are answered.
+    """
+
+    def __init__(self, *, calm_seconds: float = _CALM_SECONDS) -> None:
+        self._calm_at = monotonic() + calm_seconds
+        self._beside = 0
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+        self._is_open = asyncio.Event()
+        self._is_open.set()
+
+    @property
+    def is_within(self) -> bool:
+        """Whether the present task works for a turn of this process already."""
+        return _within.get()
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncGenerator[None]:
+        """Beside others, as soon as none is tried alone; at once within a turn that goes on."""
+        while not (self._is_open.is_set() or self.is_within):
+            await self._is_open.wait()
+        self._beside += 1
+        self._is_empty.clear()
+        try:
+            with _inside():
+                yield
+        finally:
+            self._beside -= 1
+            if not self._beside:
+                self._is_empty.set()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncGenerator[None]:
+        """Alone: whoever is answered is waited for, whoever comes waits.
+
+        Raises:
+            Postponed: another one is tried alone, or this process has just begun.
+        """
+        if self.is_within or not self._is_open.is_set():
+            wait = random.uniform(1, 3)  # noqa: S311  # no secret
+            raise Postponed("another turn that was interrupted is tried alone", retry_after=wait)
+        if (wait := self._calm_at - monotonic()) > 0:
+            raise Postponed("a turn that was interrupted is tried alone soon", retry_after=wait)
+        self._is_open.clear()
+        try:
+            await self._is_empty.wait()
+            with _inside():
+                yield
+        finally:
+            self._is_open.set()
+
+
+@contextmanager
+def _inside() -> Generator[None]:
+    outer = _within.set(True)
+    try:
+        yield
+    finally:
+        _within.reset(outer)

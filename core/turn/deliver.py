@@ -1,0 +1,179 @@
+"""Makes an answer visible: while it grows, and, from the outbox and in order, when it ended."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from core import faults, metrics
+from core.adapter import Adapter
+from core.address import Address
+from core.errors import DeliveryRefused, Transient
+from core.messages import Outgoing
+from core.stray import contained
+from core.turn.hold import Hold
+from storage import inbox, outbox, turns
+from storage.errors import StorageError
+from storage.models import OutboxMessage
+
+log = logging.getLogger(__name__)
+
+_STUBBORN = 6  # failures, about a minute of them: whoever waits behind is tried, too
+_MOST_FAILURES = 12
+_PATIENCE = timedelta(hours=24)  # with a platform that cannot take an answer
+_LONGEST_WAIT = 60.0  # seconds between two tries
+
+
+class Visible:
+    """One message of an answer, as people see it: posted once, then edited.
+
+    Each post is intended in the database before it is made. One that may have arrived all the
+    same, by whichever process, is looked for before another one is made.
+    """
+
+    def __init__(self, hold: Hold, adapter: Adapter, row: OutboxMessage, agent_name: str) -> None:
+        self.row = row
+        self.outgoing = Outgoing(
+            key=row.key,
+            address=Address.parse(hold.lease.address),
+            agent=agent_name,
+            text=row.text,
+            reply_to=row.reply_to,
+            is_final=True,
+            tried_at=row.tried_at,
+        )
+        self._hold = hold
+        self._adapter = adapter
+        self._message_id = row.message_id
+        self._may_be_there = row.attempts > 0
+
+    async def show(self, outgoing: Outgoing) -> str:
+        """Let it look so; returns the platform's id of it.
+
+        Raises:
+            Transient, DeliveryRefused: as the adapter does.
+            LeaseLost: somebody else may be showing it.
+        """
+        if self._message_id is None and self._may_be_there:
+            self._message_id = await self._adapter.find(outgoing)
+        if self._message_id is None:
+            await self._intend()
+            self._hold.check()
+            self._message_id = await self._adapter.post(outgoing)
+        else:
+            self._hold.check()
+            self._message_id = await self._adapter.edit(self._message_id, outgoing)
+        return self._message_id
+
+    async def preview(self, outgoing: Outgoing) -> None:
+        """As `show`, and keep the id, so that whoever ends the turn edits the same message."""
+        before = self._message_id
+        message_id = await self.show(outgoing)
+        if message_id != before:
+            faults.reach("posted, not recorded")
+            now = self._hold.now()
+            await outbox.opened(
+                self._hold.lease, outbox_id=self.row.id, message_id=message_id, now=now
+            )
+
+    async def _intend(self) -> None:
+        await outbox.begin(self._hold.lease, outbox_id=self.row.id, now=self._hold.now())
+        if self._may_be_there:
+            faults.reach("looked for in vain")
+        self._may_be_there = True
+        faults.reach("post intended")
+
+
+async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> float | None:
+    """Deliver everything that is due, or raise before anything later overtakes it.
+
+    What the platform has not taken for long steps aside where something waits behind it, and is
+    given up when that is taken; returns after how many seconds it is to be tried again, if it is.
+
+    Raises:
+        Transient: the platform cannot take it now.
+        LeaseLost: somebody else delivers.
+    """
+    stubborn: OutboxMessage | None = None
+    wait = 0.0
+    due = await outbox.due(hold.lease.conversation_id)
+    for row in due:
+        try:
+            is_taken = await _deliver(hold, Visible(hold, adapter, row, agent_name))
+        except Transient as later:
+            wait = max(wait, later.retry_after or 0)
+            if stubborn or not await _may_step_aside(hold, row, is_last=row is due[-1]):
+                raise Transient(str(later), retry_after=wait) from later
+            stubborn = row
+        else:
+            if is_taken and stubborn:
+                await _bury(hold, stubborn, "the platform took what came after it")
+                stubborn = None
+    return wait if stubborn else None
+
+
+async def _deliver(hold: Hold, message: Visible) -> bool:
+    """Whether the platform took it, or else refuses it for good; raises Transient as `deliver`."""
+    row = message.row
+    try:
+        with contained():
+            message_id = await message.show(message.outgoing)
+    except StorageError:
+        raise
+    except Transient as error:
+        await _try_later(hold, row, error, patience=_PATIENCE)
+    except DeliveryRefused as error:
+        await _bury(hold, row, str(error))
+    except Exception as error:
+        log.exception("delivery failed", extra={"outbox": row.id})
+        broken = Transient(f"unexpected {type(error).__name__}")
+        await _try_later(hold, row, broken, patience=timedelta(0))
+    else:
+        faults.reach("delivered, not recorded")
+        await _delivered(hold, row, message_id)
+        faults.reach("delivered")
+        return True
+    return False
+
+
+async def _delivered(hold: Hold, row: OutboxMessage, message_id: str) -> None:
+    await hold.insist(
+        lambda _: outbox.delivered(
+            hold.lease, outbox_id=row.id, message_id=message_id, now=hold.now()
+        )
+    )
+    metrics.DELIVERIES.labels(outcome="delivered").inc()
+    log.info("delivered", extra={"outbox": row.id, "turn": row.turn_id})
+
+
+async def _try_later(
+    hold: Hold, row: OutboxMessage, error: Transient, *, patience: timedelta
+) -> None:
+    """Raise, with a wait that grows with its own failures; after many of them it is given up."""
+    failures = row.failures + 1
+    await outbox.fail(hold.lease, outbox_id=row.id, now=hold.now())
+    if failures >= _MOST_FAILURES and await _age(hold, row) >= patience:
+        await _bury(hold, row, str(error))
+        return
+    metrics.DELIVERIES.labels(outcome="put_off").inc()
+    wait = error.retry_after or min(2.0 ** min(failures, 9), _LONGEST_WAIT)
+    raise Transient(str(error), retry_after=wait) from error
+
+
+async def _may_step_aside(hold: Hold, row: OutboxMessage, *, is_last: bool) -> bool:
+    """Whether it may be this text alone that the platform does not take, and others wait."""
+    if row.failures + 1 < _STUBBORN:
+        return False
+    return not is_last or bool(await inbox.unanswered(hold.lease.conversation_id))
+
+
+async def _age(hold: Hold, row: OutboxMessage) -> timedelta:
+    """How long ago the answer was there to be delivered."""
+    turn = await turns.by_id(row.turn_id)
+    return hold.now() - (turn.ended_at or turn.opened_at)
+
+
+async def _bury(hold: Hold, row: OutboxMessage, why: str) -> None:
+    metrics.DELIVERIES.labels(outcome="given_up").inc()
+    log.error("delivery given up", extra={"outbox": row.id, "turn": row.turn_id, "why": why})
+    await outbox.bury(hold.lease, outbox_id=row.id, now=hold.now())

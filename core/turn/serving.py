@@ -1,0 +1,228 @@
+"""Serves one conversation under its lease: delivers, answers what waits, and gives it back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import assert_never
+
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
+
+from core import faults, metrics
+from core.adapter import Adapter, ShowsWork
+from core.address import Address
+from core.clock import monotonic
+from core.directory import KnownAgent
+from core.errors import DeliveryRefused, MooringsError, Transient
+from core.files import read_files
+from core.stray import contained
+from core.turn import ending, runner
+from core.turn.deliver import deliver
+from core.turn.hold import Hold
+from core.turn.outcome import Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
+from core.turn.stops import Stops
+from core.turn.turn import Resources, Turn
+from storage import conversations, turns
+from storage.errors import DatabaseBusy, LeaseLost, StorageError
+
+log = logging.getLogger(__name__)
+
+_HAND_OVER_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
+_STATUS_SECONDS = 2.0  # that showing "working" may take at most
+_NOTICED_SECONDS = 4.0  # a pause that a person is told about
+_AWAY = "(I cannot reach my language model right now; I keep trying for two minutes.)"
+
+
+class Serving:
+    """One conversation while this process holds its lease."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        adapters: Mapping[str, Adapter],
+        hold: Hold,
+        stops: Stops,
+        draining: asyncio.Event,
+    ) -> None:
+        """Once `draining` is set, nothing is begun any more."""
+        self._resources = resources
+        self._adapter = adapters[Address.parse(hold.lease.address).platform]
+        self._hold = hold
+        self._stops = stops
+        self._draining = draining
+        self._turn: Turn | None = None
+
+    async def run(self) -> None:
+        """Deliver and answer until nothing waits, then give the conversation back.
+
+        Cancelled, it hands the conversation over. A lost lease is not an error: somebody else
+        goes on.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: the work stays where it is, for a later claim.
+        """
+        faults.reach("claimed")
+        try:
+            with metrics.LEASES_HELD.track_inprogress(), self._hold.in_force():
+                await self._held()
+        except LeaseLost as error:
+            log.warning("lease lost", extra={"why": str(error)})
+        except asyncio.CancelledError:
+            with suppress(StorageError, TimeoutError):  # given back already, or left to lapse
+                async with asyncio.timeout(_HAND_OVER_SECONDS):
+                    await self._hand_over()
+            raise
+
+    async def run_or_leave(self) -> None:
+        """As `run`; one that fails must not take the others down, and its lease lapses in the end.
+
+        A database that was away is no attempt: it is handed over as soon as that is there again.
+        """
+        extra = {"conversation": self._hold.lease.conversation_id}
+        until_it_answers = AsyncRetrying(
+            retry=retry_if_exception_type(DatabaseBusy), wait=wait_random(0.2, 0.6)
+        )
+        try:
+            await self.run()
+        except DatabaseBusy as error:
+            log.warning("conversation left", extra={**extra, "why": str(error)})
+            with suppress(StorageError):  # LeaseLost, mostly: somebody goes on already
+                await until_it_answers(self._hand_over, _AGAIN_SECONDS)
+        except StorageError as error:
+            log.warning("conversation left", extra={**extra, "why": str(error)})
+        except Exception:
+            log.exception("conversation left", extra=extra)
+
+    async def _held(self) -> None:
+        """Work under a lease that is renewed meanwhile; the first failure ends both."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeper = group.create_task(self._hold.keep())
+                watcher = group.create_task(self._stops.watch(self._hold.lease.conversation_id))
+                await self._work()
+                keeper.cancel()
+                watcher.cancel()
+        except* Exception as failures:
+            raise failures.exceptions[0] from failures
+
+    async def _work(self) -> None:
+        try:
+            await self._go_on()
+        except Transient as later:
+            wait = later.retry_after or _AGAIN_SECONDS
+            log.warning("put off", extra={"why": str(later), "seconds": wait})
+            await self._hand_over(wait)
+
+    async def _go_on(self) -> None:
+        """Raises Transient with the wait before somebody is to go on."""
+        hold, directory = self._hold, self._resources.directory
+        agent = await directory.of(hold.lease.agent_id)
+        wait = None
+        if not self._draining.is_set():
+            wait = await deliver(hold, self._adapter, agent.spec.name)
+        while not self._draining.is_set():
+            if turn := await self._open(agent):
+                async with self._in_company(turn):
+                    if not await self._answer(turn):
+                        return
+                wait = await deliver(hold, self._adapter, agent.spec.name)
+            elif wait:
+                raise Transient("the platform does not take an answer", retry_after=wait)
+            if await conversations.leave_if_idle(hold.lease, hold.now()):
+                return
+            agent = await directory.of(hold.lease.agent_id)  # read again meanwhile
+        await conversations.release(hold.lease, hold.now())
+
+    async def _open(self, agent: KnownAgent) -> Turn | None:
+        """The turn over what waits, if anything does."""
+        hold = self._hold
+        opened = await turns.open_next(hold.lease, revision=agent.spec.fingerprint, now=hold.now())
+        if opened is None:
+            return None
+        self._turn = Turn(self._resources, hold, self._adapter, agent, opened)
+        faults.reach("turn opened")
+        return self._turn
+
+    @asynccontextmanager
+    async def _in_company(self, turn: Turn) -> AsyncGenerator[None]:
+        """Beside the others, or alone if it may be what ends its processes."""
+        company, is_suspect = self._resources.company, turn.opened.is_suspect
+        async with company.alone() if is_suspect else company.beside():
+            if is_suspect:
+                await turns.try_alone(self._hold.lease, turn.opened.turn.id, self._hold.now())
+            yield
+
+    async def _answer(self, turn: Turn) -> bool:
+        """Whether the turn has ended; else the conversation was given back."""
+        began_at = monotonic()
+        try:
+            with metrics.TURN_SECONDS.time(), contained():
+                text = await self._attempt(turn)
+        except BaseException as error:
+            outcome = outcome_of(error, attempt=turn.attempt, seconds=monotonic() - began_at)
+            extra = {"turn": turn.opened.turn.id, "agent": turn.agent.spec.name, "why": str(error)}
+            is_bug = not isinstance(error, MooringsError)
+            match outcome:
+                case GiveBack():
+                    raise
+                case Count():
+                    log.warning("attempt failed", extra=extra, exc_info=is_bug)
+                    await self._try_again(turn, outcome)
+                    return False
+                case Fail():
+                    log.warning("turn failed", extra=extra, exc_info=is_bug)
+                    await ending.failed(turn, outcome, str(error))
+                case Stop():
+                    await ending.stopped(turn)
+                case _:
+                    assert_never(outcome)
+        else:
+            await ending.answered(turn, text)
+        self._turn = None
+        faults.reach("turn ended, not delivered")
+        return True
+
+    async def _attempt(self, turn: Turn) -> str:
+        """The answer, or whatever else comes of it, to be read by `outcome_of`."""
+        if turn.agent.is_retired:
+            raise Retired("the agents file does not name it any more")
+        if turn.opened.is_given_up:
+            raise GivenUp("it ended its process three times while it was answered alone")
+        async with self._stops.stoppable(turn):
+            if not turn.opened.draft.attempts:  # else the answer's message may be there already
+                await _show_work(turn)
+            turn.files = await read_files(
+                self._adapter, turn.reply.to.address, turn.opened.questions
+            )
+            return await runner.run(turn)
+
+    async def _try_again(self, turn: Turn, outcome: Count) -> None:
+        if outcome.is_model_away and outcome.wait >= _NOTICED_SECONDS:
+            await turn.reply.tell(_AWAY)
+        await self._hand_over(outcome.wait, has_failed=True)
+
+    async def _hand_over(self, wait: float = 0, *, has_failed: bool = False) -> None:
+        """Let whoever claims the conversation go on, after so many seconds."""
+        now = self._hold.now()
+        await turns.hand_over(
+            self._hold.lease,
+            now,
+            opened=self._turn.opened if self._turn else None,
+            has_failed=has_failed,
+            not_before=now + timedelta(seconds=wait),
+        )
+
+
+async def _show_work(turn: Turn) -> None:
+    """Best effort, and before anything is posted, which is what ends it."""
+    if not isinstance(turn.adapter, ShowsWork):
+        return
+    try:
+        async with asyncio.timeout(_STATUS_SECONDS):
+            await turn.adapter.working(turn.reply.to)
+    except (Transient, DeliveryRefused, TimeoutError) as error:
+        log.info("not shown as working", extra={"why": str(error)})
