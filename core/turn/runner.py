@@ -13,7 +13,6 @@ from core.budget import check_budget
 from core.context import Prompt
 from core.errors import ContextOverflow, ModelDown
 from core.llm import Begun, Finished, ModelRequest, Retracted, TextDelta, ToolCall
-from core.turn.cut_short import explained
 from core.turn.journal import ModelStep, ToolStep
 from core.turn.turn import Turn
 from storage.models import StepKind
@@ -22,6 +21,23 @@ from storage.turns import Spent
 log = logging.getLogger(__name__)
 
 _MOST_MODEL_CALLS = 12  # in one turn; the last one is offered no tools and has to answer
+# What a person is told by finish reason: below an answer, and where there is none.
+_SENTENCES = {
+    "length": (
+        "(Cut off here: this is as much as my language model may write at once. Ask me to go on.)",
+        "(My language model used up all that it may write before it came to an answer. "
+        "Please ask for less at once.)",
+    ),
+    "content_filter": (
+        "(Cut off here: the content filter of my language model stopped this answer.)",
+        "(The content filter of my language model stopped this answer before its first word. "
+        "Please put it differently.)",
+    ),
+    "refusal": (
+        "(My language model declined to answer this.)",
+        "(My language model declined to answer this. Please put it differently.)",
+    ),
+}
 
 
 async def run(turn: Turn) -> str:
@@ -44,7 +60,7 @@ async def _call_model(turn: Turn) -> None:
     finished = await _fitting(turn)
     if _is_last_call(turn):  # some models call tools that they were not offered
         finished = replace(finished, tool_calls=(), native=None)
-    finished = explained(finished)
+    finished = _explained(finished)
     if not (finished.tool_calls or finished.text.strip() or turn.journal.text):
         raise ModelDown(f"{finished.model} gave an empty answer")
     faults.reach("answered, not journalled")
@@ -137,3 +153,12 @@ def _spent(turn: Turn, finished: Finished) -> Spent:
         output_tokens=finished.usage.output,
         nano_usd=turn.resources.price(finished.model, finished.usage),
     )
+
+
+def _explained(finished: Finished) -> Finished:
+    """The answer with one honest sentence below what there is, if it is not whole."""
+    sentences = _SENTENCES.get(finished.finish_reason)
+    if sentences is None or finished.tool_calls:
+        return finished
+    text = finished.text.rstrip()
+    return replace(finished, text=f"{text}\n\n{sentences[0]}" if text else sentences[1])

@@ -19,7 +19,7 @@ from core.directory import KnownAgent
 from core.errors import DeliveryRefused, MooringsError, Transient
 from core.files import read_files
 from core.stray import contained
-from core.turn import ending, runner
+from core.turn import runner
 from core.turn.deliver import deliver
 from core.turn.hold import Hold
 from core.turn.outcome import Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
@@ -175,13 +175,13 @@ class Serving:
                     return False
                 case Fail():
                     log.warning("turn failed", extra=extra, exc_info=is_bug)
-                    await ending.failed(turn, outcome, str(error))
+                    await turn.failed(outcome, str(error))
                 case Stop():
-                    await ending.stopped(turn)
+                    await turn.stopped()
                 case _:
                     assert_never(outcome)
         else:
-            await ending.answered(turn, text)
+            await turn.answered(text)
         self._turn = None
         faults.reach("turn ended, not delivered")
         return True

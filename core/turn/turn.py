@@ -1,17 +1,19 @@
-"""A turn while it is being answered: what everything that is done for it shares."""
+"""A turn while it is being answered: what all that is done for it shares, and how it ends."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cached_property
 
-from core import faults
-from core.adapter import Adapter
+from core import faults, metrics
+from core.adapter import Adapter, TellsOperator
 from core.address import Address
 from core.budget import Price
 from core.clock import Clock
+from core.context import remembered_tokens
 from core.directory import Directory, KnownAgent
 from core.files import Files
 from core.llm import ChatModel
@@ -19,13 +21,16 @@ from core.spec import AgentSpec
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
-from core.turn.deliver import Visible
+from core.turn.deliver import Reply, Visible
 from core.turn.hold import Hold
 from core.turn.journal import Journal, ModelStep, ToolStep
-from core.turn.reply import Reply
+from core.turn.outcome import Fail
+from core.turn.split import parts
 from storage import turns
-from storage.models import InboxMessage, StepKind
-from storage.turns import FinishedStep, OpenTurn, Spent
+from storage.models import InboxMessage, MessageRole, StepKind, TurnState
+from storage.turns import Ending, Entry, FinishedStep, OpenTurn, Spent
+
+_STOPPED = "(stopped)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,3 +132,43 @@ class Turn:
         )
         self.journal.add(step)
         faults.reach("step journalled")
+
+    async def answered(self, text: str) -> None:
+        """End it with its answer."""
+        await self._end(TurnState.DONE, MessageRole.ASSISTANT, text)
+
+    async def stopped(self) -> None:
+        """End it, since a person stopped the answer: what was shown stands."""
+        shown = f"{self.reply.text} {_STOPPED}" if self.reply.text else _STOPPED
+        await self._end(TurnState.STOPPED, MessageRole.ASSISTANT, shown)
+
+    async def failed(self, fail: Fail, why: str) -> None:
+        """End it without an answer: the person is told so in one sentence, the operator why."""
+        if isinstance(self.adapter, TellsOperator) and self.opened.draft.reply_to:
+            self.adapter.explain(self.opened.draft.reply_to, why)
+        await self._end(TurnState.FAILED, MessageRole.NOTICE, fail.sentence, fail.kind)
+
+    async def _end(
+        self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
+    ) -> None:
+        now, limits = self.hold.now(), self.adapter.limits
+        asked = [
+            _entry(MessageRole.USER, each.author, self.files.remembered(each), each.sent_at)
+            for each in self.opened.questions
+        ]
+        ending = Ending(
+            state=state,
+            entries=[*asked, _entry(role, self.agent.spec.name, text, now)],
+            parts=parts(text, limits.text_length, with_files=limits.takes_files),
+            failure=failure,
+        )
+        await self.hold.insist(
+            lambda _: turns.end(self.hold.lease, self.opened.turn.id, ending, now)
+        )
+        metrics.TURNS.labels(state=state.value).inc()
+
+
+def _entry(role: MessageRole, author: str, text: str, said_at: datetime) -> Entry:
+    """A message of the history."""
+    tokens = remembered_tokens(text)
+    return Entry(role=role, author=author, text=text, tokens=tokens, said_at=said_at)

@@ -9,9 +9,8 @@ import pytest
 
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
-from core.turn.deliver import Visible
+from core.turn.deliver import Reply, Visible
 from core.turn.hold import Hold
-from core.turn.reply import Reply
 from storage import outbox
 from storage.errors import LeaseLost
 from storage.models import OutboxMessage
