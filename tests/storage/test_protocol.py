@@ -134,6 +134,21 @@ class Protocol(RuleBasedStateMachine):
         self.run(lambda: self._go_on(second, room, later))
         self.run(lambda: self._go_on(first, room, zombie))
 
+    @rule(room=rooms, later=st.integers(3, 14))
+    def a_worker_is_suspended_between_an_intent_and_its_post(self, room: int, later: int) -> None:
+        """Another one looks for the message, finds none and posts it."""
+        first, second = self.workers["one"], self.workers["two"]
+        first.die()
+        self.work.pass_by(SECONDS + 1)
+        self.somebody_writes(room=room, authors=["ana"], twice=False)
+        self.run(lambda: self._go_on(first, room, 1))
+        while not (first.is_idle or first.is_about_to_post):
+            self.run(lambda: self._one_act(first))
+        self.work.pass_by(SECONDS + 1)
+        second.die()
+        self.run(lambda: self._go_on(second, room, later))
+        self.run(lambda: self._go_on(first, room, 1))
+
     async def _go_on(self, worker: Worker, room: int, acts: int) -> None:
         if worker.is_idle:
             await worker.claim(self.rooms[room].id)

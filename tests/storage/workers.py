@@ -59,6 +59,7 @@ class Worker:
         self.name = name
         self.lease: Lease | None = None
         self.found_nothing = False
+        self.is_about_to_post = False
         self._work = work
         self._life: AsyncIterator[None] | None = None
         self._safe_until = work.now
@@ -116,7 +117,7 @@ class Worker:
     def die(self) -> None:
         """As by SIGKILL."""
         self.lease = self._life = None
-        self.found_nothing = False
+        self.found_nothing = self.is_about_to_post = False
 
     async def _serve(self, lease: Lease) -> AsyncIterator[None]:
         async for _ in self._deliver(lease):
@@ -157,6 +158,7 @@ class Worker:
         found = draft.key if draft.attempts and draft.key in self._work.platform.posts else None
         if found is None:
             await outbox.begin(lease, outbox_id=draft.id, now=self._work.now)
+            self.is_about_to_post = True
             yield
             self._post(draft.key, is_final=False)
             yield
@@ -170,6 +172,7 @@ class Worker:
                 self._work.platform.finished.add(row.key)
             else:
                 await outbox.begin(lease, outbox_id=row.id, now=self._work.now)
+                self.is_about_to_post = True
                 yield
                 self._post(row.key, is_final=True)
             yield
@@ -178,6 +181,7 @@ class Worker:
 
     def _post(self, key: str, *, is_final: bool) -> None:
         self._check()
+        self.is_about_to_post = False
         self._work.platform.show(key, is_final=is_final)
 
     def _check(self) -> None:
