@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -20,7 +20,12 @@ from tests.journeys import processes, program
 from tests.patience import PATIENCE
 from tests.peers.cable import Cable
 
-_READY_SECONDS = 30.0
+Start = Callable[[Path, Mapping[str, str]], BaseProcess]
+
+
+def present(folder: Path, environment: Mapping[str, str]) -> BaseProcess:
+    """`moorings run` as it is here."""
+    return processes.start(program.moorings, folder, environment, "run")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +53,11 @@ class Replica:
 class Fleet:
     """Keeps as many replicas as it was made with; what was stopped goes on in the end."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], size: int) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], size: int, start: Start = present
+    ) -> None:
         self._folder = folder
+        self._start_process = start
         self._environment = environment
         self._size = size
         self._replicas: list[Replica] = []
@@ -124,7 +132,7 @@ class Fleet:
             cable = Cable(environment["DATABASE_URL"])
             await self._open.enter_async_context(cable)
             environment["DATABASE_URL"] = cable.url
-        process = processes.start(program.moorings, self._folder, environment, "run")
+        process = self._start_process(self._folder, environment)
         return Replica(process=process, port=port, cable=cable)
 
     def _drawn(self, random: Random) -> Replica:

@@ -1,0 +1,72 @@
+"""An earlier version of Moorings, from the repository's own history, beside the present one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from itertools import cycle
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from tests.journeys import processes, program
+from tests.journeys.fleet import Start
+
+ROOT = Path(__file__).parents[2]
+_PARTS = ("bots", "core", "storage", "tests", "pyproject.toml")
+
+
+def checkout(folder: Path, *, differs_in: str) -> Path:
+    """The newest commit in which files that match this were not yet as they are, unpacked.
+
+    Without the repository's history the test is skipped.
+    """
+    last = _git("log", "-1", "--format=%H", "--", differs_in)
+    earlier = last and _git("rev-parse", "--verify", "--quiet", f"{last}^")
+    if not earlier:
+        pytest.skip("needs the repository's history: git fetch --unshallow")
+    archive = folder / "earlier.tar"
+    _git("archive", f"--output={archive}", earlier, *_PARTS)
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder / "earlier", filter="data")
+    return folder / "earlier"
+
+
+def both(home: Path) -> Start:
+    """Starts the present version and the one at `home` by turns."""
+    versions: Iterator[Path | None] = cycle([None, home])
+
+    def start(folder: Path, environment: Mapping[str, str]) -> BaseProcess:
+        if version := next(versions):
+            return processes.start(_run, folder, environment, version)
+        return processes.start(program.moorings, folder, environment, "run")
+
+    return start
+
+
+def _run(folder: Path, environment: dict[str, str], home: Path) -> None:
+    """Become the earlier version: what was imported of the present one goes with the program."""
+    os.chdir(folder)
+    errors = os.open(program.ERRORS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(errors, 2)
+    everything = {**os.environ, **environment, "PYTHONPATH": str(home)}  # noqa: TID251  # of this process alone
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "bots", "run"], everything)  # noqa: S606  # a shell is not needed
+
+
+def _git(*arguments: str) -> str:
+    """What git prints; empty where there is no repository or git does not know."""
+    try:
+        done = subprocess.run(  # noqa: S603  # what is written above
+            ["git", *arguments],  # noqa: S607  # as every other developer's tool
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
