@@ -36,6 +36,7 @@ async def test_every_message_has_one_visible_answer(
                 group.create_task(crowd.talk(messages, seconds=2 * kills))
                 group.create_task(_killed(fleet, crowd, kills))
             await crowd.all_answered()
+            await fleet.ready()  # who is just starting does not hear yet that it should stop
         await crowd.check()
         print(await record.figures())  # noqa: T201
 
