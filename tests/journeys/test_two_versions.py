@@ -19,7 +19,7 @@ LONG = [pytest.mark.chaos, pytest.mark.timeout(900)]
 @pytest.mark.parametrize(
     ("differs_in", "messages", "kills"),
     [
-        (SCHEMA, 20, 4),
+        (SCHEMA, 12, 2),
         pytest.param(SCHEMA, 300, 60, marks=LONG),
         pytest.param(PROTOCOL, 300, 60, marks=LONG),
     ],
