@@ -141,9 +141,9 @@ class Crowd:
             if row.delivered_at
         ]
 
-    async def check(self, *, is_anybody_dead: bool = True) -> None:
+    async def check(self, *, is_anybody_dead: bool = True, may_give_up: bool = False) -> None:
         """One visible answer each, in order, nothing besides, and no finished call made again."""
-        await record.check(is_one_process=False)
+        await record.check(is_one_process=False, may_give_up=may_give_up)
         await diary.check(self._folder, is_anybody_dead=is_anybody_dead)
         slack = [line for channel in self._on_slack for line in self.slack.transcript(channel)]
         discord = [line for place in self._on_discord for line in self.discord.transcript(place)]

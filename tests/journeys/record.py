@@ -57,8 +57,8 @@ async def visible() -> dict[str, list[str]]:
     return {str(message_id): MARKER.findall(str(text)) for message_id, text in found}
 
 
-async def check(*, is_one_process: bool = True) -> None:
-    """Every question is answered by one visible message, in the order of the questions.
+async def check(*, is_one_process: bool = True, may_give_up: bool = False) -> None:
+    """Every question is answered by one visible message, in order, and none was given up.
 
     Of several processes one may learn of a question, as when the platform sends it again, while
     another one answers a later question already: what was on record has to keep its order then.
@@ -66,6 +66,8 @@ async def check(*, is_one_process: bool = True) -> None:
     parts = Counter(row.turn_id for row in await OutboxMessage.all())
     questions = await InboxMessage.all()
     assert not [question.key for question in questions if parts[question.turn_id or 0] != 1]
+    given_up = [question.key for question in questions if question.state is InboxState.FAILED]
+    assert may_give_up or not given_up, given_up
     overtaken = await _overtaken()
     assert not [each for each in overtaken if is_one_process or each.was_on_record], overtaken
 

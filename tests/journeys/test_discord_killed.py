@@ -64,7 +64,6 @@ async def discord() -> AsyncIterator[DiscordPeer]:
     ("kills", "messages", "trouble"),
     [
         (6, 30, False),
-        pytest.param(200, 500, False, marks=LONG),
         pytest.param(200, 500, True, marks=LONG),
     ],
 )

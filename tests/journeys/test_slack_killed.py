@@ -58,7 +58,6 @@ async def slack() -> AsyncIterator[SlackPeer]:
     ("kills", "messages", "trouble"),
     [
         (6, 30, False),
-        pytest.param(200, 500, False, marks=LONG),
         pytest.param(200, 500, True, marks=LONG),
     ],
 )

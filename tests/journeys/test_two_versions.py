@@ -20,8 +20,8 @@ LONG = [pytest.mark.chaos, pytest.mark.timeout(900)]
     ("differs_in", "messages", "kills"),
     [
         (SCHEMA, 12, 2),
-        pytest.param(SCHEMA, 300, 60, marks=LONG),
-        pytest.param(PROTOCOL, 300, 60, marks=LONG),
+        pytest.param(SCHEMA, 150, 30, marks=LONG),
+        pytest.param(PROTOCOL, 150, 30, marks=LONG),
     ],
 )
 async def test_every_message_has_one_visible_answer(
@@ -37,7 +37,7 @@ async def test_every_message_has_one_visible_answer(
                 group.create_task(_killed(fleet, crowd, kills))
             await crowd.all_answered()
             await fleet.ready()  # who is just starting does not hear yet that it should stop
-        await crowd.check()
+        await crowd.check(may_give_up=True)  # as the earlier version did where processes died
         print(await record.figures())  # noqa: T201
 
 
