@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import accumulate, takewhile
 
 from tortoise.expressions import F
 
@@ -29,6 +29,9 @@ from storage.models import (
 from storage.transaction import reading, transaction, write_first
 
 _TOGETHER = 50  # messages of one person that are answered in one turn, at most
+_ROOM = 40_000  # bytes; what the smallest windows in use take
+_FILE = 3_500  # bytes of a message that a file counts as
+_NAME = 16  # bytes that a message has besides its text and its author
 _SUSPICIOUS = 2  # interruptions in a row
 _MOST_LONE_TRIES = 3
 
@@ -76,10 +79,13 @@ class Spent:
 
 
 @write_first
-async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn | None:
+async def open_next(
+    lease: Lease, *, revision: str, now: datetime, room: int = _ROOM
+) -> OpenTurn | None:
     """Take up the turn that was interrupted, or open one over what waits; None if nothing does.
 
-    Messages that one person wrote in a row are answered together, in the platform's order.
+    Messages that one person wrote in a row at one place are answered together, in the platform's
+    order, as far as they have at most `room` bytes.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
@@ -87,7 +93,7 @@ async def open_next(lease: Lease, *, revision: str, now: datetime) -> OpenTurn |
     await fence(lease, now)
     turn = await Turn.get_or_none(conversation_id=lease.conversation_id, state=TurnState.RUNNING)
     if turn is None:
-        return await _open(lease.conversation_id, revision, now)
+        return await _open(lease.conversation_id, revision, now, room)
     turn.interruptions += lease.is_takeover
     turn.revision = revision
     await Turn.filter(id=turn.id).update(interruptions=turn.interruptions, revision=revision)
@@ -110,7 +116,7 @@ async def try_alone(lease: Lease, turn_id: int, now: datetime) -> None:
     await Turn.filter(id=turn_id).update(lone_tries=F("lone_tries") + 1)
 
 
-async def _open(conversation_id: int, revision: str, now: datetime) -> OpenTurn | None:
+async def _open(conversation_id: int, revision: str, now: datetime, room: int) -> OpenTurn | None:
     waiting = (
         await InboxMessage.filter(conversation_id=conversation_id, state=InboxState.WAITING)
         .order_by("position", "id")
@@ -118,8 +124,7 @@ async def _open(conversation_id: int, revision: str, now: datetime) -> OpenTurn 
     )
     if not waiting:
         return None
-    first = waiting[0]
-    batch = list(takewhile(lambda message: message.author_id == first.author_id, waiting))
+    batch = _together(waiting, room)
     await Conversation.filter(id=conversation_id).update(last_turn=F("last_turn") + 1)
     number = (await Conversation.get(id=conversation_id)).last_turn
     turn = await Turn.create(
@@ -143,6 +148,25 @@ async def _open(conversation_id: int, revision: str, now: datetime) -> OpenTurn 
         reply_to=batch[-1].reply_to,
     )
     return OpenTurn(turn=turn, questions=batch, steps=[], draft=draft)
+
+
+def _together(waiting: Sequence[InboxMessage], room: int) -> list[InboxMessage]:
+    """The first one, and those after it that can be answered with it."""
+    lengths = accumulate(map(_length, waiting))
+    first = _origin(waiting[0])
+    fitting = takewhile(lambda each: each[1] <= room, zip(waiting[1:], [*lengths][1:], strict=True))
+    others = takewhile(lambda message: _origin(message) == first, (each for each, _ in fitting))
+    return [waiting[0], *others]
+
+
+def _origin(message: InboxMessage) -> tuple[str, str]:
+    """Who wrote it, and where its answer stands, be that as a reply to this or another message."""
+    return message.author_id, (message.reply_to or "").partition("/")[0]
+
+
+def _length(message: InboxMessage) -> int:
+    words = len(message.text.encode()) + len(message.author.encode())
+    return words + _NAME + _FILE * len(message.attachments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

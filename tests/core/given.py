@@ -130,7 +130,7 @@ class Stage:
             text=text,
             sent_at=self.clock(),
             position=self.said,
-            reply_to=reply_to or f"q{self.said}",
+            reply_to=reply_to or f"q/{self.said}",
         )
         return await self.intake.accept(incoming, agent or self.spec.name)
 

@@ -180,6 +180,6 @@ async def test_threads_are_told_newest_first(stage: Stage) -> None:
     await stage.say("Second")
     long_ago, cursors = stage.clock.at.replace(year=2000), Cursors(stage.clock)
     found = await cursors.threads(WORKSPACE, since=long_ago, limit=9)
-    assert found == [(HERE, "q2"), (THREAD, "q1")]
-    assert await cursors.threads(WORKSPACE, since=long_ago, limit=1) == [(HERE, "q2")]
+    assert found == [(HERE, "q/2"), (THREAD, "q/1")]
+    assert await cursors.threads(WORKSPACE, since=long_ago, limit=1) == [(HERE, "q/2")]
     assert await cursors.threads(WORKSPACE, since=stage.clock(), limit=9) == []

@@ -26,7 +26,14 @@ async def conversation(
 
 
 async def received(
-    where: Conversation, key: str, now: datetime, *, author: str = "ana", position: int = 1
+    where: Conversation,
+    key: str,
+    now: datetime,
+    *,
+    author: str = "ana",
+    position: int = 1,
+    reply_to: str | None = None,
+    files: int = 0,
 ) -> bool:
     """A message of that key in the inbox."""
     message = inbox.Received(
@@ -36,8 +43,9 @@ async def received(
         author_id=author,
         author=author,
         text=f"text of {key}",
-        reply_to=None,
+        reply_to=reply_to,
         sent_at=now,
+        attachments=[{} for _ in range(files)],
     )
     return await inbox.add(message, now)
 

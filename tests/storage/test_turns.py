@@ -41,6 +41,47 @@ async def test_what_one_person_wrote_in_a_row_is_answered_together(now: datetime
     assert await turns.open_next(lease, revision="r1", now=now) is None
 
 
+async def _batches(where: Conversation, now: datetime, *, room: int = 40_000) -> list[int]:
+    """How many messages each turn answers."""
+    lease, batches = await given.leased(where, now), list[int]()
+    while turn := await turns.open_next(lease, revision="r1", now=now, room=room):
+        batches.append(len(turn.questions))
+        await given.answered(lease, turn, now)
+    return batches
+
+
+@pytest.mark.parametrize(
+    ("places", "batches"),
+    [
+        (["7.1", "7.1", "8.1", "7.1"], [2, 1, 1]),
+        ([None, None, "7.1"], [2, 1]),
+        (["50/1", "50/2", "51/3", "51/"], [2, 2]),
+    ],
+    ids=["threads", "outside of a thread", "replies to messages"],
+)
+async def test_what_stands_in_different_places_is_not_answered_together(
+    now: datetime, places: list[str | None], batches: list[int]
+) -> None:
+    where = await given.conversation(now)
+    for position, place in enumerate(places):
+        await given.received(where, f"k{position}", now, position=position, reply_to=place)
+    assert await _batches(where, now) == batches
+
+
+@pytest.mark.parametrize(
+    ("room", "files", "batches"),
+    [(87, 0, [3, 1]), (86, 0, [2, 2]), (1, 0, [1, 1, 1, 1]), (7_058, 1, [2, 2])],
+)
+async def test_as_many_are_answered_together_as_there_is_room_for(
+    now: datetime, room: int, files: int, batches: list[int]
+) -> None:
+    """The text of each has ten bytes and the name of who wrote it three, and 16 go with both."""
+    where = await given.conversation(now)
+    for position in range(4):
+        await given.received(where, f"k{position}", now, position=position, files=files)
+    assert await _batches(where, now, room=room) == batches
+
+
 async def test_an_interrupted_turn_is_taken_up_with_its_finished_steps(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)

@@ -58,7 +58,7 @@ async def test_every_part_stands_where_the_question_stood(
     stage: Stage, hold: Hold, turn_id: int
 ) -> None:
     await deliver(hold, stage.platform, "Ada")
-    assert [post.reply_to for post in stage.platform.posts] == ["q1", "q1"]
+    assert [post.reply_to for post in stage.platform.posts] == ["q/1", "q/1"]
     assert all(post.is_final for post in stage.platform.posts)
 
 

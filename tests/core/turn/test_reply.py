@@ -68,7 +68,7 @@ async def test_a_growing_answer_replies_to_the_question_and_is_not_final(
     assert (post.agent, post.room, post.reply_to, post.is_final) == (
         "Ada",
         "slack/T1/C1",
-        "q1",
+        "q/1",
         False,
     )
 

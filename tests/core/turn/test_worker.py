@@ -58,7 +58,25 @@ async def test_what_one_person_wrote_in_a_row_is_answered_together(stage: Stage)
     await stage.say("Three", author="bob")
     await attend(stage)
     assert stage.platform.transcript == ["You said: One\n\nTwo", "You said: bob: Three"]
-    assert [post.reply_to for post in stage.platform.posts] == ["q2", "q3"]
+    assert [post.reply_to for post in stage.platform.posts] == ["q/2", "q/3"]
+
+
+async def test_fifty_messages_are_answered_in_as_few_turns_as_they_fit(stage: Stage) -> None:
+    for number in range(50):
+        await stage.say(f"{number} " + "word " * 180)
+    await attend(stage)
+    assert stage.platform.posts[-1].reply_to == "q/50"
+    assert len(stage.model.requests) == 2
+    asked = "".join(stage.model.questions)
+    assert asked.count("word") == 50 * 180
+
+
+async def test_questions_of_two_threads_get_an_answer_each(stage: Stage) -> None:
+    for text, thread in (("One", "7.1"), ("Two", "8.1")):
+        await stage.say(text, reply_to=thread)
+    await attend(stage)
+    assert stage.platform.transcript == ["You said: One", "You said: Two"]
+    assert [post.reply_to for post in stage.platform.posts] == ["7.1", "8.1"]
 
 
 async def test_a_conversation_has_one_turn_at_a_time(stage: Stage) -> None:

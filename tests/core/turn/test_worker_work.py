@@ -51,7 +51,7 @@ async def test_it_is_shown_before_the_first_word(stage: Stage, busy: Busy) -> No
         group.create_task(stage.worker().attend(accepted.conversation_id))
         await stage.model.paused.acquire()
         [shown] = busy.shown
-        assert (shown.text, shown.reply_to, shown.agent) == ("", "q1", "Ada")
+        assert (shown.text, shown.reply_to, shown.agent) == ("", "q/1", "Ada")
         assert busy.posts == []
         stage.model.resume()
 
