@@ -17,7 +17,7 @@ from core.routing import agent_at, binding_at, chosen_in_chat
 from core.text import cleaned
 from storage import bindings, conversations, facts, inbox, messages, outbox, places, summaries
 from storage.facts import Statement
-from storage.models import Conversation, Fact, MessageRole, OutboxState, SummaryKind, Turn
+from storage.models import Conversation, Fact, MessageRole, OutboxState, Turn
 
 _LONGEST_FACT = 1_000  # characters
 
@@ -301,13 +301,8 @@ class Commands:
         if conversation is None:
             return False
         current = await facts.current(agent_id=conversation.agent_id, scope=address.scope)
-        await summaries.add(
-            conversation_id=conversation.id,
-            upto_seq=None,
-            kind=SummaryKind.RESET,
-            text="",
-            facts=[fact.id for fact in current],
-            now=self._clock(),
+        await summaries.reset(
+            conversation.id, facts=[fact.id for fact in current], now=self._clock()
         )
         return True
 

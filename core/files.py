@@ -22,11 +22,10 @@ from storage.models import InboxMessage
 log = logging.getLogger(__name__)
 
 _MOST_FILES = 10  # of one message; more are only named
+_MOST_TOGETHER = 27_000_000  # characters of all files of a turn, images as they are sent
 _MOST_TEXT = 200_000  # bytes
 _MOST_IMAGE = 5_000_000  # bytes
-_IMAGE_TOKENS = 1_000  # what an image costs in a prompt, about
 _REMEMBERED = 4_000  # characters of the texts of one message that later turns still know
-_BYTES_A_TOKEN = 3
 _UNREADABLE = "cannot be read here: only texts and images can"
 _TEXT_KINDS = {
     *("application/json", "application/xml", "application/yaml", "application/x-yaml"),
@@ -75,43 +74,32 @@ class Files:
 
     by_message: Mapping[str, Sequence[ReadFile]] = field(default_factory=dict[str, list[ReadFile]])
 
-    def images(self, question: InboxMessage) -> tuple[str, ...]:
-        """The images that came with the message, as data URLs."""
-        return tuple(each.image for each in self._of(question) if each.image)
-
-    def tokens(self) -> int:
-        """What all images cost in a prompt, about."""
-        files = [each for read in self.by_message.values() for each in read]
-        return _IMAGE_TOKENS * sum(bool(each.image) for each in files)
-
-    def shown(self, question: InboxMessage, room: int) -> str:
-        """The message with its texts, cut to their share of `room` tokens."""
-        count = sum(bool(each.text) for read in self.by_message.values() for each in read)
-        return self._inlined(question, room * _BYTES_A_TOKEN // max(count, 1))
+    def of(self, question: InboxMessage) -> Sequence[ReadFile]:
+        """What came with this message."""
+        return self.by_message.get(question.key, ())
 
     def remembered(self, question: InboxMessage) -> str:
         """The message with as much of its texts as later turns know."""
-        count = sum(bool(each.text) for each in self._of(question))
-        return self._inlined(question, _REMEMBERED // max(count, 1))
+        files = self.of(question)
+        length = _REMEMBERED // max(sum(bool(each.text) for each in files), 1)
+        return with_files(question.text, [each.inlined(length) for each in files])
 
-    def _inlined(self, question: InboxMessage, length: int) -> str:
-        files = [each.inlined(length) for each in self._of(question)]
-        return "\n\n".join(filter(None, [question.text, *files]))
 
-    def _of(self, question: InboxMessage) -> Sequence[ReadFile]:
-        return self.by_message.get(question.key, ())
+def with_files(text: str, files: Sequence[str]) -> str:
+    """A message, and below it what its files say."""
+    return "\n\n".join(filter(None, [text, *files]))
 
 
 async def read_files(adapter: Adapter, place: Address, questions: Sequence[InboxMessage]) -> Files:
     """Fetch everything that came with these messages; what cannot be had becomes a note."""
-    by_message = {
-        question.key: [
-            await _read(adapter, place, attachment, is_one_too_many=number > _MOST_FILES)
-            for number, attachment in enumerate(attachments_of(question), start=1)
-        ]
-        for question in questions
-        if question.attachments
-    }
+    by_message: dict[str, list[ReadFile]] = {}
+    room = _MOST_TOGETHER
+    for question in questions:
+        for number, attachment in enumerate(attachments_of(question), start=1):
+            is_too_much = number > _MOST_FILES or room <= 0
+            read = await _read(adapter, place, attachment, is_too_much=is_too_much)
+            room -= len(read.text) + len(read.image)
+            by_message.setdefault(question.key, []).append(read)
     return Files(by_message=by_message)
 
 
@@ -127,10 +115,10 @@ def attachments_of(question: InboxMessage) -> list[Attachment]:
 
 
 async def _read(
-    adapter: Adapter, place: Address, attachment: Attachment, *, is_one_too_many: bool
+    adapter: Adapter, place: Address, attachment: Attachment, *, is_too_much: bool
 ) -> ReadFile:
     about = _about(attachment)
-    if is_one_too_many:
+    if is_too_much:
         return ReadFile(note=f"{about} was not read: too many files at once")
     try:
         return await _fetched(adapter, place, attachment)

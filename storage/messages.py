@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,14 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from storage.models import Message, MessageRole, OutboxMessage, OutboxState
+from storage.models import (
+    Message,
+    MessageRole,
+    OutboxMessage,
+    OutboxState,
+    Summary,
+    SummaryKind,
+)
 from storage.transaction import reading
 
 _PAGE = 100
@@ -29,18 +37,21 @@ class Entry:
 
 
 @reading
-async def window(conversation_id: int, *, after_seq: int, tokens: int) -> list[Entry]:
+async def window(
+    conversation_id: int, *, after_seq: int, tokens: int, at_most: int = sys.maxsize
+) -> list[Entry]:
     """The newest messages after `after_seq`, oldest first, up to about `tokens` and no more.
 
-    Costs the same however long the history is: pages are read from its end, by the unique
-    index on (conversation_id, seq).
+    A message counts as `at_most` tokens: whoever shows it clips it to so many. Costs the same
+    however long the history is: pages are read from its end, by the unique index on
+    (conversation_id, seq).
     """
     newest_first: list[Entry] = []
     before, room = None, tokens
     while room > 0:
         page = await _page(conversation_id, after_seq, before)
         for entry in page:
-            room -= entry.tokens
+            room -= min(entry.tokens, at_most)
             newest_first.append(entry)
             if room <= 0:
                 break
@@ -86,12 +97,22 @@ async def last_said_at(conversation_id: int) -> datetime | None:
 
 @reading
 async def search(conversation_id: int, *, words: list[str], limit: int) -> list[Entry]:
-    """The newest messages that contain every word, oldest first."""
-    query = Message.filter(conversation_id=conversation_id).exclude(role=MessageRole.NOTICE)
+    """The newest messages since the last reset that contain every word, oldest first."""
+    since = Message.filter(
+        conversation_id=conversation_id, seq__gt=await _reset_at(conversation_id)
+    )
+    query = since.exclude(role=MessageRole.NOTICE)
     for word in words:
         query = query.filter(Q(*(Q(text__icontains=form) for form in _forms(word)), join_type=Q.OR))
     rows = await query.order_by("-seq").limit(limit).values_list(*_FIELDS)
     return _entries(rows)[::-1]
+
+
+async def _reset_at(conversation_id: int) -> int:
+    """The seq that the newest reset reaches; 0 without one. A cut hides nothing from a search."""
+    resets = Summary.filter(conversation_id=conversation_id, kind=SummaryKind.RESET)
+    newest = await resets.order_by("-upto_seq").first()
+    return newest.upto_seq if newest else 0
 
 
 def _forms(word: str) -> list[str]:

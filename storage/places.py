@@ -6,7 +6,7 @@ a private thread is shown only there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tortoise.expressions import Q, Subquery
@@ -29,6 +29,7 @@ from storage.models import (
 from storage.transaction import reading, transaction
 
 _RECENT = 1_000  # messages that are looked at for the threads they stand in
+_NEWEST = 100  # answers among which the newest one since a reset is looked for
 _AT_ONCE = 100  # addresses in one statement
 
 
@@ -59,9 +60,19 @@ async def running_in(path: str, *, thread: str, message_ids: list[str]) -> list[
 
 @reading
 async def newest_turn(path: str, *, readers: Sequence[str]) -> Turn | None:
-    """The answer that ended last."""
+    """The answer that ended last, of those since the last reset of their conversation."""
     ended = Turn.filter(conversation_id__in=_inside(path, readers), ended_at__not_isnull=True)
-    return await ended.order_by("-ended_at", "-id").first()
+    newest = await ended.order_by("-ended_at", "-id").limit(_NEWEST)
+    resets = Summary.filter(
+        conversation_id__in=[turn.conversation_id for turn in newest], kind=SummaryKind.RESET
+    )
+    before = {reset.conversation_id: reset.made_at for reset in await resets.order_by("made_at")}
+    return next((turn for turn in newest if _is_since(turn, before)), None)
+
+
+def _is_since(turn: Turn, reset_at: Mapping[int, datetime]) -> bool:
+    at = reset_at.get(turn.conversation_id)
+    return at is None or turn.ended_at is None or turn.ended_at > at
 
 
 @reading

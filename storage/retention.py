@@ -21,6 +21,7 @@ from storage.models import (
     OutboxState,
     Step,
     Summary,
+    SummaryKind,
     Turn,
     Usage,
 )
@@ -216,13 +217,17 @@ async def _of_facts(turn_ids: Sequence[int]) -> set[int]:
 
 
 async def _superseded(conversation_ids: Sequence[int], before: datetime) -> list[int]:
-    """The summaries of these histories, made before, in whose place a newer one stands."""
+    """The summaries of these histories, made before, in whose place a newer one stands.
+
+    The newest reset stays: whoever searches looks no further back, however often was cut since.
+    """
     made = (
         await Summary.filter(conversation_id__in=conversation_ids)
         .order_by("-upto_seq", "-id")
-        .values_list("id", "conversation_id", "made_at")
+        .values_list("id", "conversation_id", "made_at", "kind")
     )
-    newest: dict[int, int] = {}
-    for number, conversation_id, _ in made:
-        newest.setdefault(conversation_id, number)
-    return [number for number, talk, at in made if at < before and newest[talk] != number]
+    kept: dict[tuple[int, bool], int] = {}
+    for number, talk, _, kind in made:
+        kept.setdefault((talk, False), number)
+        kept.setdefault((talk, kind == SummaryKind.RESET), number)
+    return [number for number, _, at, _ in made if at < before and number not in kept.values()]

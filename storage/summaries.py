@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from storage.lease import Lease, fence
 from storage.models import Conversation, Summary, SummaryKind
-from storage.transaction import reading, transaction
+from storage.transaction import reading, transaction, write_first
 
 
 @reading
@@ -16,24 +18,35 @@ async def newest(conversation_id: int) -> Summary | None:
     )
 
 
-@transaction
-async def add(
-    *,
-    conversation_id: int,
-    upto_seq: int | None,
-    kind: SummaryKind,
-    text: str,
-    facts: list[int],
-    now: datetime,
-) -> Summary:
-    """Let the view begin after message `upto_seq` (None: after the newest)."""
-    if upto_seq is None:
-        upto_seq = (await Conversation.get(id=conversation_id)).last_seq
-    return await Summary.create(
-        conversation_id=conversation_id,
+@write_first
+async def cut(
+    lease: Lease, *, upto_seq: int, text: str, facts: Sequence[int], now: datetime
+) -> None:
+    """Let the view begin after message `upto_seq`, for good.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    await fence(lease, now)
+    await Summary.create(
+        conversation_id=lease.conversation_id,
         upto_seq=upto_seq,
-        kind=kind,
+        kind=SummaryKind.CUT,
         text=text,
-        facts=facts,
+        facts=list(facts),
+        made_at=now,
+    )
+
+
+@transaction
+async def reset(conversation_id: int, *, facts: Sequence[int], now: datetime) -> None:
+    """Let the view begin after the newest message: a person wants it so, whoever has the lease."""
+    conversation = await Conversation.get(id=conversation_id)
+    await Summary.create(
+        conversation_id=conversation_id,
+        upto_seq=conversation.last_seq,
+        kind=SummaryKind.RESET,
+        text="",
+        facts=list(facts),
         made_at=now,
     )

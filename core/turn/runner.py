@@ -11,6 +11,7 @@ from datetime import datetime
 from core import context, faults
 from core.budget import check_budget
 from core.context import Prompt
+from core.context.load import Asked
 from core.errors import ContextOverflow, ModelDown
 from core.llm import Begun, Finished, ModelRequest, Retracted, TextDelta, ToolCall
 from core.turn.journal import ModelStep, ToolStep
@@ -102,10 +103,14 @@ async def _prompt(turn: Turn, budget: int, *, cut_at: datetime | None) -> Prompt
     return await context.build(
         turn.agent,
         turn.hold.lease,
-        turn.opened.questions,
+        Asked(
+            questions=turn.opened.questions,
+            files=turn.files,
+            journal=turn.journal.as_prompt(),
+            tools=turn.toolbox.specs,
+        ),
         budget=budget,
         cut_at=cut_at,
-        files=turn.files,
     )
 
 
@@ -117,7 +122,7 @@ def _request(turn: Turn, prompt: Prompt, budget: int) -> ModelRequest:
     spec = turn.agent.spec
     may_call = not (_is_last_call(turn) or prompt.is_bare)
     return ModelRequest(
-        messages=(*prompt.messages, *turn.journal.as_prompt()),
+        messages=tuple(prompt.messages),
         tools=turn.toolbox.specs if may_call else (),
         temperature=spec.temperature,
         reasoning_effort=spec.reasoning_effort,

@@ -15,6 +15,7 @@ from core import faults, metrics
 from core.adapter import Adapter, ShowsWork
 from core.address import Address
 from core.clock import monotonic
+from core.context.decide import room_together
 from core.directory import KnownAgent
 from core.errors import DeliveryRefused, MooringsError, Transient
 from core.files import read_files
@@ -140,7 +141,12 @@ class Serving:
     async def _open(self, agent: KnownAgent) -> Turn | None:
         """The turn over what waits, if anything does."""
         hold = self._hold
-        opened = await turns.open_next(hold.lease, revision=agent.spec.fingerprint, now=hold.now())
+        opened = await turns.open_next(
+            hold.lease,
+            revision=agent.spec.fingerprint,
+            now=hold.now(),
+            room=room_together(agent.spec.window_tokens),
+        )
         if opened is None:
             return None
         self._turn = Turn(self._resources, hold, self._adapter, agent, opened)

@@ -13,11 +13,11 @@ from core.adapter import Adapter, TellsOperator
 from core.address import Address
 from core.budget import Price
 from core.clock import Clock
-from core.context import remembered_tokens
 from core.directory import Directory, KnownAgent
 from core.files import Files
 from core.llm import ChatModel
 from core.spec import AgentSpec
+from core.tokens import estimate
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
@@ -170,5 +170,5 @@ class Turn:
 
 def _entry(role: MessageRole, author: str, text: str, said_at: datetime) -> Entry:
     """A message of the history."""
-    tokens = remembered_tokens(text)
+    tokens = estimate(text)
     return Entry(role=role, author=author, text=text, tokens=tokens, said_at=said_at)

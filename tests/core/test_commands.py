@@ -107,6 +107,19 @@ async def test_after_a_reset_the_model_sees_facts_and_no_history(
     assert len(await commands.history(HERE, "Ada", limit=9)) == 4
 
 
+async def test_after_a_reset_nobody_looks_back_before_it(stage: Stage, commands: Commands) -> None:
+    await answered(stage, "First")
+    why = await commands.why(HERE)
+    assert why
+    await commands.reset(HERE, "Ada")
+    assert await commands.why(HERE) is None
+    assert await commands.why(HERE, turn_id=why.turn) == why
+    await answered(stage, "Second")
+    newest = await commands.why(HERE)
+    assert newest
+    assert newest.turn > why.turn
+
+
 async def test_there_is_nothing_to_reset_where_nothing_was_said(commands: Commands) -> None:
     assert not await commands.reset(HERE, "Ada")
 

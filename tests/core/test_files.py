@@ -253,6 +253,26 @@ async def test_an_eleventh_file_is_only_named(stage: Stage, shelf: Shelf) -> Non
     assert len(shelf.fetched) == 10
 
 
+async def test_what_all_files_of_a_turn_have_is_bounded(stage: Stage, shelf: Shelf) -> None:
+    large = PNG + b"x" * 4_900_000
+    for number in range(6):
+        await send(stage, "Look", put(shelf, f"{number}.png", large, kind="image/png"))
+    asked = await ask(stage, "And?", put(shelf, "notes.txt", b"buy milk"))
+    assert len(asked.images) == len(shelf.fetched) == 5
+    assert asked.content.count("was not read: too many files at once]") == 2
+
+
+async def test_ten_screenshots_cut_nothing_for_good(stage: Stage, shelf: Shelf) -> None:
+    for number in range(30):
+        await ask(stage, f"{number} " + "word " * 80)
+    files = [put(shelf, f"{number}.png", PNG, kind="image/png") for number in range(10)]
+    shown = await ask(stage, "Look", *files)
+    await ask(stage, "And now?")
+    before, during, after = [len(each.messages) for each in stage.model.requests[-3:]]
+    assert (before, during, after, len(shown.images)) == (60, 32, 64, 10)
+    assert await stage.cuts() == []
+
+
 async def test_of_a_very_long_text_only_the_first_part_is_read(stage: Stage, shelf: Shelf) -> None:
     asked = await ask(stage, "?", put(shelf, "a.log", b"x" * 300_000))
     assert "of which only the first 200.0 kB were read; " in asked.content

@@ -8,7 +8,7 @@ import pytest
 
 from storage import messages, outbox
 from storage.database import Database, open_database
-from storage.models import Message, MessageRole
+from storage.models import Message, MessageRole, Summary, SummaryKind
 from tests.storage import given, sql
 
 QUIET, BUSY = 1, 2
@@ -157,6 +157,29 @@ async def test_messages_are_found_by_words_in_any_case(
 async def test_a_search_shows_the_newest_that_it_finds(now: datetime) -> None:
     await _said(30, now)
     assert [m.seq for m in await messages.search(1, words=["1"], limit=2)] == [19, 21]
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_search_ends_at_the_newest_reset_but_not_at_a_cut(now: datetime) -> None:
+    await _said(30, now)
+    for upto_seq, kind in ((12, "reset"), (10, "reset"), (20, "cut")):
+        await Summary.create(
+            conversation_id=1,
+            upto_seq=upto_seq,
+            kind=SummaryKind(kind),
+            text="",
+            facts=[],
+            made_at=now,
+        )
+    found = await messages.search(1, words=["1"], limit=9)
+    assert [m.seq for m in found] == [13, 14, 15, 16, 17, 18, 19, 21]
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_message_can_count_as_less_than_it_has(now: datetime) -> None:
+    await _said(10, now, tokens=10_000)
+    found = await messages.window(1, after_seq=0, tokens=100, at_most=25)
+    assert [m.seq for m in found] == [7, 8, 9, 10]
 
 
 async def test_a_quiet_conversation_among_busy_ones_costs_a_page(

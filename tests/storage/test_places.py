@@ -118,6 +118,17 @@ async def test_the_answer_that_ended_last_is_known(now: datetime) -> None:
     assert (await _newest()) == second.turn.id
 
 
+async def test_an_answer_from_before_a_reset_is_not_the_newest(now: datetime) -> None:
+    lease, first = await _begun("one", now)
+    await given.answered(lease, first, now)
+    lease, second = await _begun("two", now)
+    await given.answered(lease, second, now + DAY)
+    await summaries.reset(lease.conversation_id, facts=[], now=now + 2 * DAY)
+    assert await _newest() == first.turn.id
+    await summaries.reset(first.turn.conversation_id, facts=[], now=now + 2 * DAY)
+    assert await _newest() is None
+
+
 async def _newest() -> int | None:
     turn = await places.newest_turn("terminal", readers=ALL)
     return turn.id if turn else None

@@ -11,7 +11,7 @@ import pytest
 from tortoise import Tortoise
 from tortoise.backends.sqlite.client import SqliteClient
 
-from storage import facts, inbox, messages, outbox, retention, summaries, turns
+from storage import facts, inbox, messages, outbox, retention, turns
 from storage.database import Database
 from storage.facts import Statement
 from storage.models import (
@@ -285,14 +285,16 @@ async def _told(where: Conversation, key: str, now: datetime) -> object:
     )
 
 
-async def _cut(where: Conversation, upto_seq: int, now: datetime) -> int:
-    cut = await summaries.add(
+async def _cut(
+    where: Conversation, upto_seq: int, now: datetime, *, kind: SummaryKind = SummaryKind.CUT
+) -> int:
+    cut = await Summary.create(
         conversation_id=where.id,
         upto_seq=upto_seq,
-        kind=SummaryKind.CUT,
+        kind=kind,
         text=f"what was said up to {upto_seq}",
         facts=[],
-        now=now,
+        made_at=now,
     )
     return cut.id
 
@@ -305,6 +307,15 @@ async def test_the_newest_summary_stays_and_what_it_replaced_goes(now: datetime)
     elsewhere = await _cut(other, 1, now)
     assert (await prune(words=now + HOUR)).summaries == {old}
     assert {row.id for row in await Summary.all()} == {newest, elsewhere}
+
+
+async def test_the_newest_reset_stays_however_often_was_cut_since(now: datetime) -> None:
+    where = await given.conversation(now)
+    await answer(where, "k1", now)
+    old, reset = [await _cut(where, seq, now, kind=SummaryKind.RESET) for seq in (1, 2)]
+    cut, newest = [await _cut(where, seq, now) for seq in (3, 4)]
+    assert (await prune(words=now + HOUR)).summaries == {old, cut}
+    assert {row.id for row in await Summary.all()} == {reset, newest}
 
 
 async def test_a_summary_made_lately_stays(now: datetime) -> None:

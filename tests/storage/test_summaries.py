@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from storage import summaries
-from storage.models import SummaryKind
+from storage.errors import LeaseLost
+from storage.lease import Lease
+from storage.models import Conversation, SummaryKind
 from tests.storage import given
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
-async def _added(where: int, upto_seq: int | None, now: datetime, *, text: str = "") -> int:
-    row = await summaries.add(
-        conversation_id=where,
-        upto_seq=upto_seq,
-        kind=SummaryKind.CUT,
-        text=text,
-        facts=[1, 2],
-        now=now,
-    )
-    return row.upto_seq
+async def _lease(where: Conversation, now: datetime) -> Lease:
+    await given.received(where, "k1", now)
+    return await given.leased(where, now)
+
+
+async def _cut(lease: Lease, upto_seq: int, now: datetime, *, text: str = "") -> None:
+    await summaries.cut(lease, upto_seq=upto_seq, text=text, facts=[1, 2], now=now)
 
 
 async def test_without_a_summary_the_view_has_no_beginning(now: datetime) -> None:
@@ -32,8 +31,9 @@ async def test_without_a_summary_the_view_has_no_beginning(now: datetime) -> Non
 
 async def test_the_summary_that_reaches_furthest_holds(now: datetime) -> None:
     where = await given.conversation(now)
+    lease = await _lease(where, now)
     for upto_seq, text in ((5, "a"), (9, "b"), (7, "c")):
-        await _added(where.id, upto_seq, now, text=text)
+        await _cut(lease, upto_seq, now, text=text)
     newest = await summaries.newest(where.id)
     assert newest
     assert (newest.text, newest.facts, newest.kind) == ("b", [1, 2], SummaryKind.CUT)
@@ -41,17 +41,28 @@ async def test_the_summary_that_reaches_furthest_holds(now: datetime) -> None:
 
 async def test_of_two_that_reach_equally_far_the_later_holds(now: datetime) -> None:
     where = await given.conversation(now)
+    lease = await _lease(where, now)
     for text in ("a", "b"):
-        await _added(where.id, 5, now, text=text)
+        await _cut(lease, 5, now, text=text)
     newest = await summaries.newest(where.id)
     assert newest
     assert newest.text == "b"
 
 
-async def test_a_view_can_begin_after_the_newest_message(now: datetime) -> None:
+async def test_who_lost_the_lease_cuts_nothing(now: datetime) -> None:
     where = await given.conversation(now)
-    assert await _added(where.id, None, now) == 0
-    await given.received(where, "k1", now)
-    lease = await given.leased(where, now)
+    zombie = await _lease(where, now)
+    await given.leased(where, now + timedelta(minutes=1), owner="other")
+    with pytest.raises(LeaseLost):
+        await _cut(zombie, 5, now)
+    assert await summaries.newest(where.id) is None
+
+
+async def test_after_a_reset_the_view_begins_after_the_newest_message(now: datetime) -> None:
+    where = await given.conversation(now)
+    lease = await _lease(where, now)
     await given.answered(lease, await given.opened(lease, now), now)
-    assert await _added(where.id, None, now) == 2
+    await summaries.reset(where.id, facts=[7], now=now)
+    newest = await summaries.newest(where.id)
+    assert newest
+    assert (newest.upto_seq, newest.facts, newest.kind) == (2, [7], SummaryKind.RESET)

@@ -10,7 +10,7 @@ from core.errors import ToolError
 from core.tools import ToolContext
 from core.tools.history import history
 from storage.database import Database
-from storage.models import Message, MessageRole
+from storage.models import Message, MessageRole, Summary, SummaryKind
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,20 @@ async def test_hits_are_of_this_conversation_and_oldest_first(context: ToolConte
         "01 March 2026 08:30 Ana: The b",
         "02 March 2026 08:30 Assistant:",
     ]
+
+
+async def test_nothing_is_found_from_before_a_reset(context: ToolContext) -> None:
+    await Summary.create(
+        conversation_id=7,
+        upto_seq=1,
+        kind=SummaryKind.RESET,
+        text="",
+        facts=[],
+        made_at=context.now,
+    )
+    found = await history(context, "Falcon")
+    assert found.startswith("02 March 2026 08:30 Assistant:")
+    assert await history(context, "budget") == "Nothing found for: budget."
 
 
 async def test_the_newest_hits_come_first_under_a_limit(context: ToolContext) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.clock import monotonic
+from core.context.decide import total
 from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm import Role, ToolCall
 from core.spec import AgentSpec
@@ -246,13 +247,33 @@ async def test_a_prompt_that_is_too_long_is_cut_until_it_fits(talkative: Stage) 
     assert await stage.cuts() == []
 
 
+async def test_the_steps_of_a_turn_are_counted(stage: Stage, hold: Hold) -> None:
+    stage.tools = [tool("look", lambda _: "word " * 4_000)]
+    stage.model.script(*[calling("look", id=f"c{number}") for number in range(6)], "Enough.")
+    assert await run(stage, hold) == "Enough."
+    lengths = [total(request.messages) for request in stage.model.requests]
+    assert lengths[2] > 11_000
+    assert max(lengths) <= 16_000
+
+
+async def test_steps_that_no_prompt_can_hold_are_not_the_fault_of_who_asked(
+    stage: Stage, hold: Hold
+) -> None:
+    stage.tools = [tool("look", lambda _: "word " * 4_000)]
+    stage.model.script(calling("look"), *[too_long(0)] * 9)
+    with pytest.raises(ModelRefused) as caught:
+        await run(stage, hold)
+    assert caught.value.told.startswith("What I found for this is more than")
+
+
 async def test_a_model_that_is_known_to_take_less_is_sent_less(talkative: Stage) -> None:
     stage = talkative
     stage.model.learnt_window = 1_000
     stage.model.script("Good morning")
     assert await run(stage, await stage.hold()) == "Good morning"
-    assert stage.model.requests[-1].budget == 1_000
-    assert len(await stage.cuts()) == 1
+    request = stage.model.requests[-1]
+    assert (request.budget, total(request.messages) <= 1_000) == (1_000, True)
+    assert await stage.cuts() == []
 
 
 async def test_the_last_prompt_that_is_tried_is_instructions_and_question(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
 
 from core import context
-from core.context import Prompt, remembered_tokens
+from core.context import Prompt
+from core.context.load import Asked
 from core.errors import ModelRefused
 from core.llm import PromptMessage, Role
 from core.spec import AgentSpec
+from core.tokens import estimate
 from core.turn.worker import Worker
 from storage import facts, summaries, turns
-from storage.models import MessageRole, SummaryKind, TurnState
+from storage.errors import LeaseLost
+from storage.models import MessageRole, Summary, SummaryKind, TurnState
 from storage.turns import Ending, Entry
 from tests.core.given import ROOM, Stage
 from tests.peers.model import ScriptedModel
@@ -37,7 +41,7 @@ async def told(stage: Stage, role: MessageRole, text: str) -> None:
             role=each_role,
             author=author,
             text=each,
-            tokens=remembered_tokens(each),
+            tokens=estimate(each),
             said_at=stage.clock(),
         )
         for each_role, author, each in (
@@ -54,8 +58,9 @@ async def built(stage: Stage, *, budget: int = 2_000, room: str = ROOM) -> Promp
     """What is made of what waits in the room."""
     hold = await stage.hold(room)
     opened = await stage.opened(hold)
+    asked = Asked(questions=opened.questions)
     return await context.build(
-        await stage.agent(), hold.lease, opened.questions, cut_at=stage.clock(), budget=budget
+        await stage.agent(), hold.lease, asked, cut_at=stage.clock(), budget=budget
     )
 
 
@@ -113,7 +118,7 @@ def narrow(stage: Stage) -> Stage:
 
 async def test_the_view_grows_to_the_budget_and_is_then_cut_to_about_half(narrow: Stage) -> None:
     await talk(narrow, narrow.worker(), *(f"Question {number}" for number in range(20)))
-    lengths = [sum(remembered_tokens(text) for _, text in each) for each in narrow.model.prompts]
+    lengths = [sum(estimate(text) for _, text in each) for each in narrow.model.prompts]
     cuts = [after / before for before, after in pairwise(lengths)]
     assert 900 < max(lengths) <= 1_000
     assert 0.4 < min(cuts) < 0.65
@@ -142,13 +147,13 @@ async def test_facts_of_the_last_cut_stand_in_front_and_newer_ones_at_the_tail(
     await talk(stage, stage.worker(), "First")
     old = await stage.remember("the deadline is in March")
     conversation = await stage.conversation()
-    await summaries.add(
+    await Summary.create(
         conversation_id=conversation.id,
         upto_seq=0,
         kind=SummaryKind.CUT,
         text="They spoke about dates.",
         facts=[old.id],
-        now=stage.clock(),
+        made_at=stage.clock(),
     )
     new = await stage.remember("Bob owns it")
     await stage.say("Second")
@@ -275,11 +280,9 @@ async def test_a_prompt_that_is_tried_again_shorter_cuts_nothing_for_good(stage:
         await told(stage, MessageRole.ASSISTANT, "Yes")
     await stage.say("Now")
     hold = await stage.hold()
-    opened = await stage.opened(hold)
+    asked = Asked(questions=(await stage.opened(hold)).questions)
     whole, cut = [
-        await context.build(
-            await stage.agent(), hold.lease, opened.questions, cut_at=None, budget=budget
-        )
+        await context.build(await stage.agent(), hold.lease, asked, cut_at=None, budget=budget)
         for budget in (4_000, 1_500)
     ]
     assert len(whole.messages) == 10
@@ -288,37 +291,68 @@ async def test_a_prompt_that_is_tried_again_shorter_cuts_nothing_for_good(stage:
     assert await stage.cuts() == []
 
 
-async def test_an_old_message_that_is_very_long_is_clipped(stage: Stage) -> None:
+async def test_an_old_message_that_is_very_long_is_shown_whole_where_there_is_room(
+    stage: Stage,
+) -> None:
     await stage.say("x" * 9_000)
     await told(stage, MessageRole.ASSISTANT, "Yes")
     await stage.say("Second")
     _, old, *_ = await prompt(stage, budget=8_000)
-    assert old.content == "x" * 8_000 + "\n[… 1,000 characters left out …]"
+    assert old.content == "x" * 9_000
 
 
-async def test_what_is_clipped_counts_as_what_is_shown(stage: Stage) -> None:
-    assert remembered_tokens("x" * 1_000_000) < 2_500
-
-
-async def test_a_newest_message_that_fills_half_the_room_is_cut_too(stage: Stage) -> None:
+async def test_long_messages_are_clipped_before_any_is_lost(stage: Stage) -> None:
     await stage.say("x" * 5_000)
     await told(stage, MessageRole.ASSISTANT, "y" * 5_000)
     await stage.say("Second")
-    assert shown(await prompt(stage, budget=1_500)) == [(S, "Be brief."), (U, "Second")]
+    _, old, answer, question = await prompt(stage, budget=1_500)
+    assert re.fullmatch(r"x+\n\[… 3,\d\d\d characters left out …\]\nx+", old.content)
+    assert answer.content.startswith("y")
+    assert question.content == "Second"
+    assert await stage.cuts() == []
+
+
+@pytest.mark.parametrize("size", [30_000, 100_000], ids=["answered", "refused"])
+async def test_one_paste_cuts_nothing_for_good(stage: Stage, size: int) -> None:
+    worker = stage.worker()
+    await talk(stage, worker, *("word " * 15 for _ in range(30)))
+    await talk(stage, worker, "x" * size, "And now?")
+    before, *_, after = [len(each) for each in stage.model.prompts[29:]]
+    assert (before, after) == (60, 64)
+    assert await stage.cuts() == []
+
+
+async def test_who_lost_the_lease_cuts_nothing(stage: Stage) -> None:
+    for _ in range(10):
+        await stage.say("word " * 300)
+        await told(stage, MessageRole.ASSISTANT, "Yes")
+    await stage.say("Now")
+    zombie = await stage.hold()
+    asked = Asked(questions=(await stage.opened(zombie)).questions)
+    stage.clock.forward(60)
+    await stage.lease()
+    with pytest.raises(LeaseLost):
+        await context.build(
+            await stage.agent(), zombie.lease, asked, cut_at=stage.clock(), budget=1_000
+        )
+    assert await stage.cuts() == []
+
+
+async def test_facts_take_at_most_an_eighth_of_the_budget(stage: Stage) -> None:
+    await stage.say("First")
+    for number in range(40):
+        await stage.remember(f"{number} {'word ' * 190}")
+    found = await built(stage, budget=16_000)
+    assert found.tokens < 16_000 / 8 + 100
+    assert "- 39 word" in found.messages[-1].content
+    assert "- 0 word" not in found.messages[-1].content
 
 
 async def test_after_a_reset_nothing_from_before_is_shown(stage: Stage) -> None:
     worker = stage.worker()
     await talk(stage, worker, "First")
     conversation = await stage.conversation()
-    await summaries.add(
-        conversation_id=conversation.id,
-        upto_seq=None,
-        kind=SummaryKind.RESET,
-        text="",
-        facts=[],
-        now=stage.clock(),
-    )
+    await summaries.reset(conversation.id, facts=[], now=stage.clock())
     await talk(stage, worker, "Second", "Third")
     assert stage.model.prompts[-1] == [
         (S, "Be brief."),

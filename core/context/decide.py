@@ -1,0 +1,316 @@
+"""What a prompt shows and what it leaves out: everything is counted, nothing read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core.errors import ModelRefused
+from core.files import ReadFile, with_files
+from core.llm import PromptMessage, Role
+from core.tokens import BYTES_A_TOKEN, estimate, shortened
+
+_QUESTION_SHARE = 0.75  # of the budget that the messages to be answered may take, with their files
+_JOURNAL_SHARE = 0.75  # of what they leave, that the steps of the turn may take
+_FACTS_SHARE = 4  # facts may take a fourth of what is left, and an eighth of the budget
+_IMAGE_TOKENS = 1_000  # what an image costs, about
+_BYTES_OF_FILES = 3  # in a token: tables and code have fewer than prose
+_HEADING = "What you have been told to remember since (100 older facts are left out):"
+_LONGEST = (1, 4, 8)  # parts of the budget that one message may have: the first that let all fit
+_SHORTEST = 32  # tokens to which a step of the turn is clipped at the least
+_SPARE = 16  # part of the budget that the history leaves to the question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A fact, as the model reads it."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message of the history, whole."""
+
+    seq: int
+    message: PromptMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A message to be answered; `speaker` stands before it, empty for who opened the talk."""
+
+    text: str
+    speaker: str = ""
+    author: str = ""
+    said_at: datetime | None = None
+    files: Sequence[ReadFile] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """All that may be shown: facts and history oldest first, `journal` the turn's own steps.
+
+    `window` is what the agent may be shown, `budget` what this prompt may have, `tools` what the
+    descriptions of its tools take, all in tokens. Facts of these ids stand `in_front`.
+    """
+
+    instructions: str
+    window: int
+    budget: int
+    questions: Sequence[Question]
+    journal: Sequence[PromptMessage] = ()
+    tools: int = 0
+    summary: str = ""
+    facts: Sequence[Note] = ()
+    in_front: frozenset[int] = frozenset()
+    history: Sequence[Said] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notes:
+    """Facts that are shown, and how many older ones are not."""
+
+    lines: Sequence[str] = ()
+    left_out: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Of the lines with their heading."""
+        return estimate("\n".join([_HEADING, *self.lines])) if self.lines else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the prompt shows, part by part; bare, it is the instructions and the question only.
+
+    `cut`: the view of the history begins after this message from now on; None: as before.
+    """
+
+    instructions: str
+    asked: Sequence[PromptMessage]
+    journal: Sequence[PromptMessage]
+    is_bare: bool
+    summary: str = ""
+    front: Notes = Notes()
+    tail: Notes = Notes()
+    history: Sequence[PromptMessage] = ()
+    cut: int | None = None
+
+
+def decide(material: Material) -> Shown:
+    """What is shown of it within the budget.
+
+    What belongs to this turn comes first: a long question, its files and the turn's own steps
+    shrink facts and history in this prompt alone. Only a history that grew is cut for good.
+
+    Raises:
+        ModelRefused: the question alone is too long for the agent's window.
+    """
+    budget = material.budget
+    asked = _asked(material)
+    room = budget - estimate(material.instructions) - total(asked)
+    is_bare = budget < material.window and room <= 0
+    journal = _bounded(material.journal, int(room * _JOURNAL_SHARE), budget)
+    room -= material.tools + total(journal) + _optional(material.summary)
+    shown = Shown(instructions=material.instructions, asked=asked, journal=journal, is_bare=is_bare)
+    return shown if is_bare else _with_past(shown, material, room)
+
+
+def _with_past(shown: Shown, material: Material, room: int) -> Shown:
+    """With facts and history in the `room` that this turn leaves them."""
+    lasting = _lasting_room(material)
+    history, cut = _settled(material, lasting)
+    front, tail = _notes(material, room, is_cut=cut is not None)
+    room -= front.tokens + tail.tokens
+    if _length(history) > room:
+        history = _newest(history, _halved(lasting, room))
+    return replace(
+        shown,
+        summary=material.summary,
+        front=front,
+        tail=tail,
+        history=[said.message for said in history],
+        cut=cut,
+    )
+
+
+def room_together(window: int) -> int:
+    """Bytes of the messages that are answered together, for an agent with this window."""
+    return int(window * _QUESTION_SHARE * BYTES_A_TOKEN)
+
+
+def most_of_one(budget: int) -> int:
+    """Tokens that a message of the history has at the most where room is short."""
+    return budget // _LONGEST[-1]
+
+
+def total(messages: Iterable[PromptMessage]) -> int:
+    """What the messages cost, about."""
+    return sum(map(_cost, messages))
+
+
+def _cost(message: PromptMessage) -> int:
+    """`native` is sent instead of the rest, where the model that wrote it goes on."""
+    calls = "".join(call.name + call.arguments for call in message.tool_calls)
+    native = str(message.native.items) if message.native else ""
+    longest = max(message.content + calls, native, key=len)
+    return estimate(longest) + _IMAGE_TOKENS * len(message.images)
+
+
+def _asked(material: Material) -> list[PromptMessage]:
+    questions = material.questions
+    length = sum(estimate(each.speaker + each.text) for each in questions)
+    if length > material.window * _QUESTION_SHARE:
+        raise _refused(length, material.window)
+    room = max(int(material.budget * _QUESTION_SHARE) - length, 0)
+    questions = _looked_at(questions, room // _IMAGE_TOKENS)
+    files = [file for question in questions for file in question.files]
+    room -= _IMAGE_TOKENS * sum(bool(file.image) for file in files)
+    share = room * _BYTES_OF_FILES // max(sum(bool(file.text) for file in files), 1)
+    return [
+        PromptMessage(
+            role=Role.USER,
+            content=question.speaker
+            + with_files(question.text, [file.inlined(share) for file in question.files]),
+            said_at=question.said_at,
+            author=question.author,
+            images=tuple(file.image for file in question.files if file.image),
+        )
+        for question in questions
+    ]
+
+
+def _looked_at(questions: Sequence[Question], most: int) -> list[Question]:
+    """With the first images; of the others only a note."""
+    looked_at: list[Question] = []
+    for question in questions:
+        files: list[ReadFile] = []
+        for file in question.files:
+            most -= bool(file.image)
+            files.append(_unseen(file) if file.image and most < 0 else file)
+        looked_at.append(replace(question, files=files))
+    return looked_at
+
+
+def _unseen(file: ReadFile) -> ReadFile:
+    return ReadFile(note=f"{file.note} was not looked at: too much at once. Say so")
+
+
+def _refused(length: int, window: int) -> ModelRefused:
+    return ModelRefused(
+        f"a message of about {length} tokens does not fit into window_tokens = {window}",
+        told=f"Your message is too long for me: about {length:,} tokens, and I can read "
+        f"{int(window * _QUESTION_SHARE):,}. It is kept; please send it in smaller parts.",
+    )
+
+
+def _bounded(journal: Sequence[PromptMessage], room: int, budget: int) -> list[PromptMessage]:
+    """The steps, with results clipped to the longest of a row of lengths that lets all fit."""
+    shown, most = list(journal), budget
+    while total(shown) > room and most > _SHORTEST:
+        most = max(most // 2, _SHORTEST)
+        shown = [_clipped(each, most) if each.role is Role.TOOL else each for each in journal]
+    return shown
+
+
+def _clipped(message: PromptMessage, tokens: int) -> PromptMessage:
+    if estimate(message.content) <= tokens:
+        return message
+    return replace(message, content=shortened(message.content, tokens))
+
+
+def _lasting_room(material: Material) -> int:
+    """What the history may take for good: nothing in it comes from the turn."""
+    budget = material.budget
+    front, tail = _notes(material, budget, is_cut=False)
+    others = estimate(material.instructions) + _optional(material.summary) + material.tools
+    return budget - others - front.tokens - tail.tokens - budget // _SPARE
+
+
+def _settled(material: Material, room: int) -> tuple[Sequence[Said], int | None]:
+    """The history as it is shown from now on, and where it is cut if it is.
+
+    Long messages are clipped before any is lost; then the newest that fit into half of the room
+    stay.
+    """
+    whole = material.history
+    if room <= 0:  # the instructions fill the window: that is no growth
+        return (), None
+    shown = _fitting(whole, room, material.budget)
+    if shown is not None:
+        return shown, None
+    kept = _newest(_all_clipped(whole, most_of_one(material.budget)), room // 2)
+    begin = kept[0].seq if kept else whole[-1].seq + 1
+    rest = [said for said in whole if said.seq >= begin]
+    return _fitting(rest, room, material.budget) or kept, begin - 1
+
+
+def _fitting(history: Sequence[Said], room: int, budget: int) -> list[Said] | None:
+    """All of it, each message clipped no more than is needed; None if there is too much."""
+    for part in _LONGEST:
+        shown = _all_clipped(history, budget // part)
+        if _length(shown) <= room:
+            return shown
+    return None
+
+
+def _all_clipped(history: Sequence[Said], tokens: int) -> list[Said]:
+    return [
+        said
+        if estimate(said.message.content) <= tokens
+        else replace(said, message=_clipped(said.message, tokens))
+        for said in history
+    ]
+
+
+def _newest(history: Sequence[Said], room: int) -> list[Said]:
+    """The newest that fit, the first of them a person's; none has more than a fourth of it."""
+    clipped = _all_clipped(history, max(room // 4, _SHORTEST))
+    begin = len(clipped)
+    for index in range(len(clipped) - 1, -1, -1):
+        room -= _cost(clipped[index].message)
+        if room < 0:
+            break
+        if clipped[index].message.role is Role.USER:
+            begin = index
+    return clipped[begin:]
+
+
+def _halved(room: int, most: int) -> int:
+    """In steps: what is shown stays the same while the steps of the turn take ever more."""
+    while room > max(most, 0):
+        room //= 2
+    return room
+
+
+def _length(history: Sequence[Said]) -> int:
+    return total(said.message for said in history)
+
+
+def _notes(material: Material, room: int, *, is_cut: bool) -> tuple[Notes, Notes]:
+    """Those in front and those at the tail; a cut moves all to the front."""
+    most = _halved(material.budget // 8, room // _FACTS_SHARE)
+    if is_cut:
+        return _of_facts(material.facts, most), Notes()
+    front = [fact for fact in material.facts if fact.id in material.in_front]
+    tail = [fact for fact in material.facts if fact.id not in material.in_front]
+    return _of_facts(front, most), _of_facts(tail, most)
+
+
+def _of_facts(facts: Sequence[Note], room: int) -> Notes:
+    """The newest that fit, oldest first."""
+    room -= estimate(_HEADING)
+    kept: list[str] = []
+    for fact in reversed(facts):
+        room -= estimate(fact.text)
+        if room < 0:
+            break
+        kept.append(fact.text)
+    return Notes(lines=tuple(reversed(kept)), left_out=len(facts) - len(kept))
+
+
+def _optional(text: str) -> int:
+    return estimate(text) if text else 0

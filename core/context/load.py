@@ -1,0 +1,100 @@
+"""What a prompt may show, read from the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from core.address import Address
+from core.context.decide import Material, Note, Question, Said, most_of_one
+from core.directory import KnownAgent
+from core.files import Files
+from core.llm import PromptMessage, Role, ToolSpec
+from core.tokens import estimate
+from storage import facts, messages, summaries
+from storage.lease import Lease
+from storage.messages import Entry
+from storage.models import Fact, InboxMessage, MessageRole
+
+_NO_FILES = Files()
+_UNANSWERED = "(This was not answered.)"  # else a model answers it now; why not, it would repeat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the turn brings: its questions with their files, its steps so far, its tools."""
+
+    questions: Sequence[InboxMessage]
+    files: Files = _NO_FILES
+    journal: Sequence[PromptMessage] = ()
+    tools: Sequence[ToolSpec] = ()
+
+
+async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Material:
+    """What the turn brings, and what came before it: as much as may fit into `budget` tokens."""
+    spec = agent.spec
+    brought = Material(
+        instructions=spec.instructions,
+        window=spec.window_tokens,
+        budget=budget,
+        questions=[_question(lease, each, asked.files) for each in asked.questions],
+        journal=asked.journal,
+        tools=sum(map(_length, asked.tools)),
+    )
+    return await _with_past(brought, lease) if spec.memory else brought
+
+
+async def _with_past(brought: Material, lease: Lease) -> Material:
+    here = Address.parse(lease.address, lease.readers)
+    current = await facts.current(agent_id=lease.agent_id, scope=here.scope)
+    summary = await summaries.newest(lease.conversation_id)
+    history = await messages.window(
+        lease.conversation_id,
+        after_seq=summary.upto_seq if summary else 0,
+        tokens=brought.budget,
+        at_most=most_of_one(brought.budget),
+    )
+    return replace(
+        brought,
+        summary=summary.text if summary else "",
+        facts=[_note(fact) for fact in current],
+        in_front=frozenset(summary.facts if summary else ()),
+        history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in history],
+    )
+
+
+def _question(lease: Lease, question: InboxMessage, files: Files) -> Question:
+    return Question(
+        text=question.text,
+        speaker=_speaker(lease, question.author),
+        author=question.author,
+        said_at=question.sent_at,
+        files=files.of(question),
+    )
+
+
+def _note(fact: Fact) -> Note:
+    source = f"fact {fact.id}, from {fact.said_by}, {fact.said_at:%d %B %Y}"
+    return Note(id=fact.id, text=f"- {fact.text} ({source})")
+
+
+def _message(lease: Lease, entry: Entry) -> PromptMessage:
+    if entry.role is MessageRole.USER:
+        return PromptMessage(
+            role=Role.USER,
+            content=_speaker(lease, entry.author) + entry.text,
+            said_at=entry.said_at,
+            author=entry.author,
+        )
+    text = _UNANSWERED if entry.role is MessageRole.NOTICE else entry.text
+    return PromptMessage(role=Role.ASSISTANT, content=text, said_at=entry.said_at)
+
+
+def _speaker(lease: Lease, author: str) -> str:
+    """Whoever opened the conversation speaks without a name in front, for good."""
+    return "" if author == lease.opened_by else f"{author}: "
+
+
+def _length(tool: ToolSpec) -> int:
+    return estimate(f"{tool.name}{tool.description}{json.dumps(tool.parameters)}")
