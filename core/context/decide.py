@@ -154,10 +154,11 @@ def total(messages: Iterable[PromptMessage]) -> int:
 
 def _cost(message: PromptMessage) -> int:
     """`native` is sent instead of the rest, where the model that wrote it goes on."""
+    if not (message.tool_calls or message.native):
+        return estimate(message.content) + _IMAGE_TOKENS * len(message.images)
     calls = "".join(call.name + call.arguments for call in message.tool_calls)
     native = str(message.native.items) if message.native else ""
-    longest = max(message.content + calls, native, key=len)
-    return estimate(longest) + _IMAGE_TOKENS * len(message.images)
+    return estimate(max(message.content + calls, native, key=len))
 
 
 def _asked(material: Material) -> list[PromptMessage]:
@@ -248,12 +249,12 @@ def _settled(material: Material, room: int) -> tuple[Sequence[Said], int | None]
     return _fitting(rest, room, material.budget) or kept, begin - 1
 
 
-def _fitting(history: Sequence[Said], room: int, budget: int) -> list[Said] | None:
+def _fitting(history: Sequence[Said], room: int, budget: int) -> Sequence[Said] | None:
     """All of it, each message clipped no more than is needed; None if there is too much."""
-    for part in _LONGEST:
-        shown = _all_clipped(history, budget // part)
-        if _length(shown) <= room:
-            return shown
+    lengths = [_cost(said.message) for said in history]
+    for most in (budget // part for part in _LONGEST):
+        if sum(min(length, most) for length in lengths) <= room:
+            return history if max(lengths, default=0) <= most else _all_clipped(history, most)
     return None
 
 

@@ -338,6 +338,19 @@ async def test_who_lost_the_lease_cuts_nothing(stage: Stage) -> None:
     assert await stage.cuts() == []
 
 
+async def test_who_takes_over_after_a_cut_shows_the_same_and_cuts_nothing(stage: Stage) -> None:
+    for _ in range(10):
+        await stage.say("word " * 300)
+        await told(stage, MessageRole.ASSISTANT, "Yes")
+    await stage.remember("Bob owns it")
+    await stage.say("Now")
+    first = await built(stage, budget=1_000)
+    stage.clock.forward(60)
+    assert await built(stage, budget=1_000) == first
+    assert "Bob owns it" in first.messages[0].content
+    assert len(await stage.cuts()) == 1
+
+
 async def test_facts_take_at_most_an_eighth_of_the_budget(stage: Stage) -> None:
     await stage.say("First")
     for number in range(40):
