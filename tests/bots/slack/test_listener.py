@@ -21,6 +21,7 @@ from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.wire import Json
 
+ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 SUPPORT = """
 [agents.assistant]
 [agents.support]
@@ -66,6 +67,26 @@ async def test_a_direct_message_needs_no_mention(workspace: Workspace) -> None:
     async with workspace.bot():
         slack.say(place, "U0ANNA", "hello")
         assert await workspace.answered(place) == ["You said: hello"]
+
+
+async def test_questions_in_two_threads_of_a_direct_message_are_answered_in_each(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    place = slack.direct("U0ANNA")
+    async with workspace.bot():
+        roots = [slack.say(place, "U0ANNA", text) for text in ("one", "two")]
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])
+        asked = len(workspace.endpoint.requests)
+        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.2))
+        slack.say(place, "U0ANNA", "begin")
+        await workspace.endpoint.arrived(asked + 1)
+        for root in roots:
+            slack.say(place, "U0ANNA", "and now?", root)
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(5,)])
+        await slack.until(lambda: workspace.said(place, roots[1]))
+    answer = ["You said: and now?"]
+    assert [workspace.said(place, root) for root in roots] == [answer, answer]
 
 
 async def test_an_agent_is_reached_by_its_name(workspace: Workspace) -> None:

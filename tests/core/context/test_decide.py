@@ -192,6 +192,8 @@ def test_facts_have_a_bound_and_the_newest_are_shown(
 def test_tools_and_summary_are_counted() -> None:
     material = replace(brought(history=SIXTY), tools=1_000, summary=words(1_000))
     assert tokens(decide(material)) <= WINDOW - 1_000
+    material = brought(history=talk(*[100] * 64), question=words(9_000))
+    assert tokens(decide(replace(material, tools=800))) <= WINDOW - 800
 
 
 def test_an_image_for_which_there_is_no_room_is_named() -> None:
@@ -223,15 +225,21 @@ def test_instructions_that_fill_the_window_cut_nothing() -> None:
 LENGTHS = st.lists(st.sampled_from([1, 30, 300, 2_000, 12_000]), max_size=12)
 
 
-@given(history=LENGTHS, journal=LENGTHS, facts=LENGTHS, question=st.integers(1, 11_000))
+@given(
+    history=LENGTHS,
+    journal=LENGTHS,
+    facts=LENGTHS,
+    question=st.integers(1, 11_000),
+    tools=st.integers(0, 800),
+)
 def test_no_prompt_is_longer_than_its_budget(
-    history: list[int], journal: list[int], facts: list[int], question: int
+    history: list[int], journal: list[int], facts: list[int], question: int, tools: int
 ) -> None:
     known = [note for each in facts for note in notes(1, each)]
     material = brought(
         question=words(question), history=talk(*history), journal=steps(*journal), facts=known
     )
-    assert tokens(decide(material)) <= WINDOW
+    assert tokens(decide(replace(material, tools=tools))) + tools <= WINDOW
 
 
 @given(st.lists(st.sampled_from([10, 40, 200, 1_500, 9_000]), min_size=20, max_size=60))
