@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import accumulate, takewhile
 
 from tortoise.expressions import F
 
@@ -29,9 +28,9 @@ from storage.models import (
 from storage.transaction import reading, transaction, write_first
 
 _TOGETHER = 50  # messages of one person that are answered in one turn, at most
-_ROOM = 40_000  # bytes; what the smallest windows in use take
-_FILE = 3_500  # bytes of a message that a file counts as
-_NAME = 16  # bytes that a message has besides its text and its author
+_ROOM = 40_000  # bytes, for whoever does not know the agent's window
+_FILE = 3_500  # bytes that a file counts as: an image costs about a thousand tokens
+_FRAME = 16  # bytes that a message takes besides its text and its author's name
 _SUSPICIOUS = 2  # interruptions in a row
 _MOST_LONE_TRIES = 3
 
@@ -152,11 +151,14 @@ async def _open(conversation_id: int, revision: str, now: datetime, room: int) -
 
 def _together(waiting: Sequence[InboxMessage], room: int) -> list[InboxMessage]:
     """The first one, and those after it that can be answered with it."""
-    lengths = accumulate(map(_length, waiting))
-    first = _origin(waiting[0])
-    fitting = takewhile(lambda each: each[1] <= room, zip(waiting[1:], [*lengths][1:], strict=True))
-    others = takewhile(lambda message: _origin(message) == first, (each for each, _ in fitting))
-    return [waiting[0], *others]
+    first, *others = waiting
+    together, room = [first], room - _length(first)
+    for message in others:
+        room -= _length(message)
+        if room < 0 or _origin(message) != _origin(first):
+            break
+        together.append(message)
+    return together
 
 
 def _origin(message: InboxMessage) -> tuple[str, str]:
@@ -166,7 +168,7 @@ def _origin(message: InboxMessage) -> tuple[str, str]:
 
 def _length(message: InboxMessage) -> int:
     words = len(message.text.encode()) + len(message.author.encode())
-    return words + _NAME + _FILE * len(message.attachments)
+    return words + _FRAME + _FILE * len(message.attachments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

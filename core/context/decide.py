@@ -84,7 +84,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What the prompt shows, part by part; bare, it is the instructions and the question only.
+    """What the prompt shows, part by part; bare, it is the instructions and what the turn brings.
 
     `cut`: the view of the history begins after this message from now on; None: as before.
     """
