@@ -160,6 +160,12 @@ async def piped(life: Life, *, stdout: int | None = None) -> Running:
     )
 
 
+async def module(name: str, *arguments: str) -> Running:
+    """Start `python -m name`, as `piped`."""
+    source = f"from runpy import run_module; run_module({name!r}, run_name='__main__')"
+    return await piped(Life(arguments=arguments, folder=ROOT, environment={}, source=source))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """What a finished process left."""

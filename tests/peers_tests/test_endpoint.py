@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,6 +18,7 @@ from openai.types.responses import (
 )
 
 from tests.core.llm.asking import client_of
+from tests.forked import module
 from tests.peers.endpoint import (
     Behaviour,
     CallTool,
@@ -40,10 +39,7 @@ from tests.peers_tests.responding import end_of, respond
 
 @asynccontextmanager
 async def endpoint_process(*options: str) -> AsyncIterator[str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.peers.endpoint", *options, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout
+    process = await module("tests.peers.endpoint", *options)
     yield (await process.stdout.readline()).decode().strip()
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0

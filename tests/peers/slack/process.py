@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from pathlib import Path
+import signal
 from types import TracebackType
 from typing import Self
 
 from aiohttp import ClientSession
 
+from tests.forked import module
 from tests.peers.slack.transcript import Line
 from tests.peers.slack.wire import Json, parsed
-
-ROOT = Path(__file__).parents[3]
 
 
 class SlackProcess:
@@ -26,14 +23,7 @@ class SlackProcess:
         self._options = options
 
     async def __aenter__(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.peers.slack", *self._options),
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        if self._process.stdout is None:
-            raise RuntimeError("the peer has no stdout")
+        self._process = await module("tests.peers.slack", *self._options)
         about = parsed(await self._process.stdout.readline())
         self.url, self.api_url = about["url"], about["api_url"]
         self.bot_token, self.app_token = about["bot_token"], about["app_token"]
@@ -48,8 +38,7 @@ class SlackProcess:
         tb: TracebackType | None,
     ) -> None:
         await self._http.close()
-        if self._process.returncode is None:
-            self._process.terminate()
+        self._process.send_signal(signal.SIGTERM)
         await self._process.communicate()
 
     async def do(self, verb: str, **arguments: object) -> Json:
