@@ -31,7 +31,8 @@ IS_CI = bool(os.environ.get("CI"))  # noqa: TID251  # of the test run, not of th
 # Six hundred tests that are only collected to be skipped take four seconds of all workers.
 KINDS = ["sqlite", *(kind for kind, url in SERVERS.items() if url or IS_CI)]
 # What starts processes, the longest first. It waits most of its seconds, in which others use the
-# processor; and whoever runs some of it first starts a fork server, for two seconds of processor.
+# processor; and whoever runs some of it first starts a fork server, for two seconds of processor:
+# all that starts processes is here.
 WAITING = (
     "tests/journeys/",
     "tests/storage/test_server_restarts.py",
@@ -41,11 +42,21 @@ WAITING = (
     "tests/bots/test_doctor.py",
     "tests/bots/test_models.py",
     "tests/bots/test_serve.py",
+    "tests/bots/discord/test_manifest.py",
+    "tests/bots/slack/test_manifest.py",
+    "tests/bots/slack/test_platform.py",
+    "tests/core/test_faults.py",
     "tests/core/test_process.py",
+    "tests/core/test_upkeep.py",
+    "tests/peers_tests/test_endpoint.py",
+    "tests/peers_tests/test_slack_process.py",
     "tests/storage/test_database.py",
     "tests/storage/test_exit.py",
+    "tests/storage/test_lock.py",
     "tests/storage/test_migration.py",
+    "tests/storage/test_owners.py",
     "tests/storage/test_protocol.py",
+    "tests/storage/test_transaction.py",
     "tests/test_docs.py",
 )
 Once = Callable[[str, Callable[[Path], None]], Path]
