@@ -11,7 +11,6 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import require_context
 from tortoise.exceptions import OperationalError
 from tortoise.migrations.constraints import UniqueConstraint
-from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
 from tortoise.migrations.schema_editor import BaseSchemaEditor, SqliteSchemaEditor
 from tortoise.models import Model
@@ -19,7 +18,15 @@ from tortoise.transactions import in_transaction
 
 import storage.migrations
 from storage.errors import DatabaseUnusable, NewerDatabase
-from storage.internals import ExactExecutor, columns_of, indexes_of, keys_of, table_of, tables_of
+from storage.internals import (
+    ExactExecutor,
+    Executor,
+    columns_of,
+    indexes_of,
+    keys_of,
+    table_of,
+    tables_of,
+)
 from storage.lock import only_one
 from storage.pool import unlimited
 from storage.url import DatabaseUrl
@@ -149,11 +156,11 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
         await _check_tables(connection)
         await ExactExecutor(connection, apps).migrate()
         return
-    await MigrationExecutor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
+    await Executor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
     async with in_transaction(connection.connection_name) as transaction:
         for statement in _BEGIN[transaction.capabilities.dialect]:
             await _execute(transaction, statement)
-        executor = MigrationExecutor(transaction, apps)
+        executor = Executor(transaction, apps)
         executor.recorder = _Recorder(transaction)
         await executor.migrate()
         if transaction.capabilities.dialect == "sqlite":

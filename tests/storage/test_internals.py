@@ -12,6 +12,8 @@ from tortoise.backends.mysql.client import MySQLClient
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.schema_editor import MySQLSchemaEditor
+from tortoise.migrations.schema_generator.state import State
+from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.models import ModelMeta
 
 from storage.internals import columns_of, indexes_of, keys_of, table_of
@@ -27,6 +29,9 @@ CHANGED = (
     ("owner", "name", "arguments"),
     [
         (MigrationExecutor, "_schema_editor", ("self", "atomic", "collect_sql")),
+        (MigrationExecutor, "_project_state", ("self", "applied", "upto")),
+        (State, "clone", ("self",)),
+        (StateApps, "clone", ("self", "model_states")),
         (MySQLSchemaEditor, "create_model", ("self", "model")),
         (MySQLSchemaEditor, "_run_sql", ("self", "sql")),
         (MySQLSchemaEditor, "_table_generate_extra", ("self", "table")),

@@ -21,7 +21,7 @@ from tests.storage.opening import Opening
 
 AT_ONCE = 4
 KILLS = 5
-# The longest that a process lives after its first statement: about as long as it migrates.
+# The longest that a process lives after its first statement: about as long as a server is migrated.
 SECONDS = 0.1
 
 older_or_none = pytest.mark.parametrize("version", ["", *migration.known()[:-1]])
