@@ -20,7 +20,6 @@ from tests.storage import older
 from tests.storage.opening import Opening
 
 AT_ONCE = 4
-KILLS = 5
 # The longest that a process lives after its first statement: about as long as a server is migrated.
 SECONDS = 0.1
 
@@ -88,11 +87,12 @@ async def test_a_migration_killed_before_any_of_its_statements_is_done_by_the_ne
 
 
 @older_or_none
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.chaos)])
 async def test_a_migration_killed_at_any_moment_is_done_by_the_next(
-    empty_url: str, version: str, before: older.Content
+    empty_url: str, version: str, before: older.Content, kills: int
 ) -> None:
     dice = random.Random(version)  # noqa: S311  # chance, no secret
-    for _ in range(KILLS):
+    for _ in range(kills):
         process = Opening(empty_url)
         process.begin()
         process.began()
