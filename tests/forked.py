@@ -51,6 +51,8 @@ FORKED.set_forkserver_preload(
         "tortoise.backends.sqlite",
         "truststore",
         "uvicorn.protocols.http.auto",
+        # what each process runs again where the tests have one process: pytest's own command
+        *(["pytest"] if hasattr(sys.modules["__main__"], "__file__") else []),
         "tests.hurried",
         "tests.frozen",
     ]
