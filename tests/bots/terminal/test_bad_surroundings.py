@@ -32,7 +32,7 @@ async def test_an_endpoint_that_nobody_serves_is_told(program: Program) -> None:
 async def test_a_storm_of_errors_ends_in_a_sentence_and_the_next_question_is_answered(
     program: Program, endpoint: Endpoint
 ) -> None:
-    endpoint.script(*[Fail(status=500)] * 9)  # three attempts of three calls each
+    endpoint.script(*[Fail(status=500)] * 24)  # eight attempts of three calls each
     ended = await program.run("chat", typed="one\ntwo\n")
     assert ended.out.startswith(UNREACHABLE)
     assert ended.out.endswith("two\n")
