@@ -110,7 +110,7 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retracted:
-    """All text so far was the model's thinking, as it turns out: none of it counts."""
+    """None of the text so far counts: it was thinking, or a model broke off and another begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

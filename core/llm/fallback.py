@@ -1,4 +1,4 @@
-"""Several models as one: the next is asked when one fails or is silent before its first word."""
+"""Several models as one: the next is asked when one fails, breaks off or keeps silent at first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from core.errors import ContextOverflow, ModelDown, ModelRefused
-from core.llm import Begun, ChatModel, ModelEvent, ModelRequest
+from core.llm import Begun, ChatModel, ModelEvent, ModelRequest, Retracted
 from core.llm.patience import first_event_seconds
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,10 @@ class FallbackModel:
         return self._models[0].window
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """As ChatModel says. If all fail and one is only down, that is what is raised."""
+        """As ChatModel says. If all fail and one is only down, that is what is raised.
+
+        What one said before it broke off is taken back when the next begins.
+        """
         failures: list[ModelDown | ModelRefused] = []
         for model in self._models:
             begun = False
@@ -54,13 +57,11 @@ class FallbackModel:
             except ContextOverflow:
                 raise
             except (ModelDown, ModelRefused) as failure:
-                if begun:
-                    raise
-                log.warning(
-                    "A model failed before its first word.",
-                    extra={"model": model.name, "reason": str(failure)},
-                )
+                extra = {"model": model.name, "reason": str(failure)}
+                log.warning("A model failed.", extra=extra)
                 failures.append(failure)
+                if begun and model is not self._models[-1]:
+                    yield Retracted()
         raise next((each for each in failures if isinstance(each, ModelDown)), failures[0])
 
     async def _first(

@@ -46,7 +46,6 @@ class Count:
     """The attempt failed by itself; the next one begins after `wait` seconds."""
 
     wait: float
-    is_model_away: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,7 @@ def _away(retry_after: float | None, attempt: int, seconds: float) -> Outcome:
     waited = sum(_pause(earlier) for earlier in range(1, attempt)) + seconds
     if waited + wait > _PATIENCE:
         return Fail(sentence=_UNREACHABLE, kind="unreachable")
-    return Count(wait=wait, is_model_away=True)
+    return Count(wait=wait)
 
 
 def _broken(attempt: int) -> Outcome:

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _HAND_OVER_SECONDS = 5.0
 _AGAIN_SECONDS = 1.0
 _STATUS_SECONDS = 2.0  # that showing "working" may take at most
-_NOTICED_SECONDS = 4.0  # a pause that a person is told about
+_TOLD_AT = 4  # the attempt at which a person is told: only a model that is away has so many
 _AWAY = "(I cannot reach my language model right now; I keep trying for two minutes.)"
 
 
@@ -171,16 +171,17 @@ class Serving:
         except BaseException as error:
             outcome = outcome_of(error, attempt=turn.attempt, seconds=monotonic() - began_at)
             extra = {"turn": turn.opened.turn.id, "agent": turn.agent.spec.name, "why": str(error)}
-            is_bug = not isinstance(error, MooringsError)
+            level = logging.WARNING if isinstance(error, MooringsError) else logging.ERROR
+            trace = error if level == logging.ERROR else None
             match outcome:
                 case GiveBack():
                     raise
                 case Count():
-                    log.warning("attempt failed", extra=extra, exc_info=is_bug)
-                    await self._try_again(turn, outcome)
+                    log.log(level, "attempt failed", extra=extra, exc_info=trace)
+                    await self._hand_over(outcome.wait, has_failed=True)
                     return False
                 case Fail():
-                    log.warning("turn failed", extra=extra, exc_info=is_bug)
+                    log.log(level, "turn failed", extra=extra, exc_info=trace)
                     await turn.failed(outcome, str(error))
                 case Stop():
                     await turn.stopped()
@@ -204,12 +205,9 @@ class Serving:
             turn.files = await read_files(
                 self._adapter, turn.reply.to.address, turn.opened.questions
             )
+            if turn.attempt >= _TOLD_AT:
+                await turn.reply.tell(_AWAY)
             return await runner.run(turn)
-
-    async def _try_again(self, turn: Turn, outcome: Count) -> None:
-        if outcome.is_model_away and outcome.wait >= _NOTICED_SECONDS:
-            await turn.reply.tell(_AWAY)
-        await self._hand_over(outcome.wait, has_failed=True)
 
     async def _hand_over(self, wait: float = 0, *, has_failed: bool = False) -> None:
         """Let whoever claims the conversation go on, after so many seconds."""

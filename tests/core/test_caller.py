@@ -77,9 +77,14 @@ async def test_an_answer_that_is_begun_anew_with_other_words_is_a_paragraph_of_i
 
 
 @pytest.mark.parametrize(
-    "other", [replace(GROWING, text="x", reply_to="q2"), replace(GROWING, text="x", is_final=True)]
+    "other",
+    [
+        replace(GROWING, text="x", reply_to="q2"),
+        replace(GROWING, text="x", is_final=True),
+        replace(GROWING, text="x", is_notice=True),
+    ],
 )
-async def test_somebody_elses_answer_and_a_final_text_are_not_growth(
+async def test_somebody_elses_answer_a_final_text_and_a_notice_are_not_growth(
     adapter: CallerAdapter, other: Outgoing
 ) -> None:
     await adapter.post(other)

@@ -8,6 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from core.errors import ContextOverflow, ModelDown, ModelRefused
+from core.llm import Finished, Retracted
 from core.llm.endpoint import EndpointModel
 from core.llm.fallback import FallbackModel
 from tests.core.llm.asking import answer_of, client_of, first_of, request
@@ -38,15 +39,25 @@ async def test_the_next_model_is_left_alone_while_the_first_one_answers(
     assert [body["model"] for body in endpoint.requests] == ["first"]
 
 
-async def test_no_other_model_goes_on_where_one_broke_off(
+async def test_where_one_breaks_off_the_next_begins_anew(
     endpoint: Endpoint, pair: FallbackModel
 ) -> None:
     endpoint.script(Truncate(after=1))
     async with aclosing(pair.stream(ASKED)) as events:
         assert await first_of(events) == "This "
-        with pytest.raises(ModelDown):
-            await anext(events)
-    assert len(endpoint.requests) == 1
+        seen = [event async for event in events]
+    assert isinstance(seen[0], Retracted)
+    assert isinstance(seen[-1], Finished)
+    assert (seen[-1].model, len(endpoint.requests)) == ("second", 2)
+
+
+async def test_where_the_last_one_breaks_off_there_is_no_answer(
+    endpoint: Endpoint, pair: FallbackModel
+) -> None:
+    endpoint.script(Fail(status=404), Truncate(after=1))
+    with pytest.raises(ModelDown):
+        await answer_of(pair, ASKED)
+    assert len(endpoint.requests) == 2
 
 
 async def test_a_prompt_that_is_too_long_is_no_reason_for_another_model(

@@ -66,8 +66,8 @@ def fail(sentence: str, kind: str) -> Fail:
         (DatabaseUnusable("full"), GiveBack()),
         (asyncio.CancelledError(), GiveBack()),
         (KeyboardInterrupt(), GiveBack()),
-        (ModelDown("away"), Count(wait=1, is_model_away=True)),
-        (Transient("slowly", retry_after=7), Count(wait=7, is_model_away=True)),
+        (ModelDown("away"), Count(wait=1)),
+        (Transient("slowly", retry_after=7), Count(wait=7)),
         (Stray("SystemExit"), Count(wait=1)),
         (KeyError("a bug"), Count(wait=1)),
     ],
@@ -100,7 +100,7 @@ def test_a_model_that_is_away_is_waited_for_two_minutes_in_all(
 ) -> None:
     away = ModelDown("away", retry_after=retry_after)
     given_up = fail(UNREACHABLE, "unreachable")
-    expected = given_up if wait is None else Count(wait=wait, is_model_away=True)
+    expected = given_up if wait is None else Count(wait=wait)
     assert outcome_of(away, attempt=attempt, seconds=seconds) == expected
 
 

@@ -144,15 +144,16 @@ async def test_a_person_is_told_that_the_model_is_waited_for_in_the_message_of_t
     stage: Stage,
 ) -> None:
     stage.platform = Platform(seconds_between_edits=0)
-    stage.model.script(*[ModelDown("away")] * 3)
+    stage.model.script(*[ModelDown("away")] * 4)
     await stage.say("Hello")
     shown = []
-    for _ in range(4):
+    for _ in range(5):
         await attend(stage)
         shown.append(stage.platform.transcript[:])
         stage.clock.forward(9)
     notice = "(I cannot reach my language model right now; I keep trying for two minutes.)"
-    assert shown == [[], [], [notice], ["You said: Hello"]]
+    assert shown == [[], [], [], [notice], ["You said: Hello"]]
+    assert len(stage.platform.posts) == 1
 
 
 async def test_the_next_question_is_answered_after_one_that_failed(stage: Stage) -> None:
