@@ -107,16 +107,17 @@ class Reply:
             LeaseLost: somebody else writes this answer now.
         """
         self.text = text
-        await self._preview(replace(self.to, text=self._clipped(text)))
+        await self._preview(text)
 
     async def tell(self, notice: str) -> None:
         """Say below it why it does not grow; raises as `show`."""
         text = f"{self.text}\n\n{notice}" if self.text else notice
-        await self._preview(replace(self.to, text=self._clipped(text), is_notice=True))
+        await self._preview(text, is_notice=True)
 
-    async def _preview(self, outgoing: Outgoing) -> None:
-        if self._interval is None or monotonic() < self._next_at or not outgoing.text:
+    async def _preview(self, text: str, *, is_notice: bool = False) -> None:
+        if self._interval is None or monotonic() < self._next_at or not text:
             return
+        outgoing = replace(self.to, text=self._clipped(text), is_notice=is_notice)
         if not self._adapter.may_preview(outgoing):
             return
         try:
