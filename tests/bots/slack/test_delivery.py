@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bots.slack import rates
+from core.errors import ModelDown
 from storage.database import Database
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of
 from tests.core.given import Stage
@@ -132,3 +133,18 @@ async def test_nothing_a_model_writes_pings_in_any_message(slack: SlackPeer, sta
     await ask(stage)
     assert not any(line.pings for line in answers(slack))
     assert "@" not in "".join(line.text for line in answers(slack))
+
+
+@pytest.mark.parametrize("thread", [None, "1700000000.000100"])
+async def test_that_a_model_is_away_is_told_in_the_message_that_becomes_the_answer(
+    slack: SlackPeer, stage: Stage, thread: str | None
+) -> None:
+    stage.model.script(*[ModelDown("away")] * 4)
+    accepted = await stage.say("Hello", room=ROOM, reply_to=thread)
+    for _ in range(4):
+        await stage.worker().attend(accepted.conversation_id)
+        stage.clock.forward(9)
+    [told] = answers(slack)
+    assert told.text.startswith("(I cannot reach my language model right now")
+    await settle(stage, accepted.conversation_id)
+    assert [(line.ts, line.text) for line in answers(slack)] == [(told.ts, "You said: Hello")]
