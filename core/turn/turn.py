@@ -69,11 +69,21 @@ class Turn:
         self.adapter = adapter
         self.agent = agent
         self.opened = opened
-        self.journal = Journal(opened.steps)
         self.files = Files()
-        message = Visible(hold, adapter, opened.draft, agent.spec.name)
-        self.reply = Reply(adapter, message, asked_by=self.asked.author_id)
-        self.reply.text = self.journal.text  # what whoever worked on it before has shown
+        self._recorded = 0
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What is finished of it; raises ValueError where this version cannot read it."""
+        return Journal(self.opened.steps)
+
+    @cached_property
+    def reply(self) -> Reply:
+        """The answer as far as it is shown, also by whoever worked on it before."""
+        message = Visible(self.hold, self.adapter, self.opened.draft, self.agent.spec.name)
+        reply = Reply(self.adapter, message, asked_by=self.asked.author_id)
+        reply.text = self.journal.text
+        return reply
 
     @cached_property
     def model(self) -> ChatModel:
@@ -93,8 +103,7 @@ class Turn:
     @property
     def attempt(self) -> int:
         """Which attempt since the last finished step this is, from 1."""
-        has_progressed = self.journal.next_number > len(self.opened.steps) + 1
-        return 1 if has_progressed else max(self.opened.turn.attempts, 1)
+        return 1 if self._recorded else max(self.opened.turn.attempts, 1)
 
     @property
     def tool_context(self) -> ToolContext:
@@ -131,6 +140,7 @@ class Turn:
             )
         )
         self.journal.add(step)
+        self._recorded += 1
         faults.reach("step journalled")
 
     async def answered(self, text: str) -> None:

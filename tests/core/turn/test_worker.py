@@ -11,7 +11,8 @@ import pytest
 from core.errors import ConfigMistake, DeliveryRefused, ModelDown, ModelRefused, Transient
 from core.tools import Tool, ToolContext
 from storage import inbox, turns
-from storage.models import InboxMessage, InboxState, Turn, TurnState
+from storage.models import InboxMessage, InboxState, StepKind, Turn, TurnState
+from storage.turns import FinishedStep
 from tests.core.given import ROOM, Stage, of_a_later_version
 from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
@@ -186,6 +187,22 @@ async def test_an_unexpected_failure_is_tried_again_and_then_told_without_detail
     [told] = stage.platform.transcript
     assert told.startswith("Something in me broke while answering this, three times.")
     assert "secret" not in told
+
+
+async def test_a_journal_that_this_version_cannot_read_is_a_failure_like_others(
+    stage: Stage,
+) -> None:
+    await stage.say("Hello")
+    hold = await stage.hold()
+    opened = await stage.opened(hold)
+    step = FinishedStep(turn_id=opened.turn.id, number=1, kind=StepKind.MODEL, content={"new": 1})
+    await turns.record(hold.lease, step, stage.clock())
+    await turns.hand_over(hold.lease, stage.clock(), opened=opened)
+    for _ in range(3):
+        await attend(stage)
+        stage.clock.forward(5)
+    [told] = stage.platform.transcript
+    assert told.startswith("Something in me broke while answering this, three times.")
 
 
 async def test_a_timeout_of_somebody_else_is_a_failure_and_not_a_stop(stage: Stage) -> None:
