@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -16,11 +17,15 @@ from storage import agents, models
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownAgent:
-    """An agent with its identity in the database. One that is retired answers nothing more."""
+    """An agent with its identity in the database. One that is retired answers nothing more.
+
+    In `queue` its model calls wait, one after the other, for room below its daily_usd.
+    """
 
     id: int
     spec: AgentSpec
     is_retired: bool = False
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False, repr=False)
 
 
 class Origin(StrEnum):

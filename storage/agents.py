@@ -17,6 +17,7 @@ from storage.models import (
     InboxMessage,
     Message,
     OutboxMessage,
+    Reservation,
     Revision,
     Step,
     Summary,
@@ -142,6 +143,7 @@ async def _remove_rest(agent_id: int) -> None:
     await Summary.filter(conversation_id__in=_talks(agent_id)).delete()
     await Conversation.filter(agent_id=agent_id).delete()
     await Fact.filter(agent_id=agent_id).delete()
+    await Reservation.filter(agent_id=agent_id).delete()
     await Revision.filter(agent_id=agent_id).delete()
     names = Agent.filter(id=agent_id).values("name")
     await Binding.filter(agent__in=Subquery(names)).delete()

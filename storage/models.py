@@ -240,7 +240,10 @@ class OutboxMessage(Model):
 
 
 class Usage(Model):
-    """Tokens and cost of one model call. nano_usd is NULL where no price is known."""
+    """Tokens and cost of one model call. nano_usd is NULL where no price is known.
+
+    step is below zero where the call was cut: it left no step in the journal.
+    """
 
     id: int = fields.BigIntField(primary_key=True)
     turn_id: int = fields.BigIntField()
@@ -257,6 +260,20 @@ class Usage(Model):
         table = "usage"
         unique_together = (("turn_id", "step"),)
         indexes = (Index(fields=("agent_id", "at"), name="usage_of_agent"),)
+
+
+class Reservation(Model):
+    """The most that the model call of a turn may cost, until it is recorded or ends_at has come."""
+
+    id: int = fields.BigIntField(primary_key=True)
+    turn_id: int = fields.BigIntField(unique=True)
+    agent_id: int = fields.BigIntField()
+    nano_usd: int = fields.BigIntField()
+    ends_at = fields.DatetimeField()
+
+    class Meta(Model.Meta):
+        table = "reservation"
+        indexes = (Index(fields=("agent_id",), name="reservation_of_agent"),)
 
 
 class Feedback(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from tortoise.expressions import F
@@ -23,9 +23,9 @@ from storage.models import (
     StepKind,
     Turn,
     TurnState,
-    Usage,
 )
 from storage.transaction import reading, transaction, write_first
+from storage.usage import Call, Spent, add
 
 _TOGETHER = 50  # messages of one person that are answered in one turn, at most
 _ROOM = 40_000  # bytes, for whoever does not know the agent's window
@@ -64,17 +64,6 @@ class Entry:
     text: str
     tokens: int
     said_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What one model call used; nano_usd is in 1e-9 US dollars, None where no price is known."""
-
-    model: str
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    nano_usd: int | None
 
 
 @write_first
@@ -205,13 +194,8 @@ async def record(
     )
     await Turn.filter(id=step.turn_id).update(attempts=1, interruptions=0, lone_tries=0)
     if step.spent:
-        await Usage.create(
-            **asdict(step.spent),
-            turn_id=step.turn_id,
-            step=step.number,
-            agent_id=lease.agent_id,
-            at=now,
-        )
+        call = Call(turn_id=step.turn_id, agent_id=lease.agent_id, step=step.number)
+        await add(step.spent, call, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,9 @@ class ModelRequest:
     """Everything a model needs for one answer.
 
     `budget` is the number of tokens that the prompt was cut to. `briefing` is awaited where the
-    model takes no tools: it gives what they would have told about the question.
+    model takes no tools: it gives what they would have told about the question. `allow` is awaited
+    before each call, with the model's name and what it is sent: it says how many tokens the output
+    may have (None: any), which is then `max_output`, or raises what is to stop the call.
     """
 
     messages: tuple[PromptMessage, ...]
@@ -85,6 +87,8 @@ class ModelRequest:
     reasoning_effort: str | None = None
     budget: int | None = None
     briefing: Callable[[], Awaitable[str]] | None = None
+    allow: Callable[[str, ModelRequest], Awaitable[int | None]] | None = None
+    max_output: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

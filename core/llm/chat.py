@@ -48,6 +48,8 @@ class Chat:
             body["temperature"] = request.temperature
         if request.reasoning_effort:
             body["reasoning_effort"] = request.reasoning_effort
+        if request.max_output:
+            body["max_tokens"] = request.max_output
         return body
 
     def answer(self, *, thinks_first: bool) -> Answer:

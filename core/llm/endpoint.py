@@ -150,11 +150,13 @@ class EndpointModel:
         needs_briefing = request.tools and request.briefing and not learnt.takes_tools
         briefing = await request.briefing() if needs_briefing and request.briefing else ""
         adapted = learnt.adapted(request, briefing)
-        body = wire.body(self.name, adapted)
+        if request.allow:
+            most = await request.allow(self.name, adapted)
+            adapted = replace(adapted, max_output=learnt.output_within(most))
         return _Attempt(
             wire=wire,
             request=adapted,
-            body={key: value for key, value in body.items() if key not in learnt.left_out},
+            body=learnt.spelled(wire.body(self.name, adapted)),
             lessons=lessons,
             answer=wire.answer(thinks_first=learnt.thinks_first),
         )

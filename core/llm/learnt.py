@@ -11,7 +11,10 @@ from core.llm import ModelRequest, PromptMessage, Role
 from core.llm.complaint import Complaint
 from core.spec import Api
 
-_ESSENTIAL = {"model", "messages", "input", "stream"}
+_OTHER_NAME = "max_completion_tokens"  # of max_tokens, for newer models of OpenAI's
+_OUTPUT_LIMITS = ("max_tokens", _OTHER_NAME, "max_output_tokens")
+_LEAST_OUTPUT = 256  # tokens: with less, no answer is worth asking for
+_ESSENTIAL = {"model", "messages", "input", "stream", *_OUTPUT_LIMITS}
 _OTHER_API = {
     Api.CHAT: re.compile(r"v1/responses|responses api|/responses\b", re.IGNORECASE),
     Api.RESPONSES: re.compile(r"v1/chat/completions|chat completions", re.IGNORECASE),
@@ -49,6 +52,8 @@ class Learnt:
     effort: str | None = None  # what it asked for in place of the agent's
     has_no_system: bool = False
     must_alternate: bool = False
+    most_output: int | None = None  # tokens that it writes at most, where it told so
+    limits_by_other_name: bool = False
     is_plain: bool = False  # does not take back what it wrote itself
     thinks_first: bool = False
     window: int | None = None  # tokens that fitted after more did not
@@ -74,6 +79,9 @@ class Learnt:
         self, complaint: Complaint, body: Mapping[str, Any], api: Api, *, may_switch: bool
     ) -> str | None:
         """Learn what to do differently; in a few words, or None if there is nothing new in it."""
+        if lesson := self._output(complaint, body):
+            self.lessons += 1
+            return lesson
         if complaint.is_overflow or complaint.is_about_images:
             return None
         lesson = self._other_api(complaint, api) if may_switch else None
@@ -106,6 +114,30 @@ class Learnt:
     def is_longest(self, request: ModelRequest) -> bool:
         """Whether it is longer than all that were answered."""
         return _length(request) > self._longest
+
+    def output_within(self, most: int | None) -> int | None:
+        """So many tokens, or as many as it writes at all."""
+        return min(most, self.most_output or most) if most else None
+
+    def spelled(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body without what it does not take, and with the names that it wants."""
+        if self.limits_by_other_name and "max_tokens" in body:
+            body[_OTHER_NAME] = body.pop("max_tokens")
+        return {key: value for key, value in body.items() if key not in self.left_out}
+
+    def _output(self, complaint: Complaint, body: Mapping[str, Any]) -> str | None:
+        """Its limit by another name, or a lower one: a budget is kept with it, so never none."""
+        name = next((name for name in _OUTPUT_LIMITS if name in body), None)
+        if name is None or not complaint.is_refusal:
+            return None
+        if name == "max_tokens" and _OTHER_NAME in complaint.message:
+            self.limits_by_other_name = True
+            return f"its output is limited by {_OTHER_NAME}"
+        most = _lower(body[name], name, complaint)
+        if most < _LEAST_OUTPUT:
+            return None
+        self.most_output = most
+        return f"its output is limited to {most} tokens"
 
     def _other_api(self, complaint: Complaint, api: Api) -> str | None:
         """Followed once, and back if there is no other API."""
@@ -180,6 +212,17 @@ class Learnt:
             temperature=None if "temperature" in self.left_out else request.temperature,
             reasoning_effort=self.effort or request.reasoning_effort,
         )
+
+
+def _lower(sent: int, name: str, complaint: Complaint) -> int:
+    """How many tokens of output it may take where it did not take so many; 0: it is not that."""
+    if complaint.is_overflow:  # some count the output that may come as a part of the prompt
+        quarter = (complaint.limit or 0) // 4
+        return quarter if quarter < sent else 0
+    if name not in f"{complaint.parameter} {complaint.message}":
+        return 0
+    stated = [int(number) for number in re.findall(r"\d{3,6}", complaint.message)]
+    return max((most for most in stated if most < sent), default=sent // 2)
 
 
 def _length(request: ModelRequest) -> int:

@@ -60,6 +60,8 @@ class Responses:
             body["temperature"] = request.temperature
         if request.reasoning_effort:
             body["reasoning"] = {"effort": request.reasoning_effort}
+        if request.max_output:
+            body["max_output_tokens"] = request.max_output
         return body
 
     def answer(self, *, thinks_first: bool) -> Answer:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from core import context, faults
-from core.budget import check_budget
 from core.context import Prompt
 from core.context.load import Asked
 from core.errors import ContextOverflow, ModelDown
@@ -17,7 +16,6 @@ from core.llm import Begun, Finished, ModelRequest, Retracted, TextDelta, ToolCa
 from core.turn.journal import ModelStep, ToolStep
 from core.turn.turn import Turn
 from storage.models import StepKind
-from storage.turns import Spent
 
 log = logging.getLogger(__name__)
 
@@ -57,15 +55,23 @@ async def run(turn: Turn) -> str:
 
 async def _call_model(turn: Turn) -> None:
     """One model call, journalled; a prompt that is too long is cut until it fits."""
-    await check_budget(turn.agent, turn.hold.now())
-    finished = await _fitting(turn)
+    try:
+        finished = _whole(turn, await _fitting(turn))
+        faults.reach("answered, not journalled")
+        spent = turn.budget.spent(finished)
+        await turn.record(StepKind.MODEL, ModelStep.of(finished), spent)
+        turn.budget.settled()
+    finally:
+        await turn.budget.cut()
+
+
+def _whole(turn: Turn, finished: Finished) -> Finished:
     if _is_last_call(turn):  # some models call tools that they were not offered
         finished = replace(finished, tool_calls=(), native=None)
     finished = _explained(finished)
     if not (finished.tool_calls or finished.text.strip() or turn.journal.text):
         raise ModelDown(f"{finished.model} gave an empty answer")
-    faults.reach("answered, not journalled")
-    await turn.record(StepKind.MODEL, ModelStep.of(finished), _spent(turn, finished))
+    return finished
 
 
 async def _call_tool(turn: Turn, call: ToolCall) -> None:
@@ -128,6 +134,7 @@ def _request(turn: Turn, prompt: Prompt, budget: int) -> ModelRequest:
         reasoning_effort=spec.reasoning_effort,
         budget=budget,
         briefing=briefing,
+        allow=turn.budget.allow,
     )
 
 
@@ -136,6 +143,7 @@ async def _stream(turn: Turn, request: ModelRequest) -> Finished:
     text = ""
     async with aclosing(turn.model.stream(request)) as events:
         async for event in events:
+            turn.budget.saw(event)
             match event:
                 case Finished():
                     return event
@@ -148,16 +156,6 @@ async def _stream(turn: Turn, request: ModelRequest) -> Finished:
                 case Begun():
                     pass
     raise ModelDown(f"{turn.model.name} ended without an answer")
-
-
-def _spent(turn: Turn, finished: Finished) -> Spent:
-    return Spent(
-        model=finished.model,
-        input_tokens=finished.usage.input,
-        cached_tokens=finished.usage.cached,
-        output_tokens=finished.usage.output,
-        nano_usd=turn.resources.price(finished.model, finished.usage),
-    )
 
 
 def _explained(finished: Finished) -> Finished:

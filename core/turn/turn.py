@@ -11,7 +11,7 @@ from functools import cached_property
 from core import faults, metrics
 from core.adapter import Adapter, TellsOperator
 from core.address import Address
-from core.budget import Price
+from core.budget import Budget, Price
 from core.clock import Clock
 from core.directory import Directory, KnownAgent
 from core.files import Files
@@ -28,7 +28,8 @@ from core.turn.outcome import Fail
 from core.turn.split import parts
 from storage import turns
 from storage.models import InboxMessage, MessageRole, StepKind, TurnState
-from storage.turns import Ending, Entry, FinishedStep, OpenTurn, Spent
+from storage.turns import Ending, Entry, FinishedStep, OpenTurn
+from storage.usage import Spent
 
 _STOPPED = "(stopped)"
 
@@ -69,6 +70,7 @@ class Turn:
         self.adapter = adapter
         self.agent = agent
         self.opened = opened
+        self.budget = Budget(agent, opened.turn.id, resources.price, hold.now)
         self.files = Files()
         self._recorded = 0
 

@@ -18,6 +18,7 @@ from core.directory import Directory, KnownAgent
 from core.gate import Gate
 from core.intake import Accepted, Intake
 from core.llm import ChatModel, TokenUsage
+from core.llm.pricing import Price
 from core.messages import Author, Incoming
 from core.spec import AgentSpec
 from core.tools import Tool, ToolContext
@@ -70,7 +71,7 @@ class Stage:
     clock: Hands = field(default_factory=Hands)
     tools: list[Tool] = field(default_factory=list[Tool])
     lease_seconds: float = 15
-    price: int | None = None
+    price: int | Price | None = None
     owner: str = "me"
     attending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(9))
     said: int = 0
@@ -204,7 +205,7 @@ class Stage:
         return self.answering or self.model
 
     def _price(self, _: str, usage: TokenUsage) -> int | None:
-        return self.price
+        return self.price.nano_usd(usage) if isinstance(self.price, Price) else self.price
 
 
 async def of_a_later_version(stage: Stage) -> int:

@@ -42,6 +42,7 @@ class ScriptedModel:
     def __init__(self, *replies: Reply, otherwise: Callable[[ModelRequest], str] = echo) -> None:
         self.requests: list[ModelRequest] = []
         self.learnt_window: int | None = None
+        self.most_output: int | None = None
         self.running = 0
         self.most_running = 0
         self.is_idle = asyncio.Event()
@@ -85,6 +86,8 @@ class ScriptedModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """As ChatModel says."""
+        if request.allow:
+            self.most_output = await request.allow(self.name, request)
         self.requests.append(request)
         self.running += 1
         self.is_idle.clear()

@@ -29,7 +29,8 @@ from storage.models import (
     Usage,
 )
 from storage.retention import Bounds, Pruned
-from storage.turns import FinishedStep, Spent
+from storage.turns import FinishedStep
+from storage.usage import Spent
 from tests.storage import given, power, sql
 from tests.storage.power import PowerCut, cut_after
 

@@ -19,7 +19,8 @@ from storage.models import (
     TurnState,
     Usage,
 )
-from storage.turns import Ending, Entry, FinishedStep, Spent
+from storage.turns import Ending, Entry, FinishedStep
+from storage.usage import Spent
 from tests.storage import given
 
 pytestmark = pytest.mark.usefixtures("database")

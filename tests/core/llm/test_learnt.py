@@ -18,7 +18,7 @@ from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
 from core.spec import Api
-from tests.core.llm.asking import answer_of, said
+from tests.core.llm.asking import answer_of, client_of, said
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Fail
 
 CLOCK = ToolSpec(name="clock", description="The time.", parameters={"type": "object"})
@@ -254,3 +254,61 @@ def test_the_size_that_fitted_after_a_refusal_is_kept() -> None:
     assert learnt.window == 450
     learnt.took(cut_to(300))
     assert learnt.window == 450
+
+
+LIMITED = replace(ASKED, max_output=8_192)
+
+
+@pytest.mark.parametrize(
+    ("api", "name"), [(Api.CHAT, "max_tokens"), (Api.RESPONSES, "max_output_tokens")]
+)
+async def test_the_output_is_limited_as_it_is_allowed(api: Api, name: str) -> None:
+    asked: list[tuple[str, ModelRequest]] = []
+
+    async def allow(model: str, request: ModelRequest) -> int:
+        asked.append((model, request))
+        return 300
+
+    async with Endpoint() as endpoint, client_of(endpoint.base_url) as client:
+        model = EndpointModel(client, "m", api=api)
+        await answer_of(model, replace(ASKED, allow=allow))
+        [body] = endpoint.requests
+    assert (body.get(name), len(asked), asked[0][0]) == (300, 1, "m")
+
+
+@pytest.mark.parametrize(
+    ("message", "most"),
+    [
+        ("max_tokens is too large: 8192. This model supports at most 4096 completion tokens", 4096),
+        ("Invalid max_tokens value, the valid range of max_tokens is [1, 8000]", 8000),
+        ("max_tokens: too many", 4096),
+        ("maximum context length is 8192 tokens, you requested 9000 (808 and 8192)", 2048),
+    ],
+)
+def test_a_model_that_writes_less_is_allowed_less(message: str, most: int) -> None:
+    learnt = Learnt()
+    body = learnt.spelled(Chat().body("m", LIMITED))
+    assert learnt.from_refusal(refusal(message), body, Api.CHAT, may_switch=False)
+    assert (learnt.output_within(8_192), learnt.left_out) == (most, set())
+
+
+def test_a_limit_by_another_name_is_never_left_out() -> None:
+    learnt = Learnt()
+    unsupported = refusal("Use 'max_completion_tokens' instead.", parameter="max_tokens")
+    for _ in range(20):
+        body = learnt.spelled(
+            Chat().body("m", replace(LIMITED, max_output=learnt.output_within(8_192)))
+        )
+        assert "max_tokens" not in body or "max_completion_tokens" not in body
+        if learnt.from_refusal(unsupported, body, Api.CHAT, may_switch=False) is None:
+            break
+    else:
+        pytest.fail("it is asked for ever")
+    assert body["max_completion_tokens"] >= 256
+
+
+def test_a_prompt_that_is_too_long_by_itself_is_cut_as_before() -> None:
+    learnt = Learnt(most_output=2_048)
+    body = learnt.spelled(Chat().body("m", replace(LIMITED, max_output=2_048)))
+    overflow = refusal("maximum context length is 8192 tokens, you requested 19000")
+    assert learnt.from_refusal(overflow, body, Api.CHAT, may_switch=False) is None
