@@ -91,8 +91,8 @@ async def fold(into: str, *, ids: Sequence[int], before: datetime, now: datetime
     if parent is None:
         return 0
     idling = Cursor.filter(id__in=ids, moved_at__lt=before)
-    rows = await idling.select_for_update().values_list("position", flat=True)
-    furthest = max((int(str(position)) for position in rows), default=0)
+    rows = await idling.select_for_update().only("id", "position")  # a list of values locks nothing
+    furthest = max((int(row.position) for row in rows), default=0)
     if furthest > int(parent.position):
         await Cursor.filter(id=parent.id).update(position=str(furthest), moved_at=now)
     return await idling.delete()

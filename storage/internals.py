@@ -35,6 +35,15 @@ _COLUMNS = {
     "postgres": f"{_SCHEMA}current_schema()",
     "mysql": f"{_SCHEMA}database()",
 }
+_EXACT = (  # MariaDB's and MySQL's name of it
+    "SELECT collation_name AS name FROM information_schema.collations"
+    " WHERE collation_name IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')"
+)
+_PADDED = (
+    "SELECT table_name AS name FROM information_schema.tables"
+    " WHERE table_schema = database() AND table_collation = 'utf8mb4_bin'"
+)
+_COMPARED = {"agent", "allowance", "binding", "conversation", "cursor", "fact", "inbox"}
 
 
 class _Plain(ModelMeta):
@@ -150,15 +159,40 @@ class Executor(MigrationExecutor):
         return state
 
 
+async def compare_exactly(connection: BaseDBAsyncClient) -> str:
+    """Let MySQL compare names byte for byte, in tables of earlier versions too; the collation.
+
+    With its usual ones 'Support' and 'support' would be one key, and 'a' and 'a ' with those for
+    bytes that it had first.
+    """
+    [collation] = await _names(connection, _EXACT)
+    for table in _COMPARED.intersection(await _names(connection, _PADDED)):
+        await connection.execute_script(  # pyright: ignore[reportUnknownMemberType]  # Tortoise's decorator loses it
+            f"ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}"
+        )
+    return collation
+
+
+async def _names(connection: BaseDBAsyncClient, statement: str) -> list[str]:
+    rows = await connection.execute_query_dict(statement)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # as above
+    return [str(row["name"]) for row in rows]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # as above
+
+
 class ExactExecutor(Executor):
-    """Tortoise's for MySQL, where 'Support' and 'support' would else be one key."""
+    """Tortoise's for MySQL; new tables have the collation that it is given."""
+
+    collation = "utf8mb4_bin"
 
     def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:  # noqa: FBT001, FBT002  # as Tortoise calls it
-        return _ExactEditor(self.connection, atomic, collect_sql)
+        editor = _ExactEditor(self.connection, atomic, collect_sql)
+        editor.collation = self.collation
+        return editor
 
 
 class _ExactEditor(MySQLSchemaEditor):
     """Does what is to be done, except for what a migration that was killed has done already."""
+
+    collation = ""
 
     async def create_model(self, model: type[TortoiseModel]) -> None:
         there = await tables_of(self.client)
@@ -173,4 +207,4 @@ class _ExactEditor(MySQLSchemaEditor):
                 raise
 
     def _table_generate_extra(self, table: str) -> str:
-        return " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+        return f" CHARACTER SET utf8mb4 COLLATE {self.collation}"

@@ -22,6 +22,7 @@ from storage.internals import (
     ExactExecutor,
     Executor,
     columns_of,
+    compare_exactly,
     indexes_of,
     keys_of,
     table_of,
@@ -154,7 +155,9 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
     }
     if not connection.capabilities.can_rollback_ddl:
         await _check_tables(connection)
-        await ExactExecutor(connection, apps).migrate()
+        exact = ExactExecutor(connection, apps)
+        exact.collation = await compare_exactly(connection)
+        await exact.migrate()
         return
     await Executor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
     async with in_transaction(connection.connection_name) as transaction:

@@ -163,5 +163,9 @@ async def _leave(_: _PostgresConnection) -> None:
 
 _POSTGRES = "SET statement_timeout = '{0}s'; SET idle_in_transaction_session_timeout = '{0}s'"
 _FOUND_ROWS = 2  # as the protocol of MySQL numbers it
-# MySQL has no such limit, and takes what MariaDB reads for a comment.
-_MARIADB = "SET SESSION autocommit = 1 /*M!100300 , SESSION idle_transaction_timeout = {} */"
+# LIKE is to tell Team from team, as elsewhere. MySQL has no such limit, and takes what MariaDB
+# reads for a comment.
+_MARIADB = (
+    "SET collation_connection = utf8mb4_bin, autocommit = 1"
+    " /*M!100300 , SESSION idle_transaction_timeout = {} */"
+)

@@ -27,8 +27,14 @@ _ENGINES = {
 }
 _EXAMPLES = "sqlite://./moorings.db, postgres://user:password@host/database or mysql://…"
 # Power loss must not cost an answered message, hence FULL; there are no foreign keys, hence OFF:
-# a rebuilt table would otherwise delete the rows that point at it.
-_SQLITE = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "OFF"}
+# a rebuilt table would otherwise delete the rows that point at it. LIKE tells Team from team, as
+# on servers: addresses are compared with it.
+_SQLITE = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "foreign_keys": "OFF",
+    "case_sensitive_like": "ON",
+}
 _BUSY_TIMEOUT = 10_000  # ms
 _POOL = 5
 _COMMAND_TIMEOUT = 30  # s

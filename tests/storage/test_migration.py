@@ -247,3 +247,26 @@ async def test_what_a_killed_migration_had_added_is_no_obstacle(
     names = await sql.rows(opened, "SELECT name FROM tortoise_migrations ORDER BY name")
     await opened.close()
     assert [row["name"] for row in names] == migration.known()
+
+
+@pytest.mark.parametrize("lasting_url", ["mysql"], indirect=True)
+async def test_names_of_an_older_mysql_database_are_compared_exactly_too(
+    lasting_url: str, now: datetime
+) -> None:
+    """Its collation took spaces at the end of a name for nothing."""
+    opened = await open_database(lasting_url)
+    for statement in (
+        "ALTER TABLE conversation CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        "DROP TABLE reservation",
+        "DELETE FROM tortoise_migrations WHERE name LIKE '%reservation'",
+    ):
+        await sql.rows(opened, statement)
+    assert (await given.conversation(now, room="a")).id == (
+        await given.conversation(now, room="a ")
+    ).id
+    await opened.close()
+    opened = await open_database(lasting_url)
+    assert (await given.conversation(now, room="a")).id != (
+        await given.conversation(now, room="a ")
+    ).id
+    await opened.close()

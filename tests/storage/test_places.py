@@ -207,3 +207,19 @@ async def test_a_place_that_turns_private_keeps_what_is_more_private(now: dateti
         "terminal/c/u": "channel",
         "terminal/cc": "everybody",
     }
+
+
+@pytest.mark.parametrize("other", ["Main", "main ", "mäin", "ma_n", "main%"])
+async def test_names_are_one_only_if_they_are_the_same(other: str, now: datetime) -> None:
+    """On every database: case, spaces at the end and what LIKE reads as a wildcard count."""
+    lease, turn = await _begun("main", now)
+    await given.answered(lease, turn, now)
+    for room in ("main/t", other, f"{other}/t"):
+        await given.answered(*await _begun(room, now), now)
+    count = await places.reset(
+        f"terminal/{other}", readers=ALL, agent_id=lease.agent_id, facts=[], now=now
+    )
+    rows = await conversations.everything()
+    begun_anew = {row.address for row in rows if await summaries.newest(row.id)}
+    assert (count, len(rows)) == (2, 4)
+    assert begun_anew == {f"terminal/{other}", f"terminal/{other}/t"}
