@@ -1,50 +1,49 @@
-"""The one runtime of a Python program that uses agents: opened at first use."""
+"""The runtime of a Python program that uses agents: opened at first use in an event loop."""
 
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakKeyDictionary
 
 from core.runtime import Runtime
 from core.settings import from_environment
 
 
 class _Process:
-    """Remembers the runtime and the event loop that it belongs to."""
+    """Remembers the runtimes that it has opened, by the event loop that each belongs to."""
 
     def __init__(self) -> None:
-        self._runtime: Runtime | None = None
-        self._abandoned: Runtime | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening = asyncio.Lock()
+        self._own: dict[asyncio.AbstractEventLoop, Runtime] = {}
+        self._opening = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
 
     async def opened(self) -> Runtime:
-        """The runtime, opened now if it is not yet, or anew in a new event loop."""
+        """The runtime of this event loop, a bot's too; opened now if there is none yet."""
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._abandoned, self._runtime = self._runtime, None
-            self._loop, self._opening = loop, asyncio.Lock()
-        async with self._opening:
-            abandoned, self._abandoned = self._abandoned, None
-            if abandoned:
-                await abandoned.abandon()
-            if self._runtime is None:
-                self._runtime = await Runtime.open(from_environment())
-            return self._runtime
+        async with self._opening.setdefault(loop, asyncio.Lock()):
+            if runtime := Runtime.running():
+                return runtime
+            await self._abandon()
+            self._own[loop] = await Runtime.open(from_environment())
+            return self._own[loop]
 
     async def close(self) -> None:
-        """Close the runtime, if it is open; the next use opens it again."""
-        runtime, self._runtime = self._runtime, None
-        if runtime and asyncio.get_running_loop() is self._loop:
+        """Close the runtime, if it was opened here; the next use opens it again."""
+        if runtime := self._own.pop(asyncio.get_running_loop(), None):
             await runtime.close()
-        elif runtime:
-            await runtime.abandon()
+        await self._abandon()
+
+    async def _abandon(self) -> None:
+        """Let go of what belonged to event loops that are gone."""
+        for loop in [loop for loop in self._own if loop.is_closed()]:
+            if runtime := self._own.pop(loop, None):
+                await runtime.abandon()
 
 
 _process = _Process()
 
 
 async def opened() -> Runtime:
-    """The runtime of this process.
+    """The runtime of this process, or of this event loop where several threads have one.
 
     Raises:
         ConfigMistake: the environment or the agents file has errors.

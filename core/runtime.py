@@ -36,10 +36,11 @@ log = logging.getLogger(__name__)
 
 _LAST_WORDS_SECONDS = 5
 _ATTENDED_AT_ONCE = 200  # conversations
+_running: dict[asyncio.AbstractEventLoop, Runtime] = {}
 
 
 class Runtime:
-    """Opened once in a process, closed once."""
+    """Opened once in a process, or in each of its event loops, closed once."""
 
     def __init__(
         self, settings: Settings, agents_file: AgentsFile, database: Database, *, may_demo: bool
@@ -87,11 +88,21 @@ class Runtime:
         async with AsyncExitStack() as undone:
             database = await open_database(settings.database_url)
             undone.push_async_callback(database.close)
+            database.enter()
             runtime = cls(settings, agents_file, database, may_demo=may_demo)
             undone.callback(runtime._owner.leave)
             await runtime.take_over()
             undone.pop_all()
-            return runtime
+        _running[asyncio.get_running_loop()] = runtime
+        return runtime
+
+    @staticmethod
+    def running() -> Runtime | None:
+        """The one that is open in this event loop; this task uses its database from now on."""
+        runtime = _running.get(asyncio.get_running_loop())
+        if runtime:
+            runtime._database.enter()
+        return runtime
 
     async def take_over(self) -> None:
         """Make what processes of this machine left when they died claimable at once."""
@@ -165,6 +176,7 @@ class Runtime:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_SECONDS):
                 await self._unused.wait()
+        self._end()
         await self._endpoints.close()
         try:
             await conversations.release_all([self._owner.name], self.clock())
@@ -177,8 +189,13 @@ class Runtime:
 
     async def abandon(self) -> None:
         """Let go of the database alone: the event loop that everything belonged to is gone."""
+        self._end()
         await self._database.close()
         self._owner.leave()
+
+    def _end(self) -> None:
+        for loop in [loop for loop, runtime in _running.items() if runtime is self]:
+            del _running[loop]
 
 
 @cache

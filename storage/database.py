@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tortoise.backends.sqlite.client import SqliteClient
-from tortoise.context import TortoiseContext
+from tortoise.context import TortoiseContext, set_global_context
+from tortoise.exceptions import ConfigurationError
 
 from storage.errors import DatabaseUnusable
-from storage.internals import thread_of
+from storage.internals import enter, is_entered, thread_of
 from storage.lock import if_free, only_one
 from storage.migration import condition, known, migrate
 from storage.pool import connect, hurry
@@ -20,9 +21,16 @@ from storage.session import options
 from storage.transaction import database_errors, reading, translate
 from storage.url import DatabaseUrl, parse
 
+# Tortoise fills its models in when a context is made: one at a time.
+_MAKING = threading.Lock()
+
 
 class Database:
-    """The open database. One at a time in a process: the verbs find it by themselves."""
+    """The open database: the verbs find it by themselves.
+
+    A process has one for all its tasks. Where event loops run in several threads, each has one of
+    its own, which its tasks have to `enter`.
+    """
 
     def __init__(self, url: DatabaseUrl, context: TortoiseContext) -> None:
         self.url = url
@@ -32,6 +40,10 @@ class Database:
     def file(self) -> Path | None:
         """The SQLite file; None for a server."""
         return self.url.file
+
+    def enter(self) -> None:
+        """Let the verbs of this task, and of those that it starts from now on, use this one."""
+        enter(self._context)
 
     @reading
     async def probe(self) -> None:
@@ -64,6 +76,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
+        if is_entered(self._context):
+            enter(None)
         await self._context.close_connections()
 
 
@@ -129,8 +143,10 @@ async def examine(url: str) -> Condition:
 
 
 async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
-    # The fallback lets the verbs run in any task, not only in those that descend from this one.
-    await context.init(config=configuration(url), _enable_global_fallback=True)
+    with _MAKING:  # nothing is awaited in there, as it is
+        await context.init(config=configuration(url))
+    with suppress(ConfigurationError):  # another one is it already: whoever uses this enters it
+        set_global_context(context)  # the verbs run in any task, not only in those below this one
     connection = context.connections.get(url.dialect)
     if url.seconds:
         await connect(connection, url.seconds)

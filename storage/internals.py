@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.connection import ConnectionHandler
+from tortoise.context import TortoiseContext, _current_context
 from tortoise.exceptions import OperationalError
 from tortoise.indexes import Index
 from tortoise.migrations.executor import MigrationExecutor
@@ -43,6 +44,7 @@ _PADDED = (
     "SELECT table_name AS name FROM information_schema.tables"
     " WHERE table_schema = database() AND table_collation = 'utf8mb4_bin'"
 )
+# Without the large ones: a table of messages would be written anew, for minutes.
 _COMPARED = {"agent", "allowance", "binding", "conversation", "cursor", "fact", "inbox"}
 
 
@@ -64,6 +66,19 @@ class Model(TortoiseModel, metaclass=_Plain):
 
 
 del Model.Meta  # else each model's own, which is made of it, would be abstract too
+
+
+def enter(context: TortoiseContext | None) -> None:
+    """Let this task, and those that it starts from now on, find their connections there.
+
+    Without one, they find those of the context that is the process's own.
+    """
+    _current_context.set(context)
+
+
+def is_entered(context: TortoiseContext) -> bool:
+    """Whether this task finds its connections there, by `enter`."""
+    return _current_context.get() is context
 
 
 class Pool(Protocol):
@@ -168,7 +183,7 @@ async def compare_exactly(connection: BaseDBAsyncClient) -> str:
     [collation] = await _names(connection, _EXACT)
     for table in _COMPARED.intersection(await _names(connection, _PADDED)):
         await connection.execute_script(  # pyright: ignore[reportUnknownMemberType]  # Tortoise's decorator loses it
-            f"ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}"
+            f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}"
         )
     return collation
 
@@ -179,7 +194,7 @@ async def _names(connection: BaseDBAsyncClient, statement: str) -> list[str]:
 
 
 class ExactExecutor(Executor):
-    """Tortoise's for MySQL; new tables have the collation that it is given."""
+    """Tortoise's for MySQL; new tables whose names are compared have the collation it is given."""
 
     collation = "utf8mb4_bin"
 
@@ -207,4 +222,5 @@ class _ExactEditor(MySQLSchemaEditor):
                 raise
 
     def _table_generate_extra(self, table: str) -> str:
-        return f" CHARACTER SET utf8mb4 COLLATE {self.collation}"
+        collation = self.collation if table in _COMPARED else "utf8mb4_bin"
+        return f" CHARACTER SET utf8mb4 COLLATE {collation}"

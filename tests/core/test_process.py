@@ -84,6 +84,45 @@ from core import close
 asyncio.run(close())
 asyncio.run(close())
 """
+THREADS = """
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from core import Agent, close
+
+async def ask(number):
+    agent = await Agent.create(name="Ada")
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(agent.ask(f"{number}.{n}", room=f"{number}.{n}")) for n in "ab"]
+    await close()
+    return " ".join(each.result() for each in asked)
+
+with ThreadPoolExecutor(8) as threads:
+    for answer in threads.map(lambda number: asyncio.run(ask(number)), range(8)):
+        print(answer)
+"""
+UNDER_A_BOT = """
+import asyncio
+from core import Agent, close
+from core.runtime import Runtime
+from core.settings import from_environment
+
+async def tool(text):
+    agent = await Agent.find_by_name("assistant")
+    answer = await agent.ask(text, room=text)
+    await close()
+    return answer
+
+async def main():
+    runtime = await Runtime.open(from_environment())
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(tool(text)) for text in ("one", "two")]
+    print([each.result() for each in asked])
+    print(await asyncio.to_thread(lambda: asyncio.run(tool("three"))))
+    print(len(await runtime.directory.everyone()), await tool("four"))
+    await runtime.close()
+
+asyncio.run(main())
+"""
 
 
 @pytest.fixture
@@ -150,3 +189,27 @@ async def test_a_question_that_is_cancelled_is_answered_with_the_next(
 async def test_closing_what_is_not_open_does_nothing(endpoint: Endpoint, tmp_path: Path) -> None:
     ended = await program(CLOSED_TWICE, endpoint, tmp_path)
     assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.usefixtures("filled_url")
+async def test_threads_with_event_loops_of_their_own_each_get_answers(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    ended = await program(THREADS, endpoint, tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    said = [f"You said: {number}.a You said: {number}.b" for number in range(8)]
+    assert ended.out.splitlines() == said
+
+
+@pytest.mark.usefixtures("filled_url")
+async def test_a_tool_under_a_running_bot_asks_agents_with_what_is_open_there(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """Also one that is not async, in an event loop of its thread."""
+    ended = await program(UNDER_A_BOT, endpoint, tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines() == [
+        "['You said: one', 'You said: two']",
+        "You said: three",
+        "1 You said: four",
+    ]
