@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,8 @@ from core.clock import Clock
 from core.errors import ConfigMistake, UserMistake
 from core.spec import AgentSpec
 from storage import agents, models
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Directory:
         self._clock = clock
         self._made: dict[str, AgentSpec] = {}
         self._known: dict[str, KnownAgent] = {}
+        self._unreadable: frozenset[int] = frozenset()
         self.read(specs, has_file=has_file)
 
     def read(self, specs: Iterable[AgentSpec], *, has_file: bool = True) -> None:
@@ -65,6 +69,7 @@ class Directory:
         self._named = {spec.name: spec for spec in specs}
         self._read_at = self._clock() if has_file else None
         self._known = {name: known for name, known in self._known.items() if name in self._made}
+        self._unreadable = frozenset()
 
     async def register(self, spec: AgentSpec) -> KnownAgent:
         """Let the agent of this name have this configuration from now on, in this program."""
@@ -104,13 +109,33 @@ class Directory:
         hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}."
         raise UserMistake(f"There is no agent '{name}'; {hint}")
 
+    @property
+    def unreadable(self) -> frozenset[int]:
+        """Agents whose record this version could not read: their work is left to another one."""
+        return self._unreadable
+
     async def of(self, agent_id: int) -> KnownAgent:
-        """The agent that a conversation belongs to."""
+        """The agent that a conversation belongs to.
+
+        Raises:
+            ConfigMistake: this version cannot read its record; the log is told so once.
+        """
         for known in self._known.values():
             if known.id == agent_id:
                 return known
         row = await agents.by_id(agent_id)
-        return await self.find(row.name) or self._on_record(row)
+        if known := await self.find(row.name):
+            return known
+        try:
+            return self._on_record(row)
+        except ConfigMistake as error:
+            if row.id not in self._unreadable:
+                self._unreadable |= {row.id}
+                log.error(  # noqa: TRY400  # says all
+                    "agent cannot be read by this version; it answers nothing here",
+                    extra={"agent": row.name, "why": str(error)},
+                )
+            raise
 
     @property
     def names(self) -> list[str]:

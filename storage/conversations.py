@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
@@ -62,6 +63,17 @@ async def show_to(readers: str, *, conversation_id: int) -> None:
     await Conversation.filter(id=conversation_id).update(readers=readers)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """What is not claimed: what lies at or below these addresses, and what is of these agents."""
+
+    addresses: Sequence[str] = ()
+    agents: Collection[int] = ()
+
+
+_NOTHING = Apart()
+
+
 async def claim(
     *,
     queues: Sequence[str],
@@ -69,14 +81,16 @@ async def claim(
     now: datetime,
     seconds: float,
     limit: int,
-    apart_from: Sequence[str] = (),
+    apart_from: Apart = _NOTHING,
 ) -> list[Lease]:
     """Lease up to `limit` conversations of these queues that have work, longest waiting first.
 
-    Those at an address of `apart_from`, or below it, are left out. Takeover is the same statement:
-    a lease that lapsed is a conversation whose time has come.
+    Takeover is the same statement: a lease that lapsed is a conversation whose time has come.
     """
-    left_out = Q(*(_inside(path) for path in apart_from), join_type=Q.OR)
+    apart = [_inside(path) for path in apart_from.addresses]
+    if apart_from.agents:
+        apart.append(Q(agent_id__in=list(apart_from.agents)))
+    left_out = Q(*apart, join_type=Q.OR)
     return await _claim(Q(~left_out, queue__in=list(queues)), owner, now, seconds, limit)
 
 

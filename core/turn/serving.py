@@ -17,7 +17,7 @@ from core.address import Address
 from core.clock import monotonic
 from core.context.decide import room_together
 from core.directory import KnownAgent
-from core.errors import DeliveryRefused, MooringsError, Transient
+from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
 from core.files import read_files
 from core.stray import contained
 from core.turn import runner
@@ -65,6 +65,7 @@ class Serving:
 
         Raises:
             DatabaseBusy, DatabaseUnusable: the work stays where it is, for a later claim.
+            ConfigMistake: the agent's record cannot be read here; it is given back at once.
         """
         faults.reach("claimed")
         try:
@@ -72,6 +73,9 @@ class Serving:
                 await self._held()
         except LeaseLost as error:
             log.warning("lease lost", extra={"why": str(error)})
+        except ConfigMistake:
+            await self._hand_over()
+            raise
         except asyncio.CancelledError:
             with suppress(StorageError, TimeoutError):  # given back already, or left to lapse
                 async with asyncio.timeout(_HAND_OVER_SECONDS):
@@ -95,6 +99,8 @@ class Serving:
                 await until_it_answers(self._hand_over, _AGAIN_SECONDS)
         except StorageError as error:
             log.warning("conversation left", extra={**extra, "why": str(error)})
+        except ConfigMistake:  # told by the directory, once
+            return
         except Exception:
             log.exception("conversation left", extra=extra)
 

@@ -18,6 +18,7 @@ from core.turn.shares import Shares
 from core.turn.stops import Stops
 from core.turn.turn import Resources
 from storage import conversations
+from storage.conversations import Apart
 from storage.errors import StorageError
 from storage.lease import Lease
 
@@ -148,7 +149,9 @@ class Worker:
                 now=self._resources.clock(),
                 seconds=self._resources.lease_seconds,
                 limit=limit,
-                apart_from=self._shares.full,
+                apart_from=Apart(
+                    addresses=self._shares.full, agents=self._resources.directory.unreadable
+                ),
             )
         except (StorageError, OSError) as error:
             log.warning("cannot look for work", extra={"why": str(error)})

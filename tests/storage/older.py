@@ -29,7 +29,8 @@ _DETAILS = {
         FROM information_schema.columns WHERE table_schema = 'public'""",
     "mysql": """
         SELECT table_name AS owner, column_name AS name, is_nullable, column_default AS filler,
-            column_type AS kind, collation_name AS collated
+            column_type AS kind, CASE column_type WHEN 'longtext' THEN NULL  -- or JSON, no key
+            ELSE collation_name END AS collated
         FROM information_schema.columns WHERE table_schema = database()""",
 }
 

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from storage import agents, conversations, inbox, outbox, turns
+from storage.conversations import Apart
 from storage.database import Database
 from storage.errors import LeaseLost
 from tests.patience import PATIENCE
@@ -60,7 +61,7 @@ async def test_channels_that_are_left_out_keep_their_work(now: datetime) -> None
         )
         await given.received(where, room, now)
     claim = partial(conversations.claim, queues=["slack"], owner="me", now=now, seconds=15)
-    leases = await claim(limit=10, apart_from=["slack/T/a_b%", "slack/T/c"])
+    leases = await claim(limit=10, apart_from=Apart(addresses=["slack/T/a_b%", "slack/T/c"]))
     assert sorted(lease.address for lease in leases) == sorted(f"slack/T/{room}" for room in others)
     assert len(await claim(limit=10)) == len(left_out)
 
@@ -75,8 +76,8 @@ async def test_a_lease_that_lapsed_in_a_channel_that_is_left_out_is_not_taken_ov
     claim = partial(
         conversations.claim, queues=[where.queue], owner="other", now=later, seconds=15, limit=1
     )
-    assert await claim(apart_from=[where.address]) == []
-    assert len(await claim(apart_from=["terminal/other"])) == 1
+    assert await claim(apart_from=Apart(addresses=[where.address])) == []
+    assert len(await claim(apart_from=Apart(addresses=["terminal/other"]))) == 1
 
 
 async def test_eight_claimers_get_each_conversation_once(now: datetime) -> None:

@@ -16,7 +16,7 @@ from core.tools import ToolContext
 from core.turn.worker import Worker
 from storage.database import Database
 from storage.errors import DatabaseBusy
-from storage.models import Conversation, Turn
+from storage.models import Agent, Conversation, Turn
 from tests.core.given import Stage, locked, of_a_later_version, tool
 from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
@@ -190,8 +190,25 @@ async def test_what_does_not_finish_in_time_is_taken_up_by_another_at_once(stage
     assert (await Turn.get(number=1)).attempts == 1
 
 
+async def test_an_agent_that_cannot_be_read_is_told_once_and_takes_no_other_down(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its conversation stays free for a version that can, and is not claimed again here."""
+    waiting = await of_a_later_version(stage)
+    for number in range(1, 4):
+        await stage.say("Hello")
+        async with running(stage.worker()):
+            await stage.platform.shows(number)
+        stage.clock.forward(60)
+    left = await Conversation.get(id=waiting)
+    assert (left.owner, left.token, left.ready_at is None) == (None, 2, False)
+    told = [record for record in caplog.records if "cannot be read" in record.message]
+    assert [vars(record)["agent"] for record in told] == ["Zed"]
+
+
 async def test_a_conversation_that_cannot_be_served_takes_no_other_down(stage: Stage) -> None:
     waiting = await of_a_later_version(stage)
+    await Agent.filter(name="Zed").delete()
     await stage.say("Hello")
     async with running(stage.worker()):
         await stage.platform.shows(1)
