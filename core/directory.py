@@ -124,8 +124,8 @@ class Directory:
             if known.id == agent_id:
                 return known
         row = await agents.by_id(agent_id)
-        if known := await self.find(row.name):
-            return known
+        if found := await self.find(row.name):
+            return found
         try:
             return self._on_record(row)
         except ConfigMistake as error:

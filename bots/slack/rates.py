@@ -26,7 +26,7 @@ _TIER_OF = {
 }
 _UNLIMITED = {"auth.test", "assistant.threads.setStatus", "files.download", "files.upload"}
 _IN_A_CHANNEL = {"chat.postMessage", "chat.postEphemeral"}
-_POSTS, _POST_SECONDS = 3.0, 4.3  # about one a second in a channel, with short bursts
+_POSTS, _POST_SECONDS = 3.0, 3.0  # one a second in a channel, after three at once
 _MANY = 1_000  # buckets, after which those are looked for that nobody needs
 
 Key = tuple[str, str, str]
@@ -36,7 +36,10 @@ class Rates:
     """One bucket for each (workspace, method), and for each channel where Slack counts so."""
 
     def __init__(self, *, patience: float = 5.0) -> None:
-        """`patience`: seconds that a call waits for its turn before it is put off."""
+        """`patience`: seconds that a call waits for its turn before it is put off.
+
+        A post waits as long as it takes: put off, it would begin behind those that came later.
+        """
         self._patience = patience
         self._buckets: dict[Key, AsyncLimiter] = {}
         self._blocked_until: dict[Key, float] = {}
@@ -55,7 +58,7 @@ class Rates:
         if method in _UNLIMITED:
             return
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(None if method in _IN_A_CHANNEL else self._patience):
                 await self._bucket(key).acquire()
         except TimeoutError as error:
             raise NotDone(

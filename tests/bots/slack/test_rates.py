@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bots.slack.failures import NotDone
@@ -23,13 +25,42 @@ async def test_a_channel_that_was_quiet_for_a_while_takes_up_no_memory(
 
 async def test_a_channel_that_is_busy_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bots.slack.rates._MANY", 10)
-    rates = Rates(patience=0.001)
+    rates = Rates()
     for _ in range(3):
         await rates.wait("T1", POST, "C0")
     for number in range(1, 30):
         await rates.wait("T1", POST, f"C{number}")
-    with pytest.raises(NotDone):
-        await rates.wait("T1", POST, "C0")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(rates.wait("T1", POST, "C0"), 0.01)
+
+
+async def test_a_channel_takes_three_posts_at_once_and_then_one_a_second() -> None:
+    bucket = Rates()._bucket(("T1", POST, "C1"))
+    assert (bucket.max_rate, bucket.time_period / bucket.max_rate) == (3, 1)
+
+
+async def test_whoever_waits_to_post_keeps_the_place_however_long_that_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bots.slack.rates._POST_SECONDS", 0.03)
+    rates, posted = Rates(patience=0.000_001), list[int]()
+
+    async def post(number: int) -> None:
+        await rates.wait("T1", POST, "C1")
+        posted.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(30):
+            group.create_task(post(number))
+    assert posted == list(range(30))
+
+
+async def test_another_call_is_put_off_when_it_would_wait_too_long() -> None:
+    rates = Rates(patience=0.001)
+    for _ in range(10):
+        await rates.wait("T1", "users.info")
+    with pytest.raises(NotDone, match=r"too many calls of users\.info"):
+        await rates.wait("T1", "users.info")
 
 
 async def test_what_slack_asked_to_wait_with_is_forgotten_when_that_is_over() -> None:
