@@ -16,7 +16,6 @@ from core.turn.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_MISSED_SECONDS = 5.0
 _GRACE_SECONDS = 2.0  # that the database has after the drain time for what it was asked by then
 _LAST_SECONDS = 5.0  # that listeners have for what is in hand once the worker has drained
 
@@ -47,7 +46,6 @@ async def run(
         if queues:
             keeping = group.create_task(runtime.upkeep().run(stop))
             await asyncio.to_thread(runtime.warm_up)
-            await _wait_for_missed(listeners, stop)
             await worker.run(queues, stop, drain_seconds)
             log.info("worker drained")
             keeping.cancel()
@@ -102,27 +100,6 @@ async def _hurry_at(stop: asyncio.Event, runtime: Runtime, drain_seconds: float)
     log.info("stopping")
     runtime.hurry(drain_seconds + _GRACE_SECONDS)
     return asyncio.get_running_loop().time() + drain_seconds
-
-
-async def _wait_for_missed(listeners: Sequence[Listener], stop: asyncio.Event) -> None:
-    """What was missed was asked before what comes in now, so that it is answered before it.
-
-    It is waited for only a moment: those who ask now do not know of it.
-    """
-    try:
-        async with asyncio.timeout(_MISSED_SECONDS), asyncio.TaskGroup() as group:
-            stopping = group.create_task(stop.wait())
-            missed = group.create_task(_all_caught_up(listeners))
-            await asyncio.wait({stopping, missed}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            missed.cancel()
-    except TimeoutError:
-        log.info("still catching up")
-
-
-async def _all_caught_up(listeners: Sequence[Listener]) -> None:
-    for listener in listeners:
-        await listener.caught_up()
 
 
 async def _listen(listener: Listener, intake: Intake, stop: asyncio.Event) -> None:

@@ -85,9 +85,6 @@ class HttpPort:
                 self._server.should_exit = True
                 await asyncio.wait({serving}, timeout=GOODBYE_SECONDS + 1)
 
-    async def caught_up(self) -> None:
-        """A port misses nothing that it could find later."""
-
     async def _alive(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
 

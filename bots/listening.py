@@ -22,10 +22,6 @@ class Listener(Protocol):
         """
         ...
 
-    async def caught_up(self) -> None:
-        """Return once what was missed before the start is in the inbox."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaysIn:

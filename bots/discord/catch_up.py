@@ -19,6 +19,7 @@ from core.clock import Clock
 from core.cursors import Cursors
 from core.errors import ConfigMistake, Transient
 from core.storing import storing
+from core.turn.backlog import Backlog
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,14 @@ class CatchUp:
     """
 
     def __init__(
-        self, door: Door, cursors: Cursors, clock: Clock, *, hours: float, me: int
+        self,
+        door: Door,
+        cursors: Cursors,
+        clock: Clock,
+        *,
+        hours: float,
+        me: int,
+        backlog: Backlog,
     ) -> None:
         """`me` is the bot's user."""
         self._door = door
@@ -52,6 +60,9 @@ class CatchUp:
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._due: asyncio.Queue[Job] = asyncio.Queue()
         self._open = 0
+        self._looking = 0
+        self._backlog = backlog
+        backlog.expect("discord")
         self._is_announced = False
         self._reading: set[int] = set()
         self._in_sync: dict[int | None, object] = {}
@@ -106,7 +117,7 @@ class CatchUp:
 
     async def follow(self, client: discord.Client) -> None:
         """Catch up wherever this client says that something was missed, until cancelled."""
-        self._due, self._open = asyncio.Queue(), 0
+        self._due, self._open, self._looking = asyncio.Queue(), 0, 0
         self._reading.clear()
         async with asyncio.TaskGroup() as group:
             while True:
@@ -138,6 +149,7 @@ class CatchUp:
 
     def _add(self, job: Job) -> None:
         self._open += 1
+        self._looking += 1
         self._due.put_nowait(job)
 
     async def _do(self, job: Job, client: discord.Client) -> None:
@@ -146,15 +158,26 @@ class CatchUp:
         self._check()
 
     def _check(self) -> None:
+        if self._is_announced and not self._looking:
+            self._backlog.knows_all("discord")
         if self._is_announced and not self._open:
             self.has_caught_up.set()
+            self._backlog.is_whole("discord")
 
     async def _fill(self, client: discord.Client, look: Look) -> None:
         async with self._turn:
-            found = await self._insist(lambda: look(client))
+            found = await self._insist(lambda: look(client)) or []
+        if not self.has_caught_up.is_set():
+            self._backlog.expect(*(gap.spot.address.key for gap in found))
+        self._looking -= 1
+        self._check()
         async with asyncio.TaskGroup() as group:
-            for gap in found or []:
-                group.create_task(self._channel(gap, client))
+            for gap in found:
+                group.create_task(self._read(gap, client))
+
+    async def _read(self, gap: Gap, client: discord.Client) -> None:
+        await self._channel(gap, client)
+        self._backlog.has_read(gap.spot.address)
 
     async def _channel(self, gap: Gap, client: discord.Client) -> None:
         """Hear what was said there since, or, if nothing is caught up, let it be."""

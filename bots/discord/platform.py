@@ -77,7 +77,9 @@ class DiscordPlatform:
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
         errands, hours = Errands(), runtime.settings.catch_up_hours
         door = Door(reception, Refusals(self._rest, runtime.gate, errands))
-        catch_up = CatchUp(door, Cursors(runtime.clock), runtime.clock, hours=hours, me=me)
+        catch_up = CatchUp(
+            door, Cursors(runtime.clock), runtime.clock, hours=hours, me=me, backlog=worker.backlog
+        )
         how = Line(
             token=self._token,
             starts=Starts(self._rest),

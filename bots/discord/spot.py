@@ -36,6 +36,11 @@ class Spot:
         readers = self.readers if self.guild else Readers.CHANNEL
         return Address(platform="discord", parts=parts, readers=readers)
 
+    @property
+    def address(self) -> Address:
+        """The channel, or the thread in it: what is said here stands there or below."""
+        return self.place.below(str(self.channel)) if self.parent else self.place
+
     def key(self, message: int) -> str:
         """The identity of a message here."""
         return f"{self.cursor}/{message}"

@@ -25,6 +25,7 @@ from core.intake import Accepted
 from core.messages import Heard
 from core.reception import Reception
 from core.storing import NeverStored, storing
+from core.turn.backlog import Backlog
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class CatchUp:
     cursor says how far catching up has come, so that it goes on from there.
     """
 
-    def __init__(self, sources: Sources, clock: Clock, *, hours: float) -> None:
+    def __init__(self, sources: Sources, clock: Clock, *, hours: float, backlog: Backlog) -> None:
         self._from = sources
         self._clock = clock
         self._most = timedelta(hours=hours)
@@ -72,6 +73,8 @@ class CatchUp:
         self._behind = asyncio.Event()
         self._is_whole = True
         self._unread: set[str] = set()
+        self._backlog = backlog
+        backlog.expect("slack")
         self.has_caught_up = asyncio.Event()
 
     def missed(self) -> None:
@@ -92,9 +95,14 @@ class CatchUp:
         while True:
             await self._listening.wait()
             self._behind.clear()
-            for bot in await self._teams():
+            bots = await self._teams()
+            if not self.has_caught_up.is_set():
+                self._backlog.expect(*(_workspace(bot.team).key for bot in bots))
+                self._backlog.knows_all("slack")
+            for bot in bots:
                 await self._workspace(bot)
             self.has_caught_up.set()
+            self._backlog.is_whole("slack")
             await self._beat()
 
     async def _teams(self) -> list[Bot]:
@@ -147,12 +155,16 @@ class CatchUp:
         first = known.get(_workspace(bot.team).below(_FIRST).key, 0)
         oldest = max(first, _micro(began_at - self._most))
         channels = await self._ask(lambda: self._from.reader.channels(bot.team)) or []
+        if not self.has_caught_up.is_set():
+            self._backlog.expect(*(channel.key for channel in channels))
+            self._backlog.has_read(_workspace(bot.team))
         at_once = asyncio.Semaphore(_AT_ONCE)
 
         async def catch_up(address: Address) -> int:
             start = max(heard_up_to, known.get(address.key, 0)) - _OVERLAP
             async with at_once:
                 news = await self._channel(bot, address, threads, max(start, oldest))
+            self._backlog.has_read(address)
             if self._is_whole:
                 await self._advance(address, _micro(began_at))
             return news

@@ -108,7 +108,9 @@ class SlackPlatform:
             cursors=Cursors(runtime.clock),
             refusals=refusals,
         )
-        catch_up = CatchUp(sources, runtime.clock, hours=self._settings.catch_up_hours)
+        catch_up = CatchUp(
+            sources, runtime.clock, hours=self._settings.catch_up_hours, backlog=worker.backlog
+        )
         room = Room(
             people=people,
             commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),

@@ -12,6 +12,7 @@ from functools import partial
 from core.adapter import Adapter
 from core.address import Address
 from core.clock import monotonic
+from core.turn.backlog import Backlog
 from core.turn.hold import Hold
 from core.turn.serving import Serving
 from core.turn.shares import Shares
@@ -41,6 +42,7 @@ class Worker:
         self._wakened = asyncio.Event()
         self._draining = asyncio.Event()
         self._is_looking = False
+        self.backlog = Backlog(self.wake)
 
     async def check(self) -> None:
         """Raise ConnectionError while nobody looks for work here."""
@@ -63,6 +65,7 @@ class Worker:
 
         What does not finish is handed over: another process goes on at once.
         """
+        self.backlog.begin()
         async with asyncio.TaskGroup() as group:
             serving: set[asyncio.Task[None]] = set()
             looking = group.create_task(self._look(queues, stop, group, serving))
@@ -150,7 +153,8 @@ class Worker:
                 seconds=self._resources.lease_seconds,
                 limit=limit,
                 apart_from=Apart(
-                    addresses=self._shares.full, agents=self._resources.directory.unreadable
+                    addresses=[*self._shares.full, *self.backlog.unread],
+                    agents=self._resources.directory.unreadable,
                 ),
             )
         except (StorageError, OSError) as error:

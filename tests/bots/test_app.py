@@ -18,6 +18,7 @@ from core.intake import Intake
 from core.messages import Author, Incoming
 from core.runtime import Runtime
 from core.settings import Settings
+from core.turn.worker import Worker
 from core.upkeep import Keep, Upkeep
 from tests.patience import PATIENCE
 from tests.peers.platform import Platform
@@ -35,10 +36,6 @@ class Waiting:
         os.kill(os.getpid(), self._number)
         await stop.wait()
         self.has_stopped = True
-
-    async def caught_up(self) -> None:
-        """Never: whoever waits for it has to look at the clock, too."""
-        await asyncio.Event().wait()
 
 
 @pytest.fixture
@@ -75,9 +72,6 @@ class UntilUpkeep:
         while "upkeep done" not in self._caplog.messages:  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.01)
         stop.set()
-
-    async def caught_up(self) -> None:
-        """Nothing was missed."""
 
 
 async def test_whoever_answers_does_the_upkeep(
@@ -140,9 +134,6 @@ class Busy:
         await asyncio.sleep(0.1)
         self.has_finished = True
 
-    async def caught_up(self) -> None:
-        """Nothing was missed."""
-
 
 @pytest.mark.parametrize("queues", [["python/main"], []])
 async def test_what_a_listener_has_in_hand_is_finished_though_the_worker_has_nothing_to_do(
@@ -165,30 +156,29 @@ async def test_a_port_that_nobody_closes_keeps_nobody_waiting(runtime: Runtime) 
 class Late:
     """A listener that hears of an earlier question only after a later one."""
 
-    def __init__(self, runtime: Runtime, platform: Platform) -> None:
+    def __init__(self, runtime: Runtime, platform: Platform, worker: Worker) -> None:
         self._runtime = runtime
         self._platform = platform
-        self._has_heard = asyncio.Event()
+        self._worker = worker
+        worker.backlog.expect("slack/T1/C1")
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
-        """Ends the bot when both are answered."""
+        """Ends the bot when all is answered; another channel is, before this one is read."""
         await intake.accept(said("ben", "later", 2), "assistant")
-        self._has_heard.set()
-        await self._platform.shows(2)
+        await intake.accept(said("cleo", "elsewhere", 3, room="C2"), "assistant")
+        await self._platform.shows(1)
+        await self._runtime.intake.accept(said("ana", "earlier", 1), "assistant")
+        self._worker.backlog.has_read(Address.parse("slack/T1/C1"))
+        await self._platform.shows(3)
         os.kill(os.getpid(), signal.SIGTERM)
         await stop.wait()
 
-    async def caught_up(self) -> None:
-        """The earlier question is found."""
-        await self._has_heard.wait()
-        await self._runtime.intake.accept(said("ana", "earlier", 1), "assistant")
 
-
-def said(author: str, text: str, position: int) -> Incoming:
+def said(author: str, text: str, position: int, *, room: str = "C1") -> Incoming:
     """A message of a channel."""
     return Incoming(
         key=f"k{position}",
-        address=Address.parse("slack/T1/C1"),
+        address=Address.parse(f"slack/T1/{room}"),
         author=Author(id=author, name=author),
         text=text,
         sent_at=clock.now(),
@@ -196,13 +186,17 @@ def said(author: str, text: str, position: int) -> Incoming:
     )
 
 
-async def test_what_was_missed_is_answered_before_what_comes_in_now(filled_url: str) -> None:
+async def test_only_where_something_was_missed_it_is_read_before_anything_is_answered(
+    filled_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.backlog._SECONDS", PATIENCE)
     runtime = await Runtime.open(Settings(database_url=filled_url), may_demo=True)
     platform = Platform()
     worker = runtime.worker({"slack": platform})
     stop = app.stop_at_signals()
-    await app.run(runtime, worker, [Late(runtime, platform)], ["slack"], stop)
+    await app.run(runtime, worker, [Late(runtime, platform, worker)], ["slack"], stop)
     await runtime.close()
-    first, second = platform.transcript
-    assert "earlier" in first
-    assert "later" in second
+    first, second, third = platform.transcript
+    assert "elsewhere" in first
+    assert "earlier" in second
+    assert "later" in third

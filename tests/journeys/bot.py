@@ -82,9 +82,6 @@ class BoardListener:
                 async with self._session.delete(f"/events/{event['id']}"):
                     pass
 
-    async def caught_up(self) -> None:
-        """The board keeps what nobody fetches."""
-
 
 def _parsed(event: dict[str, str]) -> Incoming:
     return Incoming(

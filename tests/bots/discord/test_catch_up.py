@@ -249,16 +249,36 @@ async def test_what_failed_to_be_read_is_read_again(down: Server) -> None:
         assert await down.answered(discord.support) == ["-# support\nYou said: missed"]
 
 
-async def test_live_messages_do_not_wait_for_it(down: Server) -> None:
+async def test_a_channel_that_is_not_read_yet_keeps_no_other_one_waiting(
+    down: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.backlog._SECONDS", PATIENCE)
     discord = down.discord
     discord.say(discord.support, discord.anna, "missed")
-    reading = discord.fault(HISTORY, "delay", seconds=PATIENCE)
+    reading = discord.fault(HISTORY, "delay", seconds=PATIENCE, times=1)
     async with down.bot(down.support_listens):
+        await discord.until(lambda: discord.calls(HISTORY))
+        discord.say(discord.support, discord.ben, "later")
         discord.dm(discord.anna, "live")
         await down.answered(discord.direct(discord.anna))
         assert not down.answers(discord.support)
         reading.over.set()
+        first, second = await down.answered(discord.support, 2)
+        assert (first.endswith("missed"), second.endswith("later")) == (True, True)
+
+
+async def test_live_messages_do_not_wait_for_ever(
+    down: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.5)
+    discord = down.discord
+    discord.say(discord.support, discord.anna, "missed")
+    reading = discord.fault(HISTORY, "delay", seconds=PATIENCE)
+    async with down.bot(down.support_listens):
+        discord.say(discord.support, discord.ben, "live")
         await down.answered(discord.support)
+        reading.over.set()
+        await down.answered(discord.support, 2)
 
 
 async def test_cursors_stand_still_until_everything_is_caught_up(down: Server) -> None:

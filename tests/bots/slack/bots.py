@@ -152,6 +152,12 @@ class Bot:
     ways_in: WaysIn
     stop: asyncio.Event
 
+    async def caught_up(self) -> None:
+        """Return once what was missed before the start is in the inbox."""
+        listener = self.ways_in.listener
+        assert isinstance(listener, SocketListener)
+        await listener.caught_up()
+
     @property
     def clients(self) -> list[Client]:
         """The SDK's, behind its sockets."""

@@ -246,7 +246,36 @@ async def test_what_failed_to_be_read_is_read_again(down: Workspace) -> None:
         assert await down.answered("C0SUPPORT") == ["You said: missed"]
 
 
-async def test_live_messages_do_not_wait_for_it(down: Workspace) -> None:
+async def test_a_channel_that_is_not_read_yet_keeps_no_other_one_waiting(
+    down: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.backlog._SECONDS", PATIENCE)
+    slack = down.slack
+    slack.add_channel("C0PORT")
+    slack.remove_bot("C0GENERAL")
+    for channel in ("C0SUPPORT", "C0PORT"):
+        slack.say(channel, "U0ANNA", "missed", ago=1)
+    await slack.until_quiet()
+    reading = slack.fault("conversations.history", "delay", seconds=PATIENCE, times=1)
+    async with down.bot(AGENTS):
+        slack.backend.deliveries.schedule = Schedule()
+        await slack.until(lambda: slack.calls("conversations.history"))
+        unread = str(slack.calls("conversations.history")[0].arguments["channel"])
+        other = "C0PORT" if unread == "C0SUPPORT" else "C0SUPPORT"
+        for channel in (unread, other):
+            slack.say(channel, "U0BEN", "live")
+        first, second = await down.answered(other, 2)
+        assert (first.endswith("missed"), second.endswith("live")) == (True, True)
+        assert not down.answers(unread)
+        reading.over.set()
+        first, second = await down.answered(unread, 2)
+        assert (first.endswith("missed"), second.endswith("live")) == (True, True)
+
+
+async def test_live_messages_do_not_wait_for_ever(
+    down: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.5)
     slack = down.slack
     reading = slack.fault("users.conversations", "delay", seconds=PATIENCE)
     async with down.bot(AGENTS):
@@ -263,7 +292,7 @@ async def test_a_database_that_cannot_tell_the_workspaces_for_a_moment_ends_no_b
     monkeypatch.setattr("bots.slack.catch_up._BEAT_SECONDS", 0.02)
     slack = workspace.slack
     async with workspace.bot(AGENTS) as bot:
-        await bot.ways_in.listener.caught_up()
+        await bot.caught_up()
         workspace.change("ALTER TABLE installation RENAME TO gone")
         await slack.until(lambda: "catching up is put off" in caplog.messages)
         workspace.change("ALTER TABLE gone RENAME TO installation")
@@ -271,8 +300,11 @@ async def test_a_database_that_cannot_tell_the_workspaces_for_a_moment_ends_no_b
         assert await workspace.answered("C0SUPPORT") == ["You said: hello"]
 
 
-async def test_cursors_stand_still_until_everything_is_caught_up(down: Workspace) -> None:
+async def test_cursors_stand_still_until_everything_is_caught_up(
+    down: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bot that is killed meanwhile must find the gap again: live events do not close it."""
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.5)
     slack = down.slack
     before = down.rows("SELECT name, position FROM cursor")
     slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)
@@ -307,7 +339,7 @@ async def test_a_message_that_can_never_be_stored_keeps_no_other_one_waiting(
 ) -> None:
     slack = workspace.slack
     async with workspace.bot(AGENTS, database_url=url) as bot:
-        await bot.ways_in.listener.caught_up()
+        await bot.caught_up()
     slack.backend.deliveries.schedule = GIVEN_UP
     await change(url, NARROW[url.partition(":")[0]])
     said = ["before", "much too long for what is left of it", "after"]

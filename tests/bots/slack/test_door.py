@@ -46,7 +46,7 @@ async def test_what_slack_gave_up_while_it_could_not_be_stored_is_caught_up(
     slack = workspace.slack
     slack.backend.deliveries.schedule = Schedule(deadline=0.2, retries=(0.0, 0.1, 0.1))
     async with workspace.bot(SUPPORT, database_url=workspace.impatient) as bot:
-        await bot.ways_in.listener.caught_up()
+        await bot.caught_up()
         async with workspace.locked():
             slack.say("C0SUPPORT", ANNA, "is anybody there?")
             await slack.until_quiet()
