@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -92,7 +91,7 @@ def _is_last_call(turn: Turn) -> bool:
 
 async def _fitting(turn: Turn) -> Finished:
     """The answer to the longest prompt that the model takes, down to the bare question."""
-    budget = min(turn.agent.spec.window_tokens, turn.model.window or sys.maxsize)
+    budget = turn.resources.window_of(turn.agent.spec)
     prompt = await _prompt(turn, budget, cut_at=turn.hold.now())
     while True:
         try:

@@ -151,7 +151,7 @@ class Serving:
             hold.lease,
             revision=agent.spec.fingerprint,
             now=hold.now(),
-            room=room_together(agent.spec.window_tokens),
+            room=room_together(self._resources.window_of(agent.spec)),
         )
         if opened is None:
             return None

@@ -14,6 +14,7 @@ from core.address import Address
 from core.budget import Budget, Price
 from core.clock import Clock
 from core.directory import Directory, KnownAgent
+from core.errors import MooringsError
 from core.files import Files
 from core.llm import ChatModel
 from core.spec import AgentSpec
@@ -52,6 +53,14 @@ class Resources:
     take_over: Callable[[], Awaitable[None]]
     attending: asyncio.Semaphore
     company: Company
+
+    def window_of(self, spec: AgentSpec) -> int:
+        """Tokens of a prompt: what the agent may be shown, or less where its model takes less."""
+        try:
+            known = self.model_of(spec).window
+        except MooringsError:  # told when the turn is answered
+            known = None
+        return min(spec.window_tokens, known or spec.window_tokens)
 
 
 class Turn:

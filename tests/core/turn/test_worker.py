@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from core.context.decide import total
 from core.errors import ConfigMistake, DeliveryRefused, ModelDown, ModelRefused, Transient
 from core.tools import Tool, ToolContext
 from storage import inbox, turns
@@ -70,6 +71,17 @@ async def test_fifty_messages_are_answered_in_as_few_turns_as_they_fit(stage: St
     assert len(stage.model.requests) == 2
     asked = "".join(stage.model.questions)
     assert asked.count("word") == 50 * 180
+
+
+async def test_no_more_is_answered_together_than_the_model_is_known_to_take(stage: Stage) -> None:
+    stage.model.learnt_window = 2_000
+    for number in range(50):
+        await stage.say(f"{number} " + "word " * 180)
+    await attend(stage)
+    assert stage.platform.posts[-1].reply_to == "q/50"
+    asked = "".join(stage.model.questions)
+    assert asked.count("word") == 50 * 180
+    assert all(total(request.messages) <= 2_000 for request in stage.model.requests)
 
 
 async def test_questions_of_two_threads_get_an_answer_each(stage: Stage) -> None:
