@@ -11,19 +11,17 @@ a machine that is busy now and then does not move.
 from __future__ import annotations
 
 import asyncio
-import http.server
 import json
-import multiprocessing
 import time
 from collections.abc import Awaitable, Callable
 from functools import cache
-from multiprocessing.sharedctypes import Synchronized
 from statistics import median
 
 import httpx2
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
+from benchmarks.endpoint import endpoint
 from core.llm import ModelRequest, PromptMessage, Role
 from core.llm.endpoint import EndpointModel
 from core.spec import Api
@@ -33,49 +31,6 @@ ROUNDS = 9
 CALLS = 12  # a round
 
 Call = Callable[[int, int], Awaitable[None]]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers with as many chunks as the model's name says, in one piece."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else each call waits 40 ms for an acknowledgement
-
-    def do_POST(self) -> None:
-        """On either API."""
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        is_chat = self.path.endswith("/chat/completions")
-        events = (chat_events if is_chat else response_events)(int(body["model"]))
-        out = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(out)))
-        self.end_headers()
-        self.wfile.write(out)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is logged."""
-
-
-def chat_events(count: int) -> list[dict[str, object]]:
-    """Chunks as OpenAI sends them."""
-    frame = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m"}
-    said = {"index": 0, "delta": {"content": "some words "}, "finish_reason": None}
-    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
-    return [*({**frame, "choices": [said]} for _ in range(count)), {**frame, "choices": [end]}]
-
-
-def response_events(count: int) -> list[dict[str, object]]:
-    """Typed events as OpenAI sends them."""
-    said = {"type": "response.output_text.delta", "output_index": 0, "delta": "some words "}
-    return [*(said for _ in range(count)), {"type": "response.completed", "response": {}}]
-
-
-def serve(port: Synchronized[int]) -> None:
-    """The endpoint; ends with its parent."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    port.value = server.server_port
-    server.serve_forever()
 
 
 @cache
@@ -188,16 +143,8 @@ async def _round(calls: dict[str, Call], messages: int, chunks: int) -> dict[str
 
 def main() -> None:
     """Start the endpoint, measure, stop it."""
-    port: Synchronized[int] = multiprocessing.Value("i", 0)
-    server = multiprocessing.Process(target=serve, args=(port,), daemon=True)
-    server.start()
-    while not port.value:
-        time.sleep(0.05)
-    try:
-        asyncio.run(measure(f"http://127.0.0.1:{port.value}/v1"))
-    finally:
-        server.terminate()
-        server.join()
+    with endpoint() as base_url:
+        asyncio.run(measure(base_url))
 
 
 if __name__ == "__main__":

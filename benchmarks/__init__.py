@@ -1,0 +1,1 @@
+"""What a turn, a model call and a start cost, and what more processes bring."""

@@ -1,0 +1,53 @@
+"""What a database is asked, as its driver sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from asyncpg.connection import LoggedQuery
+from tortoise.context import get_current_context
+
+_BEGINS = ("begin", "start transaction")
+_ENDS = ("commit", "rollback")
+
+
+class Asked(list[str]):
+    """Each statement, in order, without those that begin and end transactions."""
+
+    transactions = 0
+
+    def hear(self, statement: str) -> None:
+        """One more."""
+        words = statement.lstrip().lower()
+        if words.startswith(_BEGINS):
+            self.transactions += 1
+        elif not words.startswith(_ENDS):
+            self.append(statement)
+
+
+@asynccontextmanager
+async def asked() -> AsyncGenerator[Asked]:
+    """What the open database is asked meanwhile, on each connection that it has already."""
+    heard = Asked()
+    context = get_current_context()
+    assert context is not None
+    (client,) = context.connections.all()
+    if client.capabilities.dialect == "sqlite":
+        thread: Any = client._connection  # type: ignore[explicit-any]
+        await thread.set_trace_callback(heard.hear)
+        yield heard
+        await thread.set_trace_callback(None)
+        return
+
+    def hear(record: LoggedQuery) -> None:
+        heard.hear(record.query)
+
+    held: Any = client._pool  # type: ignore[explicit-any]
+    connections = [each._con for each in held._holders if each._con]
+    for connection in connections:
+        connection.add_query_logger(hear)
+    yield heard
+    for connection in connections:
+        connection.remove_query_logger(hear)
