@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from storage.errors import StorageError
 from storage.lease import milliseconds
 from storage.models import Allowance
+from storage.script import IF_NEW, Script, changed, insert, script, select, whole
 from storage.transaction import transaction
 
 
@@ -30,7 +31,7 @@ class UsedUp(StorageError):
         self.again_at = again_at
 
 
-async def count(limits: Sequence[Limit], at: datetime) -> None:
+def count(limits: Sequence[Limit], at: datetime) -> Script[None]:
     """Count one use at the moment `at` for each limit, inside of the caller's transaction.
 
     Whoever counts the same waits meanwhile. `at` may lie before uses that were counted already,
@@ -40,14 +41,14 @@ async def count(limits: Sequence[Limit], at: datetime) -> None:
         UsedUp: one of them may not; the transaction has to be given up.
     """
     for limit in sorted(limits, key=lambda each: each.whom):  # in one order: no deadlocks
-        await _count(limit, at)
+        yield from _count(limit, at)
 
 
-@transaction
-async def use(limit: Limit, now: datetime) -> bool:
+@script
+def use(limit: Limit, now: datetime) -> Script[bool]:
     """Count one use now; False, and nothing is counted, if it is one too many."""
     try:
-        await _count(limit, now)
+        yield from _count(limit, now)
     except UsedUp:
         return False
     return True
@@ -59,9 +60,10 @@ async def drop_idle(now: datetime) -> int:
     return await Allowance.filter(idle_at__lt=now).delete()
 
 
-async def _count(limit: Limit, at: datetime) -> None:
+def _count(limit: Limit, at: datetime) -> Script[None]:
     moment, span = milliseconds(at), limit.seconds * 1_000
-    recent = [use for use in await _uses(limit, at) if use > moment - span]
+    known = yield from _uses(limit, at)
+    recent = [use for use in known if use > moment - span]
     uses = sorted([*recent, moment])
     full = [
         first
@@ -70,18 +72,22 @@ async def _count(limit: Limit, at: datetime) -> None:
     ]
     if full:
         raise UsedUp(limit, _moment(full[-1] + span))
-    await Allowance.filter(whom=limit.whom).update(uses=uses, idle_at=_moment(uses[-1] + span))
+    yield from changed(_COUNTED, uses, _moment(uses[-1] + span), limit.whom)
 
 
 def _moment(since_1970: int) -> datetime:
     return datetime.fromtimestamp(since_1970 / 1_000, UTC)
 
 
-async def _uses(limit: Limit, at: datetime) -> list[int]:
+def _uses(limit: Limit, at: datetime) -> Script[list[int]]:
     """What is known of them, locked."""
-    known = await Allowance.select_for_update().get_or_none(whom=limit.whom)
-    if known is None:  # made by two at once, it is made once
-        new = Allowance(whom=limit.whom, uses=[], idle_at=at)
-        await Allowance.bulk_create([new], ignore_conflicts=True)
-        known = await Allowance.select_for_update().get(whom=limit.whom)
-    return known.uses
+    known = yield from whole(Allowance, _KNOWN, limit.whom)
+    if not known:  # made by two at once, it is made once
+        yield from changed(_MADE, limit.whom, list[int](), at)
+        known = yield from whole(Allowance, _KNOWN, limit.whom)
+    return known[0].uses
+
+
+_KNOWN = f"{select(Allowance)} WHERE whom = ? FOR UPDATE"
+_MADE = insert(Allowance, ("whom", "uses", "idle_at")) + IF_NEW
+_COUNTED = "UPDATE allowance SET uses = ?, idle_at = ? WHERE whom = ?"

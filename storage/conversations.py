@@ -9,7 +9,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
-from storage.lease import Lease, fence, milliseconds
+from storage.lease import Lease, fence, held, milliseconds
 from storage.models import (
     Conversation,
     InboxMessage,
@@ -17,7 +17,17 @@ from storage.models import (
     OutboxMessage,
     OutboxState,
 )
+from storage.script import Script, changed, reading_script, rows, script, select, whole
 from storage.transaction import reading, transaction, write_first
+
+_FIND = f"{select(Conversation)} WHERE agent_id = ? AND address = ?"
+_READY = f"{select(Conversation)} WHERE id = ? AND ready_at <= ? FOR UPDATE SKIP LOCKED"
+_CLAIM = "UPDATE conversation SET token = token + 1, owner = ?, ready_at = ? WHERE id = ?"
+_WORK = (
+    "SELECT id FROM inbox WHERE conversation_id = ? AND state IN ('waiting', 'taken')"
+    " UNION ALL SELECT id FROM outbox WHERE conversation_id = ? AND state = 'due' LIMIT 1"
+)
+_LEAVE = "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL WHERE id = ?"
 
 
 async def find_or_open(
@@ -51,10 +61,11 @@ async def _by_address(agent_id: int, address: str) -> Conversation:
     return await Conversation.get(agent_id=agent_id, address=address)
 
 
-@reading
-async def find(*, agent_id: int, address: str) -> Conversation | None:
+@reading_script
+def find(*, agent_id: int, address: str) -> Script[Conversation | None]:
     """The conversation of this agent at this address, if it was ever opened."""
-    return await Conversation.get_or_none(agent_id=agent_id, address=address)
+    found = yield from whole(Conversation, _FIND, agent_id, address)
+    return found[0] if found else None
 
 
 @write_first
@@ -94,12 +105,17 @@ async def claim(
     return await _claim(Q(~left_out, queue__in=list(queues)), owner, now, seconds, limit)
 
 
-async def claim_one(
+@script
+def claim_one(
     *, conversation_id: int, owner: str, now: datetime, seconds: float
-) -> Lease | None:
+) -> Script[Lease | None]:
     """Lease this conversation if it has work and nobody else holds it."""
-    leases = await _claim(Q(id=conversation_id), owner, now, seconds, 1)
-    return leases[0] if leases else None
+    found = yield from whole(Conversation, _READY, conversation_id, milliseconds(now))
+    if not found:
+        return None
+    lease = _leased(found[0], owner, seconds)
+    yield from changed(_CLAIM, owner, lease.expires(now), conversation_id)
+    return lease
 
 
 @transaction
@@ -110,24 +126,25 @@ async def _claim(which: Q, owner: str, now: datetime, seconds: float, limit: int
         .limit(limit)
         .select_for_update(skip_locked=True)
     )
-    leases = [
-        Lease(
-            conversation_id=row.id,
-            agent_id=row.agent_id,
-            address=row.address,
-            opened_by=row.opened_by,
-            token=row.token + 1,
-            seconds=seconds,
-            is_takeover=row.owner not in (None, owner),  # whoever claims has not died
-            readers=row.readers,
-        )
-        for row in rows
-    ]
+    leases = [_leased(row, owner, seconds) for row in rows]
     if leases:
         await Conversation.filter(id__in=[row.id for row in rows]).update(
             token=F("token") + 1, owner=owner, ready_at=leases[0].expires(now)
         )
     return leases
+
+
+def _leased(row: Conversation, owner: str, seconds: float) -> Lease:
+    return Lease(
+        conversation_id=row.id,
+        agent_id=row.agent_id,
+        address=row.address,
+        opened_by=row.opened_by,
+        token=row.token + 1,
+        seconds=seconds,
+        is_takeover=row.owner not in (None, owner),  # whoever claims has not died
+        readers=row.readers,
+    )
 
 
 @write_first
@@ -140,17 +157,18 @@ async def keep(lease: Lease, now: datetime) -> None:
     await fence(lease, now)
 
 
-@write_first
-async def leave_if_idle(lease: Lease, now: datetime) -> bool:
+@script
+def leave_if_idle(lease: Lease, now: datetime) -> Script[bool]:
     """Give the conversation back if nothing waits in it; else False, and the lease stays.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    await fence(lease, now)
-    if await _has_work(lease.conversation_id):
+    where = lease.conversation_id
+    yield from held(lease)
+    if (yield from rows(_WORK, where, where)):
         return False
-    await _give_back(lease, None)
+    yield from changed(_LEAVE, where)
     return True
 
 

@@ -9,6 +9,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
 from storage.models import Fact, InboxMessage
+from storage.script import Script, reading_script, select, whole
 from storage.transaction import reading, transaction
 
 _AT_ONCE = 500  # keys in one statement
@@ -45,12 +46,16 @@ async def _by_key(key: str) -> Fact:
     return await Fact.get(key=key)
 
 
-@reading
-async def current(*, agent_id: int, scope: str) -> list[Fact]:
+_CURRENT = (
+    f"{select(Fact)} WHERE agent_id = ? AND scope = ?"
+    " AND superseded_by IS NULL AND forgotten_at IS NULL ORDER BY id"
+)
+
+
+@reading_script
+def current(*, agent_id: int, scope: str) -> Script[list[Fact]]:
     """What holds now in this scope, oldest first."""
-    return await Fact.filter(
-        agent_id=agent_id, scope=scope, superseded_by=None, forgotten_at=None
-    ).order_by("id")
+    return (yield from whole(Fact, _CURRENT, agent_id, scope))
 
 
 @reading

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
-from tortoise.functions import Coalesce
 from tortoise.queryset import QuerySet
 
 from storage import allowances
 from storage.allowances import Limit
 from storage.lease import milliseconds
 from storage.models import Conversation, InboxMessage, InboxState
-from storage.transaction import reading, transaction, write_first
+from storage.script import Script, added, changed, insert, reading_script, script, select, whole
+from storage.transaction import reading, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +47,20 @@ async def add(received: Received, now: datetime, limits: Sequence[Limit] = ()) -
     return True
 
 
-@write_first
-async def _add(received: Received, now: datetime, limits: Sequence[Limit]) -> None:
+_COLUMNS = (*(each.name for each in fields(Received)), "state", "received_at")
+_READY = "UPDATE conversation SET ready_at = COALESCE(ready_at, ?) WHERE id = ?"
+_ADD = insert(InboxMessage, _COLUMNS)
+
+
+@script
+def _add(received: Received, now: datetime, limits: Sequence[Limit]) -> Script[None]:
     # The conversation's row first: it orders this against a claim and a release.
-    await Conversation.filter(id=received.conversation_id).update(
-        ready_at=Coalesce("ready_at", milliseconds(now))
-    )
-    await InboxMessage.create(**asdict(received), state=InboxState.WAITING, received_at=now)
+    yield from changed(_READY, milliseconds(now), received.conversation_id)
+    values = [getattr(received, name) for name in _COLUMNS[:-2]]
+    yield from added(_ADD, *values, InboxState.WAITING, now)
     # After it, so that what comes twice is counted once; for when it was said, so that what was
     # missed is not too much all at once, nor what was too much answered when it is read again.
-    await allowances.count(limits, min(received.sent_at, now))
+    yield from allowances.count(limits, min(received.sent_at, now))
 
 
 @transaction
@@ -79,10 +83,14 @@ async def _still_waiting(key: str) -> QuerySet[InboxMessage]:
     return InboxMessage.filter(key=key, state=InboxState.WAITING)
 
 
-@reading
-async def by_key(key: str) -> InboxMessage | None:
+@reading_script
+def by_key(key: str) -> Script[InboxMessage | None]:
     """The message with this key, if it was received."""
-    return await InboxMessage.get_or_none(key=key)
+    found = yield from whole(InboxMessage, _BY_KEY, key)
+    return found[0] if found else None
+
+
+_BY_KEY = f'{select(InboxMessage)} WHERE "key" = ?'
 
 
 @reading

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import cached_property
-from typing import Protocol, cast
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import cached_property, partial
+from typing import Protocol, TypeVar, cast
 
+import aiosqlite
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.connection import ConnectionHandler
@@ -22,6 +26,9 @@ from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.models import Model as TortoiseModel
 from tortoise.models import ModelMeta
+
+M = TypeVar("M", bound=TortoiseModel)
+R = TypeVar("R")
 
 # As MySQL numbers them: no such table, a second column or index of that name, none to be dropped.
 _DONE_ALREADY = {1051, 1060, 1061, 1091}
@@ -109,6 +116,23 @@ def thread_of(client: SqliteClient) -> Callable[[], object] | None:
     return connection.stop if connection is not None else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a Future, not of what
 
 
+def in_thread(held: object, act: Callable[[sqlite3.Connection], R]) -> asyncio.Future[R]:
+    """Begin to do this in the thread of a file's connection, as `held`."""
+    connection = cast("aiosqlite.Connection", held)
+    if not connection._running:
+        raise OperationalError("the database is closed")
+    done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+    connection._tx.put_nowait((done, partial(act, connection._conn)))  # pyright: ignore[reportUnknownMemberType]  # a Future, not of what
+    return done
+
+
+@asynccontextmanager
+async def held(client: BaseDBAsyncClient) -> AsyncGenerator[object]:
+    """A connection for one verb: that of its transaction, of a file, or one of a pool."""
+    async with client.acquire_connection() as connection:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Tortoise does not say of what
+        yield connection
+
+
 async def tables_of(connection: BaseDBAsyncClient) -> dict[str, set[str]]:
     """The columns of each table that there is."""
     tables: dict[str, set[str]] = {}
@@ -125,6 +149,16 @@ def table_of(model: type[TortoiseModel]) -> str:
 def columns_of(model: type[TortoiseModel]) -> set[str]:
     """The names of its table's columns."""
     return set(model._meta.fields_db_projection.values())
+
+
+def listed(model: type[TortoiseModel]) -> tuple[str, ...]:
+    """The names of its table's columns, always in the same order."""
+    return tuple(model._meta.fields_db_projection.values())
+
+
+def as_read(model: type[M], values: Iterable[object]) -> M:
+    """What Tortoise makes of a row that a driver gave, its columns as `listed`."""
+    return model._init_from_db(**dict(zip(listed(model), values, strict=True)))
 
 
 def keys_of(model: type[TortoiseModel]) -> list[tuple[str, ...]]:

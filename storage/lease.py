@@ -7,6 +7,8 @@ from datetime import datetime
 
 from storage.errors import LeaseLost
 from storage.models import Conversation
+from storage.script import Script, rows
+from storage.session import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +49,21 @@ async def fence(lease: Lease, now: datetime) -> None:
     mine = Conversation.filter(id=lease.conversation_id, token=lease.token)
     if not await mine.update(ready_at=lease.expires(now)):
         raise LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")
+
+
+def held(lease: Lease, columns: str = "id") -> Script[Row]:
+    """These columns of the conversation, first in every script that needs the lease.
+
+    The row stays locked to the end of the transaction. Nothing is written: whoever works renews
+    the lease by itself, and each new version of the row would be one more entry of its index.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    found = yield from rows(_HELD.format(columns), lease.conversation_id, lease.token)
+    if not found:
+        raise LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")
+    return found[0]
+
+
+_HELD = "SELECT {} FROM conversation WHERE id = ? AND token = ? FOR UPDATE"

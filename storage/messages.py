@@ -18,9 +18,11 @@ from storage.models import (
     Summary,
     SummaryKind,
 )
+from storage.script import Script, moment, reading_script, rows
 from storage.transaction import reading
 
 _PAGE = 100
+_NEWER_THAN_ANY = 2**62
 _FIELDS = ("seq", "role", "author", "text", "tokens", "said_at")
 
 
@@ -36,10 +38,16 @@ class Entry:
     said_at: datetime
 
 
-@reading
-async def window(
+_PAGE_BEFORE = (
+    f"SELECT {', '.join(_FIELDS)} FROM message WHERE conversation_id = ? AND seq > ? AND seq < ?"  # noqa: S608  # names of ours
+    f" ORDER BY seq DESC LIMIT {_PAGE}"
+)
+
+
+@reading_script
+def window(
     conversation_id: int, *, after_seq: int, tokens: int, at_most: int = sys.maxsize
-) -> list[Entry]:
+) -> Script[list[Entry]]:
     """The newest messages after `after_seq`, oldest first, up to about `tokens` and no more.
 
     A message counts as `at_most` tokens: whoever shows it clips it to so many. Costs the same
@@ -47,26 +55,32 @@ async def window(
     (conversation_id, seq).
     """
     newest_first: list[Entry] = []
-    before, room = None, tokens
+    before, room = _NEWER_THAN_ANY, tokens
     while room > 0:
-        page = await _page(conversation_id, after_seq, before)
-        for entry in page:
+        page = yield from rows(_PAGE_BEFORE, conversation_id, after_seq, before)
+        for row in page:
+            entry = _entry(*row)
             room -= min(entry.tokens, at_most)
             newest_first.append(entry)
             if room <= 0:
                 break
         if len(page) < _PAGE:
             break
-        before = page[-1].seq
+        before = newest_first[-1].seq
     return newest_first[::-1]
 
 
-async def _page(conversation_id: int, after_seq: int, before: int | None) -> list[Entry]:
-    query = Message.filter(conversation_id=conversation_id, seq__gt=after_seq)
-    if before is not None:
-        query = query.filter(seq__lt=before)
-    rows = await query.order_by("-seq").limit(_PAGE).values_list(*_FIELDS)
-    return _entries(rows)
+def _entry(  # a row
+    seq: int, role: str, author: str, text: str, tokens: int, said_at: datetime | str
+) -> Entry:
+    return Entry(
+        seq=seq,
+        role=MessageRole(role),
+        author=author,
+        text=text,
+        tokens=tokens,
+        said_at=moment(said_at),
+    )
 
 
 def _entries(rows: Iterable[Sequence[Any]]) -> list[Entry]:  # type: ignore[explicit-any]  # rows as the driver gives them

@@ -4,65 +4,66 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tortoise.expressions import F
-
-from storage.lease import Lease, fence
+from storage.lease import Lease, fence, held
 from storage.models import OutboxMessage, OutboxState
-from storage.transaction import reading, write_first
+from storage.script import Script, changed, reading_script, script, select, whole
+from storage.transaction import write_first
+
+_DUE = f"{select(OutboxMessage)} WHERE conversation_id = ? AND state = 'due' ORDER BY turn_id, part"
+_BEGUN = "UPDATE outbox SET attempts = attempts + 1, tried_at = ? WHERE id = ?"
+_FAILED = "UPDATE outbox SET failures = failures + 1 WHERE id = ?"
+_OPENED = "UPDATE outbox SET message_id = ? WHERE id = ?"
+_DELIVERED = "UPDATE outbox SET state = 'delivered', message_id = ?, delivered_at = ? WHERE id = ?"
 
 
-@reading
-async def due(conversation_id: int) -> list[OutboxMessage]:
+@reading_script
+def due(conversation_id: int) -> Script[list[OutboxMessage]]:
     """What a conversation has to deliver, in order."""
-    return await OutboxMessage.filter(
-        conversation_id=conversation_id, state=OutboxState.DUE
-    ).order_by("turn_id", "part")
+    return (yield from whole(OutboxMessage, _DUE, conversation_id))
 
 
-@write_first
-async def begin(lease: Lease, *, outbox_id: int, now: datetime) -> None:
+@script
+def begin(lease: Lease, *, outbox_id: int, now: datetime) -> Script[None]:
     """Record that the message is about to be posted: from now on it may be there.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    await fence(lease, now)
-    await OutboxMessage.filter(id=outbox_id).update(attempts=F("attempts") + 1, tried_at=now)
+    yield from held(lease)
+    yield from changed(_BEGUN, now, outbox_id)
 
 
-@write_first
-async def fail(lease: Lease, *, outbox_id: int, now: datetime) -> None:
+@script
+def fail(lease: Lease, *, outbox_id: int, now: datetime) -> Script[None]:
     """Record that the platform did not take the finished message.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    await fence(lease, now)
-    await OutboxMessage.filter(id=outbox_id).update(failures=F("failures") + 1)
+    yield from held(lease)
+    yield from changed(_FAILED, outbox_id)
 
 
-@write_first
-async def opened(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> None:
+@script
+def opened(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> Script[None]:
     """Record the platform's id of a message whose text still grows.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    await fence(lease, now)
-    await OutboxMessage.filter(id=outbox_id).update(message_id=message_id)
+    yield from held(lease)
+    yield from changed(_OPENED, message_id, outbox_id)
 
 
-@write_first
-async def delivered(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> None:
+@script
+def delivered(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> Script[None]:
     """Record the receipt.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    await fence(lease, now)
-    await OutboxMessage.filter(id=outbox_id).update(
-        state=OutboxState.DELIVERED, message_id=message_id, delivered_at=now
-    )
+    yield from held(lease)
+    yield from changed(_DELIVERED, message_id, now, outbox_id)
 
 
 @write_first
@@ -76,7 +77,10 @@ async def bury(lease: Lease, *, outbox_id: int, now: datetime) -> None:
     await OutboxMessage.filter(id=outbox_id).update(state=OutboxState.DEAD)
 
 
-@reading
-async def of_turn(turn_id: int) -> list[OutboxMessage]:
+_OF_TURN = f"{select(OutboxMessage)} WHERE turn_id = ? ORDER BY part"
+
+
+@reading_script
+def of_turn(turn_id: int) -> Script[list[OutboxMessage]]:
     """The visible messages of one answer, in order."""
-    return await OutboxMessage.filter(turn_id=turn_id).order_by("part")
+    return (yield from whole(OutboxMessage, _OF_TURN, turn_id))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 Errors = tuple[type[BaseException], ...]
 Stop = Callable[[], None]
+Row = Sequence[Any]  # type: ignore[explicit-any]  # as the driver gives it
+Values = Sequence[object]
 
 
 def driver_errors(module: str, *names: str) -> Errors:
@@ -20,11 +22,43 @@ def driver_errors(module: str, *names: str) -> Errors:
     return tuple(cast("type[BaseException]", getattr(driver, name)) for name in names if driver)
 
 
+def integrity_errors() -> Errors:
+    """What the drivers raise for a key that is there already."""
+    return (
+        *driver_errors("asyncpg", "IntegrityConstraintViolationError"),
+        *driver_errors("asyncmy.errors", "IntegrityError"),
+    )
+
+
 class Session(Protocol):
     """A connection that the pool has lent."""
 
     async def ask(self, statement: str) -> object:
         """The first value of the first row."""
+        ...
+
+    async def begin(self) -> object:
+        """Begin a transaction."""
+        ...
+
+    async def commit(self) -> object:
+        """End it; all stands."""
+        ...
+
+    async def rollback(self) -> object:
+        """End it; nothing stands."""
+        ...
+
+    async def rows(self, statement: str, values: Values) -> list[Row]:
+        """The rows of a SELECT."""
+        ...
+
+    async def count(self, statement: str, values: Values) -> int:
+        """How many rows an UPDATE found."""
+        ...
+
+    async def add(self, statement: str, values: Values) -> int:
+        """The id of the row that an INSERT made."""
         ...
 
     def close(self) -> None:
@@ -37,8 +71,9 @@ class Session(Protocol):
 
 
 class _PostgresConnection(Protocol):
-    async def execute(self, statement: str, /) -> object: ...
-    async def fetchval(self, statement: str, /) -> object: ...
+    async def execute(self, statement: str, /, *values: object) -> str: ...
+    async def fetch(self, statement: str, /, *values: object) -> list[Row]: ...
+    async def fetchval(self, statement: str, /, *values: object) -> object: ...
     def terminate(self) -> None: ...
     def add_termination_listener(self, act: Callable[[object], None], /) -> None: ...
     def remove_termination_listener(self, act: Callable[[object], None], /) -> None: ...
@@ -53,6 +88,30 @@ class PostgresSession:
     async def ask(self, statement: str) -> object:
         """As `Session.ask`."""
         return await self._connection.fetchval(statement)
+
+    async def begin(self) -> object:
+        """As `Session.begin`."""
+        return await self._connection.execute("BEGIN")
+
+    async def commit(self) -> object:
+        """As `Session.commit`."""
+        return await self._connection.execute("COMMIT")
+
+    async def rollback(self) -> object:
+        """As `Session.rollback`."""
+        return await self._connection.execute("ROLLBACK")
+
+    async def rows(self, statement: str, values: Values) -> list[Row]:
+        """As `Session.rows`."""
+        return await self._connection.fetch(statement, *values)
+
+    async def count(self, statement: str, values: Values) -> int:
+        """As `Session.count`; the last word of a command's status says it."""
+        return int((await self._connection.execute(statement, *values)).rsplit(" ", 1)[1])
+
+    async def add(self, statement: str, values: Values) -> int:
+        """As `Session.add`."""
+        return cast("int", await self._connection.fetchval(f"{statement} RETURNING id", *values))
 
     def close(self) -> None:
         """As `Session.close`."""
@@ -78,8 +137,11 @@ def _interface_error() -> Errors:
 
 
 class _MySqlCursor(Protocol):
-    async def execute(self, statement: str) -> object: ...
+    lastrowid: int
+
+    async def execute(self, statement: str, values: Values | None = None) -> int: ...
     async def fetchone(self) -> tuple[object, ...]: ...
+    async def fetchall(self) -> list[Row]: ...
 
 
 class _Transport(Protocol):
@@ -100,6 +162,9 @@ class _MySqlConnection(Protocol):
     _proto: _MySqlProtocol
 
     def cursor(self) -> AbstractAsyncContextManager[_MySqlCursor]: ...
+    async def begin(self) -> object: ...
+    async def commit(self) -> object: ...
+    async def rollback(self) -> object: ...
 
 
 class MySqlSession:
@@ -113,6 +178,35 @@ class MySqlSession:
         async with self._connection.cursor() as cursor:
             await cursor.execute(statement)
             return (await cursor.fetchone())[0]
+
+    async def begin(self) -> object:
+        """As `Session.begin`."""
+        return await self._connection.begin()
+
+    async def commit(self) -> object:
+        """As `Session.commit`."""
+        return await self._connection.commit()
+
+    async def rollback(self) -> object:
+        """As `Session.rollback`."""
+        return await self._connection.rollback()
+
+    async def rows(self, statement: str, values: Values) -> list[Row]:
+        """As `Session.rows`."""
+        async with self._connection.cursor() as cursor:
+            await cursor.execute(statement, values)
+            return await cursor.fetchall()
+
+    async def count(self, statement: str, values: Values) -> int:
+        """As `Session.count`."""
+        async with self._connection.cursor() as cursor:
+            return await cursor.execute(statement, values)
+
+    async def add(self, statement: str, values: Values) -> int:
+        """As `Session.add`."""
+        async with self._connection.cursor() as cursor:
+            await cursor.execute(statement, values)
+            return cursor.lastrowid
 
     def close(self) -> None:
         """As `Session.close`: its own `close` would wait until what is written has been sent."""

@@ -7,15 +7,17 @@ from datetime import datetime
 
 from storage.lease import Lease, fence
 from storage.models import Conversation, Summary, SummaryKind
-from storage.transaction import reading, transaction, write_first
+from storage.script import Script, reading_script, select, whole
+from storage.transaction import transaction, write_first
+
+_NEWEST = f"{select(Summary)} WHERE conversation_id = ? ORDER BY upto_seq DESC, id DESC LIMIT 1"
 
 
-@reading
-async def newest(conversation_id: int) -> Summary | None:
+@reading_script
+def newest(conversation_id: int) -> Script[Summary | None]:
     """The one that holds now."""
-    return (
-        await Summary.filter(conversation_id=conversation_id).order_by("-upto_seq", "-id").first()
-    )
+    found = yield from whole(Summary, _NEWEST, conversation_id)
+    return found[0] if found else None
 
 
 @write_first

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -32,6 +33,7 @@ _CONFLICTS = {"40001", "40P01", "55P03", 1020, 1205, 1213}
 # numbers them; PostgreSQL has a class of its own for them.
 _UNSTORABLE = {1264, 1366, 1406}
 _UNSTORABLE_CLASS = "22"
+_FIRST_WAIT_SECONDS = 0.02
 # Touches no row, but takes SQLite's write lock: what BEGIN IMMEDIATE does. A transaction that
 # reads first would be refused at its first write, at once, if another process wrote in between.
 _TAKE_WRITE_LOCK = "UPDATE conversation SET id = id WHERE id = -1"
@@ -88,7 +90,8 @@ def _in_one(  # type: ignore[explicit-any]  # as above
 ) -> Callable[P, Coroutine[Any, Any, R]]:
     @wraps(verb)
     async def in_one(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await _to_the_end(_retried(lambda: verb(*args, **kwargs), takes_lock=takes_lock))
+        work = partial(_once, partial(verb, *args, **kwargs), takes_lock=takes_lock)
+        return await to_the_end(asyncio.get_running_loop().create_task(retried(work)))
 
     return in_one
 
@@ -106,37 +109,53 @@ def reading(verb: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
     return translated
 
 
-async def _to_the_end(work: Coroutine[Any, Any, R]) -> R:  # type: ignore[explicit-any]  # as above
-    task = asyncio.get_running_loop().create_task(work)
+async def to_the_end(work: asyncio.Future[R]) -> R:
+    """What comes of it; whoever is cancelled meanwhile learns it when it has ended."""
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(work)
     except asyncio.CancelledError:
-        while not task.done():
+        while not work.done():
             try:
-                await asyncio.wait({task})
+                await asyncio.wait({work})
             except asyncio.CancelledError:  # the first one is raised below
                 continue
-        if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not report it as forgotten
+        if not work.cancelled():
+            work.exception()  # looked at, so that asyncio does not report it as forgotten
         raise
 
 
-async def _retried(verb: Callable[[], Awaitable[R]], *, takes_lock: bool) -> R:
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(_is_conflict),
-        stop=stop_after_attempt(8),
-        wait=wait_random_exponential(multiplier=0.02, max=1),
-        reraise=True,
-    )
+async def retried(once: Callable[[], Awaitable[R]]) -> R:
+    """What comes of it, tried again after a conflict; raises as `transaction` does."""
     try:
-        return await retrying(_once, verb, takes_lock)
+        return await _again(once)
     except IntegrityError:
         raise
     except database_errors() as error:
         raise translate(error) from error
 
 
-async def _once(verb: Callable[[], Awaitable[R]], takes_lock: bool) -> R:  # noqa: FBT001  # tenacity passes it on
+async def _again(once: Callable[[], Awaitable[R]]) -> R:
+    """Conflicts are rare, and what tries again is not free: the first try goes without it."""
+    try:
+        return await once()
+    except database_errors() as error:
+        if not _is_conflict(error):
+            raise
+    return await _after_a_conflict(once)
+
+
+async def _after_a_conflict(once: Callable[[], Awaitable[R]]) -> R:
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(_is_conflict),
+        stop=stop_after_attempt(7),
+        wait=wait_random_exponential(multiplier=0.02, max=1),
+        reraise=True,
+    )
+    await asyncio.sleep(random.uniform(0, _FIRST_WAIT_SECONDS))  # noqa: S311  # no secret
+    return await retrying(once)
+
+
+async def _once(verb: Callable[[], Awaitable[R]], *, takes_lock: bool) -> R:
     context = in_transaction()
     async with AsyncExitStack() as stack:
         try:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tortoise.expressions import F
 
-from storage.lease import Lease, fence, milliseconds
+from storage.lease import Lease, fence, held, milliseconds
 from storage.models import (
     Conversation,
     Feedback,
@@ -23,6 +23,18 @@ from storage.models import (
     StepKind,
     Turn,
     TurnState,
+)
+from storage.script import (
+    Script,
+    added,
+    changed,
+    insert,
+    new,
+    reading_script,
+    rows,
+    script,
+    select,
+    whole,
 )
 from storage.transaction import reading, transaction, write_first
 from storage.usage import Call, Spent, add
@@ -66,10 +78,23 @@ class Entry:
     said_at: datetime
 
 
-@write_first
-async def open_next(
+_RUNNING = f"{select(Turn)} WHERE conversation_id = ? AND number = ? AND state = 'running'"
+_TAKEN_UP = "UPDATE turn SET interruptions = ?, revision = ? WHERE id = ?"
+_QUESTIONS = f"{select(InboxMessage)} WHERE turn_id = ? ORDER BY position, id"
+_STEPS = f"{select(Step)} WHERE turn_id = ? ORDER BY number"
+_DRAFT = f"{select(OutboxMessage)} WHERE turn_id = ? AND part = 1"
+_WAITING = (
+    f"{select(InboxMessage)} WHERE conversation_id = ? AND state = 'waiting'"
+    f" ORDER BY position, id LIMIT {_TOGETHER}"
+)
+_LAST_TURN = "UPDATE conversation SET last_turn = ? WHERE id = ?"
+_TAKE = "UPDATE inbox SET state = 'taken', turn_id = ? WHERE id = ?"
+
+
+@script
+def open_next(
     lease: Lease, *, revision: str, now: datetime, room: int = _ROOM
-) -> OpenTurn | None:
+) -> Script[OpenTurn | None]:
     """Take up the turn that was interrupted, or open one over what waits; None if nothing does.
 
     Messages that one person wrote in a row at one place are answered together, in the platform's
@@ -78,19 +103,19 @@ async def open_next(
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    await fence(lease, now)
-    turn = await Turn.get_or_none(conversation_id=lease.conversation_id, state=TurnState.RUNNING)
-    if turn is None:
-        return await _open(lease.conversation_id, revision, now, room)
+    (last_turn,) = yield from held(lease, "last_turn")
+    # Only the newest can be running: each is ended before the next one is opened.
+    running = yield from whole(Turn, _RUNNING, lease.conversation_id, last_turn)
+    if not running:
+        return (yield from _open(lease.conversation_id, last_turn + 1, revision, now, room))
+    turn = running[0]
     turn.interruptions += lease.is_takeover
     turn.revision = revision
-    await Turn.filter(id=turn.id).update(interruptions=turn.interruptions, revision=revision)
-    return OpenTurn(
-        turn=turn,
-        questions=await InboxMessage.filter(turn_id=turn.id).order_by("position", "id"),
-        steps=await Step.filter(turn_id=turn.id).order_by("number"),
-        draft=await OutboxMessage.get(turn_id=turn.id, part=1),
-    )
+    yield from changed(_TAKEN_UP, turn.interruptions, revision, turn.id)
+    questions = yield from whole(InboxMessage, _QUESTIONS, turn.id)
+    steps = yield from whole(Step, _STEPS, turn.id)
+    (draft,) = yield from whole(OutboxMessage, _DRAFT, turn.id)
+    return OpenTurn(turn=turn, questions=questions, steps=steps, draft=draft)
 
 
 @write_first
@@ -104,36 +129,42 @@ async def try_alone(lease: Lease, turn_id: int, now: datetime) -> None:
     await Turn.filter(id=turn_id).update(lone_tries=F("lone_tries") + 1)
 
 
-async def _open(conversation_id: int, revision: str, now: datetime, room: int) -> OpenTurn | None:
-    waiting = (
-        await InboxMessage.filter(conversation_id=conversation_id, state=InboxState.WAITING)
-        .order_by("position", "id")
-        .limit(_TOGETHER)
-    )
+def _open(
+    conversation_id: int, number: int, revision: str, now: datetime, room: int
+) -> Script[OpenTurn | None]:
+    waiting = yield from whole(InboxMessage, _WAITING, conversation_id)
     if not waiting:
         return None
     batch = _together(waiting, room)
-    await Conversation.filter(id=conversation_id).update(last_turn=F("last_turn") + 1)
-    number = (await Conversation.get(id=conversation_id)).last_turn
-    turn = await Turn.create(
-        conversation_id=conversation_id,
-        number=number,
-        state=TurnState.RUNNING,
-        revision=revision,
-        attempts=1,
-        opened_at=now,
+    yield from changed(_LAST_TURN, number, conversation_id)
+    turn = yield from new(
+        Turn,
+        {
+            "conversation_id": conversation_id,
+            "number": number,
+            "state": TurnState.RUNNING,
+            "revision": revision,
+            "attempts": 1,
+            "interruptions": 0,
+            "lone_tries": 0,
+            "opened_at": now,
+        },
     )
-    await InboxMessage.filter(id__in=[message.id for message in batch]).update(
-        state=InboxState.TAKEN, turn_id=turn.id
-    )
-    draft = await OutboxMessage.create(
-        key=_new_key(),
-        conversation_id=conversation_id,
-        turn_id=turn.id,
-        part=1,
-        state=OutboxState.DRAFT,
-        text="",
-        reply_to=batch[-1].reply_to,
+    for message in batch:
+        yield from changed(_TAKE, turn.id, message.id)
+    draft = yield from new(
+        OutboxMessage,
+        {
+            "key": _new_key(),
+            "conversation_id": conversation_id,
+            "turn_id": turn.id,
+            "part": 1,
+            "state": OutboxState.DRAFT,
+            "text": "",
+            "reply_to": batch[-1].reply_to,
+            "attempts": 0,
+            "failures": 0,
+        },
     )
     return OpenTurn(turn=turn, questions=batch, steps=[], draft=draft)
 
@@ -171,10 +202,18 @@ class FinishedStep:
     spent: Spent | None = None
 
 
-@write_first
-async def record(
+_IS_STORED = "SELECT id FROM step WHERE turn_id = ? AND number = ?"
+_STEP = insert(Step, ("turn_id", "number", "kind", "content", "finished_at"))
+_PROGRESS = (
+    "UPDATE turn SET attempts = 1, interruptions = 0, lone_tries = 0"
+    " WHERE id = ? AND (attempts <> 1 OR interruptions <> 0 OR lone_tries <> 0)"
+)
+
+
+@script
+def record(
     lease: Lease, step: FinishedStep, now: datetime, *, is_again: bool = False
-) -> None:
+) -> Script[None]:
     """Journal a finished step; progress gives the turn its attempts back.
 
     `is_again`: it was tried, and may be there: what stands under the same lease is the same step.
@@ -182,20 +221,14 @@ async def record(
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    await fence(lease, now)
-    if is_again and await Step.filter(turn_id=step.turn_id, number=step.number).exists():
+    yield from held(lease)
+    if is_again and (yield from rows(_IS_STORED, step.turn_id, step.number)):
         return
-    await Step.create(
-        turn_id=step.turn_id,
-        number=step.number,
-        kind=step.kind,
-        content=step.content,
-        finished_at=now,
-    )
-    await Turn.filter(id=step.turn_id).update(attempts=1, interruptions=0, lone_tries=0)
+    yield from added(_STEP, step.turn_id, step.number, step.kind, step.content, now)
+    yield from changed(_PROGRESS, step.turn_id)
     if step.spent:
         call = Call(turn_id=step.turn_id, agent_id=lease.agent_id, step=step.number)
-        await add(step.spent, call, now)
+        yield from add(step.spent, call, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +241,17 @@ class Ending:
     failure: str | None = None
 
 
-@write_first
-async def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> None:
+_END = "UPDATE turn SET state = ?, failure = ?, ended_at = ? WHERE id = ? AND state = 'running'"
+_ANSWERED = "UPDATE inbox SET state = ? WHERE turn_id = ?"
+_LAST_SEQ = "UPDATE conversation SET last_seq = ? WHERE id = ?"
+_ENTRY = ("conversation_id", "seq", "role", "author", "text", "tokens", "turn_id", "said_at")
+_DUE = "UPDATE outbox SET text = ?, state = 'due' WHERE turn_id = ? AND part = 1"
+_REPLY_TO = "SELECT reply_to FROM outbox WHERE turn_id = ? AND part = 1"
+_PART = ("key", "conversation_id", "turn_id", "part", "state", "text", "reply_to", "attempts")
+
+
+@script
+def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> Script[None]:
     """End the turn: history, turn, answered messages and what is to be delivered, or nothing.
 
     A turn that has ended already stays as it is.
@@ -217,52 +259,38 @@ async def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> None
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    await fence(lease, now)
-    running = Turn.filter(id=turn_id, state=TurnState.RUNNING)
-    if not await running.update(state=ending.state, failure=ending.failure, ended_at=now):
+    (last_seq,) = yield from held(lease, "last_seq")
+    if not (yield from changed(_END, ending.state, ending.failure, now, turn_id)):
         return
     answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
-    await InboxMessage.filter(turn_id=turn_id).update(state=answered)
-    await _add_to_history(lease.conversation_id, turn_id, ending.entries)
-    await _make_due(lease.conversation_id, turn_id, ending.parts)
+    yield from changed(_ANSWERED, answered, turn_id)
+    yield from _add_to_history(lease.conversation_id, last_seq, turn_id, ending.entries)
+    yield from _make_due(lease.conversation_id, turn_id, ending.parts)
 
 
-async def _add_to_history(conversation_id: int, turn_id: int, entries: Sequence[Entry]) -> None:
-    await Conversation.filter(id=conversation_id).update(last_seq=F("last_seq") + len(entries))
-    last = (await Conversation.get(id=conversation_id)).last_seq
-    await Message.bulk_create(
-        Message(
-            conversation_id=conversation_id,
-            seq=seq,
-            role=entry.role,
-            author=entry.author,
-            text=entry.text,
-            tokens=entry.tokens,
-            turn_id=turn_id,
-            said_at=entry.said_at,
-        )
-        for seq, entry in enumerate(entries, start=last - len(entries) + 1)
-    )
+def _add_to_history(
+    conversation_id: int, last_seq: int, turn_id: int, entries: Sequence[Entry]
+) -> Script[None]:
+    yield from changed(_LAST_SEQ, last_seq + len(entries), conversation_id)
+    values: list[object] = []
+    for seq, entry in enumerate(entries, start=last_seq + 1):
+        said = (entry.role, entry.author, entry.text, entry.tokens)
+        values += (conversation_id, seq, *said, turn_id, entry.said_at)
+    if values:
+        yield from changed(insert(Message, _ENTRY, len(entries)), *values)
 
 
-async def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) -> None:
+def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) -> Script[None]:
     first, *others = parts
-    await OutboxMessage.filter(turn_id=turn_id, part=1).update(text=first, state=OutboxState.DUE)
+    yield from changed(_DUE, first, turn_id)
     if not others:
         return
-    draft = await OutboxMessage.get(turn_id=turn_id, part=1)
-    await OutboxMessage.bulk_create(
-        OutboxMessage(
-            key=_new_key(),
-            conversation_id=conversation_id,
-            turn_id=turn_id,
-            part=part,
-            state=OutboxState.DUE,
-            text=text,
-            reply_to=draft.reply_to,
-        )
-        for part, text in enumerate(others, start=2)
-    )
+    ((reply_to,),) = yield from rows(_REPLY_TO, turn_id)
+    values: list[object] = []
+    for part, text in enumerate(others, start=2):
+        row = (conversation_id, turn_id, part, OutboxState.DUE, text, reply_to, 0)
+        values += (_new_key(), *row)
+    yield from changed(insert(OutboxMessage, _PART, len(others)), *values)
 
 
 @write_first
@@ -327,13 +355,14 @@ async def by_id(turn_id: int) -> Turn:
     return await Turn.get(id=turn_id)
 
 
-@reading
-async def answer(turn_id: int) -> str:
+_ANSWER = "SELECT text FROM message WHERE turn_id = ? AND role IN ('assistant', 'notice') LIMIT 1"
+
+
+@reading_script
+def answer(turn_id: int) -> Script[str]:
     """The text that the turn ended with; an answer in parts is put together again."""
-    message = await Message.filter(
-        turn_id=turn_id, role__in=[MessageRole.ASSISTANT, MessageRole.NOTICE]
-    ).first()
-    return message.text if message else ""
+    found = yield from rows(_ANSWER, turn_id)
+    return str(found[0][0]) if found else ""
 
 
 def _new_key() -> str:

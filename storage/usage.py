@@ -10,6 +10,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.functions import Sum
 
 from storage.models import Agent, Reservation, Usage
+from storage.script import Script, added, changed, insert, script
 from storage.transaction import reading, transaction
 
 
@@ -83,21 +84,17 @@ async def reserve(wanted: Wanted, *, limit: int, since: datetime, now: datetime)
     return Room.MADE
 
 
-async def add(spent: Spent, call: Call, at: datetime) -> None:
-    """Keep what a call has cost, inside of the caller's transaction; its reservation ends."""
-    await Usage.create(
-        turn_id=call.turn_id,
-        step=call.step,
-        agent_id=call.agent_id,
-        model=spent.model,
-        input_tokens=spent.input_tokens,
-        cached_tokens=spent.cached_tokens,
-        output_tokens=spent.output_tokens,
-        nano_usd=spent.nano_usd,
-        at=at,
-    )
+_USED = ("model", "input_tokens", "cached_tokens", "output_tokens", "nano_usd")
+_ADD = insert(Usage, ("turn_id", "step", "agent_id", *_USED, "at"))
+_SETTLED = "DELETE FROM reservation WHERE turn_id = ?"
+
+
+def add(spent: Spent, call: Call, at: datetime) -> Script[None]:
+    """Keep what a call has cost, inside of the caller's script; its reservation ends."""
+    used = [getattr(spent, name) for name in _USED]
+    yield from added(_ADD, call.turn_id, call.step, call.agent_id, *used, at)
     if spent.is_reserved:
-        await Reservation.filter(turn_id=call.turn_id).delete()
+        yield from changed(_SETTLED, call.turn_id)
 
 
 async def add_cut(spent: Spent, call: Call, at: datetime) -> None:
@@ -106,7 +103,7 @@ async def add_cut(spent: Spent, call: Call, at: datetime) -> None:
     No fence: the money is gone, whoever has the conversation now.
     """
     try:
-        await transaction(add)(spent, call, at)
+        await script(add)(spent, call, at)
     except IntegrityError:
         return
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,13 +27,23 @@ class Asked(list[str]):
             self.append(statement)
 
 
+def _client() -> Any:  # type: ignore[explicit-any]  # noqa: ANN401  # of any database
+    context = get_current_context()
+    assert context is not None
+    (client,) = context.connections.all()
+    return client
+
+
+async def in_databases_thread(act: Callable[[], object]) -> None:
+    """Do this in the thread of an SQLite connection."""
+    await _client()._connection._execute(act)
+
+
 @asynccontextmanager
 async def asked() -> AsyncGenerator[Asked]:
     """What the open database is asked meanwhile, on each connection that it has already."""
     heard = Asked()
-    context = get_current_context()
-    assert context is not None
-    (client,) = context.connections.all()
+    client = _client()
     if client.capabilities.dialect == "sqlite":
         thread: Any = client._connection  # type: ignore[explicit-any]
         await thread.set_trace_callback(heard.hear)
@@ -44,8 +54,7 @@ async def asked() -> AsyncGenerator[Asked]:
     def hear(record: LoggedQuery) -> None:
         heard.hear(record.query)
 
-    held: Any = client._pool  # type: ignore[explicit-any]
-    connections = [each._con for each in held._holders if each._con]
+    connections = [each._con for each in client._pool._holders if each._con]
     for connection in connections:
         connection.add_query_logger(hear)
     yield heard

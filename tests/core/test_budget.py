@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import pytest
 
@@ -20,6 +19,7 @@ from storage.models import Reservation, Turn, TurnState, Usage
 from tests.core.given import ROOM, Stage
 from tests.patience import PATIENCE
 from tests.peers.model import Piece, Then
+from tests.statements import asked
 
 PRICE = Price(input=1, output=2)  # dollars per million tokens
 USED = PRICE.nano_usd(TokenUsage(input=100, output=10))  # by each answer of the scripted model
@@ -193,20 +193,15 @@ async def test_an_answer_may_cost_a_tenth_of_the_day(
     assert stage.model.most_output == most
 
 
-async def test_without_a_limit_the_database_is_asked_nothing(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_without_a_limit_the_database_is_asked_nothing(stage: Stage) -> None:
     stage = limited(None)
     await ask(stage)
-    with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
+    async with asked() as statements:
         assert await ask(stage) == "done"
         stage.model.script(ModelRefused("no key", told="no key"))
         assert await ask(stage) == "refused"
-    statements = [
-        record.getMessage() for record in caplog.records if record.name == "tortoise.db_client"
-    ]
     assert len(statements) > 10
-    money = [each for each in statements if '"reservation"' in each or '"usage"' in each]
+    money = [each for each in statements if "reservation" in each or '"usage"' in each]
     assert [each.split()[0] for each in money] == ["INSERT"]
     assert [each for each in statements if "UPDATE" in each and '"agent"' in each] == []
 

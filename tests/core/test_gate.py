@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
-from tortoise.backends.base.client import TransactionContext
-from tortoise.transactions import in_transaction
 
 from core.access import Access, Rate
 from core.address import Address
@@ -18,6 +16,7 @@ from core.spec import AgentSpec
 from storage import inbox
 from storage.models import Allowance
 from tests.core.given import Stage
+from tests.statements import asked
 
 HERE = Address.parse("slack/T1/C1")
 ANNA, BEN = Author(id="UANNA", name="Anna"), Author(id="UBEN", name="Ben")
@@ -286,26 +285,16 @@ def test_agents_know_nothing_of_it() -> None:
     assert "access" not in AgentSpec(name="Ada").config
 
 
-async def transactions(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> int:
+async def transactions(stage: Stage) -> int:
     """How many a second question takes; the first has opened the conversation."""
     await say(stage)
-    begun = 0
-
-    def counted() -> TransactionContext:
-        nonlocal begun
-        begun += 1
-        return in_transaction()
-
-    with monkeypatch.context() as patch:
-        patch.setattr("storage.transaction.in_transaction", counted)
+    async with asked() as statements:
         await say(stage)
-    return begun
+    return statements.transactions
 
 
-async def test_what_is_checked_and_counted_adds_no_transaction(
-    stage: Stage, guard: Known, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without = await transactions(stage, monkeypatch)
+async def test_what_is_checked_and_counted_adds_no_transaction(stage: Stage, guard: Known) -> None:
+    without = await transactions(stage)
     rate = Rate(most=100, unit="hour")
     everything = Access(
         allow=frozenset({"slack/UANNA"}),
@@ -314,18 +303,18 @@ async def test_what_is_checked_and_counted_adds_no_transaction(
         per_channel=rate,
     )
     let(stage, everything, everything)
-    assert await transactions(stage, monkeypatch) == without == 1
+    assert await transactions(stage) == without == 1
     assert await Allowance.all().count() == 4
 
 
 async def test_where_nothing_is_configured_nothing_is_asked_of_the_database(
-    stage: Stage, guard: Known, caplog: pytest.LogCaptureFixture
+    stage: Stage, guard: Known
 ) -> None:
-    caplog.set_level("DEBUG", logger="tortoise.db_client")
-    await say(stage)
-    statements = [each for each in caplog.messages if "allowance" in each]
-    assert caplog.messages
-    assert statements == []
+    async with asked() as statements:
+        await say(stage)
+    assert statements
+    assert not any("allowance" in each for each in statements)
     let(stage, Access(per_person=Rate(most=9, unit="hour")))
-    await say(stage)
-    assert any("allowance" in each for each in caplog.messages)
+    async with asked() as statements:
+        await say(stage)
+    assert any("allowance" in each for each in statements)

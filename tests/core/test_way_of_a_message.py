@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -13,14 +14,18 @@ import pytest
 
 from tests.core.given import Stage
 from tests.peers.platform import Platform
+from tests.statements import in_databases_thread
 
 ROOT = Path(__file__).parents[2]
 CHAPTER = "## The files that a message passes"
 
 
-@contextmanager
-def traced() -> Iterator[list[str]]:
-    """The files in which a function is called meanwhile, in the order of their first one."""
+@asynccontextmanager
+async def traced() -> AsyncIterator[list[str]]:
+    """The files in which a function is called meanwhile, in the order of their first one.
+
+    In this thread, and in that of the database.
+    """
     passed: dict[str, None] = {}
     ours = tuple(f"{ROOT / package}/" for package in ("core", "storage"))
 
@@ -28,14 +33,19 @@ def traced() -> Iterator[list[str]]:
         file = frame.f_code.co_filename
         if event == "call" and file.startswith(ours):
             passed.setdefault(str(Path(file).relative_to(ROOT)))
+            if frame.f_code.co_qualname == "_run.<locals>.run":  # begins in the other thread
+                verb = Path(frame.f_locals["verb"].__code__.co_filename)
+                passed.setdefault(str(verb.relative_to(ROOT)))
 
     files: list[str] = []
     before = sys.getprofile()
+    await in_databases_thread(partial(sys.setprofile, note))
     sys.setprofile(note)
     try:
         yield files
     finally:
         sys.setprofile(before)
+        await in_databases_thread(partial(sys.setprofile, None))
         files += passed
 
 
@@ -56,7 +66,7 @@ async def test_a_message_passes_the_files_that_are_told_in_this_order(stage: Sta
     """The second message: the first one of a conversation opens it. The model is a scripted one."""
     worker = stage.worker()
     await worker.attend((await stage.say("Hello")).conversation_id)
-    with traced() as files:
+    async with traced() as files:
         accepted = await stage.say("And how are you?")
         await worker.attend(accepted.conversation_id)
     assert stage.platform.transcript[-1] == "You said: And how are you?"

@@ -6,6 +6,7 @@ import inspect
 from importlib import import_module
 from importlib.metadata import version
 
+import aiosqlite
 import pytest
 from tortoise.backends.base_postgres.client import BasePostgresClient
 from tortoise.backends.mysql.client import MySQLClient
@@ -16,7 +17,7 @@ from tortoise.migrations.schema_generator.state import State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.models import ModelMeta
 
-from storage.internals import columns_of, indexes_of, keys_of, table_of
+from storage.internals import columns_of, indexes_of, keys_of, listed, table_of
 from storage.models import Conversation
 
 CHANGED = (
@@ -70,3 +71,14 @@ async def test_a_connection_of_asyncmy_still_has_its_transport() -> None:
     changed = f"asyncmy {version('asyncmy')} has changed inside: see storage/session.py, {{}}"
     for name in ("_transport", "_proto"):
         assert name in has, changed.format(f"Connection.{name}")
+
+
+def test_work_is_still_handed_to_the_thread_of_a_file_like_this() -> None:
+    source = inspect.getsource(aiosqlite.Connection)
+    for name in ("_tx.put_nowait((future, function))", "self._running", "def _conn"):
+        assert name in source, f"aiosqlite has changed inside: {name}"
+
+
+def test_a_model_is_still_made_of_a_row_like_this() -> None:
+    values = dict.fromkeys(listed(Conversation), None)
+    assert Conversation._init_from_db(**values).id is None, CHANGED.format("_init_from_db")
