@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.intake import Accepted
 from core.turn.worker import Worker
 from storage import inbox, outbox, turns
-from storage.models import InboxState, OutboxState
+from storage.models import InboxState
 
 _POLL_SECONDS = 0.2
 
@@ -28,8 +28,11 @@ async def answer_to(accepted: Accepted, worker: Worker) -> Answer:
     Raises:
         DatabaseBusy, DatabaseUnusable: the message is stored and will be answered later.
     """
-    while (answer := await _find(accepted)) is None:
-        if not await worker.attend(accepted.conversation_id):
+    answer = None if accepted.is_new else await _find(accepted)
+    while answer is None:
+        is_attended = await worker.attend(accepted.conversation_id)
+        answer = await _find(accepted)
+        if answer is None and not is_attended:
             await asyncio.sleep(_POLL_SECONDS)
     return answer
 
@@ -52,14 +55,8 @@ async def has_failed(key: str) -> bool:
 
 
 async def _find(accepted: Accepted) -> Answer | None:
-    message = await inbox.by_key(accepted.key)
-    if message is None or message.turn_id is None or message.state is InboxState.TAKEN:
+    answered = await turns.answer(accepted.key)
+    if answered is None:
         return None
-    visible = await outbox.of_turn(message.turn_id)
-    if any(part.state is OutboxState.DUE for part in visible):
-        return None
-    return Answer(
-        turn_id=message.turn_id,
-        text=await turns.answer(message.turn_id),
-        is_failure=message.state is InboxState.FAILED,
-    )
+    turn_id, text, state = answered
+    return Answer(turn_id=turn_id, text=text, is_failure=state is InboxState.FAILED)

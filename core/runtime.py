@@ -107,7 +107,7 @@ class Runtime:
     async def take_over(self) -> None:
         """Make what processes of this machine left when they died claimable at once."""
         file = self._database.file
-        if file and (dead := owners.dead(file)):
+        if file and (dead := owners.dead(file, apart_from=self._owner.name)):
             await conversations.take_from(dead, self.clock())
             owners.bury(file, dead)
 

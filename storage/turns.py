@@ -355,14 +355,28 @@ async def by_id(turn_id: int) -> Turn:
     return await Turn.get(id=turn_id)
 
 
-_ANSWER = "SELECT text FROM message WHERE turn_id = ? AND role IN ('assistant', 'notice') LIMIT 1"
+_ANSWER = (
+    "SELECT inbox.turn_id, inbox.state, message.text FROM inbox"
+    " LEFT JOIN message ON message.turn_id = inbox.turn_id"
+    " AND message.role IN ('assistant', 'notice')"
+    " WHERE inbox.\"key\" = ? AND inbox.turn_id IS NOT NULL AND inbox.state <> 'taken'"
+    " AND NOT EXISTS (SELECT id FROM outbox"
+    " WHERE outbox.turn_id = inbox.turn_id AND outbox.state = 'due')"
+)
 
 
 @reading_script
-def answer(turn_id: int) -> Script[str]:
-    """The text that the turn ended with; an answer in parts is put together again."""
-    found = yield from rows(_ANSWER, turn_id)
-    return str(found[0][0]) if found else ""
+def answer(key: str) -> Script[tuple[int, str, InboxState] | None]:
+    """What the message of this key was answered with; None until that has been delivered.
+
+    The turn, the text that it ended with, and what became of the message. An answer in parts is
+    put together again.
+    """
+    found = yield from rows(_ANSWER, key)
+    if not found:
+        return None
+    turn_id, state, text = found[0]
+    return turn_id, text or "", InboxState(state)
 
 
 def _new_key() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -40,7 +40,8 @@ class Resources:
     """What a process answers with: models, tools and prices by agent, and whose work it takes over.
 
     `attending` bounds how many conversations all workers of a process attend to at once: more
-    than a database can serve would only lose their leases while they wait for it.
+    than a database can serve would only lose their leases while they wait for it. `attended` are
+    those, each with the end of it.
     """
 
     owner: str
@@ -53,6 +54,7 @@ class Resources:
     take_over: Callable[[], Awaitable[None]]
     attending: asyncio.Semaphore
     company: Company
+    attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
 
     def window_of(self, spec: AgentSpec) -> int:
         """Tokens of a prompt: what the agent may be shown, or less where its model takes less."""

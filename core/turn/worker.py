@@ -100,12 +100,24 @@ class Worker:
         Raises:
             DatabaseBusy, DatabaseUnusable: the work stays where it is, for a later claim.
         """
+        attended = self._resources.attended
+        if conversation_id in attended:  # by another task of this process: no need to look
+            await attended[conversation_id].wait()
+            return True
         if self._resources.company.is_within:  # a tool asks an agent: its turn has a place already
             return await self._attend(conversation_id)
         async with self._resources.attending:
             return await self._attend(conversation_id)
 
     async def _attend(self, conversation_id: int) -> bool:
+        ended = self._resources.attended.setdefault(conversation_id, asyncio.Event())
+        try:
+            return await self._claimed(conversation_id)
+        finally:
+            self._resources.attended.pop(conversation_id, None)
+            ended.set()
+
+    async def _claimed(self, conversation_id: int) -> bool:
         resources = self._resources
         await resources.take_over()
         claimed_at = monotonic()

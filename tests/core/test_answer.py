@@ -14,6 +14,7 @@ from storage.errors import DatabaseUnusable
 from tests.core.given import Stage, broken
 from tests.patience import PATIENCE
 from tests.peers.model import Then
+from tests.statements import asked
 
 
 async def test_a_question_is_answered_by_whoever_waits_for_it(stage: Stage) -> None:
@@ -48,6 +49,24 @@ async def test_somebody_else_may_write_the_answer(stage: Stage) -> None:
         stage.model.resume()
     assert waiting.result().text == "Half done."
     assert stage.platform.transcript == ["Half done."]
+
+
+async def test_who_waits_for_an_answer_of_this_process_asks_the_database_nothing(
+    stage: Stage,
+) -> None:
+    stage.model.script(("Half ", Then.PAUSE, "done."))
+    worker = stage.worker()
+    accepted = await stage.say("Hello")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        async with asked() as statements:
+            waiting = group.create_task(worker.attend(accepted.conversation_id))
+            await asyncio.wait({waiting}, timeout=0.01)
+        assert not waiting.done()
+        assert statements == []
+        stage.model.resume()
+    assert waiting.result()
 
 
 async def test_an_answer_that_nobody_has_seen_yet_is_waited_for(stage: Stage) -> None:

@@ -69,9 +69,7 @@ async def test_a_script_that_fails_leaves_nothing(database: Database, now: datet
     assert await _both(where.id) == (7, 7)
 
 
-async def test_a_cancelled_task_tears_no_script(
-    database: Database, now: datetime
-) -> None:
+async def test_a_cancelled_task_tears_no_script(database: Database, now: datetime) -> None:
     where = await given.conversation(now)
     for number in range(1, 20):
         task = asyncio.create_task(_halves(where.id, number))  # noqa: TID251  # to be cancelled

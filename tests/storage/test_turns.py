@@ -235,8 +235,11 @@ async def test_an_ended_turn_is_history_answered_messages_and_an_outbox_row(
         (1, MessageRole.USER, "text of k1"),
         (2, MessageRole.ASSISTANT, "it is March 15th"),
     ]
-    assert [row.text for row in await outbox.due(where.id)] == ["it is March 15th"]
-    assert await turns.answer(turn.turn.id) == "it is March 15th"
+    [row] = await outbox.due(where.id)
+    assert row.text == "it is March 15th"
+    assert await turns.answer("k1") is None
+    await outbox.delivered(lease, outbox_id=row.id, message_id="m", now=now)
+    assert await turns.answer("k1") == (turn.turn.id, "it is March 15th", InboxState.ANSWERED)
 
 
 async def test_a_failed_turn_leaves_a_notice_and_failed_messages(now: datetime) -> None:
@@ -295,14 +298,16 @@ async def test_the_turn_names_the_revision_that_answered_it(now: datetime) -> No
 
 async def test_each_turn_has_its_own_answer(now: datetime) -> None:
     where = await given.conversation(now)
-    lease, ended = None, list[int]()
+    lease = None
     for text in ("one", "two"):
         await given.received(where, text, now)
         lease = lease or await given.leased(where, now)
         turn = await given.opened(lease, now)
         await given.answered(lease, turn, now, text=text)
-        ended.append(turn.turn.id)
-    assert [await turns.answer(turn_id) for turn_id in ended] == ["one", "two"]
+        [row] = await outbox.due(where.id)
+        await outbox.delivered(lease, outbox_id=row.id, message_id=text, now=now)
+    found = [await turns.answer(key) for key in ("one", "two")]
+    assert [each and each[1] for each in found] == ["one", "two"]
 
 
 async def test_turns_of_a_conversation_are_numbered(now: datetime) -> None:
