@@ -9,7 +9,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
-from storage.lease import Lease, fence, held, milliseconds
+from storage.lease import Lease, fence, held, left, milliseconds
 from storage.models import (
     Conversation,
     InboxMessage,
@@ -17,17 +17,12 @@ from storage.models import (
     OutboxMessage,
     OutboxState,
 )
-from storage.script import Script, changed, reading_script, rows, script, select, whole
+from storage.script import Script, changed, reading_script, script, select, whole
 from storage.transaction import reading, transaction, write_first
 
 _FIND = f"{select(Conversation)} WHERE agent_id = ? AND address = ?"
 _READY = f"{select(Conversation)} WHERE id = ? AND ready_at <= ? FOR UPDATE SKIP LOCKED"
 _CLAIM = "UPDATE conversation SET token = token + 1, owner = ?, ready_at = ? WHERE id = ?"
-_WORK = (
-    "SELECT id FROM inbox WHERE conversation_id = ? AND state IN ('waiting', 'taken')"
-    " UNION ALL SELECT id FROM outbox WHERE conversation_id = ? AND state = 'due' LIMIT 1"
-)
-_LEAVE = "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL WHERE id = ?"
 
 
 async def find_or_open(
@@ -164,12 +159,8 @@ def leave_if_idle(lease: Lease, now: datetime) -> Script[bool]:
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    where = lease.conversation_id
     yield from held(lease)
-    if (yield from rows(_WORK, where, where)):
-        return False
-    yield from changed(_LEAVE, where)
-    return True
+    return (yield from left(lease))
 
 
 @write_first

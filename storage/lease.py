@@ -7,7 +7,7 @@ from datetime import datetime
 
 from storage.errors import LeaseLost
 from storage.models import Conversation
-from storage.script import Script, rows
+from storage.script import Script, changed, rows
 from storage.session import Row
 
 
@@ -66,4 +66,18 @@ def held(lease: Lease, columns: str = "id") -> Script[Row]:
     return found[0]
 
 
+def left(lease: Lease) -> Script[bool]:
+    """Give the conversation back if nothing waits in it; whether it was. Its row is locked."""
+    where = lease.conversation_id
+    if (yield from rows(_WORK, where, where)):
+        return False
+    yield from changed(_LEAVE, where)
+    return True
+
+
+_WORK = (
+    "SELECT id FROM inbox WHERE conversation_id = ? AND state IN ('waiting', 'taken')"
+    " UNION ALL SELECT id FROM outbox WHERE conversation_id = ? AND state = 'due' LIMIT 1"
+)
+_LEAVE = "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL WHERE id = ?"
 _HELD = "SELECT {} FROM conversation WHERE id = ? AND token = ? FOR UPDATE"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from storage.lease import Lease, fence, held
+from storage.lease import Lease, fence, held, left
 from storage.models import OutboxMessage, OutboxState
 from storage.script import Script, changed, reading_script, script, select, whole
 from storage.transaction import write_first
@@ -56,14 +56,19 @@ def opened(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> S
 
 
 @script
-def delivered(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> Script[None]:
-    """Record the receipt.
+def delivered(
+    lease: Lease, *, outbox_id: int, message_id: str, now: datetime, leaves: bool = False
+) -> Script[bool]:
+    """Record the receipt; with `leaves`, give the conversation back if nothing waits in it then.
+
+    Returns whether it was given back.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     yield from held(lease)
     yield from changed(_DELIVERED, message_id, now, outbox_id)
+    return leaves and (yield from left(lease))
 
 
 @write_first

@@ -137,6 +137,8 @@ class Reply:
 async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> float | None:
     """Deliver everything that is due, or raise before anything later overtakes it.
 
+    With the last of it the conversation is given back, if nothing waits in it.
+
     What the platform has not taken for long steps aside where something waits behind it, and is
     given up when that is taken; returns after how many seconds it is to be tried again, if it is.
 
@@ -149,7 +151,9 @@ async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> float | None
     due = await outbox.due(hold.lease.conversation_id)
     for row in due:
         try:
-            is_taken = await _deliver(hold, Visible(hold, adapter, row, agent_name))
+            leaves = row is due[-1] and stubborn is None
+            message = Visible(hold, adapter, row, agent_name)
+            is_taken = await _deliver(hold, message, leaves=leaves)
         except Transient as later:
             wait = max(wait, later.retry_after or 0)
             if stubborn or not await _may_step_aside(hold, row, is_last=row is due[-1]):
@@ -162,7 +166,7 @@ async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> float | None
     return wait if stubborn else None
 
 
-async def _deliver(hold: Hold, message: Visible) -> bool:
+async def _deliver(hold: Hold, message: Visible, *, leaves: bool) -> bool:
     """Whether the platform took it, or else refuses it for good; raises Transient as `deliver`."""
     row = message.row
     try:
@@ -180,18 +184,20 @@ async def _deliver(hold: Hold, message: Visible) -> bool:
         await _try_later(hold, row, broken, patience=timedelta(0))
     else:
         faults.reach("delivered, not recorded")
-        await _delivered(hold, row, message_id)
+        await _delivered(hold, row, message_id, leaves=leaves)
         faults.reach("delivered")
         return True
     return False
 
 
-async def _delivered(hold: Hold, row: OutboxMessage, message_id: str) -> None:
-    await hold.insist(
+async def _delivered(hold: Hold, row: OutboxMessage, message_id: str, *, leaves: bool) -> None:
+    is_left = await hold.insist(
         lambda _: outbox.delivered(
-            hold.lease, outbox_id=row.id, message_id=message_id, now=hold.now()
+            hold.lease, outbox_id=row.id, message_id=message_id, now=hold.now(), leaves=leaves
         )
     )
+    if is_left:
+        hold.give_back()
     metrics.DELIVERIES.labels(outcome="delivered").inc()
     log.info("delivered", extra={"outbox": row.id, "turn": row.turn_id})
 

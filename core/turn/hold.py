@@ -27,9 +27,18 @@ class Hold:
     def __init__(self, lease: Lease, clock: Clock, *, claimed_at: float | None = None) -> None:
         """`claimed_at`, by the monotonic clock, is a moment before the lease was asked for."""
         self.lease = lease
+        self._is_given_back = False
         self.is_attempt = False  # whether an attempt was counted that has not ended by itself
         self._clock = clock
         self._safe_until = (claimed_at or monotonic()) + lease.seconds
+
+    def give_back(self) -> None:
+        """Nothing may be done under it any more."""
+        self._is_given_back = True
+
+    def is_given_back(self) -> bool:
+        """Whether it was."""
+        return self._is_given_back
 
     def now(self) -> datetime:
         """The present moment, by the clock of whoever works here."""

@@ -131,7 +131,7 @@ class Serving:
         wait = None
         if not self._draining.is_set():
             wait = await deliver(hold, self._adapter, agent.spec.name)
-        while not self._draining.is_set():
+        while not (hold.is_given_back() or self._draining.is_set()):
             if turn := await self._open(agent):
                 async with self._in_company(turn):
                     if not await self._answer(turn):
@@ -139,10 +139,11 @@ class Serving:
                 wait = await deliver(hold, self._adapter, agent.spec.name)
             elif wait:
                 raise Transient("the platform does not take an answer", retry_after=wait)
-            if await conversations.leave_if_idle(hold.lease, hold.now()):
+            if hold.is_given_back() or await conversations.leave_if_idle(hold.lease, hold.now()):
                 return
             agent = await directory.of(hold.lease.agent_id)  # read again meanwhile
-        await conversations.release(hold.lease, hold.now())
+        if not hold.is_given_back():
+            await conversations.release(hold.lease, hold.now())
 
     async def _open(self, agent: KnownAgent) -> Turn | None:
         """The turn over what waits, if anything does."""

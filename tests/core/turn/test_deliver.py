@@ -12,7 +12,7 @@ from core.turn.deliver import Visible, deliver
 from core.turn.hold import Hold
 from storage import outbox, turns
 from storage.errors import LeaseLost
-from storage.models import OutboxMessage, OutboxState, TurnState
+from storage.models import Conversation, OutboxMessage, OutboxState, TurnState
 from storage.turns import Ending
 from tests.core.given import Stage
 
@@ -189,9 +189,9 @@ async def test_a_text_that_steps_aside_is_tried_again_where_nothing_came_of_it(
     stage: Stage, hold: Hold, turn_id: int
 ) -> None:
     """A question waits behind it, and is to be answered first."""
+    await stage.say("And?")
     await deliver(hold, stage.platform, "Ada")
     await OutboxMessage.filter(turn_id=turn_id, part=2).update(state=OutboxState.DUE, failures=5)
-    await stage.say("And?")
     stage.platform.fail_always("edit", Transient("out of order"))
     assert await deliver(hold, stage.platform, "Ada") == 60
     assert await states(turn_id) == [OutboxState.DELIVERED, OutboxState.DUE]
@@ -206,6 +206,25 @@ async def test_what_keeps_failing_for_no_known_reason_is_given_up(
     await waits(stage, hold, 1)
     await deliver(hold, stage.platform, "Ada")
     assert await states(turn_id) == [OutboxState.DEAD] * 2
+
+
+async def test_with_the_last_receipt_the_conversation_is_given_back(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    await deliver(hold, stage.platform, "Ada")
+    conversation = await Conversation.get(id=hold.lease.conversation_id)
+    assert hold.is_given_back()
+    assert (conversation.owner, conversation.ready_at) == (None, None)
+    assert conversation.token == hold.lease.token + 1
+
+
+async def test_a_conversation_in_which_something_waits_is_kept(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    await stage.say("And?")
+    await deliver(hold, stage.platform, "Ada")
+    assert not hold.is_given_back()
+    assert (await Conversation.get(id=hold.lease.conversation_id)).token == hold.lease.token
 
 
 async def test_who_lost_the_lease_delivers_nothing(stage: Stage, hold: Hold, turn_id: int) -> None:
