@@ -64,7 +64,7 @@ async def discord() -> AsyncIterator[DiscordPeer]:
     ("kills", "messages", "trouble"),
     [
         (6, 30, False),
-        pytest.param(200, 500, True, marks=LONG),
+        pytest.param(200, 300, True, marks=LONG),
     ],
 )
 async def test_every_message_has_one_visible_answer(
