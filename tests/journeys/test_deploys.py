@@ -16,6 +16,7 @@ async def test_nothing_is_lost_or_doubled(tmp_path: Path, filled_url: str) -> No
 
 
 @pytest.mark.chaos
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 async def test_nobody_waits_two_seconds_longer_than_for_the_model(tmp_path: Path, url: str) -> None:
     """On a machine that does nothing else."""

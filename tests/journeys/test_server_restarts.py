@@ -13,7 +13,7 @@ from tests.journeys.crowd import Crowd
 from tests.journeys.fleet import Fleet
 from tests.peers.postgres import How, PostgresServer
 
-LONG = [pytest.mark.chaos, pytest.mark.timeout(600)]
+LONG = [pytest.mark.chaos, pytest.mark.alone, pytest.mark.timeout(600)]
 HOWS: tuple[How, ...] = ("fast", "immediate")
 
 
