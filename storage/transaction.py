@@ -201,18 +201,19 @@ def translate(error: BaseException) -> StorageError:
     """Say what happened to the database, and what to do, in one sentence."""
     if _is_unstorable(error):  # in words that may be somebody's message
         return Unstorable(_REFUSED)
+    if (contended := _is_conflict(error)) or isinstance(error, TimeoutError):
+        return DatabaseBusy(_CONTENDED if contended else _NO_ANSWER)
     words = str(_driver_error(error)).lower()
     for sign, (kind, sentence) in _SENTENCES.items():
         if re.search(sign, words):
             return kind(sentence)
-    if isinstance(error, TimeoutError):
-        return DatabaseBusy(_NO_ANSWER)
     if isinstance(error, _unreachable()):
         return DatabaseBusy(_UNREACHED)
     return DatabaseUnusable(f"The database refused a statement ({type(error).__name__}): {words}.")
 
 
 _REFUSED = "The database cannot hold this as it is: a value is too long, or has wrong characters."
+_CONTENDED = "Too many write to the same rows of the database at once; it is tried again."
 _NO_ANSWER = "The database server gives no answer in time; check it, and the network between."
 _UNREACHED = "The database server cannot be reached; check that it runs."
 _SENTENCES: dict[str, tuple[type[StorageError], str]] = {

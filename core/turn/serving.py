@@ -31,7 +31,6 @@ from storage.errors import DatabaseBusy, LeaseLost, StorageError
 
 log = logging.getLogger(__name__)
 
-_HAND_OVER_SECONDS = 5.0
 _AGAIN_SECONDS = 1.0
 _STATUS_SECONDS = 2.0  # that showing "working" may take at most
 _TOLD_AT = 4  # the attempt at which a person is told: only a model that is away has so many
@@ -77,9 +76,8 @@ class Serving:
             await self._hand_over()
             raise
         except asyncio.CancelledError:
-            with suppress(StorageError, TimeoutError):  # given back already, or left to lapse
-                async with asyncio.timeout(_HAND_OVER_SECONDS):
-                    await self._hand_over()
+            with suppress(StorageError):  # given back already, or left to lapse
+                await self._hand_over()
             raise
 
     async def run_or_leave(self) -> None:

@@ -139,6 +139,26 @@ async def test_a_deadlock_is_tried_again(database: Database, now: datetime) -> N
     assert {row.revision for row in await agents.everyone()} == {"mine"}
 
 
+async def test_a_conflict_that_lasts_is_one_that_may_pass(database: Database) -> None:
+    deadlock = {
+        "postgres": "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$",
+        "mysql": "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213",
+    }
+    if database.url.dialect not in deadlock:
+        return  # it has one writer: nothing can be locked the other way round
+    tries = 0
+
+    @transaction
+    async def lose() -> None:
+        nonlocal tries
+        tries += 1
+        await sql.rows(database, deadlock[database.url.dialect])
+
+    with pytest.raises(DatabaseBusy):
+        await lose()
+    assert tries == 8
+
+
 async def test_a_row_that_changed_since_it_was_read_is_read_again(
     database: Database, now: datetime
 ) -> None:
