@@ -17,7 +17,7 @@ class Then(Enum):
     BREAK_OFF = "end without a Finished"
 
 
-Piece = str | ToolCall | BaseException | Then
+Piece = str | ToolCall | Finished | BaseException | Then
 Reply = Piece | tuple[Piece, ...]
 
 
@@ -35,8 +35,8 @@ class ScriptedModel:
     """Plays these replies, one a request, and answers by `otherwise` when they are used up.
 
     A reply is a piece or several: text is streamed, a ToolCall stands at the end, an exception
-    is raised, PAUSE releases `paused` and waits for `resume()`. `is_idle`: no stream is open, after
-    one was.
+    is raised, PAUSE releases `paused` and waits for `resume()`, a Finished ends it as it is.
+    `is_idle`: no stream is open, after one was.
     """
 
     def __init__(self, *replies: Reply, otherwise: Callable[[ModelRequest], str] = echo) -> None:
@@ -114,6 +114,8 @@ class ScriptedModel:
                             await asyncio.sleep(0)
                 case BaseException():
                     raise piece
+                case Finished():
+                    yield piece
                 case Then.PAUSE:
                     self.paused.release()
                     await self._go_on.wait()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import outbox, turns
+from storage import conversations, outbox, turns
 from storage.errors import LeaseLost
 from storage.models import OutboxState, TurnState
 from storage.turns import Ending
@@ -52,6 +52,18 @@ async def test_what_is_recorded_of_a_message_is_recorded_of_no_other(now: dateti
         (OutboxState.DUE, 0, 0, None, None),
     ]
     assert [row.id for row in await outbox.due(where.id)] == [third.id]
+
+
+async def test_an_answer_is_due_as_a_whole_before_the_next_one(now: datetime) -> None:
+    where = await given.conversation(now)
+    for key, parts in (("k1", ["one", "two"]), ("k2", ["three", "four"])):
+        await given.received(where, key, now)
+        lease = await given.leased(where, now)
+        turn = await given.opened(lease, now)
+        ending = Ending(state=TurnState.DONE, entries=[], parts=parts)
+        await turns.end(lease, turn.turn.id, ending, now)
+        await conversations.release(lease, now)
+    assert [row.text for row in await outbox.due(where.id)] == ["one", "two", "three", "four"]
 
 
 async def test_a_message_that_was_begun_shows_it(now: datetime) -> None:

@@ -242,6 +242,20 @@ async def test_an_ended_turn_is_history_answered_messages_and_an_outbox_row(
     assert await turns.answer("k1") == (turn.turn.id, "it is March 15th", InboxState.ANSWERED)
 
 
+async def test_a_turn_that_has_ended_does_not_end_again(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await given.answered(lease, turn, now)
+    [row] = await outbox.due(where.id)
+    await outbox.delivered(lease, outbox_id=row.id, message_id="m1", now=now)
+    await given.answered(lease, turn, now, text="no")  # as when the answer to COMMIT was lost
+    assert await outbox.due(where.id) == []
+    history = await messages.window(where.id, after_seq=0, tokens=100)
+    assert [entry.text for entry in history] == ["text of k1", "yes"]
+
+
 async def test_a_failed_turn_leaves_a_notice_and_failed_messages(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)

@@ -410,7 +410,10 @@ async def test_a_command_that_is_too_late_to_be_acknowledged_is_not_obeyed(
     assert workspace.rows("SELECT count(*) FROM fact") == [(0,)]
 
 
-async def test_readiness_knows_whether_anything_can_come_in(workspace: Workspace) -> None:
+async def test_readiness_knows_whether_anything_can_come_in_and_the_log_says_so_once(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bots.slack.listener")
     async with workspace.bot() as bot:
         listener = bot.ways_in.listener
         assert isinstance(listener, SocketListener)
@@ -420,6 +423,8 @@ async def test_readiness_knows_whether_anything_can_come_in(workspace: Workspace
         await workspace.slack.until(lambda: not listener.is_listening)
         with pytest.raises(ConnectionError):
             await listener.check()
+    said = [record.message for record in caplog.records if record.name == "bots.slack.listener"]
+    assert said == ["listening to Slack", "no socket to Slack is open"]
 
 
 async def test_a_press_is_acknowledged(workspace: Workspace) -> None:

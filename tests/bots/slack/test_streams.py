@@ -85,6 +85,18 @@ async def test_an_answer_in_a_thread_grows_by_what_is_new_and_ends_with_the_whol
     assert slack.calls("chat.appendStream")[0].arguments["markdown_text"] == "lo, wor"
 
 
+async def test_a_stream_is_shown_no_text_twice_and_none_too_soon(
+    adapter: SlackAdapter, growing: Outgoing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began_at = monotonic()
+    monkeypatch.setattr(streams, "monotonic", lambda: began_at)
+    grown = replace(growing, text="Hello")
+    await adapter.post(growing)
+    assert not adapter.may_preview(grown)
+    monkeypatch.setattr(streams, "monotonic", lambda: began_at + 1)
+    assert [adapter.may_preview(each) for each in (growing, grown)] == [False, True]
+
+
 @pytest.mark.parametrize("change", [{"reply_to": None}, {"asked_by": None}])
 async def test_without_a_thread_or_somebody_to_stream_to_it_grows_by_edits(
     slack: SlackPeer, adapter: SlackAdapter, growing: Outgoing, change: dict[str, None]

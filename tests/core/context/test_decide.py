@@ -194,6 +194,7 @@ def test_tools_and_summary_are_counted() -> None:
     assert tokens(decide(material)) <= WINDOW - 1_000
     material = brought(history=talk(*[100] * 64), question=words(9_000))
     assert tokens(decide(replace(material, tools=800))) <= WINDOW - 800
+    assert tokens(decide(replace(material, summary=words(800)))) <= WINDOW
 
 
 def test_an_image_for_which_there_is_no_room_is_named() -> None:
@@ -220,6 +221,13 @@ def test_instructions_that_fill_the_window_cut_nothing() -> None:
     material = replace(brought(history=SIXTY), instructions=words(20_000))
     shown = decide(material)
     assert (shown.cut, shown.history, shown.is_bare) == (None, [], False)
+
+
+def test_no_room_at_all_for_a_history_cuts_nothing() -> None:
+    material = brought(history=SIXTY)
+    room = WINDOW - WINDOW // 16 - estimate(material.instructions)
+    shown = decide(replace(material, tools=room))
+    assert (shown.cut, shown.history) == (None, [])
 
 
 LENGTHS = st.lists(st.sampled_from([1, 30, 300, 2_000, 12_000]), max_size=12)

@@ -37,6 +37,17 @@ async def test_a_lease_that_is_not_kept_may_be_gone(stage: Stage) -> None:
         hold.check()
 
 
+async def test_a_lease_is_safe_up_to_its_last_moment_and_not_in_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = Hold(await stage.lease(), stage.clock, claimed_at=10)
+    monkeypatch.setattr("core.turn.hold.monotonic", lambda: 11.4)
+    hold.check()
+    monkeypatch.setattr("core.turn.hold.monotonic", lambda: 11.5)
+    with pytest.raises(LeaseLost, match="lapsed"):
+        hold.check()
+
+
 async def test_keeping_ends_when_somebody_else_has_it(stage: Stage) -> None:
     hold = await stage.hold()
     stage.clock.forward(60)

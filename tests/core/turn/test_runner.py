@@ -7,7 +7,7 @@ import pytest
 from core.clock import monotonic
 from core.context.decide import total
 from core.errors import ContextOverflow, ModelDown, ModelRefused
-from core.llm import Role, ToolCall
+from core.llm import Finished, Role, ToolCall
 from core.spec import AgentSpec
 from core.tools import ToolContext
 from core.turn import runner
@@ -370,3 +370,24 @@ async def test_a_call_is_shown_to_the_model_as_it_was_made(
     stage.model.script(call, "Noon.")
     await run(stage, hold)
     assert stage.model.requests[1].messages[2].tool_calls == (call,)
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "begins"),
+    [
+        ("stop", "All. ", "All. "),
+        ("length", "Half. ", "Half.\n\n(Cut off here: this is as much as"),
+        ("length", " ", "(My language model used up all"),
+        ("content_filter", "Half.", "Half.\n\n(Cut off here: the content filter"),
+        ("content_filter", "", "(The content filter of my language model stopped"),
+        ("refusal", "No.", "No.\n\n(My language model declined to answer this.)"),
+        ("refusal", "", "(My language model declined to answer this. Please put"),
+    ],
+)
+async def test_an_answer_that_is_not_whole_says_so(
+    stage: Stage, hold: Hold, reason: str, text: str, begins: str
+) -> None:
+    stage.model.script(Finished(text=text, model="scripted", finish_reason=reason))
+    answer = await run(stage, hold)
+    assert answer.startswith(begins)
+    assert answer.endswith(")") == (reason != "stop")

@@ -169,6 +169,19 @@ async def test_a_person_is_told_that_the_model_is_waited_for_in_the_message_of_t
     assert len(stage.platform.posts) == 1
 
 
+async def test_a_turn_without_attempts_as_an_earlier_version_left_it_begins_with_its_first(
+    stage: Stage,
+) -> None:
+    await stage.say("Hello")
+    hold = await stage.hold()
+    opened = await stage.opened(hold)
+    await Turn.all().update(attempts=0)
+    await turns.hand_over(hold.lease, stage.clock(), opened=opened)
+    stage.model.script(ModelDown("away"))
+    await attend(stage)
+    assert await put_off(stage) == 1.0
+
+
 async def test_the_next_question_is_answered_after_one_that_failed(stage: Stage) -> None:
     stage.model.script(ModelRefused("wrong key sk-1", told="My key is wrong."))
     await stage.say("One")

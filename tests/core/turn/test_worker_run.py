@@ -85,6 +85,22 @@ async def test_no_more_are_answered_at_once_than_there_are_slots(stage: Stage) -
     assert stage.model.most_running == 2
 
 
+async def test_what_has_ended_is_not_waited_for_at_the_end(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "core.turn.worker")
+    stage.model.script("One.", "Two.", (Then.PAUSE, "Three."))
+    for room in ROOMS[:3]:
+        await stage.say("Hello", room=room)
+    async with running(stage.worker(slots=1), drain=PATIENCE) as stop:
+        await stage.model.paused.acquire()
+        stop.set()
+        while not caplog.records:  # noqa: ASYNC110  # nothing else tells that it drains
+            await asyncio.sleep(0.01)
+        stage.model.resume()
+    assert [record.__dict__["turns"] for record in caplog.records] == [1]
+
+
 async def test_what_comes_in_later_is_answered_when_it_is_woken(stage: Stage) -> None:
     worker = stage.worker()
     async with running(worker):
