@@ -427,6 +427,18 @@ async def test_readiness_knows_whether_anything_can_come_in_and_the_log_says_so_
     assert said == ["listening to Slack", "no socket to Slack is open"]
 
 
+async def test_a_socket_that_has_ended_leaves_nothing_running(workspace: Workspace) -> None:
+    async with workspace.bot() as bot:
+        listener = bot.ways_in.listener
+        assert isinstance(listener, SocketListener)
+        client = listener._client(listener._connections[0]._received)
+        await client.connect()  # type: ignore[no-untyped-call]  # the SDK's
+        await client.aiohttp_client_session.close()  # so that its own closing waits for nothing
+        tasks = [client.message_processor, client.message_receiver, client.current_session_monitor]
+        await client.end()
+        assert not [task for task in tasks if task is None or not task.done()]
+
+
 async def test_a_press_is_acknowledged(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot():
