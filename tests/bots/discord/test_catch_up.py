@@ -347,3 +347,15 @@ async def test_of_too_much_the_newest_is_answered(
         assert await down.answered(discord.general) == ["You said: the newest"]
     assert len(discord.calls(HISTORY)) == 6
     assert "more was missed than is caught up" in caplog.messages
+
+
+async def test_direct_messages_are_looked_for_where_the_first_shard_begins_anew(
+    server: Server,
+) -> None:
+    async with server.bot() as bot:
+        await bot.listener.caught_up()
+        catch_up = bot.listener._line.catch_up
+        catch_up.lost(1, 2)
+        assert catch_up._due.empty()
+        catch_up.lost(0, 2)
+        assert not catch_up._due.empty()
