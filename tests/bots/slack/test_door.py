@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bots.slack.door import Kind
+from bots.slack.listener import SocketListener
+from core.errors import Transient
 from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import Reply
 from tests.peers.slack.deliveries import Schedule
@@ -53,6 +56,22 @@ async def test_what_slack_gave_up_while_it_could_not_be_stored_is_caught_up(
         assert [each.state for each in slack.deliveries] == ["given_up"]
         answers = await workspace.answered("C0SUPPORT")
     assert answers == ["You said: is anybody there?"]
+
+
+async def test_nothing_is_looked_for_that_slack_delivers_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with workspace.bot() as bot:
+        await bot.caught_up()
+        monkeypatch.setattr("bots.capacity._MOST", 0)
+        listener = bot.ways_in.listener
+        assert isinstance(listener, SocketListener)
+        is_behind = []
+        for attempt in (0, 2, 3):
+            with pytest.raises(Transient):
+                await listener._door.take(Kind.EVENT, None, attempt=attempt)
+            is_behind.append(listener._catch_up._behind.is_set())
+    assert is_behind == [False, False, True]
 
 
 async def test_the_stop_button_stops_the_answer(workspace: Workspace) -> None:
