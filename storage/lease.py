@@ -67,17 +67,19 @@ def held(lease: Lease, columns: str = "id") -> Script[Row]:
 
 
 def left(lease: Lease) -> Script[bool]:
-    """Give the conversation back if nothing waits in it; whether it was. Its row is locked."""
+    """Give the conversation back if nothing waits in it; whether it was.
+
+    Its row has to be `held`, so that nothing is added meanwhile: a statement that waits for the
+    row itself would not see what was added while it waited.
+    """
     where = lease.conversation_id
-    if (yield from rows(_WORK, where, where)):
-        return False
-    yield from changed(_LEAVE, where)
-    return True
+    return bool((yield from changed(_LEAVE, where, where, where)))
 
 
-_WORK = (
-    "SELECT id FROM inbox WHERE conversation_id = ? AND state IN ('waiting', 'taken')"
-    " UNION ALL SELECT id FROM outbox WHERE conversation_id = ? AND state = 'due' LIMIT 1"
+_LEAVE = (
+    "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL WHERE id = ?"
+    " AND NOT EXISTS (SELECT id FROM inbox"
+    " WHERE conversation_id = ? AND state IN ('waiting', 'taken'))"
+    " AND NOT EXISTS (SELECT id FROM outbox WHERE conversation_id = ? AND state = 'due')"
 )
-_LEAVE = "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL WHERE id = ?"
 _HELD = "SELECT {} FROM conversation WHERE id = ? AND token = ? FOR UPDATE"

@@ -233,39 +233,51 @@ def record(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a turn ends: what is added to the history, and the visible messages in order."""
+    """How a turn ends: what is added to the history, and the visible messages in order.
+
+    `intends`: the first of them is about to be posted, and may be there from now on.
+    """
 
     state: TurnState
     entries: Sequence[Entry]
     parts: Sequence[str]
     failure: str | None = None
+    intends: bool = False
 
 
 _END = "UPDATE turn SET state = ?, failure = ?, ended_at = ? WHERE id = ? AND state = 'running'"
 _ANSWERED = "UPDATE inbox SET state = ? WHERE turn_id = ?"
 _LAST_SEQ = "UPDATE conversation SET last_seq = ? WHERE id = ?"
 _ENTRY = ("conversation_id", "seq", "role", "author", "text", "tokens", "turn_id", "said_at")
-_DUE = "UPDATE outbox SET text = ?, state = 'due' WHERE turn_id = ? AND part = 1"
+_DUE = (
+    "UPDATE outbox SET text = ?, state = 'due', attempts = attempts + ?,"
+    " tried_at = COALESCE(?, tried_at) WHERE turn_id = ? AND part = 1"
+)
+_ALL_DUE = (
+    f"{select(OutboxMessage)} WHERE conversation_id = ? AND state = 'due' ORDER BY turn_id, part"
+)
 _REPLY_TO = "SELECT reply_to FROM outbox WHERE turn_id = ? AND part = 1"
 _PART = ("key", "conversation_id", "turn_id", "part", "state", "text", "reply_to", "attempts")
 
 
 @script
-def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> Script[None]:
+def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> Script[list[OutboxMessage]]:
     """End the turn: history, turn, answered messages and what is to be delivered, or nothing.
 
-    A turn that has ended already stays as it is.
+    A turn that has ended already stays as it is. Returns all that the conversation has to deliver
+    now, in order.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     (last_seq,) = yield from held(lease, "last_seq")
     if not (yield from changed(_END, ending.state, ending.failure, now, turn_id)):
-        return
+        return (yield from whole(OutboxMessage, _ALL_DUE, lease.conversation_id))
     answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
     yield from changed(_ANSWERED, answered, turn_id)
     yield from _add_to_history(lease.conversation_id, last_seq, turn_id, ending.entries)
-    yield from _make_due(lease.conversation_id, turn_id, ending.parts)
+    yield from _make_due(lease.conversation_id, turn_id, ending, now)
+    return (yield from whole(OutboxMessage, _ALL_DUE, lease.conversation_id))
 
 
 def _add_to_history(
@@ -280,9 +292,10 @@ def _add_to_history(
         yield from changed(insert(Message, _ENTRY, len(entries)), *values)
 
 
-def _make_due(conversation_id: int, turn_id: int, parts: Sequence[str]) -> Script[None]:
-    first, *others = parts
-    yield from changed(_DUE, first, turn_id)
+def _make_due(conversation_id: int, turn_id: int, ending: Ending, now: datetime) -> Script[None]:
+    first, *others = ending.parts
+    intended_at = now if ending.intends else None
+    yield from changed(_DUE, first, int(ending.intends), intended_at, turn_id)
     if not others:
         return
     ((reply_to,),) = yield from rows(_REPLY_TO, turn_id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from core import faults, metrics
@@ -26,6 +27,18 @@ _PATIENCE = timedelta(hours=24)  # with a platform that cannot take an answer
 _LONGEST_WAIT = 60.0  # seconds between two tries
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What a conversation has to deliver, in order.
+
+    The post of the row with the id `intended` was intended just now, by this process: it has not
+    been made.
+    """
+
+    rows: Sequence[OutboxMessage]
+    intended: int | None = None
+
+
 class Visible:
     """One message of an answer, as people see it: posted once, then edited.
 
@@ -33,7 +46,16 @@ class Visible:
     same, by whichever process, is looked for before another one is made.
     """
 
-    def __init__(self, hold: Hold, adapter: Adapter, row: OutboxMessage, agent_name: str) -> None:
+    def __init__(
+        self,
+        hold: Hold,
+        adapter: Adapter,
+        row: OutboxMessage,
+        agent_name: str,
+        *,
+        is_intended: bool = False,
+    ) -> None:
+        """`is_intended`: its post was intended just now, and has not been made."""
         self.row = row
         self.outgoing = Outgoing(
             key=row.key,
@@ -47,7 +69,8 @@ class Visible:
         self._hold = hold
         self._adapter = adapter
         self._message_id = row.message_id
-        self._may_be_there = row.attempts > 0
+        self.may_be_there = row.attempts > 0 and not is_intended
+        self._is_intended = is_intended
 
     async def show(self, outgoing: Outgoing) -> str:
         """Let it look so; returns the platform's id of it.
@@ -56,7 +79,7 @@ class Visible:
             Transient, DeliveryRefused: as the adapter does.
             LeaseLost: somebody else may be showing it.
         """
-        if self._message_id is None and self._may_be_there:
+        if self._message_id is None and self.may_be_there:
             self._message_id = await self._adapter.find(outgoing)
         if self._message_id is None:
             await self._intend()
@@ -79,10 +102,13 @@ class Visible:
             )
 
     async def _intend(self) -> None:
-        await outbox.begin(self._hold.lease, outbox_id=self.row.id, now=self._hold.now())
-        if self._may_be_there:
+        if self._is_intended:
+            self._is_intended = False
+        else:
+            await outbox.begin(self._hold.lease, outbox_id=self.row.id, now=self._hold.now())
+        if self.may_be_there:
             faults.reach("looked for in vain")
-        self._may_be_there = True
+        self.may_be_there = True
         faults.reach("post intended")
 
 
@@ -134,10 +160,13 @@ class Reply:
         return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> float | None:
+async def deliver(
+    hold: Hold, adapter: Adapter, agent_name: str, known: Due | None = None
+) -> float | None:
     """Deliver everything that is due, or raise before anything later overtakes it.
 
-    With the last of it the conversation is given back, if nothing waits in it.
+    What is due is read, if it is not `known`. With the last of it the conversation is given back,
+    if nothing waits in it.
 
     What the platform has not taken for long steps aside where something waits behind it, and is
     given up when that is taken; returns after how many seconds it is to be tried again, if it is.
@@ -148,15 +177,16 @@ async def deliver(hold: Hold, adapter: Adapter, agent_name: str) -> float | None
     """
     stubborn: OutboxMessage | None = None
     wait = 0.0
-    due = await outbox.due(hold.lease.conversation_id)
-    for row in due:
+    due = known or Due(rows=await outbox.due(hold.lease.conversation_id))
+    for row in due.rows:
         try:
-            leaves = row is due[-1] and stubborn is None
-            message = Visible(hold, adapter, row, agent_name)
+            leaves = row is due.rows[-1] and stubborn is None
+            is_intended = row.id == due.intended
+            message = Visible(hold, adapter, row, agent_name, is_intended=is_intended)
             is_taken = await _deliver(hold, message, leaves=leaves)
         except Transient as later:
             wait = max(wait, later.retry_after or 0)
-            if stubborn or not await _may_step_aside(hold, row, is_last=row is due[-1]):
+            if stubborn or not await _may_step_aside(hold, row, is_last=row is due.rows[-1]):
                 raise Transient(str(later), retry_after=wait) from later
             stubborn = row
         else:

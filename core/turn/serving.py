@@ -21,7 +21,7 @@ from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
 from core.files import read_files
 from core.stray import contained
 from core.turn import runner
-from core.turn.deliver import deliver
+from core.turn.deliver import Due, deliver
 from core.turn.hold import Hold
 from core.turn.outcome import Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
 from core.turn.stops import Stops
@@ -132,9 +132,10 @@ class Serving:
         while not (hold.is_given_back() or self._draining.is_set()):
             if turn := await self._open(agent):
                 async with self._in_company(turn):
-                    if not await self._answer(turn):
-                        return
-                wait = await deliver(hold, self._adapter, agent.spec.name)
+                    due = await self._answer(turn)
+                if due is None:
+                    return
+                wait = await deliver(hold, self._adapter, agent.spec.name, due)
             elif wait:
                 raise Transient("the platform does not take an answer", retry_after=wait)
             if hold.is_given_back() or await conversations.leave_if_idle(hold.lease, hold.now()):
@@ -167,8 +168,8 @@ class Serving:
                 await turns.try_alone(self._hold.lease, turn.opened.turn.id, self._hold.now())
             yield
 
-    async def _answer(self, turn: Turn) -> bool:
-        """Whether the turn has ended; else the conversation was given back."""
+    async def _answer(self, turn: Turn) -> Due | None:
+        """What is to be delivered now; None if the conversation was given back instead."""
         began_at = monotonic()
         try:
             with metrics.TURN_SECONDS.time(), contained():
@@ -184,19 +185,19 @@ class Serving:
                 case Count():
                     log.log(level, "attempt failed", extra=extra, exc_info=trace)
                     await self._hand_over(outcome.wait, has_failed=True)
-                    return False
+                    return None
                 case Fail():
                     log.log(level, "turn failed", extra=extra, exc_info=trace)
-                    await turn.failed(outcome, str(error))
+                    due = await turn.failed(outcome, str(error))
                 case Stop():
-                    await turn.stopped()
+                    due = await turn.stopped()
                 case _:
                     assert_never(outcome)
         else:
-            await turn.answered(text)
+            due = await turn.answered(text)
         self._turn = None
         faults.reach("turn ended, not delivered")
-        return True
+        return due
 
     async def _attempt(self, turn: Turn) -> str:
         """The answer, or whatever else comes of it, to be read by `outcome_of`."""

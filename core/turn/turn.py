@@ -22,7 +22,7 @@ from core.tokens import estimate
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
-from core.turn.deliver import Reply, Visible
+from core.turn.deliver import Due, Reply, Visible
 from core.turn.hold import Hold
 from core.turn.journal import Journal, ModelStep, ToolStep
 from core.turn.outcome import Fail
@@ -91,10 +91,14 @@ class Turn:
         return Journal(self.opened.steps)
 
     @cached_property
+    def _message(self) -> Visible:
+        """The message that shows the answer."""
+        return Visible(self.hold, self.adapter, self.opened.draft, self.agent.spec.name)
+
+    @cached_property
     def reply(self) -> Reply:
         """The answer as far as it is shown, also by whoever worked on it before."""
-        message = Visible(self.hold, self.adapter, self.opened.draft, self.agent.spec.name)
-        reply = Reply(self.adapter, message, asked_by=self.asked.author_id)
+        reply = Reply(self.adapter, self._message, asked_by=self.asked.author_id)
         reply.text = self.journal.text
         return reply
 
@@ -156,24 +160,24 @@ class Turn:
         self._recorded += 1
         faults.reach("step journalled")
 
-    async def answered(self, text: str) -> None:
+    async def answered(self, text: str) -> Due:
         """End it with its answer."""
-        await self._end(TurnState.DONE, MessageRole.ASSISTANT, text)
+        return await self._end(TurnState.DONE, MessageRole.ASSISTANT, text)
 
-    async def stopped(self) -> None:
+    async def stopped(self) -> Due:
         """End it, since a person stopped the answer: what was shown stands."""
         shown = f"{self.reply.text} {_STOPPED}" if self.reply.text else _STOPPED
-        await self._end(TurnState.STOPPED, MessageRole.ASSISTANT, shown)
+        return await self._end(TurnState.STOPPED, MessageRole.ASSISTANT, shown)
 
-    async def failed(self, fail: Fail, why: str) -> None:
+    async def failed(self, fail: Fail, why: str) -> Due:
         """End it without an answer: the person is told so in one sentence, the operator why."""
         if isinstance(self.adapter, TellsOperator) and self.opened.draft.reply_to:
             self.adapter.explain(self.opened.draft.reply_to, why)
-        await self._end(TurnState.FAILED, MessageRole.NOTICE, fail.sentence, fail.kind)
+        return await self._end(TurnState.FAILED, MessageRole.NOTICE, fail.sentence, fail.kind)
 
     async def _end(
         self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
-    ) -> None:
+    ) -> Due:
         now, limits = self.hold.now(), self.adapter.limits
         asked = [
             _entry(MessageRole.USER, each.author, self.files.remembered(each), each.sent_at)
@@ -184,11 +188,13 @@ class Turn:
             entries=[*asked, _entry(role, self.agent.spec.name, text, now)],
             parts=parts(text, limits.text_length, with_files=limits.takes_files),
             failure=failure,
+            intends=not self._message.may_be_there,
         )
-        await self.hold.insist(
+        due = await self.hold.insist(
             lambda _: turns.end(self.hold.lease, self.opened.turn.id, ending, now)
         )
         metrics.TURNS.labels(state=state.value).inc()
+        return Due(rows=due, intended=self.opened.draft.id if ending.intends else None)
 
 
 def _entry(role: MessageRole, author: str, text: str, said_at: datetime) -> Entry:
