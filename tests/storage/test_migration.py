@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from tortoise.migrations.operations import AddConstraint, AddField, AddIndex, CreateModel
 
 import storage
 from storage import migration
@@ -100,6 +101,13 @@ def later_migrations(later_version: Path, monkeypatch: pytest.MonkeyPatch) -> st
     monkeypatch.syspath_prepend(str(later_version))
     monkeypatch.setattr(storage, "migrations", importlib.import_module("later_migrations"))
     return migration.known()[-1]
+
+
+@pytest.mark.parametrize("name", migration.known())
+def test_a_migration_only_adds(name: str) -> None:
+    """The version before works on the schema after; rows are none of its business."""
+    operations = importlib.import_module(f"storage.migrations.{name}").Migration.operations
+    assert {type(each) for each in operations} <= {CreateModel, AddField, AddIndex, AddConstraint}
 
 
 @pytest.mark.usefixtures("with_a_history")
