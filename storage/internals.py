@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
+from queue import SimpleQueue
 from typing import Protocol, TypeVar, cast
 
-import aiosqlite
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.connection import ConnectionHandler
@@ -116,13 +116,21 @@ def thread_of(client: SqliteClient) -> Callable[[], object] | None:
     return connection.stop if connection is not None else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a Future, not of what
 
 
+class _Threaded(Protocol):
+    """One of aiosqlite: a thread that does what lies in its queue."""
+
+    _running: bool
+    _tx: SimpleQueue[tuple[object, Callable[[], object]]]
+    _conn: sqlite3.Connection
+
+
 def in_thread(held: object, act: Callable[[sqlite3.Connection], R]) -> asyncio.Future[R]:
     """Begin to do this in the thread of a file's connection, as `held`."""
-    connection = cast("aiosqlite.Connection", held)
+    connection = cast("_Threaded", held)
     if not connection._running:
         raise OperationalError("the database is closed")
     done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-    connection._tx.put_nowait((done, partial(act, connection._conn)))  # pyright: ignore[reportUnknownMemberType]  # a Future, not of what
+    connection._tx.put_nowait((done, partial(act, connection._conn)))
     return done
 
 
