@@ -28,7 +28,6 @@ class Hold:
         """`claimed_at`, by the monotonic clock, is a moment before the lease was asked for."""
         self.lease = lease
         self._is_given_back = False
-        self.is_attempt = False  # whether an attempt was counted that has not ended by itself
         self._clock = clock
         self._safe_until = (claimed_at or monotonic()) + lease.seconds
 
