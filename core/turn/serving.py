@@ -111,7 +111,7 @@ class Serving:
                 await self._work()
                 keeper.cancel()
                 watcher.cancel()
-        except* Exception as failures:
+        except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
 
     async def _work(self) -> None:

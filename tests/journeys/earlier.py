@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator, Mapping
 from itertools import cycle
 from multiprocessing.process import BaseProcess
@@ -29,10 +29,9 @@ def checkout(folder: Path, *, differs_in: str) -> Path:
     earlier = last and _git("rev-parse", "--verify", "--quiet", f"{last}^")
     if not earlier:
         pytest.skip("needs the repository's history: git fetch --unshallow")
-    archive = folder / "earlier.tar"
+    archive = folder / "earlier.zip"
     _git("archive", f"--output={archive}", earlier, *_PARTS)
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder / "earlier", filter="data")
+    shutil.unpack_archive(archive, folder / "earlier")
     return folder / "earlier"
 
 

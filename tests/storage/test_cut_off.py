@@ -26,6 +26,7 @@ from tests.storage import given, older, sql
 
 SECONDS = 2
 LIMIT = f"?command_timeout={SECONDS}"
+IN_PLAIN = {"postgres": "&sslmode=disable"}  # else nobody can tell what is on the cable
 # What a server still has open on this database in a transaction, besides whoever asks.
 IN_TRANSACTION = {
     "postgres": "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
@@ -54,7 +55,8 @@ async def cable(url: str) -> AsyncIterator[Cable]:
 @pytest.fixture
 async def far(cable: Cable) -> AsyncIterator[Database]:
     """An open database at the other end of the cable."""
-    opened = await open_database(cable.url + LIMIT)
+    in_plain = IN_PLAIN.get(urlsplit(cable.url).scheme, "")
+    opened = await open_database(cable.url + LIMIT + in_plain)
     yield opened
     cable.heal()
     await opened.close()
