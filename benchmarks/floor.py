@@ -22,7 +22,7 @@ import asyncpg
 from core import clock
 
 Rows = Sequence[Sequence[Any]]  # type: ignore[explicit-any]  # as the driver gives them
-Ask = Callable[..., Awaitable[Rows]]  # type: ignore[explicit-any]
+Ask = Callable[..., Awaitable[Rows]]  # type: ignore[explicit-any]  # as above
 Transaction = Callable[[], AbstractAsyncContextManager[None]]
 
 STATEMENTS = {

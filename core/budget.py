@@ -13,6 +13,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from tenacity import AsyncRetrying, retry_if_result, wait_random
 
+from core import faults
 from core.clock import Clock
 from core.directory import KnownAgent
 from core.errors import ConfigMistake, ModelRefused, Postponed
@@ -94,6 +95,7 @@ class Budget:
             most = TokenUsage(input=most_tokens(request), output=output)
             call.is_reserved = True
             await self._reserve(self._cost(model, most))
+            faults.reach("reserved, not asked")
         call.is_sent = True
         return output
 

@@ -153,7 +153,7 @@ async def keep(lease: Lease, now: datetime) -> None:
 
 
 @script
-def leave_if_idle(lease: Lease, now: datetime) -> Script[bool]:
+def leave_if_idle(lease: Lease) -> Script[bool]:
     """Give the conversation back if nothing waits in it; else False, and the lease stays.
 
     Raises:

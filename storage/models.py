@@ -49,11 +49,11 @@ class MessageRole(StrEnum):
 
 
 class OutboxState(StrEnum):
-    """Where a message to be delivered stands. Sending: it may have arrived."""
+    """Where a message to be delivered stands."""
 
     DRAFT = "draft"
     DUE = "due"
-    SENDING = "sending"
+    SENDING = "sending"  # never set; to take it out, SQLite would make the table anew
     DELIVERED = "delivered"
     DEAD = "dead"
 

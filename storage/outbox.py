@@ -16,10 +16,15 @@ _OPENED = "UPDATE outbox SET message_id = ? WHERE id = ?"
 _DELIVERED = "UPDATE outbox SET state = 'delivered', message_id = ?, delivered_at = ? WHERE id = ?"
 
 
+def all_due(conversation_id: int) -> Script[list[OutboxMessage]]:
+    """What a conversation has to deliver, in order; inside of the caller's script."""
+    return (yield from whole(OutboxMessage, _DUE, conversation_id))
+
+
 @reading_script
 def due(conversation_id: int) -> Script[list[OutboxMessage]]:
     """What a conversation has to deliver, in order."""
-    return (yield from whole(OutboxMessage, _DUE, conversation_id))
+    return (yield from all_due(conversation_id))
 
 
 @script
@@ -34,7 +39,7 @@ def begin(lease: Lease, *, outbox_id: int, now: datetime) -> Script[None]:
 
 
 @script
-def fail(lease: Lease, *, outbox_id: int, now: datetime) -> Script[None]:
+def fail(lease: Lease, *, outbox_id: int) -> Script[None]:
     """Record that the platform did not take the finished message.
 
     Raises:
@@ -45,7 +50,7 @@ def fail(lease: Lease, *, outbox_id: int, now: datetime) -> Script[None]:
 
 
 @script
-def opened(lease: Lease, *, outbox_id: int, message_id: str, now: datetime) -> Script[None]:
+def opened(lease: Lease, *, outbox_id: int, message_id: str) -> Script[None]:
     """Record the platform's id of a message whose text still grows.
 
     Raises:

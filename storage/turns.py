@@ -24,6 +24,7 @@ from storage.models import (
     Turn,
     TurnState,
 )
+from storage.outbox import all_due
 from storage.script import (
     Script,
     added,
@@ -253,9 +254,6 @@ _DUE = (
     "UPDATE outbox SET text = ?, state = 'due', attempts = attempts + ?,"
     " tried_at = COALESCE(?, tried_at) WHERE turn_id = ? AND part = 1"
 )
-_ALL_DUE = (
-    f"{select(OutboxMessage)} WHERE conversation_id = ? AND state = 'due' ORDER BY turn_id, part"
-)
 _REPLY_TO = "SELECT reply_to FROM outbox WHERE turn_id = ? AND part = 1"
 _PART = ("key", "conversation_id", "turn_id", "part", "state", "text", "reply_to", "attempts")
 
@@ -272,12 +270,12 @@ def end(lease: Lease, turn_id: int, ending: Ending, now: datetime) -> Script[lis
     """
     (last_seq,) = yield from held(lease, "last_seq")
     if not (yield from changed(_END, ending.state, ending.failure, now, turn_id)):
-        return (yield from whole(OutboxMessage, _ALL_DUE, lease.conversation_id))
+        return (yield from all_due(lease.conversation_id))
     answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
     yield from changed(_ANSWERED, answered, turn_id)
     yield from _add_to_history(lease.conversation_id, last_seq, turn_id, ending.entries)
     yield from _make_due(lease.conversation_id, turn_id, ending, now)
-    return (yield from whole(OutboxMessage, _ALL_DUE, lease.conversation_id))
+    return (yield from all_due(lease.conversation_id))
 
 
 def _add_to_history(

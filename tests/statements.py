@@ -45,7 +45,7 @@ async def asked() -> AsyncGenerator[Asked]:
     heard = Asked()
     client = _client()
     if client.capabilities.dialect == "sqlite":
-        thread: Any = client._connection  # type: ignore[explicit-any]
+        thread: Any = client._connection  # type: ignore[explicit-any]  # as above
         await thread.set_trace_callback(heard.hear)
         yield heard
         await thread.set_trace_callback(None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core import faults
 from core.context.decide import decide, total
 from core.context.load import Asked, load
 from core.context.render import render
@@ -73,6 +74,7 @@ async def build(
             facts=[fact.id for fact in material.facts],
             now=cut_at,
         )
+        faults.reach("history cut, model not asked")
     return Prompt(
         messages=render(shown),
         asked_tokens=total(shown.asked),

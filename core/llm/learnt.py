@@ -10,9 +10,11 @@ from typing import Any
 from core.llm import ModelRequest, PromptMessage, Role
 from core.llm.complaint import Complaint
 from core.spec import Api
+from core.tokens import estimate, shortened
 
 _OTHER_NAME = "max_completion_tokens"  # of max_tokens, for newer models of OpenAI's
 _OUTPUT_LIMITS = ("max_tokens", _OTHER_NAME, "max_output_tokens")
+_LEAST_BRIEFING = 64  # tokens: what is shorter tells nothing
 _LEAST_OUTPUT = 256  # tokens: with less, no answer is worth asking for
 _ESSENTIAL = {"model", "messages", "input", "stream", *_OUTPUT_LIMITS}
 _OTHER_API = {
@@ -193,10 +195,13 @@ class Learnt:
         return "what it wrote besides text and calls is not given back"
 
     def adapted(self, request: ModelRequest, briefing: str) -> ModelRequest:
-        """The request as this model takes it; `briefing` stands for the tools that it does not."""
+        """The request as this model takes it; `briefing` stands for the tools that it does not.
+
+        It has the room that the messages leave of the request's budget.
+        """
         messages = request.messages
-        if briefing:
-            messages = _briefed(messages, briefing)
+        if told := _fitting(briefing, request):
+            messages = _briefed(messages, told)
         if not self.takes_tools:
             messages = tuple(map(_spoken, messages))
         elif self.is_plain:
@@ -253,6 +258,14 @@ def _is_about_tools(complaint: Complaint) -> bool:
         return False
     is_named = complaint.parameter in {"tools", "tool_choice", "functions"}
     return is_named or bool(_NO_TOOLS.search(complaint.message))
+
+
+def _fitting(briefing: str, request: ModelRequest) -> str:
+    """What of it has room; empty where that is next to nothing."""
+    if request.budget is None:
+        return briefing
+    room = request.budget - sum(estimate(message.content) for message in request.messages)
+    return shortened(briefing, room) if room >= _LEAST_BRIEFING else ""
 
 
 def _briefed(messages: tuple[PromptMessage, ...], briefing: str) -> tuple[PromptMessage, ...]:

@@ -96,10 +96,7 @@ class Visible:
         message_id = await self.show(outgoing)
         if message_id != before:
             faults.reach("posted, not recorded")
-            now = self._hold.now()
-            await outbox.opened(
-                self._hold.lease, outbox_id=self.row.id, message_id=message_id, now=now
-            )
+            await outbox.opened(self._hold.lease, outbox_id=self.row.id, message_id=message_id)
 
     async def _intend(self) -> None:
         if self._is_intended:
@@ -237,7 +234,7 @@ async def _try_later(
 ) -> None:
     """Raise, with a wait that grows with its own failures; after many of them it is given up."""
     failures = row.failures + 1
-    await outbox.fail(hold.lease, outbox_id=row.id, now=hold.now())
+    await outbox.fail(hold.lease, outbox_id=row.id)
     if failures >= _MOST_FAILURES and await _age(hold, row) >= patience:
         await _bury(hold, row, str(error))
         return

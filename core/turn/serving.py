@@ -138,7 +138,7 @@ class Serving:
                 wait = await deliver(hold, self._adapter, agent.spec.name, due)
             elif wait:
                 raise Transient("the platform does not take an answer", retry_after=wait)
-            if hold.is_given_back() or await conversations.leave_if_idle(hold.lease, hold.now()):
+            if hold.is_given_back() or await conversations.leave_if_idle(hold.lease):
                 return
             agent = await directory.of(hold.lease.agent_id)  # read again meanwhile
         if not hold.is_given_back():

@@ -21,7 +21,7 @@ async def test_nothing_is_lost_or_doubled(tmp_path: Path, filled_url: str) -> No
 async def test_nobody_waits_two_seconds_longer_than_for_the_model(tmp_path: Path, url: str) -> None:
     """On a machine that does nothing else."""
     delays = await _delays(tmp_path, url, channels=25, deploys=10)
-    print(f"{len(delays)} answers, the slowest {delays[-3:]} s beyond the model's own time")  # noqa: T201
+    print(f"{len(delays)} answers, the slowest {delays[-3:]} s beyond the model's own time")  # noqa: T201  # for whoever runs `make chaos`
     assert delays[-1] < 2
 
 

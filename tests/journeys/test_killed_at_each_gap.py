@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.models import Summary
+from tests.journeys import record
 from tests.journeys.bots import Surroundings, running
 from tests.journeys.ledger import CALLS, EFFECTS
 from tests.journeys.processes import ended
@@ -23,6 +25,17 @@ AGENTS = """
 model = "gpt-6-luna"
 instructions = "You keep a ledger."
 tools = ["tests.journeys.ledger:note", "remember"]
+daily_usd = 5.0
+
+[prices."gpt-6-luna"]
+input = 1
+output = 2
+"""
+SMALL = """
+[agents.assistant]
+model = "gpt-6-luna"
+tools = []
+window_tokens = 1000
 """
 # Every place at which the program can be killed, and the time of coming there that is meant.
 PLACES = [
@@ -31,6 +44,8 @@ PLACES = [
     ("stored, not acknowledged", 3),
     ("claimed", 1),
     ("turn opened", 1),
+    ("reserved, not asked", 1),
+    ("reserved, not asked", 2),
     ("tool called", 1),
     ("tool finished, not journalled", 1),
     ("step journalled", 1),
@@ -48,6 +63,7 @@ PLACES = [
 ]
 PRUNED = "batch pruned"  # tests/core/test_upkeep.py kills there: no message is on its way then
 AGAIN = "looked for in vain"  # reached by whoever takes over from somebody who died before a post
+CUT = "history cut, model not asked"  # a test of its own has so long a history
 ROOT = Path(__file__).parents[2]
 REACHED = re.compile(r'faults\.reach\("([^"]+)"\)')
 AMBIGUOUS = {"tool finished, not journalled"}  # the tool ran, and only its key can tell
@@ -125,9 +141,30 @@ async def test_an_answer_whose_post_was_cut_off_twice_is_posted_once(
     assert [post.reply_to for post in board.posts] == [question]
 
 
+async def test_a_history_is_cut_once_whoever_dies_after_it(
+    tmp_path: Path, board: Board, filled_url: str
+) -> None:
+    (tmp_path / "agents.toml").write_text(SMALL)
+    async with Endpoint() as endpoint:
+        where = Surroundings(
+            folder=tmp_path, board=board.url, endpoint=endpoint.base_url, database=filled_url
+        )
+        asked = [await board.say("C1", f"p{n}", f"{n} " + "word " * 100) for n in range(6)]
+        assert await ended(where.start(CUT, 1)) == -signal.SIGKILL
+        before = [post.reply_to for post in board.posts]
+        assert 0 < len(before) < len(asked)
+        async with record.kept(filled_url):
+            [cut] = await Summary.all()
+            async with running(where), asyncio.timeout(PATIENCE):
+                await board.answered(*asked)
+            cuts = await Summary.filter(upto_seq=cut.upto_seq)
+    assert [post.reply_to for post in board.posts] == asked
+    assert len(cuts) == 1
+
+
 def test_every_place_in_the_code_is_one_where_we_kill_and_is_explained() -> None:
     sources = [file.read_text() for file in (ROOT / "core").rglob("*.py")]
     places = {place for source in sources for place in REACHED.findall(source)}
-    assert places == {AGAIN, PRUNED, *(place for place, _ in PLACES)}
+    assert places == {AGAIN, CUT, PRUNED, *(place for place, _ in PLACES)}
     explained = (ROOT / "docs" / "architecture.md").read_text()
     assert [place for place in places if place not in explained] == []

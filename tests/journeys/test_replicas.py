@@ -30,7 +30,7 @@ async def test_every_message_has_one_visible_answer(
                 group.create_task(_trouble(fleet, crowd, troubles, has_server=has_server))
             await crowd.all_answered()
         await crowd.check()
-        print(await record.figures())  # noqa: T201
+        print(await record.figures())  # noqa: T201  # for whoever runs `make chaos`
 
 
 async def _trouble(fleet: Fleet, crowd: Crowd, times: int, *, has_server: bool) -> None:

@@ -37,4 +37,4 @@ async def test_every_message_has_one_visible_answer(
                     await server.restart(how)
             await crowd.all_answered()
         await crowd.check(is_anybody_dead=False)
-        print(await record.figures())  # noqa: T201
+        print(await record.figures())  # noqa: T201  # for whoever runs `make chaos`

@@ -38,7 +38,7 @@ async def test_every_message_has_one_visible_answer(
             await crowd.all_answered()
             await fleet.ready()  # who is just starting does not hear yet that it should stop
         await crowd.check(may_give_up=True)  # as the earlier version did where processes died
-        print(await record.figures())  # noqa: T201
+        print(await record.figures())  # noqa: T201  # for whoever runs `make chaos`
 
 
 async def _killed(fleet: Fleet, crowd: Crowd, times: int) -> None:

@@ -142,17 +142,17 @@ async def test_a_conversation_is_left_only_when_nothing_waits_in_it(now: datetim
     where = await given.conversation(now)
     await given.received(where, "k1", now)
     lease = await given.leased(where, now)
-    assert not await conversations.leave_if_idle(lease, now)
+    assert not await conversations.leave_if_idle(lease)
     turn = await given.opened(lease, now)
-    assert not await conversations.leave_if_idle(lease, now)
+    assert not await conversations.leave_if_idle(lease)
     await given.answered(lease, turn, now)
-    assert not await conversations.leave_if_idle(lease, now)
+    assert not await conversations.leave_if_idle(lease)
     [due] = await outbox.due(where.id)
     await outbox.delivered(lease, outbox_id=due.id, message_id="m1", now=now)
-    assert await conversations.leave_if_idle(lease, now)
+    assert await conversations.leave_if_idle(lease)
     assert await _queue(now + timedelta(days=1)) == []
     with pytest.raises(LeaseLost):
-        await conversations.leave_if_idle(lease, now)
+        await conversations.leave_if_idle(lease)
 
 
 async def test_a_conversation_released_with_work_left_is_claimable_when_told(
@@ -179,7 +179,7 @@ async def test_a_message_that_comes_while_the_conversation_is_released_is_not_lo
             await outbox.delivered(lease, outbox_id=row.id, message_id="m1", now=now)
         async with asyncio.TaskGroup() as group:
             group.create_task(given.received(where, f"second{number}", now))
-            leaving = group.create_task(conversations.leave_if_idle(lease, now))
+            leaving = group.create_task(conversations.leave_if_idle(lease))
         if leaving.result():
             lease = await given.leased(where, now)
         turn = await given.opened(lease, now)

@@ -38,8 +38,8 @@ async def test_what_is_recorded_of_a_message_is_recorded_of_no_other(now: dateti
     await turns.end(lease, turn.turn.id, ending, now)
     first, second, third = await outbox.due(where.id)
     await outbox.begin(lease, outbox_id=first.id, now=now)
-    await outbox.fail(lease, outbox_id=first.id, now=now)
-    await outbox.opened(lease, outbox_id=first.id, message_id="m1", now=now)
+    await outbox.fail(lease, outbox_id=first.id)
+    await outbox.opened(lease, outbox_id=first.id, message_id="m1")
     await outbox.delivered(lease, outbox_id=first.id, message_id="m1", now=now)
     await outbox.bury(lease, outbox_id=second.id, now=now)
     rows = [
@@ -72,7 +72,7 @@ async def test_a_message_that_was_begun_shows_it(now: datetime) -> None:
     lease = await given.leased(where, now)
     turn = await given.opened(lease, now)
     await outbox.begin(lease, outbox_id=turn.draft.id, now=now)
-    await outbox.opened(lease, outbox_id=turn.draft.id, message_id="m1", now=now)
+    await outbox.opened(lease, outbox_id=turn.draft.id, message_id="m1")
     await given.answered(lease, turn, now)
     [row] = await outbox.due(where.id)
     assert (row.message_id, row.attempts) == ("m1", 1)
@@ -113,7 +113,7 @@ async def test_a_zombie_can_begin_no_delivery(now: datetime) -> None:
     with pytest.raises(LeaseLost):
         await outbox.begin(zombie, outbox_id=row.id, now=now)
     with pytest.raises(LeaseLost):
-        await outbox.fail(zombie, outbox_id=row.id, now=now)
+        await outbox.fail(zombie, outbox_id=row.id)
     with pytest.raises(LeaseLost):
         await outbox.delivered(zombie, outbox_id=row.id, message_id="m", now=now)
 
@@ -127,7 +127,7 @@ async def test_a_zombie_can_neither_record_an_opening_nor_give_a_message_up(now:
     [row] = await outbox.due(where.id)
     await given.leased(where, now + timedelta(minutes=1), owner="other")
     with pytest.raises(LeaseLost):
-        await outbox.opened(zombie, outbox_id=row.id, message_id="m", now=now)
+        await outbox.opened(zombie, outbox_id=row.id, message_id="m")
     with pytest.raises(LeaseLost):
         await outbox.bury(zombie, outbox_id=row.id, now=now)
     assert [(each.id, each.message_id) for each in await outbox.due(where.id)] == [(row.id, None)]

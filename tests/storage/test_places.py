@@ -69,7 +69,7 @@ async def _begun(room: str, now: datetime, *, thread: str = "t1") -> tuple[Lease
     await _received(where, f"{room}{thread}", now, thread=thread)
     lease = await given.leased(where, now)
     turn = await given.opened(lease, now)
-    await outbox.opened(lease, outbox_id=turn.draft.id, message_id=f"m-{room}", now=now)
+    await outbox.opened(lease, outbox_id=turn.draft.id, message_id=f"m-{room}")
     return lease, turn
 
 

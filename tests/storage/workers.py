@@ -133,7 +133,7 @@ class Worker:
                     yield
             self.found_nothing = True
             yield
-            is_idle = await conversations.leave_if_idle(lease, self._work.now)
+            is_idle = await conversations.leave_if_idle(lease)
             self.found_nothing = False
 
     async def _answer(self, lease: Lease, opened: OpenTurn) -> AsyncIterator[None]:
@@ -162,7 +162,7 @@ class Worker:
             yield
             self._post(draft.key, is_final=False)
             yield
-        await outbox.opened(lease, outbox_id=draft.id, message_id=draft.key, now=self._work.now)
+        await outbox.opened(lease, outbox_id=draft.id, message_id=draft.key)
         yield
 
     async def _deliver(self, lease: Lease) -> AsyncIterator[None]:

@@ -18,6 +18,7 @@ from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
 from core.spec import Api
+from core.tokens import estimate
 from tests.core.llm.asking import answer_of, client_of, said
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Fail
 
@@ -116,6 +117,14 @@ def test_without_tools_the_question_is_briefed_and_calls_are_told_in_words() -> 
     adapted = learnt.adapted(ASKED, "It is noon.")
     assert adapted.tools == ()
     assert [each.content for each in adapted.messages] == ["Be brief.", "It is noon.\n\nHello"]
+
+
+@pytest.mark.parametrize(("budget", "is_told"), [(400, True), (30, False)])
+def test_a_briefing_has_the_room_that_the_prompt_leaves(budget: int, *, is_told: bool) -> None:
+    learnt = Learnt(left_out={"tools"})
+    adapted = learnt.adapted(replace(ASKED, budget=budget), "It is noon. " * 500)
+    assert sum(estimate(each.content) for each in adapted.messages) <= budget
+    assert ("It is noon." in adapted.messages[-1].content) is is_told
 
 
 def test_instructions_go_into_the_first_message_where_there_is_no_system() -> None:

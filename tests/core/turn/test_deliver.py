@@ -72,7 +72,7 @@ async def test_what_was_delivered_is_not_delivered_again(
 
 async def test_a_message_that_was_opened_is_edited(stage: Stage, hold: Hold, turn_id: int) -> None:
     [first, _] = await outbox.of_turn(turn_id)
-    await outbox.opened(hold.lease, outbox_id=first.id, message_id="m1", now=stage.clock())
+    await outbox.opened(hold.lease, outbox_id=first.id, message_id="m1")
     await stage.platform.post(Visible(hold, stage.platform, first, "Ada").outgoing)
     await deliver(hold, stage.platform, "Ada")
     assert stage.platform.transcript == ["One", "Two"]
