@@ -182,5 +182,5 @@ class Wording:
 def _undelivered(found: Why) -> str:
     if not found.failures and not found.given_up:
         return ""
-    given_up = f", {found.given_up} of its messages never" if found.given_up else ""
-    return f" The platform did not take it {found.failures} times{given_up}."
+    given_up = f", messages given up: {found.given_up}" if found.given_up else ""
+    return f" Failed deliveries: {found.failures}{given_up}."

@@ -72,7 +72,7 @@ class Status:
 class Why:
     """Everything behind one answer; `nano_usd` is None where no price is known.
 
-    `failures`: how often its platform did not take it, and of how many of its messages never.
+    `failures` counts its failed deliveries, `given_up` its messages that never appeared.
     """
 
     turn: int

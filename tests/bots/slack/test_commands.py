@@ -202,9 +202,9 @@ async def test_why_says_what_is_behind_an_answer(workspace: Workspace) -> None:
         link = f"https://harbour.slack.com/archives/{HERE}/p{ts.replace('.', '')}"
         assert await told(workspace, f"why {link}?thread_ts=1.2&amp;cid={HERE}") == newest
         assert await told(workspace, "why 1") == newest
-        assert "did not take it" not in newest
+        assert "Failed deliveries" not in newest
         await OutboxMessage.all().update(failures=7, state=OutboxState.DEAD)
-        assert "did not take it 7 times, 1 of its messages never." in await told(workspace, "why")
+        assert "Failed deliveries: 7, messages given up: 1." in await told(workspace, "why")
         assert "no such answer" in await told(workspace, "why 1", ANNA, "C0SUPPORT")
         assert "Say which answer" in await told(workspace, "why not")
 
