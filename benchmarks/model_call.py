@@ -23,9 +23,8 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from benchmarks.endpoint import endpoint
-from core.llm import ModelRequest, PromptMessage, Role
+from core.llm import Api, ModelRequest, PromptMessage, Role
 from core.llm.endpoints import Endpoint, Endpoints
-from core.spec import Api
 
 SIZES = [(messages, chunks) for chunks in (8, 200) for messages in (2, 40, 350)]
 ROUNDS = 9

@@ -14,7 +14,7 @@ import openai
 from openai import AsyncOpenAI, AsyncStream
 
 from core.errors import ModelDown, ModelRefused
-from core.llm import Begun, Finished, ModelEvent, ModelRequest
+from core.llm import Api, Begun, Finished, ModelEvent, ModelRequest
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint, of_error, of_event
 from core.llm.events import Event, Malformed, events
@@ -22,9 +22,8 @@ from core.llm.failures import Target, overflow, translated, unanswered
 from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
+from core.llm.tokens import estimate
 from core.llm.wire import Answer, Wire
-from core.spec import Api
-from core.tokens import estimate
 
 log = logging.getLogger(__name__)
 

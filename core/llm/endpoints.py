@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigMistake
-from core.llm import ChatModel
+from core.late import late
+from core.llm import Api, ChatModel
 from core.llm.fallback import FallbackModel
-from core.llm.late import late
 from core.llm.patience import Limits
 from core.redaction import HELD
-from core.spec import Api
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
