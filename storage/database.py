@@ -12,6 +12,7 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
+from storage.drivers.apart import Apart, apart
 from storage.drivers.internals import enter, is_entered, thread_of
 from storage.drivers.lock import if_free, only_one
 from storage.drivers.pool import connect, hurry
@@ -66,6 +67,14 @@ class Database:
     def if_free(self, name: str) -> AbstractAsyncContextManager[bool]:
         """As `only_one`, without waiting for whoever has it; says whether it is held here now."""
         return if_free(self._context.connections.get(self.url.dialect), self.url, name)
+
+    def apart(self) -> AbstractAsyncContextManager[Apart]:
+        """A connection of its own for one long transaction, beside all that the verbs do.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: there is none to be had.
+        """
+        return apart(self._context.connections.get(self.url.dialect), self.url)
 
     def hurry(self, seconds: float) -> None:
         """Give up so many seconds from now what a server has not answered by then.

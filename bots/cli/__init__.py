@@ -19,6 +19,8 @@ COMMANDS = {
     "run": "Serve every platform whose tokens are set.",
     "migrate": "Bring the database up to date.",
     "prune": "Delete what ended longer ago.",
+    "backup": "Write everything into a file.",
+    "restore": "Fill an empty database with a backup.",
     "doctor": "Check configuration, database, models, Slack and Discord.",
     "manifest": "Print what makes the app on Slack or Discord.",
     "agents": "List the agents, or remove one.",
