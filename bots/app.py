@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bots.listening import Listener, Port
 from core.errors import ConfigMistake
-from core.intake import Intake
+from core.messaging.intake import Intake
 from core.runtime import Runtime
 from core.turn.worker import Worker
 

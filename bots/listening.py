@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from core.intake import Intake
+from core.messaging.intake import Intake
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute

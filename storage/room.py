@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tortoise.connection import get_connections
 
-from storage.script import Script, reading_script, rows
-from storage.transaction import reading
+from storage.drivers.script import Script, reading_script, rows
+from storage.drivers.transaction import reading
 
 _STEP = 256  # pages: 12 ms in which nobody else writes
 _INCREMENTAL = 2  # as SQLite numbers it
