@@ -41,6 +41,7 @@ WAITING = (
     "tests/bots/terminal/",
     "tests/bots/cli/",
     "tests/bots/test_doctor.py",
+    "tests/bots/test_imported.py",
     "tests/bots/test_models.py",
     "tests/bots/test_serve.py",
     "tests/bots/discord/test_manifest.py",

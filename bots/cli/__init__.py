@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,9 +65,10 @@ def _show_version(is_wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
 
 
 def _version() -> str:
+    metadata = import_module("importlib.metadata")  # a fourth of what `--help` takes
     try:
-        return version("moorings")
-    except PackageNotFoundError:  # started from its folder, never installed
+        return str(metadata.version("moorings"))
+    except metadata.PackageNotFoundError:  # started from its folder, never installed
         return "(not installed)"
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from core.clock import Clock, now
 from core.llm import Finished, ModelEvent, ModelRequest, PromptMessage, Role, TextDelta
 
+NAME = "moorings-demo (no language model)"
 _INTRODUCTION = (
     "(This is an offline demo without a language model; set OPENAI_API_KEY for a real one.)"
 )
@@ -60,7 +61,7 @@ class DemoModel:
     @property
     def name(self) -> str:
         """Says that it is none."""
-        return "moorings-demo (no language model)"
+        return NAME
 
     @property
     def terms(self) -> str:
