@@ -31,7 +31,7 @@ _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "ta
 _LATE = "answering what you asked before I was interrupted:"
 _EXCERPT = 240  # characters of an old message
 _COMMANDS = {
-    Verb.AGENTS: "who there is to talk to",
+    Verb.AGENTS: "list the agents",
     Verb.USE: "NAME: let this agent answer here from now on",
     Verb.FACTS: "what the agent remembers here",
     Verb.RESET: "begin anew; facts stay",

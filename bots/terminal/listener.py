@@ -141,7 +141,7 @@ class ScreenListener:
 
     async def _use(self, agent: str) -> None:
         if not agent:
-            raise UserMistake("Say which agent: /use NAME. /agents shows who there is.")
+            raise UserMistake("Say which agent: /use NAME. /agents lists them.")
         await self._talk.commands.use(self._seat.address, agent, self._seat.person)
         await self._enter(agent)
 
