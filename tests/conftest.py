@@ -60,6 +60,7 @@ WAITING = (
     "tests/storage/test_protocol.py",
     "tests/storage/test_transaction.py",
     "tests/test_docs.py",
+    "tests/test_pages.py",
 )
 Once = Callable[[str, Callable[[Path], None]], Path]
 NEEDS_SERVER = "needs a server"
