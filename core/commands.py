@@ -9,11 +9,12 @@ from datetime import datetime
 from core.address import Address, Readers
 from core.agents_file import AgentsFile
 from core.binding import Binding, Listen, SharedBy
+from core.bindings import chosen_in_chat
 from core.clock import Clock
 from core.directory import Directory
 from core.errors import UserMistake
 from core.messages import Author
-from core.routing import agent_at, binding_at, chosen_in_chat
+from core.routing import agent_at, binding_at
 from core.text import cleaned
 from storage import bindings, conversations, facts, inbox, messages, outbox, places, summaries
 from storage.facts import Statement
@@ -115,11 +116,11 @@ class Commands:
 
     async def agent_at(self, address: Address) -> str:
         """The agent that answers there."""
-        return await agent_at(address, self._file, self._directory.names)
+        return await agent_at(address, self._file, self._directory)
 
     async def history_at(self, address: Address) -> Address:
         """Where the histories stand of what is said there: a channel may share its own."""
-        binding = await binding_at(address, self._file, self._directory.names)
+        binding = await binding_at(address, self._file, self._directory)
         if binding and binding.conversation in {SharedBy.CHANNEL, SharedBy.USER}:
             return address.shared
         return address
@@ -145,14 +146,7 @@ class Commands:
                     f"The agents file binds {address} to '{binding.agent}', and it wins: "
                     "ask whoever runs me to change it there."
                 )
-        await bindings.bind(
-            at=address.key,
-            agent=agent.spec.name,
-            listen=listen,
-            conversation=conversation or "",
-            made_by=person,
-            now=self._clock(),
-        )
+        await self._directory.bindings.bind(address, agent.spec.name, listen, conversation, person)
 
     async def history(self, address: Address, agent_name: str, *, limit: int) -> list[Said]:
         """The newest messages of the conversation, oldest first."""
@@ -266,7 +260,7 @@ class Commands:
 
     async def status(self, address: Address) -> Status:
         """Who answers there, and what waits there and below."""
-        binding = await binding_at(address, self._file, self._directory.names)
+        binding = await binding_at(address, self._file, self._directory)
         agent = await self._directory.get(binding.agent if binding else self._file.default_agent)
         known = await facts.current(agent_id=agent.id, scope=address.scope)
         return Status(

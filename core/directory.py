@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 
+from core.bindings import Bindings
 from core.clock import Clock
 from core.errors import ConfigMistake, UserMistake
 from core.spec import AgentSpec
@@ -59,6 +60,7 @@ class Directory:
     def __init__(self, specs: Iterable[AgentSpec], clock: Clock, *, has_file: bool = True) -> None:
         """`specs` are those of the agents file, read just now, or of the code without a file."""
         self._clock = clock
+        self.bindings = Bindings(clock)
         self._made: dict[str, AgentSpec] = {}
         self._known: dict[str, KnownAgent] = {}
         self._unreadable: frozenset[int] = frozenset()

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 
+from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
-from storage.models import Binding
+from storage.models import Binding, Cursor
+from storage.script import Script, reading_script, rows, select, whole
 from storage.transaction import reading, transaction
 
+_CHANGED = "bindings"  # a row of cursor: what stands there is another one after each change
+_VERSION = (
+    'SELECT (SELECT "position" FROM "cursor" WHERE name = ?), COUNT(*), MAX(made_at) FROM binding'
+)
+_FIRST = f"{select(Binding)} ORDER BY id LIMIT ?"
 
-@transaction
+Version = tuple[object, ...]
+
+
 async def bind(
     *, at: str, agent: str, listen: str, conversation: str, made_by: str, now: datetime
 ) -> None:
     """Let this agent answer at the address and below it."""
+    try:
+        await _bind(at, agent, listen, conversation, made_by, now)
+    except IntegrityError:  # another process made the first one meanwhile
+        await _bind(at, agent, listen, conversation, made_by, now)
+
+
+@transaction
+async def _bind(
+    at: str, agent: str, listen: str, conversation: str, made_by: str, now: datetime
+) -> None:
     await Binding.update_or_create(  # pyright: ignore[reportUnknownMemberType]  # Tortoise says dict, not of what
         at=at,
         defaults={
@@ -25,6 +45,26 @@ async def bind(
             "made_at": now,
         },
     )
+    changed = secrets.token_hex(8)
+    if not await Cursor.filter(name=_CHANGED).update(position=changed, moved_at=now):
+        await Cursor.create(name=_CHANGED, position=changed, moved_at=now)
+
+
+@reading_script
+def version() -> Script[Version]:
+    """Another one whenever a binding was made, changed or deleted.
+
+    A version before this one changes nothing but the bindings: their number and the time of the
+    newest one tell.
+    """
+    [found] = yield from rows(_VERSION, _CHANGED)
+    return tuple(found)
+
+
+@reading_script
+def first(count: int) -> Script[list[Binding]]:
+    """The oldest bindings, at most so many."""
+    return (yield from whole(Binding, _FIRST, count))
 
 
 @reading
