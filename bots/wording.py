@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.binding import Listen
-from core.commands import Remembered, Status, Why
+from core.commands.commands import Remembered, Status, Why
+from core.config.binding import Listen
 from core.text import clipped
 
 _LONGEST_FACT = 300

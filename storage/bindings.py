@@ -8,9 +8,9 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
+from storage.drivers.script import Script, reading_script, rows, select, whole
+from storage.drivers.transaction import reading, transaction
 from storage.models import Binding, Cursor
-from storage.script import Script, reading_script, rows, select, whole
-from storage.transaction import reading, transaction
 
 _CHANGED = "bindings"  # a row of cursor: what stands there is another one after each change
 _VERSION = (

@@ -9,6 +9,8 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
+from storage.drivers.script import Script, changed, reading_script, script, select, whole
+from storage.drivers.transaction import reading, transaction, write_first
 from storage.lease import Lease, fence, held, left, milliseconds
 from storage.models import (
     Conversation,
@@ -17,8 +19,6 @@ from storage.models import (
     OutboxMessage,
     OutboxState,
 )
-from storage.script import Script, changed, reading_script, script, select, whole
-from storage.transaction import reading, transaction, write_first
 
 _FIND = f"{select(Conversation)} WHERE agent_id = ? AND address = ?"
 _READY = f"{select(Conversation)} WHERE id = ? AND ready_at <= ? FOR UPDATE SKIP LOCKED"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from storage.drivers.script import Script, changed, rows
+from storage.drivers.session import Row
 from storage.errors import LeaseLost
 from storage.models import Conversation
-from storage.script import Script, changed, rows
-from storage.session import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from storage.drivers.script import Script, changed, reading_script, script, select, whole
+from storage.drivers.transaction import write_first
 from storage.lease import Lease, fence, held, left
 from storage.models import OutboxMessage, OutboxState
-from storage.script import Script, changed, reading_script, script, select, whole
-from storage.transaction import write_first
 
 _DUE = f"{select(OutboxMessage)} WHERE conversation_id = ? AND state = 'due' ORDER BY turn_id, part"
 _BEGUN = "UPDATE outbox SET attempts = attempts + 1, tried_at = ? WHERE id = ?"

@@ -9,6 +9,19 @@ from datetime import datetime
 
 from tortoise.expressions import F
 
+from storage.drivers.script import (
+    Script,
+    added,
+    changed,
+    insert,
+    new,
+    reading_script,
+    rows,
+    script,
+    select,
+    whole,
+)
+from storage.drivers.transaction import reading, transaction, write_first
 from storage.lease import Lease, fence, held, milliseconds
 from storage.models import (
     Conversation,
@@ -25,19 +38,6 @@ from storage.models import (
     TurnState,
 )
 from storage.outbox import all_due
-from storage.script import (
-    Script,
-    added,
-    changed,
-    insert,
-    new,
-    reading_script,
-    rows,
-    script,
-    select,
-    whole,
-)
-from storage.transaction import reading, transaction, write_first
 from storage.usage import Call, Spent, add
 
 _TOGETHER = 50  # messages of one person that are answered in one turn, at most

@@ -9,7 +9,7 @@ import humanize
 
 from bots.cli.start import Json, with_runtime
 from bots.cli.table import show
-from core.commands import Commands, Talk
+from core.commands.commands import Commands, Talk
 from core.runtime import Runtime
 
 

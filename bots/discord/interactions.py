@@ -17,11 +17,11 @@ from bots.discord.presses import Presses
 from bots.discord.responses import is_news
 from bots.discord.tree import AgentGroup, Tree, add_asking
 from bots.discord.wording import WORDING
-from core.commands import Commands
-from core.controls import Controls
-from core.reception import Reception
+from core.commands.commands import Commands
+from core.commands.controls import Controls
+from core.messaging.intake import Reception
+from core.messaging.storing import NotStored, storing
 from core.runtime import Runtime
-from core.storing import NotStored, storing
 from core.turn.worker import Worker
 
 log = logging.getLogger(__name__)

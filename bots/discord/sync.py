@@ -12,8 +12,8 @@ from discord import app_commands
 
 from bots.discord.failures import FAILURES, translated
 from bots.discord.internals import payloads
-from core.changes import Changes
-from core.storing import NotStored
+from core.messaging.storing import NotStored
+from core.upkeep.changes import Changes
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,11 @@ from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
 from bots.slack.people import People
 from core.address import Address
-from core.binding import Binding, Listen
-from core.commands import Commands, Own
+from core.commands.commands import Commands, Own
+from core.config.binding import Binding, Listen
 from core.errors import NotAllowed
-from core.gate import Gate
-from core.messages import Author
+from core.messaging.access import Gate
+from core.messaging.messages import Author
 
 FORGET = "forget_fact"
 _MOST_BINDINGS, _MOST_FACTS = 30, 50  # a view has at most 100 blocks

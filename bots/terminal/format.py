@@ -15,7 +15,7 @@ from rich.text import Text
 from bots.links import plain_links
 from bots.terminal.harmless import harmless
 from bots.terminal.parse import Seat, Verb
-from core.commands import Remembered, Said
+from core.commands.commands import Remembered, Said
 
 STYLES = {
     "agent": "bold green",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from core.llm import (
+    Api,
     Finished,
     ModelRequest,
     Native,
@@ -23,7 +24,6 @@ from core.llm.events import Event
 from core.llm.thinking import Speech
 from core.llm.untrusted import content_of, list_of, mapping_of, storable_json, text_of
 from core.llm.wire import Answer, usage_of
-from core.spec import Api
 
 _READ = {"role", "content", "tool_calls", "refusal"}
 

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, assert_never
 
 from core.llm import (
+    Api,
     Finished,
     ModelRequest,
     Native,
@@ -24,7 +25,6 @@ from core.llm.events import Event
 from core.llm.thinking import Speech
 from core.llm.untrusted import content_of, list_of, mapping_of, storable_json, text_of
 from core.llm.wire import Answer, usage_of
-from core.spec import Api
 
 _TEXTS = {"response.output_text.delta", "response.refusal.delta"}
 _ENDS = {"response.completed", "response.incomplete"}

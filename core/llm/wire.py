@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from core.llm import Finished, ModelRequest, Retracted, TextDelta, TokenUsage
+from core.llm import Api, Finished, ModelRequest, Retracted, TextDelta, TokenUsage
 from core.llm.events import Event
 from core.llm.untrusted import count_of, mapping_of
-from core.spec import Api
 
 
 class Answer(Protocol):

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 
-from core import context, faults
+from core import context, kill_points
 from core.context import Prompt
 from core.context.load import Asked
 from core.errors import ContextOverflow, ModelDown
@@ -56,7 +56,7 @@ async def _call_model(turn: Turn) -> None:
     """One model call, journalled; a prompt that is too long is cut until it fits."""
     try:
         finished = _whole(turn, await _fitting(turn))
-        faults.reach("answered, not journalled")
+        kill_points.reach("answered, not journalled")
         spent = turn.budget.spent(finished)
         await turn.record(StepKind.MODEL, ModelStep.of(finished), spent)
         turn.budget.settled()
@@ -78,10 +78,10 @@ async def _call_tool(turn: Turn, call: ToolCall) -> None:
 
     Who was suspended past the lease calls none: whoever took over may have finished it.
     """
-    faults.reach("tool called")
+    kill_points.reach("tool called")
     turn.hold.check()
     result = await turn.toolbox.call(call, turn.tool_context)
-    faults.reach("tool finished, not journalled")
+    kill_points.reach("tool finished, not journalled")
     await turn.record(StepKind.TOOL, ToolStep.of(call, result))
 
 
@@ -149,7 +149,7 @@ async def _stream(turn: Turn, request: ModelRequest) -> Finished:
                 case TextDelta():
                     text += event.text
                     await turn.reply.show(before + text)
-                    faults.reach("answer half shown")
+                    kill_points.reach("answer half shown")
                 case Retracted():
                     text = ""
                 case Begun():

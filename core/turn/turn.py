@@ -8,19 +8,19 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from core import faults, metrics
-from core.adapter import Adapter, TellsOperator
+from core import kill_points, metrics
 from core.address import Address
-from core.budget import Budget, Price
 from core.clock import Clock
-from core.directory import Directory, KnownAgent
+from core.config.spec import AgentSpec
 from core.errors import MooringsError
-from core.files import Files
 from core.llm import ChatModel
-from core.spec import AgentSpec
-from core.tokens import estimate
+from core.llm.tokens import estimate
+from core.messaging.adapter import Adapter, TellsOperator
+from core.messaging.attachments import Files
+from core.messaging.directory import Directory, KnownAgent
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
+from core.turn.budget import Budget, Price
 from core.turn.company import Company
 from core.turn.deliver import Due, Reply, Visible
 from core.turn.hold import Hold
@@ -158,7 +158,7 @@ class Turn:
         )
         self.journal.add(step)
         self._recorded += 1
-        faults.reach("step journalled")
+        kill_points.reach("step journalled")
 
     async def answered(self, text: str) -> Due:
         """End it with its answer."""

@@ -39,7 +39,7 @@ async def endpoint(
 ) -> AsyncIterator[Endpoint]:
     shutil.copy(migrated, tmp_path / "moorings.db")
     for name in (
-        "core.bindings._FRESH_SECONDS",
+        "core.messaging.bindings._FRESH_SECONDS",
         "core.turn.worker._POLL_SECONDS",
         "bots.slack.catch_up._BEAT_SECONDS",
     ):

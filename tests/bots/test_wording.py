@@ -10,8 +10,8 @@ from bots.discord.wording import MARKUP as DISCORD
 from bots.discord.wording import asked
 from bots.slack.markup import MARKUP as SLACK
 from bots.wording import Markup, Wording, question_about
-from core.binding import Listen
-from core.commands import Remembered
+from core.commands.commands import Remembered
+from core.config.binding import Listen
 
 NASTY = "<@12345678901234567> *bold* `code` <!channel> @everyone"
 AT = datetime(2026, 3, 1, tzinfo=UTC)

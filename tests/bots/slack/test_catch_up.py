@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bots.slack.workspaces import Workspaces
-from core.installations import Installations
+from core.messaging.installations import Installations
 from core.runtime import Runtime
 from storage.database import open_database
 from tests.bots.slack.bots import Workspace, granted

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.theme import Theme
 
 from bots.terminal import format as looks
-from core.commands import Remembered, Said
+from core.commands.commands import Remembered, Said
 
 
 def drawn(renderable: RenderableType, *, width: int = 80) -> str:
