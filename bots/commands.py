@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bots.wording import Wording, question_about
 from core.address import Address
-from core.commands.commands import Commands
+from core.commands.agent import Commands
 from core.commands.controls import Controls
 from core.config.binding import Listen, SharedBy
 from core.errors import UserMistake

@@ -26,7 +26,7 @@ from core.tools.toolbox import Toolbox
 from core.turn.company import Company
 from core.turn.turn import Resources
 from core.turn.worker import Worker
-from core.upkeep.changes import Changes
+from core.upkeep.once import OncePerChange
 from core.upkeep.schedule import Keep, Upkeep
 from storage import conversations, owners
 from storage.database import Database, open_database
@@ -53,7 +53,7 @@ class Runtime:
         )
         self.gate = Gate(agents_file, self.clock)
         self.intake = Intake(self.directory, self.clock, self.gate)
-        self.changes = Changes(database, self.clock)
+        self.once_per_change = OncePerChange(database, self.clock)
         self._database = database
         self._owner = owners.Owner(database.file)
         self._endpoints = Endpoints()

@@ -8,7 +8,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bots.errands import Errands
 from bots.slack.client import SlackClient
 from core.address import Address
-from core.commands.commands import Commands
+from core.commands.agent import Commands
 from core.config.agents_file import AgentsFile
 from core.messaging.intake import Accepted, Reception
 from core.messaging.messages import Author, Heard

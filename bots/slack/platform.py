@@ -33,7 +33,7 @@ from bots.slack.refusals import Refusals
 from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Workspaces
 from bots.wording import Wording
-from core.commands.commands import Commands
+from core.commands.agent import Commands
 from core.commands.controls import Controls
 from core.config.settings import Settings
 from core.errors import ConfigMistake, Transient

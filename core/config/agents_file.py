@@ -24,7 +24,7 @@ from core.address import Address
 from core.config.access import OPEN, Access
 from core.config.binding import Binding, Listen, SharedBy
 from core.config.spec import DEFAULT_INSTRUCTIONS, AgentConfig, AgentSpec, DailyUsd
-from core.config.toml import Place, Toml, label, locate, parse, read_text
+from core.config.toml import KeyPath, Toml, label, locate, parse, read_text
 from core.config.validation import AgentName, did_you_mean, plain_words
 from core.errors import ConfigMistake, UserMistake
 from core.llm.pricing import Price, Prices, uncountable
@@ -214,22 +214,22 @@ def _names(document: Mapping[str, Toml], table: str) -> tuple[str, ...]:
 
 
 def _report(details: Iterable[ErrorDetails], text: str, path: Path) -> str:
-    mistakes = [(_place(detail), detail) for detail in details]
-    lines = locate(text, (place for place, _ in mistakes))
+    mistakes = [(_key_path(detail), detail) for detail in details]
+    lines = locate(text, (key_path for key_path, _ in mistakes))
     in_order = sorted(zip(lines, mistakes, strict=True), key=lambda mistake: mistake[0])
     return "\n".join(
-        f"{path}:{line}: {label(place)}: {plain_words(detail, _known_keys(place))}"
-        for line, (place, detail) in in_order
+        f"{path}:{line}: {label(key_path)}: {plain_words(detail, _known_keys(key_path))}"
+        for line, (key_path, detail) in in_order
     )
 
 
-def _place(detail: ErrorDetails) -> Place:
+def _key_path(detail: ErrorDetails) -> KeyPath:
     is_bad_key = detail["loc"][-1] == "[key]" and detail["type"] == "value_error"
     return detail["loc"][:-1] if is_bad_key else detail["loc"]
 
 
-def _known_keys(place: Place) -> tuple[str, ...]:
-    table = _TABLES[str(place[0])] if len(place) > 1 else _Document
-    if len(place) > 3 and place[2] == "access":
+def _known_keys(key_path: KeyPath) -> tuple[str, ...]:
+    table = _TABLES[str(key_path[0])] if len(key_path) > 1 else _Document
+    if len(key_path) > 3 and key_path[2] == "access":
         table = Access
     return tuple(each.name for each in fields(table))

@@ -13,6 +13,9 @@ from typing import TypeAlias
 
 from core.errors import ConfigMistake
 
+KeyPath = tuple[int | str, ...]
+Toml: TypeAlias = "dict[str, Toml] | list[Toml] | str | int | float | bool | date | time"
+
 
 def read_text(path: Path) -> str:
     """The file's text, without a byte order mark and with plain line ends.
@@ -49,9 +52,9 @@ def parse(text: str, path: Path) -> dict[str, Toml]:
         ) from error
 
 
-def label(place: Place) -> str:
-    """The place as a person writes it: `bindings[0].at`, `agents."my agent".model`."""
-    return "".join(map(_step, place)).removeprefix(".")
+def label(key_path: KeyPath) -> str:
+    """The path as a person writes it: `bindings[0].at`, `agents."my agent".model`."""
+    return "".join(map(_step, key_path)).removeprefix(".")
 
 
 def _syntax_mistake(complaint: str, text: str, path: Path) -> str:
@@ -68,18 +71,14 @@ def _step(step: int | str) -> str:
     return f".{step}" if is_bare else f".{json.dumps(step, ensure_ascii=False)}"
 
 
-Place = tuple[int | str, ...]
-Toml: TypeAlias = "dict[str, Toml] | list[Toml] | str | int | float | bool | date | time"
+def locate(text: str, key_paths: Iterable[KeyPath]) -> list[int]:
+    """The line on which each key is set, counted from 1; `text` has to be valid TOML.
 
-
-def locate(text: str, places: Iterable[Place]) -> list[int]:
-    """The first line of the statement that brings each place into being, counted from 1.
-
-    A place that is not there is looked for as far as it is. `text` has to be valid TOML.
+    Of a path that is not there, the line of the nearest table above it.
     """
     lines = text.split("\n")
     ends = _statement_ends(lines)
-    return [_line_of(place, lines, ends) for place in places]
+    return [_line_of(key_path, lines, ends) for key_path in key_paths]
 
 
 def _statement_ends(lines: Sequence[str]) -> list[int]:
@@ -94,22 +93,22 @@ def _statement_ends(lines: Sequence[str]) -> list[int]:
     return ends
 
 
-def _line_of(place: Place, lines: Sequence[str], ends: Sequence[int]) -> int:
+def _line_of(key_path: KeyPath, lines: Sequence[str], ends: Sequence[int]) -> int:
     def depth_at(end: int) -> int:
-        return _depth(tomllib.loads("\n".join(lines[:end])), place)
+        return _depth(tomllib.loads("\n".join(lines[:end])), key_path)
 
     statement = bisect_left(ends, depth_at(ends[-1]), key=depth_at)
     return ends[max(statement - 1, 0)] + 1
 
 
-def _depth(document: Toml, place: Place) -> int:
-    """How many steps of the place lead somewhere."""
-    for depth, step in enumerate(place):
+def _depth(document: Toml, key_path: KeyPath) -> int:
+    """How many steps of the path exist."""
+    for depth, step in enumerate(key_path):
         found = _inside(document, step)
         if found is None:
             return depth
         document = found
-    return len(place)
+    return len(key_path)
 
 
 def _inside(document: Toml, step: int | str) -> Toml | None:

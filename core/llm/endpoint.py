@@ -23,7 +23,7 @@ from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
 from core.llm.tokens import estimate
-from core.llm.wire import Answer, Wire
+from core.llm.wire import StreamedAnswer, Wire
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class _Attempt:
     wire: Wire
     request: ModelRequest
     lessons: int  # that the model had given until then
-    answer: Answer
+    answer: StreamedAnswer
     body: dict[str, Any]
     is_shown: bool = False
 
@@ -263,7 +263,7 @@ class EndpointModel:
 
 
 async def _next(
-    received: AsyncGenerator[list[Event], None], answer: Answer, deadline: float
+    received: AsyncGenerator[list[Event], None], answer: StreamedAnswer, deadline: float
 ) -> list[Event]:
     """Events that came at once; empty at the end. Once the answer has ended, no error matters.
 

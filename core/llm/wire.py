@@ -10,7 +10,7 @@ from core.llm.events import Event
 from core.llm.untrusted import count_of, mapping_of
 
 
-class Answer(Protocol):
+class StreamedAnswer(Protocol):
     """Grows by events; nothing of an event is trusted."""
 
     @property
@@ -53,7 +53,7 @@ class Wire(Protocol):
         """The request as JSON."""
         ...
 
-    def answer(self, *, thinks_first: bool) -> Answer:
+    def answer(self, *, thinks_first: bool) -> StreamedAnswer:
         """An empty answer; `thinks_first` as for `Speech`."""
         ...
 

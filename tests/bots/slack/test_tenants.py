@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from bots.http import HttpPort
 from bots.slack.workspaces import Workspaces
 from core.address import Address
-from core.commands.commands import Commands
+from core.commands.agent import Commands
 from core.messaging.installations import Installations
 from core.messaging.messages import Author
 from core.runtime import Runtime

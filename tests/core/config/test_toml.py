@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.config.toml import Place, locate
+from core.config.toml import KeyPath, locate
 
 TEXT = '''# a comment
 top = 1
@@ -38,7 +38,7 @@ a = 2
         (("table", "below"), 15),
     ],
 )
-def test_a_place_is_found_where_its_statement_begins(place: Place, line: int) -> None:
+def test_a_place_is_found_where_its_statement_begins(place: KeyPath, line: int) -> None:
     assert locate(TEXT, [place]) == [line]
 
 
@@ -46,5 +46,5 @@ def test_a_place_is_found_where_its_statement_begins(place: Place, line: int) ->
     ("place", "line"),
     [(("gone",), 1), (("table", "gone"), 4), (("rows", 1, "b"), 13), (("top", "below"), 2)],
 )
-def test_what_is_not_there_is_found_as_far_as_it_is(place: Place, line: int) -> None:
+def test_what_is_not_there_is_found_as_far_as_it_is(place: KeyPath, line: int) -> None:
     assert locate(TEXT, [place]) == [line]

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from core.address import Address
-from core.commands.commands import Commands
+from core.commands.agent import Commands
 from core.commands.controls import Controls, Press
 from core.config.agents_file import AgentsFile
 from core.config.spec import AgentSpec

@@ -1,13 +1,19 @@
-"""What people can ask of Moorings itself, on any platform."""
+"""What people can ask of Moorings itself: `/agent` and its like on any platform."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from core.address import Address, Readers
 from core.clock import Clock
+from core.commands.views import (
+    ConversationInfo,
+    Explanation,
+    HistoryEntry,
+    OwnFact,
+    RememberedFact,
+    Status,
+)
 from core.config.agents_file import AgentsFile
 from core.config.binding import Binding, Listen, SharedBy
 from core.errors import UserMistake
@@ -21,85 +27,6 @@ from storage.facts import Statement
 from storage.models import Conversation, Fact, MessageRole, OutboxState, Turn
 
 _LONGEST_FACT = 1_000  # characters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """One entry of a history, as people see it."""
-
-    author: str
-    text: str
-    at: datetime
-    is_agent: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
-    """A fact with its source."""
-
-    id: int
-    text: str
-    said_by: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
-    """A fact that a person has told an agent somewhere."""
-
-    id: int
-    text: str
-    agent: str
-    scope: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """Who answers at an address, to what, and what there is to do.
-
-    `conversation` is None where the platform's default holds.
-    """
-
-    agent: str
-    model: str
-    listen: Listen
-    conversation: SharedBy | None
-    waiting: int
-    answering: int
-    facts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
-    """Everything behind one answer; `nano_usd` is None where no price is known.
-
-    `failures` counts its failed deliveries, `given_up` its messages that never appeared.
-    """
-
-    turn: int
-    agent: str
-    revision: str
-    state: str
-    failure: str | None
-    attempts: int
-    failures: int
-    given_up: int
-    models: tuple[str, ...]
-    tools: tuple[str, ...]
-    input_tokens: int
-    output_tokens: int
-    nano_usd: int | None
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
-    """A conversation in a list of them."""
-
-    agent: str
-    address: str
-    messages: int
-    last_at: datetime | None
 
 
 class Commands:
@@ -148,14 +75,14 @@ class Commands:
                 )
         await self._directory.bindings.bind(address, agent.spec.name, listen, conversation, person)
 
-    async def history(self, address: Address, agent_name: str, *, limit: int) -> list[Said]:
+    async def history(self, address: Address, agent_name: str, *, limit: int) -> list[HistoryEntry]:
         """The newest messages of the conversation, oldest first."""
         conversation = await self._conversation(address, agent_name)
         if conversation is None:
             return []
         entries = await messages.latest_delivered(conversation.id, limit=limit)
         return [
-            Said(
+            HistoryEntry(
                 author=entry.author,
                 text=entry.text,
                 at=entry.said_at,
@@ -164,17 +91,17 @@ class Commands:
             for entry in entries
         ]
 
-    async def facts(self, address: Address, agent_name: str) -> list[Remembered]:
+    async def facts(self, address: Address, agent_name: str) -> list[RememberedFact]:
         """What the agent remembers there."""
         agent = await self._directory.get(agent_name)
         return [
-            Remembered(id=fact.id, text=fact.text, said_by=fact.said_by, at=fact.said_at)
+            RememberedFact(id=fact.id, text=fact.text, said_by=fact.said_by, at=fact.said_at)
             for fact in await facts.current(agent_id=agent.id, scope=address.scope)
         ]
 
     async def remember(
         self, address: Address, agent_name: str, text: str, *, author: Author, key: str
-    ) -> Remembered:
+    ) -> RememberedFact:
         """Let the agent remember a statement there, once for the same `key`.
 
         Raises:
@@ -195,7 +122,7 @@ class Commands:
                 said_at=self._clock(),
             )
         )
-        return Remembered(id=fact.id, text=fact.text, said_by=fact.said_by, at=fact.said_at)
+        return RememberedFact(id=fact.id, text=fact.text, said_by=fact.said_by, at=fact.said_at)
 
     async def forget(self, address: Address, agent_name: str, number: int) -> str:
         """Let the agent forget a fact that it knows there; returns what it said.
@@ -213,14 +140,14 @@ class Commands:
             raise UserMistake(f"{agent_name} knows no fact {number} here.")
         return fact.text
 
-    async def own_facts(self, workspace: Address, person: str) -> list[Own]:
+    async def own_facts(self, workspace: Address, person: str) -> list[OwnFact]:
         """What agents remember in a workspace of what this person (an id) has told them.
 
         Whoever shows it leaves out what stems from a private place elsewhere.
         """
         names = await self._directory.names_by_id()
         return [
-            Own(id=fact.id, text=fact.text, agent=names[fact.agent_id], scope=fact.scope)
+            OwnFact(id=fact.id, text=fact.text, agent=names[fact.agent_id], scope=fact.scope)
             for fact in await _told_by(workspace, person)
             if fact.agent_id in names
         ]
@@ -275,7 +202,7 @@ class Commands:
 
     async def why(
         self, address: Address, *, turn_id: int | None = None, message_ids: Sequence[str] = ()
-    ) -> Why | None:
+    ) -> Explanation | None:
         """What is behind an answer there: the newest one, or that of this turn or message."""
         readers = address.readers_below
         if turn_id is None and not message_ids:
@@ -319,18 +246,18 @@ class Commands:
         is_idle = conversation is None or conversation.ready_at is None
         return None if conversation is None or is_idle else conversation.id
 
-    async def open_questions(self, conversation_id: int) -> list[Said]:
+    async def open_questions(self, conversation_id: int) -> list[HistoryEntry]:
         """What was said there and still waits for its answer, in order."""
         return [
-            Said(author=asked.author, text=asked.text, at=asked.sent_at, is_agent=False)
+            HistoryEntry(author=asked.author, text=asked.text, at=asked.sent_at, is_agent=False)
             for asked in await inbox.unanswered(conversation_id)
         ]
 
-    async def talks(self) -> Sequence[Talk]:
+    async def talks(self) -> Sequence[ConversationInfo]:
         """Every conversation, the one with the newest message first."""
         names = await self._directory.names_by_id()
         talks = [
-            Talk(
+            ConversationInfo(
                 agent=names.get(conversation.agent_id, "(deleted)"),
                 address=conversation.address,
                 messages=conversation.last_seq,
@@ -340,14 +267,14 @@ class Commands:
         ]
         return sorted(talks, key=_newest_first, reverse=True)
 
-    async def _explained(self, turn: Turn) -> Why:
+    async def _explained(self, turn: Turn) -> Explanation:
         conversation = await conversations.by_id(turn.conversation_id)
         agent = await self._directory.of(conversation.agent_id)
         spent = await places.spent(turn.id)
         prices = [call.nano_usd for call in spent]
         steps = await places.tool_steps(turn.id)
         visible = await outbox.of_turn(turn.id)
-        return Why(
+        return Explanation(
             turn=turn.id,
             agent=agent.spec.name,
             revision=turn.revision,
@@ -369,7 +296,7 @@ class Commands:
         return await conversations.find(agent_id=agent.id, address=address.key)
 
 
-def _newest_first(talk: Talk) -> tuple[bool, str]:
+def _newest_first(talk: ConversationInfo) -> tuple[bool, str]:
     return talk.last_at is not None, talk.last_at.isoformat() if talk.last_at else ""
 
 

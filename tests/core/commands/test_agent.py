@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.address import Address
-from core.commands.commands import Commands
+from core.commands.agent import Commands
 from core.config.agents_file import AgentsFile
 from core.config.binding import Binding
 from core.config.spec import AgentSpec

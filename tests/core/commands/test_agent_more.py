@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from core.address import Address
-from core.commands.commands import Commands, Own, Remembered
+from core.commands.agent import Commands
+from core.commands.views import OwnFact, RememberedFact
 from core.config.agents_file import AgentsFile
 from core.config.binding import Binding, Listen, SharedBy
 from core.config.spec import AgentSpec
@@ -45,7 +46,7 @@ async def answered(stage: Stage, text: str, *, room: str = ROOM) -> None:
     await stage.worker().attend(accepted.conversation_id)
 
 
-def texts(known: Sequence[Remembered | Own]) -> list[str]:
+def texts(known: Sequence[RememberedFact | OwnFact]) -> list[str]:
     return [fact.text for fact in known]
 
 
