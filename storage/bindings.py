@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from typing import NamedTuple
 
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
@@ -16,9 +17,15 @@ _CHANGED = "bindings"  # a row of cursor: what stands there is another one after
 _VERSION = (
     'SELECT (SELECT "position" FROM "cursor" WHERE name = ?), COUNT(*), MAX(made_at) FROM binding'
 )
-_FIRST = f"{select(Binding)} ORDER BY id LIMIT ?"
+_ALL = select(Binding)
 
-Version = tuple[object, ...]
+
+class Version(NamedTuple):
+    """Of all bindings: what their row says, how many there are, and when the newest was made."""
+
+    changed: str | None
+    number: int
+    newest: object
 
 
 async def bind(
@@ -58,13 +65,13 @@ def version() -> Script[Version]:
     newest one tell.
     """
     [found] = yield from rows(_VERSION, _CHANGED)
-    return tuple(found)
+    return Version(*found)
 
 
 @reading_script
-def first(count: int) -> Script[list[Binding]]:
-    """The oldest bindings, at most so many."""
-    return (yield from whole(Binding, _FIRST, count))
+def everywhere() -> Script[list[Binding]]:
+    """All bindings."""
+    return (yield from whole(Binding, _ALL))
 
 
 @reading

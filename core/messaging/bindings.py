@@ -60,8 +60,8 @@ class Bindings:
             began_at, changes = monotonic(), self._changes
             version = await bindings.version()
             if version != self._version:  # taken first: what changes meanwhile is found next time
-                rows = await bindings.first(_MOST + 1)
-                self._known = None if len(rows) > _MOST else _by_path(rows)
+                is_kept = version.number <= _MOST
+                self._known = _by_path(await bindings.everywhere()) if is_kept else None
                 self._version = version
             if changes == self._changes:
                 self._fresh_until = began_at + _FRESH_SECONDS
