@@ -6,6 +6,7 @@ import logging
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 
 from core import context, kill_points
 from core.context import Prompt
@@ -14,6 +15,7 @@ from core.errors import ContextOverflow, ModelDown
 from core.llm import Begun, Finished, ModelRequest, Retracted, TextDelta, ToolCall
 from core.turn.journal import ModelStep, ToolStep
 from core.turn.turn import Turn
+from storage.lease import Lease
 from storage.models import StepKind
 
 log = logging.getLogger(__name__)
@@ -134,7 +136,14 @@ def _request(turn: Turn, prompt: Prompt, budget: int) -> ModelRequest:
         budget=budget,
         briefing=briefing,
         allow=turn.budget.allow,
+        cache_key=_cache_key(turn.hold.lease),
+        prompt_cache=spec.prompt_cache,
     )
+
+
+def _cache_key(lease: Lease) -> str:
+    """Opaque: whoever runs the endpoint reads neither a place nor a number in it."""
+    return sha256(f"{lease.address}/{lease.conversation_id}".encode()).hexdigest()[:32]
 
 
 async def _stream(turn: Turn, request: ModelRequest) -> Finished:

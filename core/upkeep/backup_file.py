@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -138,11 +138,10 @@ class Reader:
             self._open: BinaryIO = file.open("rb")
         except OSError as error:
             raise ConfigMistake(f"{file} cannot be read: {error.strerror}.") from error
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._open.close)
             self._made_at = self._begin()
-        except BaseException:
-            self._open.close()
-            raise
+            stack.pop_all()
 
     def pages(self) -> Generator[Page, None, Contents]:
         """All rows, as the database takes them; returns what they were, once all is well.

@@ -116,6 +116,17 @@ def narrow(stage: Stage) -> Stage:
     return narrow
 
 
+async def test_what_is_marked_as_stable_stands_in_the_next_prompt_just_so(stage: Stage) -> None:
+    await talk(stage, stage.worker(), *(f"Question {number}" for number in range(6)))
+    sent = [request.messages for request in stage.model.requests]
+    for number, earlier in enumerate(sent[:-1]):
+        ends = [at for at, each in enumerate(earlier) if each.ends_stable]
+        said = [earlier[at].content for at in ends[1:]]
+        assert (ends[0], said) == (0, [f"Question {number - 1}"] if number else [])
+        stable = [(each.role, each.content) for each in earlier[: ends[-1] + 1]]
+        assert stage.model.prompts[number + 1][: len(stable)] == stable
+
+
 async def test_the_view_grows_to_the_budget_and_is_then_cut_to_about_half(narrow: Stage) -> None:
     await talk(narrow, narrow.worker(), *(f"Question {number}" for number in range(20)))
     lengths = [sum(estimate(text) for _, text in each) for each in narrow.model.prompts]
