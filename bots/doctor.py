@@ -10,8 +10,10 @@ from collections.abc import (
     Sequence,
 )
 
+from humanize import naturaltime
+
 from bots import model_checkup
-from bots.finding import Finding, failed, failures, fine, skipped
+from bots.finding import Finding, failed, failures, fine, skipped, warning
 from bots.slack import checkup
 from bots.slack.checkup import Wanted
 from bots.slack.manifest import EVENTS, SCOPES
@@ -26,6 +28,7 @@ from core.errors import ConfigMistake
 from core.late import late
 from core.messaging.installations import Installations
 from core.tools.catalogue import toolbox
+from core.upkeep import nightly
 from storage.database import Condition, open_database
 from storage.database import examine as examine_database
 from storage.errors import StorageError
@@ -54,6 +57,7 @@ async def examine() -> AsyncIterator[Finding]:
             yield finding
     finding, condition = await _database(settings)
     yield finding
+    yield await _backup(settings, file, condition)
     yield _secrets(settings)
     async for finding in _slack(settings, file, condition):
         yield finding
@@ -106,6 +110,28 @@ async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
         later = f"{found.missing[-1]} comes with `moorings migrate`, or at the next start"
         return fine("database", f"{schema}; {later}"), found
     return fine("database", schema), found
+
+
+async def _backup(
+    settings: Settings, file: AgentsFile | None, condition: Condition | None
+) -> Finding:
+    if file is None or file.backup is None:
+        return skipped("backup", "not configured (write [backup] into the agents file)")
+    if condition is None or condition.missing:
+        return skipped("backup", "the database cannot tell yet")
+    database = await open_database(settings.database_url)
+    try:
+        age = await nightly.age(clock.now())
+    finally:
+        await database.close()
+    if age is None:
+        return warning("backup", "there is none yet: a bot that runs writes the first one at once")
+    if age > nightly.LATE:
+        return warning(
+            "backup",
+            f"the last one was {naturaltime(age)}: look for `backup failed` in the log of the bot",
+        )
+    return fine("backup", f"the last one was {naturaltime(age)}, {file.backup.keep} are kept")
 
 
 def _secrets(settings: Settings) -> Finding:

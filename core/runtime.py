@@ -26,6 +26,7 @@ from core.tools.toolbox import Toolbox
 from core.turn.company import Company
 from core.turn.turn import Resources
 from core.turn.worker import Worker
+from core.upkeep.nightly import Nightly
 from core.upkeep.once import OncePerChange
 from core.upkeep.schedule import Keep, Upkeep
 from storage import conversations, owners
@@ -142,6 +143,10 @@ class Runtime:
     def upkeep(self) -> Upkeep:
         """What clears away what nobody needs, beside a worker."""
         return Upkeep(self._database, self.clock, Keep.of(self.settings))
+
+    def nightly(self) -> Nightly:
+        """What backs up every day, as the agents file says, beside a worker."""
+        return Nightly(self._database, self.clock, lambda: self.agents_file.backup)
 
     async def probe(self) -> None:
         """Read something small from the database.
