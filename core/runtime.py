@@ -140,13 +140,13 @@ class Runtime:
         """A worker that delivers through these adapters, by platform."""
         return Worker(self.resources, adapters, slots=self.settings.turns)
 
-    def upkeep(self) -> Upkeep:
-        """What clears away what nobody needs, beside a worker."""
-        return Upkeep(self._database, self.clock, Keep.of(self.settings))
-
-    def nightly(self) -> Nightly:
-        """What backs up every day, as the agents file says, beside a worker."""
-        return Nightly(self._database, self.clock, lambda: self.agents_file.backup)
+    async def keep_up(self, stop: asyncio.Event) -> None:
+        """Beside a worker: clear away what nobody needs, and back up, until `stop`."""
+        upkeep = Upkeep(self._database, self.clock, Keep.of(self.settings))
+        nightly = Nightly(self._database, self.clock, lambda: self.agents_file.backup)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(upkeep.run(stop))
+            group.create_task(nightly.run(stop))
 
     async def probe(self) -> None:
         """Read something small from the database.
