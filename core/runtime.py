@@ -140,12 +140,15 @@ class Runtime:
         """A worker that delivers through these adapters, by platform."""
         return Worker(self.resources, adapters, slots=self.settings.turns)
 
+    def upkeep(self) -> Upkeep:
+        """What clears away what nobody needs."""
+        return Upkeep(self._database, self.clock, Keep.of(self.settings))
+
     async def keep_up(self, stop: asyncio.Event) -> None:
         """Beside a worker: clear away what nobody needs, and back up, until `stop`."""
-        upkeep = Upkeep(self._database, self.clock, Keep.of(self.settings))
         nightly = Nightly(self._database, self.clock, lambda: self.agents_file.backup)
         async with asyncio.TaskGroup() as group:
-            group.create_task(upkeep.run(stop))
+            group.create_task(self.upkeep().run(stop))
             group.create_task(nightly.run(stop))
 
     async def probe(self) -> None:
