@@ -10,7 +10,7 @@ from collections.abc import (
     Sequence,
 )
 
-from humanize import naturaltime
+from humanize import naturalsize, naturaltime
 
 from bots import model_checkup
 from bots.finding import Finding, failed, failures, fine, skipped, warning
@@ -29,9 +29,11 @@ from core.late import late
 from core.messaging.installations import Installations
 from core.tools.catalogue import toolbox
 from core.upkeep import nightly
+from core.upkeep.space import why_short
 from storage.database import Condition, open_database
 from storage.database import examine as examine_database
 from storage.errors import StorageError
+from storage.sizes import space
 
 ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[Finding]]]
 _UNTOLD = Access(workspaces=frozenset({EVERY_WORKSPACE}))  # by a file that cannot be read
@@ -57,6 +59,8 @@ async def examine() -> AsyncIterator[Finding]:
             yield finding
     finding, condition = await _database(settings)
     yield finding
+    for finding in _room(condition):
+        yield finding
     yield await _backup(settings, file, condition)
     yield _secrets(settings)
     async for finding in _slack(settings, file, condition):
@@ -110,6 +114,18 @@ async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
         later = f"{found.missing[-1]} comes with `moorings migrate`, or at the next start"
         return fine("database", f"{schema}; {later}"), found
     return fine("database", schema), found
+
+
+def _room(condition: Condition | None) -> list[Finding]:
+    """Of a server's disk nobody tells."""
+    if condition is None or condition.file is None or condition.newest is None:
+        return []
+    found = space(condition.file)
+    if short := why_short(found):
+        return [warning("disk", why) for why in short]
+    return [
+        fine("disk", f"the database has {naturalsize(found.size)}, {naturalsize(found.free)} free")
+    ]
 
 
 async def _backup(

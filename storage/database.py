@@ -117,9 +117,13 @@ async def open_database(url: str) -> Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """How a database was found: the newest migration that it has, and those that it lacks."""
+    """How a database was found: the newest migration that it has, and those that it lacks.
+
+    `file` is the SQLite file; None for a server.
+    """
 
     shown: str
+    file: Path | None
     newest: str | None
     missing: tuple[str, ...]
 
@@ -135,7 +139,9 @@ async def examine(url: str) -> Condition:
         _check_folder(parsed.file)
         if not parsed.file.exists():
             _check_may_create(parsed.file)
-            return Condition(shown=parsed.shown, newest=None, missing=tuple(known()))
+            return Condition(
+                shown=parsed.shown, file=parsed.file, newest=None, missing=tuple(known())
+            )
     context = TortoiseContext()
     try:
         with context:
@@ -148,7 +154,7 @@ async def examine(url: str) -> Condition:
     finally:
         await context.close_connections()
     newest = applied[-1] if applied else None
-    return Condition(shown=parsed.shown, newest=newest, missing=tuple(missing))
+    return Condition(shown=parsed.shown, file=parsed.file, newest=newest, missing=tuple(missing))
 
 
 async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:

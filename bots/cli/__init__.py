@@ -21,6 +21,7 @@ COMMANDS = {
     "prune": "Delete what ended longer ago.",
     "backup": "Write everything into a file.",
     "restore": "Fill an empty database with a backup.",
+    "stats": "Count rows, growth, tokens and cost.",
     "doctor": "Check configuration, database, models, Slack and Discord.",
     "manifest": "Print what makes the app on Slack or Discord.",
     "agents": "List the agents, or remove one.",
