@@ -10,10 +10,11 @@ from typing import TypeVar
 import discord
 
 from bots.discord import parse
-from bots.discord.door import Door
-from bots.discord.failures import FAILURES, DiscordRefused, translated
+from bots.discord.channels import Location as Spot
+from bots.discord.channels import location_of as spot_of
+from bots.discord.dispatch import Dispatcher as Door
+from bots.discord.failures import FAILURES, MALFORMED, DiscordRefused, translated
 from bots.discord.gaps import Gap, Gaps, Tracked
-from bots.discord.spot import Spot, spot_of
 from core.address import Address, Readers
 from core.clock import Clock
 from core.errors import ConfigMistake, Transient
@@ -205,7 +206,7 @@ class CatchUp:
     async def _hear(self, said: discord.Message, spot: Spot) -> bool:
         try:
             heard = parse.message(said, spot, self._me)
-        except parse.MALFORMED as error:
+        except MALFORMED as error:
             log.warning("message not understood", extra={"why": type(error).__name__})
             return False
         return bool(heard and await self._insist(lambda: self._door.hear(heard)))
@@ -243,7 +244,7 @@ async def _history(gap: Gap) -> list[discord.Message]:
             said = [message async for message in pages]
     except FAILURES as error:
         raise translated(error, f"the history of {gap.spot.channel}") from error
-    except (RuntimeError, *parse.MALFORMED) as error:  # closed meanwhile; not as described
+    except (RuntimeError, *MALFORMED) as error:  # closed meanwhile; not as described
         raise DiscordRefused(f"the history of {gap.spot.channel}", 0) from error
     said.reverse()
     return said

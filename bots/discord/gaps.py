@@ -10,8 +10,10 @@ from datetime import timedelta
 import discord
 from discord.utils import time_snowflake
 
-from bots.discord.anchor import Anchor
-from bots.discord.spot import Spot, server, spot_of
+from bots.discord.channels import Location as Spot
+from bots.discord.channels import ReplyTo as Anchor
+from bots.discord.channels import location_of as spot_of
+from bots.discord.channels import server_address as server
 from core.address import Address
 from core.clock import Clock
 from core.messaging.cursors import Cursors

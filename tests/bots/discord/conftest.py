@@ -10,7 +10,7 @@ import pytest
 
 from bots.discord.internals import point_at
 from core import clock
-from tests.bots.discord.bots import Server, spare_nobody
+from tests.bots.discord.server import Server, no_waiting
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
 
@@ -25,7 +25,7 @@ def yesterday() -> float:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Discord is spared for seconds, the peer need not be spared."""
-    spare_nobody(monkeypatch)
+    no_waiting(monkeypatch)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.runtime import Runtime
-from tests.bots.discord.bots import QUICK, Server
+from tests.bots.discord.server import QUICK, Server
 from tests.patience import PATIENCE
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
@@ -343,7 +343,7 @@ async def test_of_too_much_the_newest_is_answered(
     for number in range(500):
         discord.say(discord.general, discord.ben, f"chatter {number}")
     discord.say(discord.general, discord.anna, f"{discord.mention} the newest")
-    async with down.bot(watch=replace(QUICK, settle=5.0)):
+    async with down.bot(connection=replace(QUICK, cursor_interval=5.0)):
         assert await down.answered(discord.general) == ["You said: the newest"]
     assert len(discord.calls(HISTORY)) == 6
     assert "more was missed than is caught up" in caplog.messages
@@ -354,7 +354,7 @@ async def test_direct_messages_are_looked_for_where_the_first_shard_begins_anew(
 ) -> None:
     async with server.bot() as bot:
         await bot.listener.caught_up()
-        catch_up = bot.listener._line.catch_up
+        catch_up = bot.listener._handlers.catch_up
         catch_up.lost(1, 2)
         assert catch_up._due.empty()
         catch_up.lost(0, 2)

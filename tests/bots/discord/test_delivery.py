@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bots.discord.anchor import Anchor
+from bots.discord.channels import ReplyTo
 from storage.database import Database
 from storage.models import OutboxMessage, OutboxState
-from tests.bots.discord.outward import adapter_of, bots, rest_of
+from tests.bots.discord.adapter_helpers import adapter_of, bots, rest_of
 from tests.core.given import Hands, Stage
 from tests.peers.discord.peer import DiscordPeer
 
@@ -52,7 +52,7 @@ async def ask(
     question = discord.say(discord.general, discord.anna, text)
     channel = question if in_thread else discord.general
     room = f"discord/{discord.guild}/{discord.general}{f'/{question}' if in_thread else ''}"
-    reply_to = Anchor(channel=int(channel), message=int(question)).key
+    reply_to = ReplyTo(channel=int(channel), message=int(question)).key
     accepted = await stage.say(text, room=room, reply_to=reply_to)
     await settle(stage, room, accepted.conversation_id)
     return question
@@ -146,7 +146,7 @@ async def test_an_answer_to_a_deleted_question_is_given_all_the_same(
 ) -> None:
     question = discord.say(discord.general, discord.anna, "Hello")
     room = f"discord/{discord.guild}/{discord.general}"
-    reply_to = Anchor(channel=int(discord.general), message=int(question)).key
+    reply_to = ReplyTo(channel=int(discord.general), message=int(question)).key
     accepted = await stage.say("Hello", room=room, reply_to=reply_to)
     discord.delete(question)
     await settle(stage, room, accepted.conversation_id)

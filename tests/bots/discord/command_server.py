@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bots.discord.interactions import Interactions
 from bots.discord.platform import DiscordPlatform
 from core.runtime import Runtime
-from tests.bots.discord.bots import QUICK, Bot, Server
+from tests.bots.discord.server import QUICK, Bot, Server
 from tests.peers.discord.interactions import Interaction
 
 AGENTS = """
@@ -23,16 +23,16 @@ agent = "support"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Harbour(Server):
+class CommandServer(Server):
     """The server, where people command."""
 
     @asynccontextmanager
     async def commanded(
-        self, agents: str = AGENTS, *, lines: int = 1, works: bool = True, **changes: object
+        self, agents: str = AGENTS, *, connections: int = 1, works: bool = True, **changes: object
     ) -> AsyncIterator[Bot]:
         """A bot that knows commands; one that does not work only takes what comes in.
 
-        With two lines it is to Discord as two processes in a rolling deploy.
+        Two connections are to Discord like two processes in a rolling deploy.
         """
         async with AsyncExitStack() as opened:
             runtime = await Runtime.open(self.settings(agents, **changes))
@@ -43,7 +43,7 @@ class Harbour(Server):
             runtime.intake.wake_with(worker.wake)
             listeners = [
                 platform.listener(worker, Interactions(runtime, worker), QUICK)
-                for _ in range(lines)
+                for _ in range(connections)
             ]
             bot = Bot(runtime=runtime, worker=worker, listener=listeners[0], stop=asyncio.Event())
             async with asyncio.TaskGroup() as group:
@@ -84,7 +84,7 @@ class Harbour(Server):
         assert line.for_user == given.user
         return line.text
 
-    async def obeyed(
+    async def agent_command(
         self, verb: str, user: str = "", channel: str = "", **options: str | int
     ) -> str:
         """What `/agent` answers, to this person alone."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bots.discord.internals import point_at
-from tests.bots.discord.bots import spare_nobody
-from tests.bots.discord.commanding import Harbour as Commanded
+from tests.bots.discord.command_server import CommandServer as Commanded
 from tests.bots.discord.conftest import yesterday
+from tests.bots.discord.server import no_waiting
 from tests.bots.town import Place
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
@@ -20,7 +20,7 @@ AGENTS = "[agents.assistant]"
 _OPTIONS = {"remember": "fact", "forget": "number", "why": "answer", "use": "conversation"}
 
 
-class Harbour:
+class DiscordPlaces:
     """Anna manages it, Ben works there, Gus may not see everything."""
 
     def __init__(self, discord: DiscordPeer, endpoint: Endpoint, folder: Path) -> None:
@@ -31,12 +31,12 @@ class Harbour:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, endpoint: Endpoint, folder: Path) -> AsyncIterator[Harbour]:
+    async def opened(cls, endpoint: Endpoint, folder: Path) -> AsyncIterator[DiscordPlaces]:
         """With a database that has the schema, in a folder of its own."""
         discord = DiscordPeer(now=yesterday)
         discord.advance(86_400)
         with pytest.MonkeyPatch.context() as patch:
-            spare_nobody(patch)
+            no_waiting(patch)
             async with discord:
                 yield cls(discord, endpoint, folder)
         point_at(None)
@@ -102,7 +102,7 @@ class Harbour:
         options: dict[str, str | int] = {"agent": "assistant"} if verb == "use" else {}
         if value:
             options[_OPTIONS[verb]] = int(value) if verb == "forget" else value
-        return await self._commanded.obeyed(verb, person, place.channel, **options)
+        return await self._commanded.agent_command(verb, person, place.channel, **options)
 
     async def point(self, place: Place, person: str, message: str) -> str:
         used = self._discord.context_menu("Ask an agent", message, person)

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bots.discord.adapter import DiscordAdapter
-from bots.discord.anchor import Anchor
-from bots.discord.echoes import Echoes
+from bots.discord.channels import ReplyTo
 from bots.discord.internals import point_at
 from bots.discord.rest import Rest
+from bots.discord.sent_messages import SentMessages
 from core.address import Address
 from core.messaging.messages import Outgoing
 from tests.peers.discord.peer import DiscordPeer
@@ -29,7 +29,7 @@ async def rest_of(discord: DiscordPeer, *, seconds: float = 10) -> AsyncIterator
 
 def adapter_of(rest: Rest, name: str | None = "Ada") -> DiscordAdapter:
     """An adapter for an agent that appears under this name."""
-    return DiscordAdapter(rest, lambda _: name, Echoes())
+    return DiscordAdapter(rest, lambda _: name, SentMessages(rest))
 
 
 def outgoing(
@@ -44,14 +44,14 @@ def outgoing(
     """An answer of the agent `ada`, in #general unless told: to a question, or just so."""
     channel = channel or discord.general
     place = discord.backend.world.channels[channel]
-    anchor = Anchor(channel=int(channel), message=int(question)) if question else None
+    reply_to = ReplyTo(channel=int(channel), message=int(question)) if question else None
     parents = (place.parent,) if place.is_thread else ()
     return Outgoing(
         key=key,
         address=Address(platform="discord", parts=(place.guild or "@me", *parents, channel)),
         agent="ada",
         text=text,
-        reply_to=anchor.key if anchor else None,
+        reply_to=reply_to.key if reply_to else None,
         is_final=is_final,
     )
 
@@ -70,7 +70,7 @@ def in_thread(
         address=Address(platform="discord", parts=(discord.guild, discord.general, question)),
         agent="ada",
         text=text,
-        reply_to=Anchor(channel=int(question), message=int(question)).key,
+        reply_to=ReplyTo(channel=int(question), message=int(question)).key,
         is_final=is_final,
     )
 

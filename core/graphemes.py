@@ -1,0 +1,21 @@
+"""Cuts text between characters as people see them: an emoji with joiners, a flag, an accent."""
+
+from __future__ import annotations
+
+from wcwidth import grapheme_boundary_before
+
+
+def boundary(text: str, length: int) -> int:
+    """How many code points to keep, at most `length`, without cutting a character in two.
+
+    A single character that is longer than `length` is cut all the same, so that the result is
+    never 0 for a `length` above 0. Follows Unicode's UAX #29.
+    """
+    if length >= len(text):
+        return len(text)
+    return grapheme_boundary_before(text, length + 1) or length
+
+
+def head(text: str, length: int) -> str:
+    """The text's beginning: at most `length` code points, cut as `boundary` says."""
+    return text[: boundary(text, length)]
