@@ -13,12 +13,13 @@ import discord
 
 from bots.discord.channels import destination_of
 from bots.discord.failures import NOT_OURS, UNKNOWN_MESSAGE, DiscordRefused
+from bots.discord.format import LONGEST, name_length
 from bots.discord.messages import Messages
 from bots.discord.rest import Rest
-from bots.discord.sent_messages import SentMessages
+from bots.discord.sent_messages import SentMessages, Traces
 from bots.downloads import NAME, download, kept_at, origin_of
 from bots.previews import Previews
-from bots.text_file import file_of
+from bots.text_file import TextFile, file_of
 from core import clock
 from core.address import Address
 from core.errors import ConfigMistake, Transient
@@ -26,7 +27,6 @@ from core.messaging.adapter import KeptFile, Limits
 from core.messaging.messages import Attachment, Outgoing
 
 _INTERVAL = 1.2  # seconds: Discord takes five edits in five seconds in a channel
-_LIMITS = Limits(text_length=1_900, seconds_between_edits=_INTERVAL, takes_files=True)
 _HOSTS = {"https://cdn.discordapp.com", "https://media.discordapp.net"}
 _WITHOUT_FILES = {"https://discord.com"}
 _FILE = rf"(?!/api/)(?:/\w+)?/(?:ephemeral-)?attachments/\w+/\w+/{NAME}(?:\?[\w=&.~%-]*)?"
@@ -53,6 +53,13 @@ class DiscordAdapter:
         now: clock.Clock = clock.now,
     ) -> None:
         """`name_of` gives the name above an agent's answers, None for no name."""
+        self._limits = Limits(
+            text_length=LONGEST,
+            seconds_between_edits=_INTERVAL,
+            takes_files=True,
+            name_length=lambda agent: name_length(name_of(agent)),
+            counts_messages=True,
+        )
         self._sent = sent
         self._messages = Messages(rest, name_of)
         self._files = file_urls(rest.api_url)
@@ -61,8 +68,8 @@ class DiscordAdapter:
 
     @property
     def limits(self) -> Limits:
-        """Discord takes 2,000 characters; the rest is for the name and for drawing tables."""
-        return _LIMITS
+        """Discord takes 2,000 characters, the agent's name above them included."""
+        return self._limits
 
     def may_preview(self, outgoing: Outgoing) -> bool:
         """False while another call runs in the channel: previews neither wait nor delay others."""
@@ -81,7 +88,7 @@ class DiscordAdapter:
     async def edit(self, message_id: str, outgoing: Outgoing) -> str:
         """Replace text and buttons; a finished answer whose message was deleted is posted again."""
         self._track(outgoing)
-        if file_of(outgoing, _LIMITS):
+        if self._file_of(outgoing):
             return message_id
         try:
             with _retried_after_mistakes():
@@ -94,13 +101,26 @@ class DiscordAdapter:
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """The message of an earlier try: as the gateway told, else from the history."""
-        if known := self._sent.by_nonce(outgoing.key):
-            return str(known)
+        return await self._find(outgoing)
+
+    async def _find(self, outgoing: Outgoing, *, gone: str = "") -> str | None:
+        known = str(self._sent.by_nonce(outgoing.key) or "")
+        if known and known != gone:
+            return known
         destination = destination_of(outgoing)
         oldest = (outgoing.tried_at or self._now() - _OLDEST) - _SKEW
-        after = max(destination.oldest, discord.utils.time_snowflake(oldest))
+        after = max(
+            destination.oldest,
+            discord.utils.time_snowflake(oldest),
+            int(outgoing.follows or 0),
+        )
+        traces = Traces(
+            key=outgoing.key,
+            content=None if outgoing.is_last else self._messages.content(outgoing),
+            question=destination.oldest if outgoing.is_first else None,
+        )
         with _retried_after_mistakes():
-            found = await self._sent.find(destination, outgoing.key, after=after)
+            found = await self._sent.find(destination, traces, after=after)
         return str(found) if found else None
 
     async def working(self, outgoing: Outgoing) -> None:
@@ -118,7 +138,7 @@ class DiscordAdapter:
     async def _post(self, outgoing: Outgoing, *, nonce: str) -> str:
         self._track(outgoing)
         with _retried_after_mistakes():
-            return str(await self._messages.post(outgoing, file_of(outgoing, _LIMITS), nonce=nonce))
+            return str(await self._messages.post(outgoing, self._file_of(outgoing), nonce=nonce))
 
     async def _post_anew(self, message_id: str, outgoing: Outgoing) -> str:
         """Post a deleted message again, unless a process that died meanwhile already did.
@@ -127,7 +147,12 @@ class DiscordAdapter:
         message's id, so that every further try uses the same one.
         """
         nonce = sha256(f"{outgoing.key}/{message_id}".encode()).hexdigest()[:16]
-        return await self.find(outgoing) or await self._post(outgoing, nonce=nonce)
+        return await self._find(outgoing, gone=message_id) or await self._post(
+            outgoing, nonce=nonce
+        )
+
+    def _file_of(self, outgoing: Outgoing) -> TextFile | None:
+        return file_of(outgoing, self._limits)
 
     def _track(self, outgoing: Outgoing) -> None:
         channel = str(destination_of(outgoing).channel)

@@ -40,9 +40,11 @@ def read(custom_id: str) -> tuple[str, str] | None:
 
 
 def below(outgoing: Outgoing) -> View:
-    """Stop below an answer that grows; feedback and Again below a finished one."""
+    """Stop below an answer that grows; feedback and Again below the end of a finished one."""
     view = View(timeout=None)
-    if outgoing.is_final:
+    if outgoing.is_final and not outgoing.is_last:
+        pass
+    elif outgoing.is_final:
         view.add_item(Button(emoji="👍", custom_id=custom_id(GOOD, outgoing.key)))
         view.add_item(Button(emoji="👎", custom_id=custom_id(BAD, outgoing.key)))
         view.add_item(Button(emoji="🔄", label="Again", custom_id=custom_id(AGAIN, outgoing.key)))

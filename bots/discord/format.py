@@ -34,12 +34,19 @@ Draw = Callable[[list[list[str]]], Iterator[str]]
 def render(text: str, name: str | None) -> str:
     """The content of a message, below the agent's name; "(empty)" for nothing.
 
-    If drawn tables make it longer than a message, they are drawn narrower, or left as Markdown.
+    If drawn tables make it longer than a message, they are drawn narrower, or left as Markdown. A
+    text that fits only without the name stands alone: a longer one than before, for example.
     """
     plain, above = sanitized(text), byline(name)
+    as_is = plain.strip() or _NAMELESS
     drawn = (
-        f"{above}\n{said}".strip()
-        for said in (_drawn(plain, _aligned), _drawn(plain, _narrow), plain.strip() or _NAMELESS)
+        f"{above}\n{said}".strip() if above else said
+        for above, said in (
+            (above, _drawn(plain, _aligned)),
+            (above, _drawn(plain, _narrow)),
+            (above, as_is),
+            ("", as_is),
+        )
     )
     longest = ""
     for longest in drawn:
@@ -51,6 +58,12 @@ def render(text: str, name: str | None) -> str:
 def byline(name: str | None) -> str:
     """The line in small print with the agent's name; empty for none."""
     return f"-# {head(sanitized(' '.join(name.split())), _LONGEST_NAME)}" if name else ""
+
+
+def name_length(name: str | None) -> int:
+    """How many characters the name takes above a text, with its line break."""
+    above = byline(name)
+    return len(above) + 1 if above else 0
 
 
 def sanitized(text: str) -> str:

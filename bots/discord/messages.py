@@ -39,6 +39,7 @@ class _Draft:
     view: discord.ui.View
     file: TextFile | None
     nonce: str
+    is_reply: bool
 
     def matches(self, message: discord.Message) -> bool:
         """Whether the message looks like this; an earlier post with the same nonce may not."""
@@ -64,17 +65,23 @@ class Messages:
         lock = self._writing.get(channel)
         return lock is not None and lock.locked()
 
+    def content(self, outgoing: Outgoing) -> str:
+        """The text as it is sent to Discord."""
+        return render(outgoing.text, self._name_of(outgoing.agent))
+
     async def post(self, outgoing: Outgoing, file: TextFile | None, *, nonce: str) -> int:
         """Post a message, or the file instead of its text; returns the message's id.
 
         If the nonce was used within the last minutes, edits that message instead.
         """
-        destination, name = destination_of(outgoing), self._name_of(outgoing.agent)
+        destination = destination_of(outgoing)
+        name = self._name_of(outgoing.agent)
         draft = _Draft(
-            content=byline(name) if file else render(outgoing.text, name),
+            content=byline(name) if file else self.content(outgoing),
             view=buttons.below(outgoing),
             file=file,
             nonce=nonce,
+            is_reply=outgoing.is_first,
         )
         async with self._lock(destination.channel):
             if destination.fallback is None:
@@ -86,7 +93,7 @@ class Messages:
     async def edit(self, message_id: int, outgoing: Outgoing) -> None:
         """Replace text and buttons of a message."""
         destination = destination_of(outgoing)
-        content = render(outgoing.text, self._name_of(outgoing.agent))
+        content = self.content(outgoing)
         view = buttons.below(outgoing)
         async with self._lock(destination.channel):
             await with_fallback(destination, lambda at: self._edit(message_id, content, view, at))
@@ -113,10 +120,11 @@ class Messages:
         return await with_fallback(thread, lambda at: self._post(draft, at))
 
     async def _post(self, draft: _Draft, destination: Destination) -> int:
+        question = destination.question if draft.is_reply else None
         try:
-            message = await self._send(draft, destination, destination.question)
+            message = await self._send(draft, destination, question)
         except DiscordRefused as refused:
-            if destination.question is None or refused.code not in _CANNOT_REPLY:
+            if question is None or refused.code not in _CANNOT_REPLY:
                 raise
             message = await self._send(draft, destination, None)
         if not draft.file and not draft.matches(message):

@@ -54,7 +54,7 @@ def question(discord: DiscordPeer) -> str:
 def test_it_shows_work_and_fetches_files(adapter: DiscordAdapter) -> None:
     assert isinstance(adapter, ShowsWork)
     assert isinstance(adapter, FetchesFiles)
-    assert adapter.limits.text_length <= 1_900
+    assert adapter.limits.text_length == 2_000
 
 
 async def test_an_ended_answer_replies_below_its_agents_name_and_asks_for_feedback(
