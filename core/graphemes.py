@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wcwidth import grapheme_boundary_before
+from collections.abc import Callable
+
+from core.late import late
 
 
 def boundary(text: str, length: int) -> int:
@@ -13,7 +15,8 @@ def boundary(text: str, length: int) -> int:
     """
     if length >= len(text):
         return len(text)
-    return grapheme_boundary_before(text, length + 1) or length
+    start_of_character: Callable[[str, int], int] = late("wcwidth", "grapheme_boundary_before")
+    return start_of_character(text, length + 1) or length
 
 
 def head(text: str, length: int) -> str:
