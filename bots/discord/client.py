@@ -17,10 +17,10 @@ from discord import app_commands
 from bots.discord import internals
 from bots.discord.catch_up import CatchUp
 from bots.discord.failures import FAILURES
-from bots.discord.gaps import Tracked
 from bots.discord.identify_limit import IdentifyLimit
 from bots.discord.ingest import Ingest, RawEvent
 from bots.discord.members import Members
+from bots.discord.missed_messages import Tracked
 from bots.discord.sent_messages import SentMessages
 from core.errors import MooringsError
 from core.redaction import HELD
@@ -149,18 +149,18 @@ class Client(discord.AutoShardedClient):
     async def on_shard_connect(self, shard: int) -> None:
         """A new session began: messages before it may have been missed."""
         self._has_connected = True
-        self._catch_up.lost(shard, self.shard_count or 1)
+        self._catch_up.session_began(shard, self.shard_count or 1)
 
     async def on_ready(self) -> None:
         self._members.refresh()
-        self._catch_up.announced()
+        self._catch_up.all_servers_known()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        self._catch_up.behind(guild)
+        self._catch_up.check_server(guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         self._members.refresh()
-        self._catch_up.behind(guild)
+        self._catch_up.check_server(guild)
 
     async def on_guild_remove(self, _guild: discord.Guild) -> None:
         self._members.refresh()
@@ -168,10 +168,10 @@ class Client(discord.AutoShardedClient):
     async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
         """A new channel, or one that the bot may see only now."""
         if isinstance(channel, Tracked):
-            self._catch_up.shown(channel)
+            self._catch_up.check_channel(channel)
 
     async def on_thread_join(self, thread: discord.Thread) -> None:
-        self._catch_up.shown(thread)
+        self._catch_up.check_channel(thread)
 
     async def on_thread_remove(self, thread: discord.Thread) -> None:
         """The bot was removed from the thread; discord.py leaves `me` set."""
@@ -202,7 +202,7 @@ class Client(discord.AutoShardedClient):
 
     async def _store(self, event: RawEvent) -> None:
         """Close the client if the queue is full: the next one catches up on what is left out."""
-        if self.is_overloaded or self._ingest.add(event, self._catch_up.heard):
+        if self.is_overloaded or self._ingest.add(event, self._catch_up.stored):
             return
         self.is_overloaded = True
         log.error("more events come in than can be stored: reconnecting when they are stored")

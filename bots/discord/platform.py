@@ -92,7 +92,7 @@ class DiscordPlatform:
                 ChannelLookup(self._rest),
                 me,
                 size=settings.queue_size,
-                on_missed=catch_up.missed,
+                on_missed=catch_up.check_location,
             ),
             catch_up=catch_up,
             interactions=interactions,

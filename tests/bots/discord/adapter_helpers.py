@@ -1,4 +1,4 @@
-"""What the tests of the way out begin with: a client and an adapter on the peer's Discord."""
+"""A REST client and an adapter on the peer's Discord, and answers to send with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.peers.discord.transcript import Line
 
 @asynccontextmanager
 async def rest_of(discord: DiscordPeer, *, seconds: float = 10) -> AsyncIterator[Rest]:
-    """Logged in as the peer's bot; `seconds` are for one call."""
+    """A REST client, logged in as the peer's bot; `seconds` bound one call."""
     rest = await Rest.open(discord.token, discord.api_url, seconds=seconds)
     try:
         yield rest
@@ -28,7 +28,7 @@ async def rest_of(discord: DiscordPeer, *, seconds: float = 10) -> AsyncIterator
 
 
 def adapter_of(rest: Rest, name: str | None = "Ada") -> DiscordAdapter:
-    """An adapter for an agent that appears under this name."""
+    """An adapter that shows this name above every answer, or none."""
     return DiscordAdapter(rest, lambda _: name, SentMessages(rest))
 
 
@@ -41,7 +41,7 @@ def outgoing(
     question: str | None = None,
     is_final: bool = True,
 ) -> Outgoing:
-    """An answer of the agent `ada`, in #general unless told: to a question, or just so."""
+    """An answer of the agent `ada`, by default in #general and not as a reply."""
     channel = channel or discord.general
     place = discord.backend.world.channels[channel]
     reply_to = ReplyTo(channel=int(channel), message=int(question)) if question else None
@@ -76,6 +76,6 @@ def in_thread(
 
 
 def bots(discord: DiscordPeer, channel: str = "") -> list[Line]:
-    """What the bot has said, in #general unless told."""
+    """The bot's messages, by default in #general."""
     lines = discord.transcript(channel or discord.general)
     return [line for line in lines if line.is_bot and line.kind == "message"]

@@ -1,4 +1,4 @@
-"""A bot that knows commands and buttons, and the people who use them."""
+"""A server with a bot that has commands and buttons."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ agent = "support"
 
 @dataclass(frozen=True, kw_only=True)
 class CommandServer(Server):
-    """The server, where people command."""
+    """The server of a test, with people who use commands and buttons."""
 
     @asynccontextmanager
     async def commanded(
         self, agents: str = AGENTS, *, connections: int = 1, works: bool = True, **changes: object
     ) -> AsyncIterator[Bot]:
-        """A bot that knows commands; one that does not work only takes what comes in.
+        """A running bot with commands; without `works` it only stores what it receives.
 
         Two connections are to Discord like two processes in a rolling deploy.
         """
@@ -72,7 +72,7 @@ class CommandServer(Server):
         return given
 
     async def told(self, given: Interaction) -> str:
-        """What its author alone was told."""
+        """The ephemeral response to an interaction, once it is there."""
 
         def is_told() -> bool:
             line = self.discord.reply(given)
@@ -87,11 +87,11 @@ class CommandServer(Server):
     async def agent_command(
         self, verb: str, user: str = "", channel: str = "", **options: str | int
     ) -> str:
-        """What `/agent` answers, to this person alone."""
+        """The response to an `/agent` command, which only this person sees."""
         return await self.told(await self.command(f"agent {verb}", user, channel, **options))
 
     async def suggested(self, verb: str, typed: Mapping[str, str], user: str = "") -> list[str]:
-        """The names that `agent` of this verb is completed with."""
+        """The names that autocomplete suggests for the option `agent` of this verb."""
         given = self.discord.autocomplete(
             f"agent {verb}", typed, "agent", self.discord.general, user or self.discord.anna
         )
@@ -99,7 +99,7 @@ class CommandServer(Server):
         return [str(choice["value"]) for choice in given.choices]
 
     async def pressed(self, message: str, button: str, user: str = "") -> Interaction:
-        """A button, once it is acknowledged."""
+        """Press a button; returns the interaction once it is acknowledged."""
         press = self.discord.press(message, button, user or self.discord.anna)
         await self.discord.until(lambda: press.is_acked)
         return press

@@ -1,4 +1,4 @@
-"""A server of Discord with every kind of place."""
+"""A server with every kind of channel and thread, for tests of who can read what."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPTIONS = {"remember": "fact", "forget": "number", "why": "answer", "use": "con
 
 
 class DiscordPlaces:
-    """Anna manages it, Ben works there, Gus may not see everything."""
+    """Anna manages the server, Ben is a member, Gus may not see every channel."""
 
     def __init__(self, discord: DiscordPeer, endpoint: Endpoint, folder: Path) -> None:
         self.endpoint = endpoint
@@ -117,7 +117,7 @@ class DiscordPlaces:
         return 1  # by the button Again
 
     async def turn(self) -> int:
-        """There is no list on Discord that tells of a channel elsewhere."""
+        """Discord has no list that shows a channel elsewhere."""
         return 0
 
     async def rest(self) -> None:
@@ -135,7 +135,7 @@ class DiscordPlaces:
         return [line.text for line in lines if line.is_bot]
 
     def _below(self, place: Place) -> list[str]:
-        """The channel, and the threads that were opened from its messages."""
+        """The channel, and the threads opened from its messages."""
         channels = self._discord.backend.world.channels
         opened = [each for each in channels[place.channel].messages if each in channels]
         return [place.channel, *opened]

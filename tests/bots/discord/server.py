@@ -1,4 +1,4 @@
-"""The bot on the peer's Discord: its parts as `moorings run` has them, in this process."""
+"""Runs the bot in this process, with the parts of `moorings run`, on the peer's Discord."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ QUICK = ConnectionSettings(
 
 
 def no_waiting(patch: pytest.MonkeyPatch) -> None:
-    """A tenth of a second is waited where Discord is spared for seconds."""
+    """Wait a tenth of a second where the bot would wait seconds."""
     patch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
     patch.setattr(ingest, "_LOOKUP_RETRY_SECONDS", 0.1)
     patch.setattr(ExponentialBackoff, "delay", lambda _: 0.1)
@@ -45,7 +45,7 @@ async def _next(_: discord.Client, __: int | None, *, initial: bool = False) -> 
 
 
 class NoInteractions:
-    """Neither commands nor buttons."""
+    """Handles no commands, and only records button presses."""
 
     def __init__(self) -> None:
         self.presses: list[discord.Interaction] = []
@@ -59,12 +59,12 @@ class NoInteractions:
         self.presses.append(interaction)
 
     async def synchronise(self, tree: app_commands.CommandTree[discord.Client]) -> None:
-        """Nothing to be known."""
+        """There are no commands."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """The peer, a model endpoint and a folder; bots come and go."""
+    """The peer, a model endpoint, and the folder of the bots that a test starts and stops."""
 
     discord: DiscordPeer
     endpoint: Endpoint

@@ -1,4 +1,4 @@
-"""Answers reach Discord once, whatever breaks off, with what can be pressed below them."""
+"""The adapter: answers are posted once, whatever breaks off, with buttons below them."""
 
 from __future__ import annotations
 

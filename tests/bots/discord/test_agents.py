@@ -1,4 +1,4 @@
-"""On Discord the agents file says who there is."""
+"""Only agents of the agents file can be asked on Discord."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Discord is told of the commands, and when."""
+"""Which commands are sent to Discord, and when."""
 
 from __future__ import annotations
 

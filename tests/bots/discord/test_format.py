@@ -25,7 +25,7 @@ DRAWN = "```\nPort  Depth\n────  ─────\nKiel  12 m\n東京  7 
 
 
 @given(PIECES)
-def test_whatever_a_model_writes_is_render_in_one_message_and_pings_nobody(text: str) -> None:
+def test_whatever_a_model_writes_fits_one_message_and_pings_nobody(text: str) -> None:
     made = render(text[:1_900], "Ada")
     assert made.removeprefix("-# Ada").strip()
     assert len(made) <= LONGEST
@@ -33,7 +33,7 @@ def test_whatever_a_model_writes_is_render_in_one_message_and_pings_nobody(text:
 
 
 @given(PIECES)
-def test_what_is_made_harmless_is_never_longer(text: str) -> None:
+def test_a_sanitized_text_is_never_longer(text: str) -> None:
     assert len(sanitized(text)) <= len(text)
 
 

@@ -1,4 +1,4 @@
-"""What waits to be stored is bounded, and what there is no room for is found again."""
+"""The queue of events is bounded, and catching up finds what it has no room for."""
 
 from __future__ import annotations
 

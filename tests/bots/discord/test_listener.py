@@ -1,4 +1,4 @@
-"""The way in by the gateway: heard, stored, answered once."""
+"""The gateway listener: messages are received, stored and answered once."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_cursors_move_in_every_server_whatever_shard_it_is_on(server: Serv
         await discord.until(lambda: {*said} <= {str(at) for at in server.cursors().values()})
 
 
-async def test_its_own_echo_tells_that_an_answer_is_there(server: Server) -> None:
+async def test_the_gateways_copy_of_an_answer_tells_that_it_is_there(server: Server) -> None:
     """Without it neither the history, which is denied, nor the nonce, forgotten, would."""
     discord = server.discord
     discord.deny(discord.general, "READ_MESSAGE_HISTORY")
