@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bots.discord.channels import ReplyTo
+from core.config.spec import AgentSpec
 from storage.database import Database
 from storage.models import OutboxMessage, OutboxState
 from tests.bots.discord.adapter_helpers import adapter_of, bots, rest_of
@@ -240,6 +241,19 @@ async def test_an_answer_of_too_many_messages_becomes_its_first_part_and_a_file(
     ]
     assert uploaded.name.endswith(".md")
     assert uploaded.content.decode() == f"{answer}\n"
+
+
+async def test_an_agent_may_answer_in_more_messages(
+    discord: DiscordPeer, clock: Hands, sqlite: Database
+) -> None:
+    assert sqlite.file
+    async with rest_of(discord) as rest:
+        spec = AgentSpec(name="Ada", tools=(), max_messages=6)
+        stage = Stage(adapters={"discord": adapter_of(rest)}, clock=clock, spec=spec)
+        stage.model.script(long_answer(6))
+        await ask(discord, stage)
+    assert [len(text) for text in texts(discord)][:5] == [1_996] * 5
+    assert all(text.startswith("-# Ada\n") for text in texts(discord))
 
 
 @pytest.mark.parametrize("skip", [0, 1])
