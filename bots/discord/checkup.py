@@ -68,7 +68,7 @@ async def _all(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[
 
 
 async def _places(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[Finding]:
-    """The servers that the bot is in, and its permissions where agents are"""
+    """The servers that the bot is in, and its permissions where agents are bound."""
     servers = await _servers(rest)
     named = {str(server): name for server, name in servers.items()}
     findings = [_servers_found(servers, rest), *unserved(_ABOUT, access, named)]
@@ -146,7 +146,7 @@ def _servers_found(servers: Mapping[int, str], rest: Rest) -> Finding:
 def _by_server(
     bindings: Sequence[Binding], servers: Mapping[int, str]
 ) -> Mapping[int, list[Binding]]:
-    """The bindings of each server with any, and of the first ones without."""
+    """Server ids with their bindings: each server with a binding, and the first ten."""
     found: dict[int, list[Binding]] = {server: [] for server in list(servers)[:_MOST_SERVERS]}
     for binding in bindings:
         if server := server_of(binding, servers):
@@ -194,7 +194,7 @@ async def _server(rest: Rest, server: int, bindings: Sequence[Binding]) -> list[
 
 
 def _roles(me: discord.Member, rest: Rest, *, decides: bool) -> Finding | None:
-    """The permissions of the bot's roles. `decides`: no channel with its own permissions does."""
+    """What the bot's roles lack: a failure if it `decides`, else (channels may differ) a note."""
     lacking = _lacking(me.guild_permissions, PERMISSIONS)
     if not lacking:
         return None

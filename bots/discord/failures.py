@@ -61,9 +61,7 @@ def _answered(error: HTTPException, what: str) -> MooringsError:
     if error.status == _UNAUTHORIZED:
         return _bad_token()
     is_json = response.headers.get("Content-Type", "").startswith("application/json")
-    if (
-        error.status >= _SERVER_ERROR or not is_json
-    ):  # an answer that is not JSON comes from a proxy
+    if error.status >= _SERVER_ERROR or not is_json:  # not JSON: from a proxy
         return Transient(f"Discord has trouble with {what}: HTTP {error.status}.")
     return DiscordRefused(what, error.code or error.status)
 

@@ -34,25 +34,17 @@ Draw = Callable[[list[list[str]]], Iterator[str]]
 def render(text: str, name: str | None) -> str:
     """The content of a message, below the agent's name; "(empty)" for nothing.
 
-    If drawn tables make it longer than a message, they are drawn narrower, or left as Markdown. A
-    text that fits only without the name stands alone: a longer one than before, for example.
+    If drawn tables make it longer than a message, they are drawn narrower, or left as Markdown.
+    The name is left out if it is longer than it was when the answer was split.
     """
     plain, above = sanitized(text), byline(name)
+    above = f"{above}\n" if above else ""
+    for draw in (_aligned, _narrow):
+        content = above + _drawn(plain, draw)
+        if len(content) <= LONGEST:
+            return content
     as_is = plain.strip() or _NAMELESS
-    drawn = (
-        f"{above}\n{said}".strip() if above else said
-        for above, said in (
-            (above, _drawn(plain, _aligned)),
-            (above, _drawn(plain, _narrow)),
-            (above, as_is),
-            ("", as_is),
-        )
-    )
-    longest = ""
-    for longest in drawn:
-        if len(longest) <= LONGEST:
-            return longest
-    return longest
+    return above + as_is if len(above + as_is) <= LONGEST else as_is
 
 
 def byline(name: str | None) -> str:

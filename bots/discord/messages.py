@@ -27,7 +27,7 @@ from bots.text_file import TextFile
 from core.graphemes import head
 from core.messaging.messages import Outgoing
 
-_CANNOT_REPLY = {NO_HISTORY, INVALID_FORM}  # the latter of a system message, for one
+_CANNOT_REPLY = {NO_HISTORY, INVALID_FORM}  # INVALID_FORM: a system message, for example
 _LONGEST_THREAD_NAME = 100
 _MENTION = re.compile(r"<(?:@[!&]?|#)\d+>")
 _EMOJI = re.compile(r"<a?(:\w+:)\d+>")
