@@ -6,11 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import zip_longest
 
 from core import kill_points, metrics
 from core.address import Address
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
+from core.graphemes import head
 from core.messaging.adapter import Adapter
 from core.messaging.messages import Outgoing
 from core.stray import contained
@@ -54,8 +56,12 @@ class Visible:
         agent_name: str,
         *,
         is_intended: bool = False,
+        is_last: bool = True,
     ) -> None:
-        """`is_intended`: its post was intended just now, and has not been made."""
+        """`is_intended`: its post was intended just now, and has not been made.
+
+        `is_last`: no other message of this answer comes after it.
+        """
         self.row = row
         self.outgoing = Outgoing(
             key=row.key,
@@ -64,6 +70,8 @@ class Visible:
             text=row.text,
             reply_to=row.reply_to,
             is_final=True,
+            is_first=row.part == 1,
+            is_last=is_last,
             tried_at=row.tried_at,
         )
         self._hold = hold
@@ -80,7 +88,7 @@ class Visible:
             LeaseLost: somebody else may be showing it.
         """
         if self._message_id is None and self.may_be_there:
-            self._message_id = await self._adapter.find(outgoing)
+            self._message_id = await self._find(outgoing)
         if self._message_id is None:
             await self._intend()
             self._hold.check()
@@ -97,6 +105,14 @@ class Visible:
         if message_id != before:
             kill_points.reach("posted, not recorded")
             await outbox.opened(self._hold.lease, outbox_id=self.row.id, message_id=message_id)
+
+    async def _find(self, outgoing: Outgoing) -> str | None:
+        """What an earlier try posted. Its parts are posted in order: it comes after the others."""
+        if self.row.part > 1:
+            parts = await outbox.of_turn(self.row.turn_id)
+            before = [each.message_id for each in parts if each.part < self.row.part]
+            outgoing = replace(outgoing, follows=next(filter(None, reversed(before)), None))
+        return await self._adapter.find(outgoing)
 
     async def _intend(self) -> None:
         if self._is_intended:
@@ -157,8 +173,8 @@ class Reply:
             self._next_at = monotonic() + self._interval
 
     def _clipped(self, text: str) -> str:
-        limit = self._adapter.limits.text_length
-        return text if len(text) <= limit else f"{text[: limit - 1]}…"
+        limit = self._adapter.limits.length_for(self.to.agent)
+        return text if len(text) <= limit else f"{head(text, limit - 1)}…"
 
 
 async def deliver(
@@ -179,11 +195,14 @@ async def deliver(
     stubborn: OutboxMessage | None = None
     wait = 0.0
     due = known or Due(rows=await outbox.due(hold.lease.conversation_id))
-    for row in due.rows:
+    for row, following in zip_longest(due.rows, due.rows[1:]):
         try:
             leaves = row is due.rows[-1] and stubborn is None
             is_intended = row.id == due.intended
-            message = Visible(hold, adapter, row, agent_name, is_intended=is_intended)
+            is_last = following is None or following.turn_id != row.turn_id
+            message = Visible(
+                hold, adapter, row, agent_name, is_intended=is_intended, is_last=is_last
+            )
             is_taken = await _deliver(hold, message, leaves=leaves)
         except Transient as later:
             wait = max(wait, later.retry_after or 0)

@@ -191,15 +191,20 @@ class Turn:
     async def _end(
         self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
     ) -> Due:
-        now, limits = self.hold.now(), self.adapter.limits
+        now, limits, spec = self.hold.now(), self.adapter.limits, self.agent.spec
         asked = [
             _entry(MessageRole.USER, each.author, self.files.remembered(each), each.sent_at)
             for each in self.opened.questions
         ]
         ending = Ending(
             state=state,
-            entries=[*asked, _entry(role, self.agent.spec.name, text, now)],
-            parts=parts(f"{self._above}{text}", limits.text_length, with_files=limits.takes_files),
+            entries=[*asked, _entry(role, spec.name, text, now)],
+            parts=parts(
+                f"{self._above}{text}",
+                limits.length_for(spec.name),
+                with_files=limits.takes_files,
+                most=spec.max_messages if limits.counts_messages else None,
+            ),
             failure=failure,
             intends=not self._message.may_be_there,
         )

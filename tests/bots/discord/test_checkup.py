@@ -10,7 +10,7 @@ from bots.finding import Verdict
 from core.address import Address
 from core.config.access import Access
 from core.config.binding import Binding, Listen, SharedBy
-from tests.bots.discord.bots import Server
+from tests.bots.discord.server import Server
 from tests.peers.discord.world import Kind
 
 
