@@ -24,6 +24,7 @@ class Accepted:
     """A message that is stored now; `is_new` is False for one that was already."""
 
     agent: str
+    agent_id: int
     conversation_id: int
     key: str
     is_new: bool
@@ -63,6 +64,7 @@ class Intake:
         self._wake()
         return Accepted(
             agent=agent.spec.name,
+            agent_id=agent.id,
             conversation_id=conversation.id,
             key=incoming.key,
             is_new=is_new,

@@ -66,16 +66,22 @@ def added(text: str, *values: object) -> Script[int]:
     return cast("int", (yield Statement(text, values, _Wants.ID)))
 
 
-def select(model: type[M]) -> str:
-    """All that `whole` needs, from the model's table; conditions follow."""
-    return f"SELECT {_quoted(listed(model))} FROM {_quoted([table_of(model)])}"  # noqa: S608  # names of ours
+def select(model: type[Model], *more: str) -> str:
+    """All that `whole` needs, from the model's table, and `more` after it; conditions follow."""
+    columns = ", ".join((_quoted(listed(model)), *more))
+    return f"SELECT {columns} FROM {_quoted([table_of(model)])}"  # noqa: S608  # names of ours
+
+
+def marks(number: int) -> str:
+    """So many values in a row."""
+    return ", ".join("?" * number)
 
 
 @lru_cache
 def insert(model: type[Model], columns: tuple[str, ...], times: int = 1) -> str:
     """So many new rows with these columns; values are given one row after the other."""
-    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * times)
-    return f"INSERT INTO {_quoted([table_of(model)])} ({_quoted(columns)}) VALUES {marks}"  # noqa: S608  # as above
+    values = ", ".join([f"({marks(len(columns))})"] * times)
+    return f"INSERT INTO {_quoted([table_of(model)])} ({_quoted(columns)}) VALUES {values}"  # noqa: S608  # as above
 
 
 def whole(model: type[M], text: str, *values: object) -> Script[list[M]]:
@@ -104,6 +110,11 @@ def _quoted(names: Iterable[str]) -> str:
 def script(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # a coroutine's first two parameters are always Any
     """Run the script as one transaction; all that `transaction` promises holds here, too."""
     return _run(verb, is_write=True)
+
+
+def one_statement(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # as above
+    """Run a script of one statement: it is a transaction by itself, begun and ended on its way."""
+    return _run(verb, is_write=False)
 
 
 def reading_script(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # as above

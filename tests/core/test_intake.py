@@ -36,7 +36,11 @@ async def test_a_message_is_stored_as_it_was_said(stage: Stage) -> None:
     assert stored
     conversation = stored.conversation_id
     assert accepted == Accepted(
-        agent="Ada", conversation_id=conversation, key="T1.C1.17", is_new=True
+        agent="Ada",
+        agent_id=(await stage.agent()).id,
+        conversation_id=conversation,
+        key="T1.C1.17",
+        is_new=True,
     )
     assert (stored.author_id, stored.author, stored.text) == ("U1", "Ana", "Hello")
     assert (stored.position, stored.reply_to, stored.sent_at) == (17, "q17", message.sent_at)

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from storage import agents, conversations, inbox, outbox, turns
+from storage import agents, conversations, inbox, openings, outbox, turns
 from storage.conversations import Apart
 from storage.database import Database
 from storage.errors import LeaseLost
@@ -20,10 +20,8 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 async def _queue(now: datetime, *, owner: str = "me", limit: int = 10) -> list[int]:
-    leases = await conversations.claim(
-        queues=["terminal/main"], owner=owner, now=now, seconds=15, limit=limit
-    )
-    return [lease.conversation_id for lease in leases]
+    found = await conversations.all_ready(queues=["terminal/main"], now=now, limit=limit)
+    return [each.id for each in found if await given.claimed(each.id, now, owner=owner)]
 
 
 async def test_forty_that_open_a_conversation_at_once_get_the_same_one(now: datetime) -> None:
@@ -60,10 +58,13 @@ async def test_channels_that_are_left_out_keep_their_work(now: datetime) -> None
             agent_id=agent.id, address=f"slack/T/{room}", queue="slack", author="ana", now=now
         )
         await given.received(where, room, now)
-    claim = partial(conversations.claim, queues=["slack"], owner="me", now=now, seconds=15)
-    leases = await claim(limit=10, apart_from=Apart(addresses=["slack/T/a_b%", "slack/T/c"]))
-    assert sorted(lease.address for lease in leases) == sorted(f"slack/T/{room}" for room in others)
-    assert len(await claim(limit=10)) == len(left_out)
+    find = partial(conversations.all_ready, queues=["slack"], now=now, limit=10)
+    found = await find(apart_from=Apart(addresses=["slack/T/a_b%", "slack/T/c"]))
+    assert sorted(each.address for each in found) == sorted(f"slack/T/{room}" for room in others)
+    assert len(await find()) == len(left_out) + len(others)
+    ids = [each.id for each in found]
+    assert len(await find(apart_from=Apart(ids=ids))) == len(left_out)
+    assert await find(apart_from=Apart(agents=[agent.id])) == []
 
 
 async def test_a_lease_that_lapsed_in_a_channel_that_is_left_out_is_not_taken_over(
@@ -73,11 +74,9 @@ async def test_a_lease_that_lapsed_in_a_channel_that_is_left_out_is_not_taken_ov
     await given.received(where, "k1", now)
     await given.leased(where, now)
     later = now + timedelta(seconds=16)
-    claim = partial(
-        conversations.claim, queues=[where.queue], owner="other", now=later, seconds=15, limit=1
-    )
-    assert await claim(apart_from=Apart(addresses=[where.address])) == []
-    assert len(await claim(apart_from=Apart(addresses=["terminal/other"]))) == 1
+    find = partial(conversations.all_ready, queues=[where.queue], now=later, limit=1)
+    assert await find(apart_from=Apart(addresses=[where.address])) == []
+    assert len(await find(apart_from=Apart(addresses=["terminal/other"]))) == 1
 
 
 async def test_eight_claimers_get_each_conversation_once(now: datetime) -> None:
@@ -85,7 +84,7 @@ async def test_eight_claimers_get_each_conversation_once(now: datetime) -> None:
     for room in rooms:
         await given.received(room, f"k{room.id}", now)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_queue(now, owner=f"worker{n}", limit=3)) for n in range(8)]
+        tasks = [group.create_task(_queue(now, owner=f"worker{n}", limit=10)) for n in range(8)]
     claimed = sorted(row for task in tasks for row in task.result())
     assert claimed == [room.id for room in rooms]
 
@@ -102,7 +101,7 @@ async def test_a_lapsed_lease_is_taken_over_and_its_old_holder_writes_nothing(
     with pytest.raises(LeaseLost):
         await conversations.keep(zombie, later)
     with pytest.raises(LeaseLost):
-        await turns.open_next(zombie, revision="r1", now=later)
+        await openings.open_next(zombie, plan=given.PLAN, now=later)
     with pytest.raises(LeaseLost):
         await turns.hand_over(zombie, later)
     with pytest.raises(LeaseLost):

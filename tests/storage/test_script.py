@@ -32,7 +32,7 @@ def constants() -> dict[str, str]:
     for each in pkgutil.iter_modules(storage.__path__, "storage."):
         for name, text in vars(import_module(each.name)).items():
             if isinstance(text, str) and re.match(r"(SELECT|UPDATE|INSERT) .*\?", text):
-                found[f"{each.name}{name}"] = text.replace("{}", "id")
+                found[f"{each.name}{name}"] = text.replace("{}", "?")
     return found
 
 
@@ -106,8 +106,8 @@ async def test_who_holds_a_lease_locks_its_conversation_and_writes_nothing(
     before = await Conversation.get(id=where.id)
 
     @script
-    def look() -> Script[object]:
-        return (yield from held(lease, "token"))[0]
+    def look() -> Script[int]:
+        return (yield from held(lease)).token
 
     assert await look() == lease.token
     after = await Conversation.get(id=where.id)

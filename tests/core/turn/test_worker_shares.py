@@ -61,7 +61,7 @@ async def test_two_floods_are_answered_by_turns_whichever_came_first(stage: Stag
     async with running(stage.worker(slots=SLOTS)):
         await stage.platform.shows(80)
     first_half = Counter(post.room.split("/")[2] for post in stage.platform.posts[:40])
-    assert min(first_half["C1"], first_half["C2"]) > 10
+    assert min(first_half["C1"], first_half["C2"]) >= 10  # also if all turns end in step
 
 
 async def test_a_model_that_hangs_in_one_channel_keeps_no_other_waiting(stage: Stage) -> None:
