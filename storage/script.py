@@ -7,6 +7,7 @@ it again from its beginning. `?` stands for each value and `"` quotes a name, in
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sqlite3
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, nullcontext, suppress
@@ -120,6 +121,11 @@ def one_statement(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, An
 def reading_script(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # as above
     """Run a script that only reads."""
     return _run(verb, is_write=False)
+
+
+def inside(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Script[R]]:  # type: ignore[explicit-any]  # as above
+    """The script of a verb, to be played inside of another one."""
+    return cast("Callable[P, Script[R]]", inspect.unwrap(verb))
 
 
 def _run(  # type: ignore[explicit-any]  # as above

@@ -74,6 +74,7 @@ async def build(
             facts=[fact.id for fact in material.facts],
             now=cut_at,
         )
+        asked.memory.forget()
         faults.reach("history cut, model not asked")
     return Prompt(
         messages=render(shown),

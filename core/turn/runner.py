@@ -120,6 +120,7 @@ async def _prompt(turn: Turn, budget: int, *, cut_at: datetime | None) -> Prompt
             files=turn.files,
             journal=turn.journal.as_prompt(),
             tools=turn.toolbox.specs,
+            memory=turn.memory,
         ),
         budget=budget,
         cut_at=cut_at,

@@ -14,6 +14,7 @@ from core.address import Address
 from core.budget import Budget, Price
 from core.clock import Clock
 from core.context.decide import room_together
+from core.context.load import Memory
 from core.directory import Directory, KnownAgent
 from core.errors import MooringsError
 from core.files import Files
@@ -89,6 +90,7 @@ class Turn:
         self.opened = opened
         self.budget = Budget(agent, opened.turn.id, resources.price, hold.now)
         self.files = Files()
+        self.memory = Memory()
         self._recorded = 0
         self._last: FinishedStep | None = None
 

@@ -29,7 +29,7 @@ async def test_each_tool_call_costs_no_more_than_its_step(stage: Stage) -> None:
     stage.model.script("Hi.", calling("noon"), "Noon.")
     statements = await turn(stage)
     assert statements.transactions == before.transactions + 1
-    assert len(statements) == len(before) + 6, "\n".join(statements)
+    assert len(statements) == len(before) + 4, "\n".join(statements)
 
 
 async def test_of_an_answer_the_index_of_what_is_ready_hears_three_times(stage: Stage) -> None:
