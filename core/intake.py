@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from core import faults
@@ -13,9 +14,10 @@ from core.gate import Gate
 from core.messages import Incoming
 from core.text import cleaned
 from storage import conversations, facts, inbox
-from storage.allowances import UsedUp
-from storage.models import Conversation
+from storage.allowances import Limit, UsedUp
+from storage.inbox import Changed, Known
 
+_MOST_KNOWN = 5_000  # conversations
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
 
 
@@ -38,6 +40,7 @@ class Intake:
         self._clock = clock
         self.gate = gate
         self._wake = _nobody
+        self._known = OrderedDict[tuple[int, str], Known]()
 
     def wake_with(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever a message has been stored: a worker of this process goes on."""
@@ -53,11 +56,9 @@ class Intake:
         limits = await self.gate.admit(incoming.author, incoming.address, agent_name)
         agent = await self._directory.get(agent_name)
         author = _one_line(incoming.author.name)
-        conversation = await self._conversation(agent.id, incoming.address, author)
         faults.reach("received, not stored")
-        received = _received(incoming, author, conversation.id)
         try:
-            is_new = await inbox.add(received, self._clock(), limits)
+            where, is_new = await self._store(incoming, author, agent.id, limits)
         except UsedUp as used_up:
             raise self.gate.refusal(used_up, incoming.author) from used_up
         faults.reach("stored, not acknowledged")
@@ -65,12 +66,40 @@ class Intake:
         return Accepted(
             agent=agent.spec.name,
             agent_id=agent.id,
-            conversation_id=conversation.id,
+            conversation_id=where,
             key=incoming.key,
             is_new=is_new,
         )
 
-    async def _conversation(self, agent_id: int, address: Address, author: str) -> Conversation:
+    async def _store(
+        self, incoming: Incoming, author: str, agent_id: int, limits: Sequence[Limit]
+    ) -> tuple[int, bool]:
+        """The id of the conversation, and whether the message is new.
+
+        A conversation that is known from an earlier message is not read again: the statement that
+        makes it claimable finds it unchanged, or nothing is stored.
+        """
+        address, now = incoming.address, self._clock()
+        where = self._known.get((agent_id, address.key))
+        if where and address.readers.since(Readers(where.readers)) == where.readers:
+            received = _received(incoming, author, where.id)
+            try:
+                return where.id, await inbox.add(received, now, limits, where=where)
+            except Changed:
+                pass
+        where = await self._conversation(agent_id, address, author)
+        self._keep(where)
+        received = _received(incoming, author, where.id)
+        return where.id, await inbox.add(received, now, limits)
+
+    def _keep(self, where: Known) -> None:
+        key = (where.agent_id, where.address)
+        self._known[key] = where
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    async def _conversation(self, agent_id: int, address: Address, author: str) -> Known:
         """The conversation there; who can read it is written only when that is news."""
         readers = address.readers
         conversation = await conversations.find_or_open(
@@ -87,7 +116,9 @@ class Intake:
             if address.is_private_thread:
                 await _withdraw_facts(agent_id, address)
             await conversations.show_to(known, conversation_id=conversation.id)
-        return conversation
+        return Known(
+            id=conversation.id, agent_id=agent_id, address=address.key, readers=known.value
+        )
 
 
 async def _withdraw_facts(agent_id: int, address: Address) -> None:

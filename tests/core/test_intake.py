@@ -59,6 +59,14 @@ async def test_a_conversation_belongs_to_an_agent_and_an_address(stage: Stage) -
     assert here.conversation_id == again.conversation_id != elsewhere.conversation_id
 
 
+async def test_a_conversation_that_is_gone_is_opened_anew(stage: Stage) -> None:
+    await stage.say("Hello")
+    await Conversation.all().delete()
+    accepted = await stage.say("Hello again")
+    assert (await conversations.by_id(accepted.conversation_id)).address == ROOM
+    assert (await conversations.by_id(accepted.conversation_id)).ready_at
+
+
 async def _said_to(stage: Stage, readers: Readers, path: str = ROOM, key: str = "k") -> str:
     """Who can read there, as it is kept after a message that said so."""
     address = Address.parse(path, readers)

@@ -13,6 +13,11 @@ from storage import agents, conversations, inbox, openings, outbox, turns
 from storage.conversations import Apart
 from storage.database import Database
 from storage.errors import LeaseLost
+from storage.lease import Lease
+from storage.models import Conversation, OutboxMessage, OutboxState, Step, StepKind
+from storage.openings import OpenTurn
+from storage.transaction import transaction
+from storage.turns import FinishedStep
 from tests.patience import PATIENCE
 from tests.storage import given
 
@@ -251,3 +256,59 @@ async def test_opening_that_is_cancelled_tears_nothing(now: datetime) -> None:
         await asyncio.wait({opening})
     async with asyncio.timeout(PATIENCE):
         await given.conversation(now, room="afterwards")
+
+
+async def _refused(writing: Awaitable[object]) -> bool:
+    try:
+        await writing
+    except LeaseLost:
+        return True
+    return False
+
+
+async def _begin(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    await outbox.begin(lease, outbox_id=opened.draft.id, now=now)
+
+
+async def _record(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    step = FinishedStep(
+        turn_id=opened.turn.id, number=1, kind=StepKind.TOOL, content={}, is_first_try=True
+    )
+    await turns.record(lease, step, now)
+
+
+async def _receipt(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    await outbox.delivered(lease, outbox_id=opened.draft.id, message_id="m", now=now)
+
+
+async def _ending(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    await given.answered(lease, opened, now)
+
+
+@pytest.mark.parametrize("write", [_begin, _record, _receipt, _ending])
+async def test_who_writes_while_another_claims_waits_and_writes_nothing(
+    now: datetime, write: Callable[[Lease, OpenTurn, datetime], Awaitable[object]]
+) -> None:
+    """A statement that looked at the lease as it was before would write."""
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    opened = await given.opened(lease, now)
+    claimed, may_commit = asyncio.Event(), asyncio.Event()
+
+    @transaction
+    async def claim() -> None:
+        await Conversation.filter(id=where.id).update(token=lease.token + 1)
+        claimed.set()
+        await may_commit.wait()
+
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(claim())
+        await claimed.wait()
+        writing = group.create_task(_refused(write(lease, opened, now)))
+        await asyncio.wait({writing}, timeout=0.1)  # time enough for one that does not wait
+        may_commit.set()
+    assert writing.result()
+    row = await OutboxMessage.get(id=opened.draft.id)
+    assert (row.attempts, row.state) == (0, OutboxState.DRAFT)
+    assert await Step.all().count() == 0
