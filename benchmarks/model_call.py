@@ -14,6 +14,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import cache
 from statistics import median
 
@@ -22,9 +23,8 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from benchmarks.endpoint import endpoint
-from core.llm import ModelRequest, PromptMessage, Role
-from core.llm.endpoint import EndpointModel
-from core.spec import Api
+from core.llm import Api, ModelRequest, PromptMessage, Role
+from core.llm.endpoints import Endpoint, Endpoints
 
 SIZES = [(messages, chunks) for chunks in (8, 200) for messages in (2, 40, 350)]
 ROUNDS = 9
@@ -52,12 +52,11 @@ def as_item(message: PromptMessage) -> dict[str, object]:
     return {"type": "message", "role": message.role.value, "content": [part]}
 
 
-def ours(client: AsyncOpenAI, api: Api) -> Call:
+def ours(endpoints: Endpoints, at: Endpoint) -> Call:
     """Our model, from a request of ours to the last event."""
-    models: dict[int, EndpointModel] = {}
 
     async def call(messages: int, chunks: int) -> None:
-        model = models.setdefault(chunks, EndpointModel(client, str(chunks), api=api))
+        model = endpoints.model([str(chunks)], at)
         async for _ in model.stream(ModelRequest(messages=said(messages))):
             pass
 
@@ -104,13 +103,15 @@ def bare(client: httpx2.AsyncClient, path: str) -> Call:
 
 async def measure(base_url: str) -> None:
     """Print a line for each size."""
+    endpoints = Endpoints()
     async with (
         AsyncOpenAI(base_url=base_url, api_key="k") as client,
         httpx2.AsyncClient() as http_client,
     ):
+        at = Endpoint(base_url=base_url, api_key="k")
         calls = {
-            "chat": ours(client, Api.CHAT),
-            "responses": ours(client, Api.RESPONSES),
+            "chat": ours(endpoints, replace(at, api=Api.CHAT)),
+            "responses": ours(endpoints, replace(at, api=Api.RESPONSES)),
             "typed": typed(client),
             "bare chat": bare(http_client, f"{base_url}/chat/completions"),
             "bare responses": bare(http_client, f"{base_url}/responses"),
@@ -128,6 +129,7 @@ async def measure(base_url: str) -> None:
                 f"{messages:>3} messages, {chunks:>3} chunks: {spent} ms; "
                 f"to the bare client: chat {ratios[0]:.2f}, responses {ratios[1]:.2f}"
             )
+    await endpoints.close()
 
 
 async def _round(calls: dict[str, Call], messages: int, chunks: int) -> dict[str, float]:

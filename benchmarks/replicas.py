@@ -21,15 +21,15 @@ from multiprocessing.synchronize import Event, Semaphore
 import asyncpg
 
 from core import clock
-from core.adapter import Limits
 from core.address import Address
-from core.agents_file import read
-from core.directory import Directory
-from core.gate import Gate
-from core.intake import Intake
+from core.config.agents_file import read
+from core.config.spec import AgentSpec
 from core.llm import Finished, ModelEvent, ModelRequest, TextDelta
-from core.messages import Author, Incoming, Outgoing
-from core.spec import AgentSpec
+from core.messaging.access import Gate
+from core.messaging.adapter import Limits
+from core.messaging.directory import Directory
+from core.messaging.intake import Intake
+from core.messaging.messages import Author, Incoming, Outgoing
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
 from core.turn.turn import Resources

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from bots.http import HttpPort
 from bots.listening import Listener
 from core.errors import ConfigMistake
-from core.intake import Intake
+from core.messaging.intake import Intake
 from core.runtime import Runtime
 from core.turn.worker import Worker
 

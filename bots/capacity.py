@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.storing import NotStored
+from core.messaging.storing import NotStored
 
 _MOST = 1_000  # more could not be acknowledged in time
 

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from bots.wording import Wording, question_about
 from core.address import Address
-from core.binding import Listen, SharedBy
-from core.commands import Commands
-from core.controls import Controls
+from core.commands.agent import Commands
+from core.commands.controls import Controls
+from core.config.binding import Listen, SharedBy
 from core.errors import UserMistake
-from core.messages import Attachment, Author, Heard
-from core.reception import Reception
+from core.messaging.intake import Reception
+from core.messaging.messages import Attachment, Author, Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

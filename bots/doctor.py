@@ -17,14 +17,14 @@ from bots.slack.checkup import Wanted
 from bots.slack.manifest import EVENTS, SCOPES
 from bots.slack.workspaces import Grant, Workspaces
 from core import clock
-from core.access import EVERY_WORKSPACE, GROUP, Access
-from core.agents_file import AgentsFile
-from core.agents_file import read as read_agents_file
-from core.binding import Binding
+from core.config.access import EVERY_WORKSPACE, GROUP, Access
+from core.config.agents_file import AgentsFile
+from core.config.agents_file import read as read_agents_file
+from core.config.binding import Binding
+from core.config.settings import Settings, from_environment
 from core.errors import ConfigMistake
-from core.installations import Installations
-from core.llm.late import late
-from core.settings import Settings, from_environment
+from core.late import late
+from core.messaging.installations import Installations
 from core.tools.catalogue import toolbox
 from storage.database import Condition, open_database
 from storage.database import examine as examine_database

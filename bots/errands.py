@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from core.errors import MooringsError
-from core.storing import storing
+from core.messaging.storing import storing
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.access import WHY_REFUSED, Access, refused
+from core.config.access import WHY_REFUSED, Access, refused
 
 
 class Verdict(StrEnum):

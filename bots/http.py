@@ -19,8 +19,8 @@ from bots.capacity import Capacity
 from bots.web_server import ALWAYS, GOODBYE_SECONDS, WebServer
 from core import metrics
 from core.errors import ConfigMistake
-from core.intake import Intake
-from core.storing import NotStored
+from core.messaging.intake import Intake
+from core.messaging.storing import NotStored
 from storage import inbox
 from storage.errors import StorageError
 

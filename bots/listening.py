@@ -9,7 +9,7 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
-from core.intake import Intake
+from core.messaging.intake import Intake
 
 
 class Listener(Protocol):

@@ -10,13 +10,13 @@ from difflib import get_close_matches
 
 from bots.finding import Finding, failed, fine, warning
 from core import clock
+from core.config.model_choice import ModelChoice
+from core.config.settings import Settings
+from core.config.spec import AgentSpec
 from core.errors import ConfigMistake, ModelDown, ModelRefused
 from core.llm import ChatModel, ModelRequest, PromptMessage, Role, ToolSpec
 from core.llm.endpoints import Endpoints
 from core.llm.patience import Limits
-from core.model_choice import ModelChoice
-from core.settings import Settings
-from core.spec import AgentSpec
 from core.tools.catalogue import toolbox
 
 _LIMITS = Limits(whole=60, wait=30)

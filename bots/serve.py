@@ -11,11 +11,11 @@ from bots import app
 from bots.http import Check, HttpPort
 from bots.listening import Listener, WaysIn
 from bots.role import Role
-from core.adapter import Adapter
+from core.config.settings import Settings
 from core.errors import ConfigMistake
-from core.llm.late import late
+from core.late import late
+from core.messaging.adapter import Adapter
 from core.runtime import Runtime
-from core.settings import Settings
 from core.turn.worker import Worker
 
 if TYPE_CHECKING:

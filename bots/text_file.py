@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from io import StringIO
 
 from bots import table
-from core.adapter import Limits
-from core.messages import Outgoing
+from core.messaging.adapter import Limits
+from core.messaging.messages import Outgoing
 from core.text import in_written_order
 
 _FENCED = re.compile(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.binding import Listen
-from core.commands import Remembered, Status, Why
+from core.commands.views import Explanation, RememberedFact, Status
+from core.config.binding import Listen
 from core.text import clipped
 
 _LONGEST_FACT = 300
@@ -86,7 +86,7 @@ class Wording:
             f"Facts remembered here: {found.facts}."
         )
 
-    def facts(self, agent: str, known: Sequence[Remembered]) -> str:
+    def facts(self, agent: str, known: Sequence[RememberedFact]) -> str:
         """What the agent remembers here, the newest where there are too many."""
         if not known:
             return f"{self._bold(agent)} remembers nothing here yet."
@@ -100,7 +100,7 @@ class Wording:
             lines.append(line)
         return "\n".join(reversed(lines))
 
-    def remembered(self, agent: str, fact: Remembered) -> str:
+    def remembered(self, agent: str, fact: RememberedFact) -> str:
         """A fact is kept."""
         return f"{self._bold(agent)} remembers as fact {fact.id}: {self._short(fact.text)}"
 
@@ -123,7 +123,7 @@ class Wording:
             return "Nothing is being written here."
         return "Stopped." if count == 1 else f"Stopped {count} answers."
 
-    def why(self, found: Why | None) -> str:
+    def why(self, found: Explanation | None) -> str:
         """Everything behind one answer."""
         if found is None:
             return "I know of no such answer here."
@@ -179,7 +179,7 @@ class Wording:
         return self._escaped(line if len(line) <= _LONGEST_FACT else f"{line[:_LONGEST_FACT]}…")
 
 
-def _undelivered(found: Why) -> str:
+def _undelivered(found: Explanation) -> str:
     if not found.failures and not found.given_up:
         return ""
     given_up = f", messages given up: {found.given_up}" if found.given_up else ""

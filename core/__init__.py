@@ -1,6 +1,6 @@
 """What an agent does, on no particular platform."""
 
-from core.agent import Agent
-from core.process import close
+from core.api.agent import Agent
+from core.api.process import close
 
 __all__ = ["Agent", "close"]

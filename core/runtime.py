@@ -9,25 +9,25 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import cache
 
 from core import clock
-from core.adapter import Adapter
-from core.agents_file import AgentsFile
-from core.agents_file import read as read_agents_file
-from core.changes import Changes
-from core.directory import Directory
+from core.config.agents_file import AgentsFile
+from core.config.agents_file import read as read_agents_file
+from core.config.model_choice import ModelChoice
+from core.config.settings import Settings
+from core.config.spec import AgentSpec
 from core.errors import ConfigMistake, ModelRefused
-from core.gate import Gate
-from core.intake import Intake
 from core.llm.endpoints import Endpoints
 from core.llm.pricing import Prices
-from core.model_choice import ModelChoice
-from core.settings import Settings
-from core.spec import AgentSpec
+from core.messaging.access import Gate
+from core.messaging.adapter import Adapter
+from core.messaging.directory import Directory
+from core.messaging.intake import Intake
 from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
 from core.turn.turn import Resources
 from core.turn.worker import Worker
-from core.upkeep import Keep, Upkeep
+from core.upkeep.once import OncePerChange
+from core.upkeep.schedule import Keep, Upkeep
 from storage import conversations, owners
 from storage.database import Database, open_database
 from storage.errors import StorageError
@@ -53,7 +53,7 @@ class Runtime:
         )
         self.gate = Gate(agents_file, self.clock)
         self.intake = Intake(self.directory, self.clock, self.gate)
-        self.changes = Changes(database, self.clock)
+        self.once_per_change = OncePerChange(database, self.clock)
         self._database = database
         self._owner = owners.Owner(database.file)
         self._endpoints = Endpoints()

@@ -8,6 +8,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Subquery
 
+from storage.drivers.transaction import reading, transaction
 from storage.models import (
     Agent,
     Binding,
@@ -24,7 +25,6 @@ from storage.models import (
     Turn,
     Usage,
 )
-from storage.transaction import reading, transaction
 
 _MOST = 100  # turns in one transaction: SQLite lets nobody else write meanwhile
 

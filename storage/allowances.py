@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from storage.drivers.script import IF_NEW, Script, changed, insert, script, select, whole
+from storage.drivers.transaction import transaction
 from storage.errors import StorageError
 from storage.lease import milliseconds
 from storage.models import Allowance
-from storage.script import IF_NEW, Script, changed, insert, script, select, whole
-from storage.transaction import transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from tortoise.expressions import Q
 
+from storage.drivers.transaction import reading, transaction
 from storage.models import Binding
-from storage.transaction import reading, transaction
 
 
 @transaction

@@ -9,6 +9,16 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 
+from storage.drivers.script import (
+    Script,
+    marks,
+    reading_script,
+    rows,
+    script,
+    select,
+    whole,
+)
+from storage.drivers.transaction import reading, write_first
 from storage.lease import Lease, fence, held, left, milliseconds
 from storage.models import (
     Conversation,
@@ -17,8 +27,6 @@ from storage.models import (
     OutboxMessage,
     OutboxState,
 )
-from storage.script import Script, marks, reading_script, rows, script, select, whole
-from storage.transaction import reading, write_first
 
 _FIND = f"{select(Conversation)} WHERE agent_id = ? AND address = ?"
 

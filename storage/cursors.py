@@ -9,8 +9,8 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
+from storage.drivers.transaction import reading, transaction
 from storage.models import Cursor
-from storage.transaction import reading, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,14 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
+from storage.drivers.internals import enter, is_entered, thread_of
+from storage.drivers.lock import if_free, only_one
+from storage.drivers.pool import connect, hurry
+from storage.drivers.session import options
+from storage.drivers.transaction import database_errors, reading, translate
+from storage.drivers.url import DatabaseUrl, parse
 from storage.errors import DatabaseUnusable
-from storage.internals import enter, is_entered, thread_of
-from storage.lock import if_free, only_one
 from storage.migration import condition, known, migrate
-from storage.pool import connect, hurry
-from storage.session import options
-from storage.transaction import database_errors, reading, translate
-from storage.url import DatabaseUrl, parse
 
 # Tortoise fills its models in when a context is made: one at a time.
 _MAKING = threading.Lock()

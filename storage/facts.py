@@ -8,9 +8,9 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 
+from storage.drivers.script import Script, reading_script, select, whole
+from storage.drivers.transaction import reading, transaction
 from storage.models import Fact, InboxMessage
-from storage.script import Script, reading_script, select, whole
-from storage.transaction import reading, transaction
 
 _AT_ONCE = 500  # keys in one statement
 

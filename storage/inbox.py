@@ -11,11 +11,20 @@ from tortoise.queryset import QuerySet
 
 from storage import allowances
 from storage.allowances import Limit
+from storage.drivers.script import (
+    Script,
+    added,
+    changed,
+    insert,
+    reading_script,
+    script,
+    select,
+    whole,
+)
+from storage.drivers.transaction import reading, transaction
 from storage.errors import StorageError
 from storage.lease import milliseconds
 from storage.models import Conversation, InboxMessage, InboxState
-from storage.script import Script, added, changed, insert, reading_script, script, select, whole
-from storage.transaction import reading, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

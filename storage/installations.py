@@ -6,8 +6,8 @@ from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 
+from storage.drivers.transaction import reading, transaction
 from storage.models import Installation
-from storage.transaction import reading, transaction
 
 
 async def store(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from storage.drivers.script import Script, changed, select, whole
 from storage.errors import LeaseLost
 from storage.models import Conversation
-from storage.script import Script, changed, select, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

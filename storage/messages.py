@@ -10,6 +10,8 @@ from typing import Any
 
 from tortoise.expressions import Q
 
+from storage.drivers.script import Script, moment, reading_script, rows
+from storage.drivers.transaction import reading
 from storage.models import (
     Message,
     MessageRole,
@@ -18,8 +20,6 @@ from storage.models import (
     Summary,
     SummaryKind,
 )
-from storage.script import Script, moment, reading_script, rows
-from storage.transaction import reading
 
 _PAGE = 100  # messages
 _LONGEST_PAGE = 1_000

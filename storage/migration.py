@@ -17,8 +17,7 @@ from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
 import storage.migrations
-from storage.errors import DatabaseUnusable, NewerDatabase
-from storage.internals import (
+from storage.drivers.internals import (
     ExactExecutor,
     Executor,
     columns_of,
@@ -28,9 +27,10 @@ from storage.internals import (
     table_of,
     tables_of,
 )
-from storage.lock import only_one
-from storage.pool import unlimited
-from storage.url import DatabaseUrl
+from storage.drivers.lock import only_one
+from storage.drivers.pool import unlimited
+from storage.drivers.url import DatabaseUrl
+from storage.errors import DatabaseUnusable, NewerDatabase
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.indexes import Index
 
-from storage.internals import Model
+from storage.drivers.internals import Model
 
 
 class InboxState(StrEnum):

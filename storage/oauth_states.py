@@ -6,8 +6,8 @@ from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 
+from storage.drivers.transaction import transaction
 from storage.models import OAuthState
-from storage.transaction import transaction
 
 
 async def use(*, state: str, now: datetime, expires_at: datetime) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.internals import as_read
+from storage.drivers.internals import as_read
+from storage.drivers.script import Script, changed, marks, new, rows, script, select, whole
 from storage.lease import Lease, held, milliseconds
 from storage.models import (
     Conversation,
@@ -19,7 +20,6 @@ from storage.models import (
     TurnState,
 )
 from storage.outbox import new_key
-from storage.script import Script, changed, marks, new, rows, script, select, whole
 
 _TOGETHER = 50  # messages of one person that are answered in one turn, at most
 _FILE = 3_500  # bytes that a file counts as: an image costs about a thousand tokens

@@ -5,11 +5,18 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from storage.internals import as_read, listed
+from storage.drivers.internals import as_read, listed
+from storage.drivers.script import (
+    Script,
+    one_statement,
+    reading_script,
+    script,
+    select,
+    whole,
+)
+from storage.drivers.transaction import write_first
 from storage.lease import IF_HELD, Lease, fence, fenced, left
 from storage.models import OutboxMessage, OutboxState
-from storage.script import Script, one_statement, reading_script, script, select, whole
-from storage.transaction import write_first
 
 _DUE = f"{select(OutboxMessage)} WHERE conversation_id = ? AND state = 'due' ORDER BY turn_id, part"
 _BEGUN = f"UPDATE outbox SET attempts = attempts + 1, tried_at = ? WHERE id = ?{IF_HELD}"  # noqa: S608  # as above

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage import facts, messages, summaries
+from storage.drivers.script import Script, inside, reading_script
 from storage.lease import Lease
 from storage.messages import Entry
 from storage.models import Fact, Summary
-from storage.script import Script, inside, reading_script
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from datetime import datetime
 from tortoise.expressions import Q, Subquery
 from tortoise.functions import Max
 
+from storage.drivers.transaction import reading, transaction
 from storage.models import (
     Agent,
     Conversation,
@@ -26,7 +27,6 @@ from storage.models import (
     TurnState,
     Usage,
 )
-from storage.transaction import reading, transaction
 
 _RECENT = 1_000  # messages that are looked at for the threads they stand in
 _NEWEST = 100  # answers among which the newest one since a reset is looked for

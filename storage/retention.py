@@ -11,6 +11,7 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from storage.drivers.transaction import reading, transaction
 from storage.models import (
     Fact,
     Feedback,
@@ -25,7 +26,6 @@ from storage.models import (
     Turn,
     Usage,
 )
-from storage.transaction import reading, transaction
 
 M = TypeVar("M", bound=Model)
 

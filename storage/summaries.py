@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from storage.drivers.script import Script, reading_script, select, whole
+from storage.drivers.transaction import transaction, write_first
 from storage.lease import Lease, fence
 from storage.models import Conversation, Summary, SummaryKind
-from storage.script import Script, reading_script, select, whole
-from storage.transaction import transaction, write_first
 
 _NEWEST = f"{select(Summary)} WHERE conversation_id = ? ORDER BY upto_seq DESC, id DESC LIMIT 1"
 

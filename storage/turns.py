@@ -8,6 +8,16 @@ from datetime import datetime
 
 from tortoise.expressions import F
 
+from storage.drivers.script import (
+    Script,
+    changed,
+    insert,
+    one_statement,
+    reading_script,
+    rows,
+    script,
+)
+from storage.drivers.transaction import reading, transaction, write_first
 from storage.lease import Lease, fence, fenced, held, milliseconds
 from storage.models import (
     Conversation,
@@ -23,16 +33,6 @@ from storage.models import (
 )
 from storage.openings import OpenTurn
 from storage.outbox import due_now, new_key
-from storage.script import (
-    Script,
-    changed,
-    insert,
-    one_statement,
-    reading_script,
-    rows,
-    script,
-)
-from storage.transaction import reading, transaction, write_first
 from storage.usage import Call, Spent, add
 
 

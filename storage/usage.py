@@ -9,9 +9,9 @@ from enum import Enum
 from tortoise.exceptions import IntegrityError
 from tortoise.functions import Sum
 
+from storage.drivers.script import Script, added, changed, insert, script
+from storage.drivers.transaction import reading, transaction
 from storage.models import Agent, Reservation, Usage
-from storage.script import Script, added, changed, insert, script
-from storage.transaction import reading, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from functools import partial
 
 from openai import _base_client
 
-from core import model_choice
+from core.config import model_choice
 from core.llm.demo import DemoModel
 from core.turn import outcome
 

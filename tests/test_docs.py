@@ -96,7 +96,7 @@ def test_a_link_leads_somewhere(page: Path) -> None:
 INTERRUPTED = """
 import time
 from bots.__main__ import main
-from core import faults
+from core import kill_points
 
 reached = []
 
@@ -106,7 +106,7 @@ def arrive(place):
     if words == len("Earlier today (15:58) you told me: our project deadline".split()):
         time.sleep(600)
 
-faults.watch(arrive)
+kill_points.watch(arrive)
 main()
 """
 

@@ -10,7 +10,7 @@ import typer
 
 from bots.cli.start import Json, with_runtime
 from bots.cli.table import show
-from core.directory import Entry, Origin
+from core.messaging.directory import Entry, Origin
 from core.runtime import Runtime
 
 agents = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)

@@ -10,7 +10,7 @@ import typer
 from bots.cli.start import FAILURES, Person, Room, user, with_runtime
 from bots.terminal.parse import Seat
 from bots.terminal.piped import PipeListener
-from core.llm.late import late
+from core.late import late
 from core.runtime import Runtime
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import humanize
 
 from bots.cli.start import Json, with_runtime
 from bots.cli.table import show
-from core.commands import Commands, Talk
+from core.commands.agent import Commands
+from core.commands.views import ConversationInfo
 from core.runtime import Runtime
 
 
@@ -48,7 +49,7 @@ def conversations(*, is_json: Json = False) -> None:
     with_runtime(listed)
 
 
-def _when(talk: Talk, now: datetime) -> str:
+def _when(talk: ConversationInfo, now: datetime) -> str:
     if talk.last_at:
         return humanize.naturaltime(now - talk.last_at)
     return "no longer kept" if talk.messages else "never"

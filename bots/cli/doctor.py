@@ -9,7 +9,7 @@ from bots import logs
 from bots.cli.start import exit_with
 from bots.finding import Finding, Verdict
 from bots.terminal.harmless import harmless
-from core.llm.late import late
+from core.late import late
 from core.redaction import HELD
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, assert_never
 import typer
 
 from bots.cli.start import with_settings
-from core.agents_file import AgentsFile, read
+from core.config.agents_file import AgentsFile, read
+from core.config.settings import Settings
 from core.errors import ConfigMistake
-from core.llm.late import late
-from core.settings import Settings
+from core.late import late
 
 if TYPE_CHECKING:
     from bots.slack.manifest import Served

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bots.cli.start import with_settings
-from core.settings import Settings
+from core.config.settings import Settings
 from storage.database import open_database
 
 

@@ -16,9 +16,9 @@ from rich.status import Status
 from bots.cli.start import refuse, with_settings
 from bots.cli.table import show
 from core import clock
-from core.retention import Retention
-from core.settings import Settings
-from core.upkeep import LOCK, Keep
+from core.config.settings import Settings
+from core.upkeep.retention import Retention
+from core.upkeep.schedule import LOCK, Keep
 from storage.database import open_database
 from storage.retention import Pruned
 

@@ -10,8 +10,8 @@ import typer
 
 from bots.cli.start import with_settings
 from bots.role import Role
-from core.llm.late import late
-from core.settings import Settings
+from core.config.settings import Settings
+from core.late import late
 
 Only = Annotated[
     Role | None,

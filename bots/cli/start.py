@@ -14,10 +14,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from bots import logs
+from core.config.settings import Settings, from_environment
 from core.errors import MooringsError
 from core.redaction import HELD
 from core.runtime import Runtime
-from core.settings import Settings, from_environment
 from storage.errors import StorageError
 
 FAILURES = (MooringsError, StorageError)

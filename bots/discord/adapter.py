@@ -21,10 +21,10 @@ from bots.downloads import NAME, download, kept_at, origin_of
 from bots.previews import Previews
 from bots.text_file import file_of
 from core import clock
-from core.adapter import KeptFile, Limits
 from core.address import Address
 from core.errors import ConfigMistake, Transient
-from core.messages import Attachment, Outgoing
+from core.messaging.adapter import KeptFile, Limits
+from core.messaging.messages import Attachment, Outgoing
 
 _INTERVAL = 1.2  # seconds between two edits in a channel: four in five seconds of the five it takes
 _LIMITS = Limits(text_length=1_900, seconds_between_edits=_INTERVAL, takes_files=True)

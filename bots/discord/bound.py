@@ -11,7 +11,7 @@ from bots.discord.failures import UNKNOWN_CHANNEL, DiscordRefused
 from bots.discord.manifest import PERMISSIONS, invitation
 from bots.discord.rest import Rest
 from bots.finding import Finding, failed, fine, skipped
-from core.binding import Binding, SharedBy
+from core.config.binding import Binding, SharedBy
 from core.errors import ConfigMistake, Transient
 
 _ABOUT = "discord"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import discord
 from discord.ui import Button, View
 
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 
 STOP, GOOD, BAD, AGAIN = "stop", "good", "bad", "again"
 _ACTIONS = {STOP, GOOD, BAD, AGAIN}

@@ -16,9 +16,9 @@ from bots.discord.gaps import Gap, Gaps, Tracked
 from bots.discord.spot import Spot, spot_of
 from core.address import Address, Readers
 from core.clock import Clock
-from core.cursors import Cursors
 from core.errors import ConfigMistake, Transient
-from core.storing import storing
+from core.messaging.cursors import Cursors
+from core.messaging.storing import storing
 from core.turn.backlog import Backlog
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from bots.discord.rest import Rest
 from bots.discord.starts import LAST, ask
 from bots.discord.tokens import log_in
 from bots.finding import Finding, failed, failures, fine, skipped, unserved
-from core.access import OPEN, Access
-from core.binding import Binding, Listen
+from core.config.access import OPEN, Access
+from core.config.binding import Binding, Listen
+from core.config.settings import Settings
 from core.errors import ConfigMistake, Transient
-from core.settings import Settings
 
 _ABOUT = "discord"
 _CALL_SECONDS = 10.0

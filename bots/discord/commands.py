@@ -15,7 +15,7 @@ from bots.discord.callers import caller_of, can_answer, pointing_at
 from bots.discord.parse import attachments
 from bots.discord.responses import follow, on_time, take, tell
 from core.errors import UserMistake
-from core.storing import NotStored, storing
+from core.messaging.storing import NotStored, storing
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import assert_never
 from bots.discord.happenings import Edited, Happening, Withdrawn
 from bots.discord.refusals import Refusals
 from core.errors import NotAllowed, UserMistake
-from core.messages import Heard
-from core.reception import Reception
-from core.storing import storing
+from core.messaging.intake import Reception
+from core.messaging.messages import Heard
+from core.messaging.storing import storing
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from bots.discord.anchor import Anchor
 from bots.discord.spot import Spot, server, spot_of
 from core.address import Address
 from core.clock import Clock
-from core.cursors import Cursors
-from core.storing import storing
+from core.messaging.cursors import Cursors
+from core.messaging.storing import storing
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.messages import Heard
+from core.messaging.messages import Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

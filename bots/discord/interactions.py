@@ -17,11 +17,11 @@ from bots.discord.presses import Presses
 from bots.discord.responses import is_news
 from bots.discord.tree import AgentGroup, Tree, add_asking
 from bots.discord.wording import WORDING
-from core.commands import Commands
-from core.controls import Controls
-from core.reception import Reception
+from core.commands.agent import Commands
+from core.commands.controls import Controls
+from core.messaging.intake import Reception
+from core.messaging.storing import NotStored, storing
 from core.runtime import Runtime
-from core.storing import NotStored, storing
 from core.turn.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Interactions:
         self._obeying = DiscordCommands(self._chat, self._capacity)
         self._presses = Presses(controls, self._capacity)
         self._file = file
-        self._changes = runtime.changes
+        self._once_per_change = runtime.once_per_change
         self._tree: Tree | None = None
         runtime.when_reloaded(self._renew)
 
@@ -60,7 +60,7 @@ class Interactions:
 
     async def synchronise(self, tree: app_commands.CommandTree[discord.Client]) -> None:
         """Let Discord know the commands, if they changed."""
-        await sync.synchronise(tree, self._changes)
+        await sync.synchronise(tree, self._once_per_change)
 
     async def _renew(self) -> None:
         """The agents file has been read again: its commands may be others."""

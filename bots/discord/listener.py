@@ -16,7 +16,7 @@ from bots.discord.internals import connect_to
 from bots.discord.line import Line
 from core.clock import monotonic
 from core.errors import ConfigMistake, Transient
-from core.intake import Intake
+from core.messaging.intake import Intake
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from bots.discord.rest import Rest
 from core.address import Address
 from core.clock import monotonic
 from core.errors import MooringsError
-from core.gate import Gate
-from core.messages import Author
+from core.messaging.access import Gate
+from core.messaging.messages import Author
 
 log = logging.getLogger(__name__)
 

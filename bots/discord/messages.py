@@ -23,7 +23,7 @@ from bots.discord.place import Place, place_of
 from bots.discord.rest import Rest
 from bots.discord.threads import Threads, there
 from bots.text_file import TextFile
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 
 _UNANSWERABLE = {NO_HISTORY, INVALID_FORM}  # no reply is possible, such as to a system message
 

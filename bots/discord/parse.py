@@ -11,7 +11,7 @@ from bots.discord.happenings import Edited
 from bots.discord.markup import plain, without_mention
 from bots.discord.people import author_of
 from bots.discord.spot import Spot
-from core.messages import Attachment, Heard
+from core.messaging.messages import Attachment, Heard
 from core.text import cleaned
 
 # What reading an event raises that is not as Discord describes it.

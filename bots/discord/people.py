@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import discord
 
-from core.messages import Author
+from core.messaging.messages import Author
 
 
 def author_of(user: discord.User | discord.Member) -> Author:

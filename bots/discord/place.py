@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bots.discord.anchor import Anchor
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 
 _DIRECT = "@me"
 

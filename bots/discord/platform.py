@@ -22,9 +22,9 @@ from bots.discord.starts import Starts
 from bots.discord.tokens import log_in
 from bots.errands import Errands
 from bots.listening import WaysIn
-from core.cursors import Cursors
 from core.errors import Transient
-from core.reception import Reception
+from core.messaging.cursors import Cursors
+from core.messaging.intake import Reception
 from core.runtime import Runtime
 from core.turn.worker import Worker
 

@@ -11,9 +11,9 @@ from bots.discord import buttons, wording
 from bots.discord.callers import key_of, person_of
 from bots.discord.people import author_of
 from bots.discord.responses import nod, tell
-from core.controls import Controls, Press
+from core.commands.controls import Controls, Press
 from core.errors import UserMistake
-from core.storing import NotStored, storing
+from core.messaging.storing import NotStored, storing
 
 log = logging.getLogger(__name__)
 

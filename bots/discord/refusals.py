@@ -9,8 +9,8 @@ from bots.discord.rest import Rest
 from bots.discord.wording import escaped
 from bots.errands import Errands
 from core.errors import NotAllowed
-from core.gate import Gate
-from core.messages import Heard
+from core.messaging.access import Gate
+from core.messaging.messages import Heard
 
 
 class Refusals:

@@ -12,20 +12,22 @@ from discord import app_commands
 
 from bots.discord.failures import FAILURES, translated
 from bots.discord.internals import payloads
-from core.changes import Changes
-from core.storing import NotStored
+from core.messaging.storing import NotStored
+from core.upkeep.once import OncePerChange
 
 log = logging.getLogger(__name__)
 
 _SECONDS = 30.0  # Discord has us wait much longer where too many commands were made in a day
 
 
-async def synchronise(tree: app_commands.CommandTree[discord.Client], changes: Changes) -> None:
+async def synchronise(
+    tree: app_commands.CommandTree[discord.Client], once_per_change: OncePerChange
+) -> None:
     """Whatever fails is tried again by the next client; until then the menus stay as they are."""
     name = f"discord-commands/{tree.client.application_id}"
     try:
         async with asyncio.timeout(_SECONDS):
-            if await changes.when_changed(name, _fingerprint(tree), tree.sync):
+            if await once_per_change.run(name, _fingerprint(tree), tree.sync):
                 log.info("commands synchronised")
     except NotStored as error:
         log.warning("commands not synchronised", extra={"why": str(error)})

@@ -14,7 +14,7 @@ from bots.discord import wording
 from bots.discord.callers import is_from_elsewhere
 from bots.discord.commands import DiscordCommands
 from bots.discord.responses import follow, tell
-from core.binding import Listen, SharedBy
+from core.config.binding import Listen, SharedBy
 
 log = logging.getLogger(__name__)
 

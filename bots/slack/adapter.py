@@ -19,10 +19,10 @@ from bots.slack.readback import Readback, Sought
 from bots.slack.streams import Streams
 from bots.text_file import TextFile, cut, file_of
 from core import clock
-from core.adapter import KeptFile, Limits
 from core.address import Address
 from core.errors import ConfigMistake
-from core.messages import Attachment, Outgoing
+from core.messaging.adapter import KeptFile, Limits
+from core.messaging.messages import Attachment, Outgoing
 
 _INTERVAL = 1.5  # seconds between two edits in a workspace: 40 a minute of the 50 that Slack takes
 log = logging.getLogger(__name__)

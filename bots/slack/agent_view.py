@@ -8,11 +8,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bots.errands import Errands
 from bots.slack.client import SlackClient
 from core.address import Address
-from core.agents_file import AgentsFile
-from core.commands import Commands
-from core.intake import Accepted
-from core.messages import Author, Heard
-from core.reception import Reception
+from core.commands.agent import Commands
+from core.config.agents_file import AgentsFile
+from core.messaging.intake import Accepted, Reception
+from core.messaging.messages import Author, Heard
 
 _LONGEST_TITLE = 60  # characters
 

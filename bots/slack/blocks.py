@@ -18,7 +18,7 @@ from slack_sdk.models.blocks import (
 
 from bots.slack import parse
 from bots.slack.format import shown
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 
 STOP, FEEDBACK = "stop_answer", "feedback"
 _SECTION = 3_000  # characters of one

@@ -19,12 +19,11 @@ from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals
 from core.address import Address
 from core.clock import Clock
-from core.cursors import Cursors
 from core.errors import ConfigMistake, NotAllowed, Transient, UserMistake
-from core.intake import Accepted
-from core.messages import Heard
-from core.reception import Reception
-from core.storing import NeverStored, storing
+from core.messaging.cursors import Cursors
+from core.messaging.intake import Accepted, Reception
+from core.messaging.messages import Heard
+from core.messaging.storing import NeverStored, storing
 from core.turn.backlog import Backlog
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from bots.slack.asking import SaidNo, asked, web
 from bots.slack.client import SLACK
 from bots.slack.tokens import check_sockets, identify
 from bots.slack.workspaces import Grant
-from core.access import OPEN, Access
+from core.config.access import OPEN, Access
+from core.config.settings import Settings
 from core.errors import ConfigMistake, Transient
-from core.settings import Settings
 
 _ABOUT = "slack"
 _UNREACHABLE = "no answer"

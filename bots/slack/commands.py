@@ -12,11 +12,11 @@ from bots.slack.happenings import Shortcut, SlashCommand
 from bots.slack.parse import position
 from bots.slack.people import People
 from bots.slack.reader import Channel
-from core.agents_file import AgentsFile
-from core.binding import Listen, SharedBy
 from core.clock import Clock
+from core.config.agents_file import AgentsFile
+from core.config.binding import Listen, SharedBy
 from core.errors import UserMistake
-from core.messages import Author
+from core.messaging.messages import Author
 
 ASK_AGENT = "ask_agent"
 AGENT = "/agent"

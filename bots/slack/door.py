@@ -28,11 +28,11 @@ from bots.slack.home import FORGET, Homes
 from bots.slack.people import People
 from bots.slack.refusals import Refusals
 from core.address import Address
-from core.controls import Controls
+from core.commands.controls import Controls
 from core.errors import NotAllowed, Transient, UserMistake
-from core.messages import Author, Heard
-from core.reception import Reception
-from core.storing import storing
+from core.messaging.intake import Reception
+from core.messaging.messages import Author, Heard
+from core.messaging.storing import storing
 
 log = logging.getLogger(__name__)
 

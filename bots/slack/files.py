@@ -9,9 +9,9 @@ from bots.downloads import NAME, download, kept_at, origin_of
 from bots.slack import parse
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
-from core.adapter import KeptFile
 from core.errors import FileUnavailable
-from core.messages import Attachment
+from core.messaging.adapter import KeptFile
+from core.messaging.messages import Attachment
 
 _HOSTS = {"https://files.slack.com", "https://files.slack-gov.com"}
 _WITHOUT_FILES = {"https://slack.com", "https://slack-gov.com"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.address import Address
-from core.messages import Attachment, Author, Heard
+from core.messaging.messages import Attachment, Author, Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

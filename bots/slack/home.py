@@ -21,11 +21,12 @@ from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
 from bots.slack.people import People
 from core.address import Address
-from core.binding import Binding, Listen
-from core.commands import Commands, Own
+from core.commands.agent import Commands
+from core.commands.views import OwnFact
+from core.config.binding import Binding, Listen
 from core.errors import NotAllowed
-from core.gate import Gate
-from core.messages import Author
+from core.messaging.access import Gate
+from core.messaging.messages import Author
 
 FORGET = "forget_fact"
 _MOST_BINDINGS, _MOST_FACTS = 30, 50  # a view has at most 100 blocks
@@ -89,7 +90,7 @@ def _workspace(team: str) -> Address:
     return Address(platform="slack", parts=(team,))
 
 
-def _blocks(default: str, bindings: Sequence[Binding], facts: Sequence[Own]) -> list[Block]:
+def _blocks(default: str, bindings: Sequence[Binding], facts: Sequence[OwnFact]) -> list[Block]:
     elsewhere = f"Everywhere else *{escaped(default)}* answers, when mentioned or written to."
     return [
         HeaderBlock(text="Who answers where"),
@@ -112,7 +113,7 @@ def _bound(binding: Binding) -> str:
     return f"{where}{thread}: *{escaped(binding.agent)}* answers {to}."
 
 
-def _fact(fact: Own) -> Block:
+def _fact(fact: OwnFact) -> Block:
     text = fact.text if len(fact.text) <= _LONGEST else f"{fact.text[:_LONGEST]}…"
     _, channel = Address.parse(fact.scope).parts[:2]
     where = "in direct messages" if channel.startswith("D") else f"in <#{channel}>"

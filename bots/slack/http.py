@@ -19,7 +19,7 @@ from bots.slack.catch_up import CatchUp
 from bots.slack.door import Door, Kind
 from bots.slack.markup import reply
 from core.errors import Transient
-from core.intake import Intake
+from core.messaging.intake import Intake
 
 log = logging.getLogger(__name__)
 

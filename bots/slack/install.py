@@ -35,8 +35,8 @@ from bots.capacity import Capacity
 from bots.slack.failures import FAILURES
 from bots.slack.workspaces import Grant, Workspaces
 from core.clock import Clock
-from core.installations import Installations
-from core.sealing import Broken, Seal
+from core.messaging.installations import Installations
+from core.messaging.sealing import Broken, Seal
 
 log = logging.getLogger(__name__)
 

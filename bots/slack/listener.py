@@ -16,7 +16,7 @@ from bots.slack.connection import Client, Connection, Receive
 from bots.slack.door import Door, Kind
 from core.clock import monotonic
 from core.errors import Transient
-from core.intake import Intake
+from core.messaging.intake import Intake
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bots.slack.agent_view import prompts
 from bots.slack.commands import AGENT, ASK_AGENT
-from core.agents_file import AgentsFile
+from core.config.agents_file import AgentsFile
 
 SCOPES = (
     "app_mentions:read",

@@ -9,11 +9,11 @@ from weakref import WeakValueDictionary
 
 from bots.slack.failures import SlackRefused
 from bots.slack.reader import Reader
-from core.access import GROUP
 from core.address import Address
 from core.clock import monotonic
+from core.config.access import GROUP
 from core.errors import MooringsError
-from core.messages import Author
+from core.messaging.messages import Author
 
 log = logging.getLogger(__name__)
 

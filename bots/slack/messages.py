@@ -17,7 +17,7 @@ from bots.slack.personas import Persona
 from bots.slack.posted import EVENT_TYPE, receipt, upload_place
 from bots.text_file import TextFile
 from core.errors import Transient
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 
 GONE = "message_not_found"
 _UNSHOWABLE = {

@@ -23,7 +23,7 @@ from bots.slack.happenings import (
 )
 from bots.slack.markup import mentioned, plain, without_mention
 from core.address import Address, Readers
-from core.messages import Attachment, Author, Heard
+from core.messaging.messages import Attachment, Author, Heard
 from core.text import cleaned
 
 _ID = re.compile(r"[A-Z0-9]{2,32}")

@@ -33,15 +33,15 @@ from bots.slack.refusals import Refusals
 from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Workspaces
 from bots.wording import Wording
-from core.commands import Commands
-from core.controls import Controls
-from core.cursors import Cursors
+from core.commands.agent import Commands
+from core.commands.controls import Controls
+from core.config.settings import Settings
 from core.errors import ConfigMistake, Transient
-from core.installations import Installations
-from core.reception import Reception
+from core.messaging.cursors import Cursors
+from core.messaging.installations import Installations
+from core.messaging.intake import Reception
+from core.messaging.storing import storing
 from core.runtime import Runtime
-from core.settings import Settings
-from core.storing import storing
 from core.turn.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
 from core.address import Address
 from core.errors import NotAllowed
-from core.gate import Gate
-from core.messages import Author, Heard
+from core.messaging.access import Gate
+from core.messaging.messages import Author, Heard
 
 
 class Refusals:

@@ -18,7 +18,7 @@ from bots.slack.personas import Persona
 from bots.slack.posted import receipt
 from core.clock import monotonic
 from core.errors import Transient
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 
 _LONGEST = 240.0  # seconds; Slack ends a stream about 300 s after its start, whatever comes
 _DEAD = 400.0  # seconds after its start that a stream has ended for certain

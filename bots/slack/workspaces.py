@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from bots.slack.failures import SlackRefused
 from core.clock import monotonic
-from core.installations import Installations, Workspace
+from core.messaging.installations import Installations, Workspace
 from core.redaction import HELD
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from bots.terminal.pipe import STDERR, write
-from core.adapter import Limits
 from core.errors import Transient
-from core.messages import Outgoing
+from core.messaging.adapter import Limits
+from core.messaging.messages import Outgoing
 
 if TYPE_CHECKING:  # drawing takes 0.2 s to import, which a pipe need not pay
     from bots.terminal.screen import Screen

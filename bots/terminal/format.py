@@ -15,7 +15,7 @@ from rich.text import Text
 from bots.links import plain_links
 from bots.terminal.harmless import harmless
 from bots.terminal.parse import Seat, Verb
-from core.commands import Remembered, Said
+from core.commands.views import HistoryEntry, RememberedFact
 
 STYLES = {
     "agent": "bold green",
@@ -65,7 +65,7 @@ def quiet(words: str) -> RenderableType:
     return Text(harmless(words), style="quiet")
 
 
-def history(entries: Sequence[Said], person: str, now: datetime) -> RenderableType:
+def history(entries: Sequence[HistoryEntry], person: str, now: datetime) -> RenderableType:
     """The newest messages of a room, and when this person last spoke in it."""
     own = [entry.at for entry in entries if entry.author == person and not entry.is_agent]
     last = (
@@ -77,7 +77,7 @@ def history(entries: Sequence[Said], person: str, now: datetime) -> RenderableTy
     return Group(quiet(last), _rows(rows, style="quiet"))
 
 
-def facts(remembered: Iterable[Remembered], now: datetime) -> RenderableType:
+def facts(remembered: Iterable[RememberedFact], now: datetime) -> RenderableType:
     """What an agent remembers, each with its source."""
     return _rows(
         (f"{fact.id}", f"{fact.text} ({fact.said_by}, {ago(fact.at, now)})") for fact in remembered

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.address import Address
-from core.complaints import did_you_mean
+from core.config.validation import did_you_mean
 from core.errors import UserMistake
-from core.messages import Author, Incoming
+from core.messaging.messages import Author, Incoming
 from core.text import cleaned
 
 _LONGEST_NAME = 100  # of a room or a person: both become part of what a database indexes

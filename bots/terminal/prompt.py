@@ -18,7 +18,7 @@ from prompt_toolkit.styles import Style
 from bots.terminal.format import meaning
 from bots.terminal.interrupts import Interrupts
 from bots.terminal.parse import Verb
-from core.settings import Settings
+from core.config.settings import Settings
 from core.text import cleaned
 
 _STYLE = Style.from_dict({"mark": "bold", "hint": "fg:ansibrightblack"})

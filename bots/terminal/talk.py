@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bots.terminal import parse
 from bots.terminal.parse import Seat
-from core.adapter import Adapter
-from core.answer import Answer, answer_to, settle
-from core.commands import Commands
-from core.intake import Accepted
-from core.messages import Incoming
+from core.api.answer import Answer, answer_to, settle
+from core.commands.agent import Commands
+from core.messaging.adapter import Adapter
+from core.messaging.intake import Accepted
+from core.messaging.messages import Incoming
 from core.runtime import Runtime
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core import faults
+from core import kill_points
 from core.context.decide import decide, total
 from core.context.load import Asked, load
 from core.context.render import render
-from core.directory import KnownAgent
 from core.errors import ContextOverflow, ModelRefused
 from core.llm import PromptMessage
+from core.messaging.directory import KnownAgent
 from storage import summaries
 from storage.lease import Lease
 
@@ -75,7 +75,7 @@ async def build(
             now=cut_at,
         )
         asked.memory.forget()
-        faults.reach("history cut, model not asked")
+        kill_points.reach("history cut, model not asked")
     return Prompt(
         messages=render(shown),
         asked_tokens=total(shown.asked),

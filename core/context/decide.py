@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.errors import ModelRefused
-from core.files import ReadFile, with_files
 from core.llm import PromptMessage, Role
-from core.tokens import BYTES_A_TOKEN, estimate, shortened
+from core.llm.tokens import BYTES_A_TOKEN, estimate, shortened
+from core.messaging.attachments import ReadFile, with_files
 
 _QUESTION_SHARE = 0.75  # of the budget that the messages to be answered may take, with their files
 _JOURNAL_SHARE = 0.75  # of what they leave, that the steps of the turn may take

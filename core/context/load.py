@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from core.address import Address
 from core.context.decide import Material, Note, Question, Said, most_of_one
-from core.directory import KnownAgent
-from core.files import Files
 from core.llm import PromptMessage, Role, ToolSpec
-from core.tokens import estimate
+from core.llm.tokens import estimate
+from core.messaging.attachments import Files
+from core.messaging.directory import KnownAgent
 from storage import facts, past
 from storage.lease import Lease
 from storage.messages import Entry

@@ -8,7 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from core.spec import Api
+
+class Api(StrEnum):
+    """Which of OpenAI's two APIs a model is asked through."""
+
+    AUTO = "auto"  # Responses at OpenAI's own endpoint, Chat Completions elsewhere
+    CHAT = "chat"
+    RESPONSES = "responses"
 
 
 class Role(StrEnum):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from core.llm import (
+    Api,
     Finished,
     ModelRequest,
     Native,
@@ -22,8 +23,7 @@ from core.llm.calls import Calls, parsable
 from core.llm.events import Event
 from core.llm.thinking import Speech
 from core.llm.untrusted import content_of, list_of, mapping_of, storable_json, text_of
-from core.llm.wire import Answer, usage_of
-from core.spec import Api
+from core.llm.wire import StreamedAnswer, usage_of
 
 _READ = {"role", "content", "tool_calls", "refusal"}
 
@@ -52,13 +52,13 @@ class Chat:
             body["max_tokens"] = request.max_output
         return body
 
-    def answer(self, *, thinks_first: bool) -> Answer:
+    def answer(self, *, thinks_first: bool) -> StreamedAnswer:
         """As Wire says."""
-        return _ChatAnswer(speech=Speech(thinks_first=thinks_first))
+        return _StreamedChat(speech=Speech(thinks_first=thinks_first))
 
 
 @dataclass(slots=True)
-class _ChatAnswer:
+class _StreamedChat:
     speech: Speech
     calls: Calls = field(default_factory=Calls)
     finish_reason: str = ""
@@ -88,15 +88,15 @@ class _ChatAnswer:
 
     @property
     def was_retracted(self) -> bool:
-        """As Answer says."""
+        """As StreamedAnswer says."""
         return self.speech.was_retracted
 
     def finish(self) -> Sequence[TextDelta | Retracted]:
-        """As Answer says."""
+        """As StreamedAnswer says."""
         return self.speech.finish()
 
     def finished(self, model: str) -> Finished:
-        """As Answer says."""
+        """As StreamedAnswer says."""
         calls = self.calls.finished()
         refused = bool(self._refusal) and not calls
         return Finished(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
 
 from core.errors import ModelDown, ModelRefused
-from core.llm import Begun, Finished, ModelEvent, ModelRequest
+from core.llm import Api, Begun, Finished, ModelEvent, ModelRequest
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint, of_error, of_event
 from core.llm.events import Event, Malformed, events
@@ -22,9 +22,8 @@ from core.llm.failures import Target, overflow, translated, unanswered
 from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
-from core.llm.wire import Answer, Wire
-from core.spec import Api
-from core.tokens import estimate
+from core.llm.tokens import estimate
+from core.llm.wire import StreamedAnswer, Wire
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +32,7 @@ _WIRES: dict[Api, Wire] = {Api.CHAT: Chat(), Api.RESPONSES: Responses()}
 _NAMES = {Api.CHAT: "Chat Completions", Api.RESPONSES: "Responses"}
 _OPENAIS_OWN = "api.openai.com"
 _FITS_ANYWHERE = 500  # tokens: no prompt as short as this is refused for its length
+_UNSENT = "-"  # the SDK has no header for it, and would draw one at random for every call
 _GRACE_SECONDS = 5  # after the last word, for a count of tokens and the end of the stream
 _UNFINISHED = (
     "ended its stream without a finish reason; if it always does, "
@@ -59,7 +59,7 @@ class _Attempt:
     wire: Wire
     request: ModelRequest
     lessons: int  # that the model had given until then
-    answer: Answer
+    answer: StreamedAnswer
     body: dict[str, Any]
     is_shown: bool = False
 
@@ -164,19 +164,22 @@ class EndpointModel:
     async def _answered(
         self, attempt: _Attempt, deadline: float
     ) -> AsyncGenerator[ModelEvent, None]:
-        """What is shown of the answer, until it has ended."""
+        """What is shown of the answer, until it has ended; errors are our own."""
         answer, has_begun = attempt.answer, False
-        async with aclosing(self._received(attempt, deadline)) as received:
-            async for together in received:
-                for event in together:
-                    if not answer.is_ended and (complaint := of_event(event)):
-                        raise self._interruption(complaint)
-                if not has_begun:
-                    has_begun = True
-                    yield Begun()
-                for shown in answer.add(*together):
-                    attempt.is_shown = True
-                    yield shown
+        try:
+            response = await self._opened(attempt, deadline)
+            async with aclosing(response), aclosing(events(response)) as received:
+                while together := await _next(received, answer, deadline):
+                    if not answer.is_ended:
+                        self._look_for_complaints(together)
+                    if not has_begun:
+                        has_begun = True
+                        yield Begun()
+                    for shown in answer.add(*together):
+                        attempt.is_shown = True
+                        yield shown
+        except (TimeoutError, Malformed, openai.APIError, httpx2.HTTPError) as error:
+            raise self._as_ours(error) from error
         if not answer.is_ended:  # a proxy that closed cleanly looks like this
             raise _BrokeOff(f"{self._target} {_UNFINISHED}")
         for shown in answer.finish():
@@ -220,68 +223,60 @@ class EndpointModel:
             return overflow(self._target, budget, refusal=failure)
         return failure
 
-    def _interruption(self, complaint: Complaint) -> _Complained | _BrokeOff:
-        """An error inside of a stream: what may pass is as good as a stream that breaks off."""
-        failure = translated(complaint, self._target)
-        if isinstance(failure, ModelDown) and not complaint.is_overflow:
-            return _BrokeOff(str(failure))
-        return _Complained(complaint)
+    def _look_for_complaints(self, together: list[Event]) -> None:
+        """Raise the error inside of a stream: what may pass is as good as one that breaks off."""
+        for event in together:
+            if complaint := of_event(event):
+                failure = translated(complaint, self._target)
+                if isinstance(failure, ModelDown) and not complaint.is_overflow:
+                    raise _BrokeOff(str(failure))
+                raise _Complained(complaint)
 
-    async def _received(
-        self, attempt: _Attempt, deadline: float
-    ) -> AsyncGenerator[list[Event], None]:
-        """The events, those that came together at once, in our own errors.
+    def _as_ours(self, error: Exception) -> Exception:
+        match error:
+            case TimeoutError():
+                seconds = f"{self._limits.whole:g}"
+                return ModelDown(f"{self._target} did not finish within {seconds} seconds.")
+            case openai.APIStatusError():
+                return _Complained(of_error(error))
+            case openai.APIError():
+                return unanswered(error, self._target)
+            case _:
+                return _BrokeOff(f"{self._target} {_what_broke(error)}.")
 
-        Once the answer has ended, none of the errors matters. The deadline is set around each
-        wait: around a `yield` it would cancel the consumer.
-        """
-        try:
-            async with asyncio.timeout_at(deadline):
-                stream = await self._open(attempt)
-            async with stream, aclosing(events(stream.response)) as received:
-                while together := await self._next(received, attempt.answer, deadline):
-                    yield together
-        except TimeoutError as error:
-            raise ModelDown(
-                f"{self._target} did not finish within {self._limits.whole:g} seconds."
-            ) from error
-        except openai.APIStatusError as error:
-            raise _Complained(of_error(error)) from error
-        except openai.APIError as error:
-            raise unanswered(error, self._target) from error
-        except httpx2.HTTPError as error:  # while the SDK read what an error status comes with
-            raise _BrokeOff(f"{self._target} {_what_broke(error)}.") from error
-
-    async def _open(self, attempt: _Attempt) -> AsyncStream[object]:
+    async def _opened(self, attempt: _Attempt, deadline: float) -> httpx2.Response:
         """The SDK retries here, where nothing has been answered yet, and only here.
 
         By its typed methods it would walk every message and build an object of every chunk.
         """
         wait = self._limits.wait_at(attempt.request.reasoning_effort)
-        return await self._client.post(
-            f"{self._base}{attempt.wire.path}",  # else the SDK joins the two anew each time
-            body=attempt.body,
-            cast_to=object,
-            options={"timeout": wait},
-            stream=True,
-            stream_cls=AsyncStream[object],
-        )
+        async with asyncio.timeout_at(deadline):
+            response = await self._client.post(
+                f"{self._base}{attempt.wire.path}",  # else the SDK joins the two anew each time
+                body=attempt.body,
+                cast_to=httpx2.Response,
+                options={"timeout": wait, "idempotency_key": _UNSENT},
+                stream=True,
+                stream_cls=AsyncStream[object],
+            )
+        return cast("httpx2.Response", response)  # what is asked for by `cast_to`
 
-    async def _next(
-        self, received: AsyncGenerator[list[Event], None], answer: Answer, deadline: float
-    ) -> list[Event]:
-        """Empty at the end."""
-        if answer.is_ended:
-            deadline = min(deadline, asyncio.get_running_loop().time() + _GRACE_SECONDS)
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await anext(received, list[Event]())
-        except (httpx2.HTTPError, Malformed, TimeoutError) as error:
-            if answer.is_ended:
-                return []
-            if isinstance(error, TimeoutError):
-                raise
-            raise _BrokeOff(f"{self._target} {_what_broke(error)}.") from error
+
+async def _next(
+    received: AsyncGenerator[list[Event], None], answer: StreamedAnswer, deadline: float
+) -> list[Event]:
+    """Events that came at once; empty at the end. Once the answer has ended, no error matters.
+
+    The deadline is set around each wait: around a `yield` it would cancel the consumer.
+    """
+    if not answer.is_ended:
+        async with asyncio.timeout_at(deadline):
+            return await anext(received, list[Event]())
+    deadline = min(deadline, asyncio.get_running_loop().time() + _GRACE_SECONDS)
+    with suppress(TimeoutError, Malformed, httpx2.HTTPError):
+        async with asyncio.timeout_at(deadline):
+            return await anext(received, list[Event]())
+    return []
 
 
 def _filtered(finished: Finished) -> Finished:

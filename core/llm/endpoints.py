@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigMistake
-from core.llm import ChatModel
+from core.late import late
+from core.llm import Api, ChatModel
 from core.llm.fallback import FallbackModel
-from core.llm.late import late
 from core.llm.patience import Limits
 from core.redaction import HELD
-from core.spec import Api
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 _LIMITS = Limits()
 OPENAI = "https://api.openai.com/v1"
+# The SDK would tell every endpoint about this machine; these are half of a request's headers.
+_TELEMETRY = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,9 @@ class Endpoints:
         if key not in self._clients:
             HELD.hold_for_good([at.api_key])
             client_type: type[AsyncOpenAI] = late("openai", "AsyncOpenAI")
+            omit: Any = late("openai", "omit")
+            unsent = {f"X-Stainless-{name}": omit for name in _TELEMETRY}
             self._clients[key] = client_type(
-                base_url=at.base_url, api_key=at.api_key, max_retries=2
+                base_url=at.base_url, api_key=at.api_key, max_retries=2, default_headers=unsent
             )
         return self._clients[key]

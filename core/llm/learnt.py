@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.llm import ModelRequest, PromptMessage, Role
+from core.llm import Api, ModelRequest, PromptMessage, Role
 from core.llm.complaint import Complaint
-from core.spec import Api
-from core.tokens import estimate, shortened
+from core.llm.tokens import estimate, shortened
 
 _OTHER_NAME = "max_completion_tokens"  # of max_tokens, for newer models of OpenAI's
 _OUTPUT_LIMITS = ("max_tokens", _OTHER_NAME, "max_output_tokens")

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from core.errors import ConfigMistake
+from core.late import late
 from core.llm import TokenUsage
-from core.llm.late import late
-from core.spec import AgentSpec
 
 if TYPE_CHECKING:
     from genai_prices import Usage
@@ -61,16 +59,6 @@ class Prices:
             return price.nano_usd(usage)
         found = _listed(model, usage)
         return _listed(_bare(model), usage) if found is None and _bare(model) != model else found
-
-    def check(self, spec: AgentSpec) -> None:
-        """Make sure that the agent's daily_usd can be kept.
-
-        Raises:
-            ConfigMistake: one of its models has no price.
-        """
-        for model in (spec.model, *spec.fallback_models):
-            if spec.daily_usd is not None and not self.knows(model):
-                raise ConfigMistake(f"agent {spec.name!r}: daily_usd: {uncountable(model)}")
 
     def knows(self, model: str) -> bool:
         """Whether there is a price."""

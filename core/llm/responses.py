@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, assert_never
 
 from core.llm import (
+    Api,
     Finished,
     ModelRequest,
     Native,
@@ -23,8 +24,7 @@ from core.llm.calls import Calls, parsable
 from core.llm.events import Event
 from core.llm.thinking import Speech
 from core.llm.untrusted import content_of, list_of, mapping_of, storable_json, text_of
-from core.llm.wire import Answer, usage_of
-from core.spec import Api
+from core.llm.wire import StreamedAnswer, usage_of
 
 _TEXTS = {"response.output_text.delta", "response.refusal.delta"}
 _ENDS = {"response.completed", "response.incomplete"}
@@ -64,7 +64,7 @@ class Responses:
             body["max_output_tokens"] = request.max_output
         return body
 
-    def answer(self, *, thinks_first: bool) -> Answer:
+    def answer(self, *, thinks_first: bool) -> StreamedAnswer:
         """As Wire says."""
         return _Response(speech=Speech(thinks_first=thinks_first))
 
@@ -86,15 +86,15 @@ class _Response:
 
     @property
     def was_retracted(self) -> bool:
-        """As Answer says."""
+        """As StreamedAnswer says."""
         return self.speech.was_retracted
 
     def finish(self) -> Sequence[TextDelta | Retracted]:
-        """As Answer says."""
+        """As StreamedAnswer says."""
         return self.speech.finish()
 
     def finished(self, model: str) -> Finished:
-        """As Answer says."""
+        """As StreamedAnswer says."""
         items = [item for _, item in self._in_order()]
         calls = Calls()
         for item in items:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from core.llm import Finished, ModelRequest, Retracted, TextDelta, TokenUsage
+from core.llm import Api, Finished, ModelRequest, Retracted, TextDelta, TokenUsage
 from core.llm.events import Event
 from core.llm.untrusted import count_of, mapping_of
-from core.spec import Api
 
 
-class Answer(Protocol):
+class StreamedAnswer(Protocol):
     """Grows by events; nothing of an event is trusted."""
 
     @property
@@ -54,7 +53,7 @@ class Wire(Protocol):
         """The request as JSON."""
         ...
 
-    def answer(self, *, thinks_first: bool) -> Answer:
+    def answer(self, *, thinks_first: bool) -> StreamedAnswer:
         """An empty answer; `thinks_first` as for `Speech`."""
         ...
 

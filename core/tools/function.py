@@ -10,7 +10,7 @@ from inspect import Parameter, getdoc, isawaitable, iscoroutinefunction, signatu
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from core.complaints import plain_words
+from core.config.validation import plain_words
 from core.errors import ConfigMistake, ToolError
 from core.tools import Tool, ToolContext
 from core.tools.threads import in_thread

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from pydantic import PydanticUserError
 
-from core.complaints import did_you_mean
+from core.config.validation import did_you_mean
 from core.errors import ConfigMistake
 from core.tools import Tool
 from core.tools.function import Function, tool_from

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from core import faults, metrics
-from core.adapter import Adapter
+from core import kill_points, metrics
 from core.address import Address
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
-from core.messages import Outgoing
+from core.messaging.adapter import Adapter
+from core.messaging.messages import Outgoing
 from core.stray import contained
 from core.turn.hold import Hold
 from storage import inbox, outbox, turns
@@ -98,7 +98,7 @@ class Visible:
         before = self.message_id
         message_id = await self.show(outgoing)
         if message_id != before:
-            faults.reach("posted, not recorded")
+            kill_points.reach("posted, not recorded")
             await outbox.opened(self._hold.lease, outbox_id=self.row.id, message_id=message_id)
 
     async def _intend(self) -> None:
@@ -107,9 +107,9 @@ class Visible:
         else:
             await outbox.begin(self._hold.lease, outbox_id=self.row.id, now=self._hold.now())
         if self.may_be_there:
-            faults.reach("looked for in vain")
+            kill_points.reach("looked for in vain")
         self.may_be_there = True
-        faults.reach("post intended")
+        kill_points.reach("post intended")
 
 
 class Reply:
@@ -212,9 +212,9 @@ async def _deliver(hold: Hold, message: Visible, *, leaves: bool) -> bool:
         broken = Transient(f"unexpected {type(error).__name__}")
         await _try_later(hold, row, broken, patience=timedelta(0))
     else:
-        faults.reach("delivered, not recorded")
+        kill_points.reach("delivered, not recorded")
         await _delivered(hold, row, message_id, leaves=leaves)
-        faults.reach("delivered")
+        kill_points.reach("delivered")
         return True
     return False
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 
-from core import context, faults
+from core import context, kill_points
 from core.context import Prompt
 from core.context.load import Asked
 from core.errors import ContextOverflow, ModelDown
@@ -59,7 +59,7 @@ async def _call_model(turn: Turn) -> None:
     """
     try:
         finished = _whole(turn, await _fitting(turn))
-        faults.reach("answered, not journalled")
+        kill_points.reach("answered, not journalled")
         step, spent = ModelStep.of(finished), turn.budget.spent(finished)
         if step.tool_calls:
             await turn.record(StepKind.MODEL, step, spent)
@@ -85,10 +85,10 @@ async def _call_tool(turn: Turn, call: ToolCall) -> None:
 
     Who was suspended past the lease calls none: whoever took over may have finished it.
     """
-    faults.reach("tool called")
+    kill_points.reach("tool called")
     turn.hold.check()
     result = await turn.toolbox.call(call, turn.tool_context)
-    faults.reach("tool finished, not journalled")
+    kill_points.reach("tool finished, not journalled")
     await turn.record(StepKind.TOOL, ToolStep.of(call, result))
 
 
@@ -157,7 +157,7 @@ async def _stream(turn: Turn, request: ModelRequest) -> Finished:
                 case TextDelta():
                     text += event.text
                     await turn.reply.show(before + text)
-                    faults.reach("answer half shown")
+                    kill_points.reach("answer half shown")
                 case Retracted():
                     text = ""
                 case Begun():

@@ -12,13 +12,13 @@ from typing import assert_never
 
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
 
-from core import faults, metrics
-from core.adapter import Adapter, ShowsWork
+from core import kill_points, metrics
 from core.address import Address
 from core.clock import monotonic
-from core.directory import KnownAgent
 from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
-from core.files import read_files
+from core.messaging.adapter import Adapter, ShowsWork
+from core.messaging.attachments import read_files
+from core.messaging.directory import KnownAgent
 from core.stray import contained
 from core.turn import runner
 from core.turn.deliver import Due, deliver
@@ -72,7 +72,7 @@ class Serving:
             DatabaseBusy, DatabaseUnusable: the work stays where it is, for a later claim.
             ConfigMistake: the agent's record cannot be read here; it is given back at once.
         """
-        faults.reach("claimed")
+        kill_points.reach("claimed")
         try:
             with metrics.LEASES_HELD.track_inprogress(), self._hold.in_force():
                 await self._held()
@@ -161,7 +161,7 @@ class Serving:
         if opened is None:
             return None
         self._turn = Turn(self._resources, hold, self._adapter, agent, opened)
-        faults.reach("turn opened")
+        kill_points.reach("turn opened")
         return self._turn
 
     @asynccontextmanager
@@ -201,7 +201,7 @@ class Serving:
         else:
             due = await turn.answered(text)
         self._turn = None
-        faults.reach("turn ended, not delivered")
+        kill_points.reach("turn ended, not delivered")
         return due
 
     async def _attempt(self, turn: Turn) -> str:

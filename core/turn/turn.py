@@ -8,21 +8,21 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from core import faults, metrics
-from core.adapter import Adapter, TellsOperator
+from core import kill_points, metrics
 from core.address import Address
-from core.budget import Budget, Price
 from core.clock import Clock
+from core.config.spec import AgentSpec
 from core.context.decide import room_together
 from core.context.load import Memory
-from core.directory import Directory, KnownAgent
 from core.errors import MooringsError
-from core.files import Files
 from core.llm import ChatModel
-from core.spec import AgentSpec
-from core.tokens import estimate
+from core.llm.tokens import estimate
+from core.messaging.adapter import Adapter, TellsOperator
+from core.messaging.attachments import Files
+from core.messaging.directory import Directory, KnownAgent
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
+from core.turn.budget import Budget, Price
 from core.turn.company import Company
 from core.turn.deliver import Due, Reply, Visible
 from core.turn.hold import Hold
@@ -161,7 +161,7 @@ class Turn:
         )
         self.journal.add(step)
         self._recorded += 1
-        faults.reach("step journalled")
+        kill_points.reach("step journalled")
 
     def conclude(self, step: ModelStep, spent: Spent) -> None:
         """Take this for the last step: nothing depends on it but the end, which journals it."""

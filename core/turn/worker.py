@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from core.adapter import Adapter
 from core.address import Address
 from core.clock import monotonic
 from core.errors import ConfigMistake
+from core.messaging.adapter import Adapter
 from core.turn.backlog import Backlog
 from core.turn.hold import Hold
 from core.turn.serving import Serving

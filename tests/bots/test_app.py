@@ -13,13 +13,13 @@ from bots import app
 from bots.http import HttpPort
 from core import clock
 from core.address import Address
-from core.caller import CallerAdapter
-from core.intake import Intake
-from core.messages import Author, Incoming
+from core.api.caller import CallerAdapter
+from core.config.settings import Settings
+from core.messaging.intake import Intake
+from core.messaging.messages import Author, Incoming
 from core.runtime import Runtime
-from core.settings import Settings
 from core.turn.worker import Worker
-from core.upkeep import Keep, Upkeep
+from core.upkeep.schedule import Keep, Upkeep
 from tests.patience import PATIENCE
 from tests.peers.platform import Platform
 
@@ -77,8 +77,8 @@ class UntilUpkeep:
 async def test_whoever_answers_does_the_upkeep(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("core.upkeep._LOOK_SECONDS", 0.01)
-    caplog.set_level("INFO", logger="core.upkeep")
+    monkeypatch.setattr("core.upkeep.schedule._LOOK_SECONDS", 0.01)
+    caplog.set_level("INFO", logger="core.upkeep.schedule")
     worker = runtime.worker({"python": CallerAdapter()})
     async with asyncio.timeout(PATIENCE):
         listener = UntilUpkeep(caplog)
@@ -88,8 +88,8 @@ async def test_whoever_answers_does_the_upkeep(
 async def test_whoever_only_listens_does_no_upkeep(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("core.upkeep._LOOK_SECONDS", 0.01)
-    caplog.set_level("INFO", logger="core.upkeep")
+    monkeypatch.setattr("core.upkeep.schedule._LOOK_SECONDS", 0.01)
+    caplog.set_level("INFO", logger="core.upkeep.schedule")
     worker = runtime.worker({"python": CallerAdapter()})
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):

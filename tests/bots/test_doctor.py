@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bots.slack.manifest import EVENTS, SCOPES
 from bots.slack.workspaces import Workspaces
 from core import clock
-from core.installations import Installations
+from core.messaging.installations import Installations
 from storage.database import open_database
 from tests.bots.program import Program
 from tests.bots.slack.test_workspaces import granted

@@ -18,9 +18,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bots.http import Check, HttpPort
+from core.config.settings import Settings
 from core.errors import ConfigMistake
 from core.runtime import Runtime
-from core.settings import Settings
 from storage.errors import DatabaseBusy
 
 OPERATORS = ("/readyz", "/metrics")

@@ -14,8 +14,8 @@ from filelock import FileLock
 from pydantic import SecretStr
 
 from bots.serve import serve
+from core.config.settings import Settings
 from core.errors import ConfigMistake
-from core.settings import Settings
 from tests.bots.cli.test_run import ended, status, until_ready
 from tests.bots.program import Program
 from tests.forked import ROOT

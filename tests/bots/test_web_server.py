@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from uvicorn.protocols.http import h11_impl
 
 from bots.http import HttpPort
-from core.intake import Intake
+from core.messaging.intake import Intake
 from tests.patience import PATIENCE
 
 HALF = b"GET /slack/install HTTP/1.1\r\nHost: x\r\nX-Slow: "

@@ -10,15 +10,15 @@ from bots.discord.wording import MARKUP as DISCORD
 from bots.discord.wording import asked
 from bots.slack.markup import MARKUP as SLACK
 from bots.wording import Markup, Wording, question_about
-from core.binding import Listen
-from core.commands import Remembered
+from core.commands.views import RememberedFact
+from core.config.binding import Listen
 
 NASTY = "<@12345678901234567> *bold* `code` <!channel> @everyone"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def facts(count: int, text: str) -> list[Remembered]:
-    return [Remembered(id=number, text=text, said_by="Ana", at=AT) for number in range(count)]
+def facts(count: int, text: str) -> list[RememberedFact]:
+    return [RememberedFact(id=number, text=text, said_by="Ana", at=AT) for number in range(count)]
 
 
 @pytest.mark.parametrize("markup", [SLACK, DISCORD])

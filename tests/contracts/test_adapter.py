@@ -10,10 +10,10 @@ import pytest
 
 from bots.terminal.adapter import PipeAdapter, ScreenAdapter
 from bots.terminal.screen import Screen
-from core.adapter import Adapter
 from core.address import Address
-from core.caller import CallerAdapter
-from core.messages import Outgoing
+from core.api.caller import CallerAdapter
+from core.messaging.adapter import Adapter
+from core.messaging.messages import Outgoing
 from tests.bots.discord import outward as discord_outward
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
 from tests.peers.discord.peer import DiscordPeer

@@ -8,12 +8,11 @@ from contextlib import aclosing
 
 import pytest
 
-from core.llm import ChatModel, Finished, TextDelta
+from core.llm import Api, ChatModel, Finished, TextDelta
 from core.llm.demo import DemoModel
 from core.llm.endpoint import EndpointModel
 from core.llm.fallback import FallbackModel
 from core.llm.patience import Limits
-from core.spec import Api
 from tests.core.llm.asking import answer_of, client_of, events_of, first_of, request
 from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint, Fail

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 import pytest
 
 from core.errors import ContextOverflow, ModelDown, ModelRefused
-from core.llm import Finished, ModelRequest, PromptMessage, Role, ToolSpec
+from core.llm import Api, Finished, ModelRequest, PromptMessage, Role, ToolSpec
 from core.llm.endpoint import EndpointModel
 from core.llm.patience import Limits
-from core.spec import Api
 from core.tools import ToolResult
 from core.turn.journal import Journal, ModelStep, ToolStep
 from storage.models import Step, StepKind

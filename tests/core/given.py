@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from core import agents_file
-from core.adapter import Adapter
 from core.address import Address
-from core.agents_file import AgentsFile
-from core.directory import Directory, KnownAgent
-from core.gate import Gate
-from core.intake import Accepted, Intake
+from core.config import agents_file
+from core.config.agents_file import AgentsFile
+from core.config.spec import AgentSpec
 from core.llm import ChatModel, TokenUsage
 from core.llm.pricing import Price
-from core.messages import Author, Incoming
-from core.spec import AgentSpec
+from core.messaging.access import Gate
+from core.messaging.adapter import Adapter
+from core.messaging.directory import Directory, KnownAgent
+from core.messaging.intake import Accepted, Intake
+from core.messaging.messages import Author, Incoming
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from core.address import Address
+from core.config.settings import Settings, load
 from core.errors import ConfigMistake
-from core.intake import Accepted
-from core.messages import Author, Incoming
+from core.messaging.intake import Accepted
+from core.messaging.messages import Author, Incoming
 from core.runtime import Runtime
-from core.settings import Settings, load
 from storage import openings, owners
 from storage.database import open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable
@@ -59,7 +59,7 @@ async def leased(runtime: Runtime, owner: str) -> int:
 WARM = """
 import asyncio, sys
 from core.runtime import Runtime
-from core.settings import from_environment
+from core.config.settings import from_environment
 
 async def main():
     runtime = await Runtime.open(from_environment())

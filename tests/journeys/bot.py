@@ -11,14 +11,14 @@ from pathlib import Path
 import aiohttp
 
 from bots import app
-from core import faults
-from core.adapter import Limits
+from core import kill_points
 from core.address import Address
+from core.config.settings import from_environment
 from core.errors import Transient
-from core.intake import Intake
-from core.messages import Author, Incoming, Outgoing
+from core.messaging.adapter import Limits
+from core.messaging.intake import Intake
+from core.messaging.messages import Author, Incoming, Outgoing
 from core.runtime import Runtime
-from core.settings import from_environment
 
 ERRORS = Path("errors.txt")
 
@@ -105,7 +105,7 @@ def _die_at(place: str, times: int) -> None:
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    faults.watch(arrive)
+    kill_points.watch(arrive)
 
 
 async def _main(board: str) -> None:

@@ -65,7 +65,7 @@ PRUNED = "batch pruned"  # tests/core/test_upkeep.py kills there: no message is 
 AGAIN = "looked for in vain"  # reached by whoever takes over from somebody who died before a post
 CUT = "history cut, model not asked"  # a test of its own has so long a history
 ROOT = Path(__file__).parents[2]
-REACHED = re.compile(r'faults\.reach\("([^"]+)"\)')
+REACHED = re.compile(r'kill_points\.reach\("([^"]+)"\)')
 AMBIGUOUS = {"tool finished, not journalled"}  # the tool ran, and only its key can tell
 
 

@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
-from core.adapter import Limits
-from core.messages import Outgoing
+from core.messaging.adapter import Limits
+from core.messaging.messages import Outgoing
 
 
 @dataclass(kw_only=True)

@@ -9,9 +9,9 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from storage.database import Database, configuration
-from storage.internals import ExactExecutor
-from storage.pool import connect
-from storage.url import parse
+from storage.drivers.internals import ExactExecutor
+from storage.drivers.pool import connect
+from storage.drivers.url import parse
 from tests.storage import sql
 
 Content = dict[str, list[dict[str, str]]]

@@ -10,8 +10,8 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.backends.mysql.client import MySQLClient
 from tortoise.backends.sqlite.client import SqliteClient
 
-from storage import script
-from storage.script import in_dialect
+from storage.drivers import script
+from storage.drivers.script import in_dialect
 
 _STATEMENTS = ("execute_insert", "execute_query", "execute_query_dict")
 

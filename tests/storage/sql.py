@@ -9,7 +9,7 @@ from tortoise import Tortoise
 
 from storage import models
 from storage.database import Database
-from storage.internals import Model
+from storage.drivers.internals import Model
 
 _COLUMNS = {
     "sqlite": """

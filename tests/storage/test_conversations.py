@@ -12,11 +12,11 @@ import pytest
 from storage import agents, conversations, inbox, openings, outbox, turns
 from storage.conversations import Apart
 from storage.database import Database
+from storage.drivers.transaction import transaction
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from storage.models import Conversation, OutboxMessage, OutboxState, Step, StepKind
 from storage.openings import OpenTurn
-from storage.transaction import transaction
 from storage.turns import FinishedStep
 from tests.patience import PATIENCE
 from tests.storage import given

@@ -16,10 +16,10 @@ from tortoise import Tortoise
 
 from storage import agents, inbox, migration, openings
 from storage.database import Database, examine, open_database
+from storage.drivers.pool import lasting
+from storage.drivers.transaction import reading, transaction
 from storage.errors import DatabaseBusy
 from storage.models import Agent, Message
-from storage.pool import lasting
-from storage.transaction import reading, transaction
 from tests.patience import PATIENCE
 from tests.peers.cable import Cable
 from tests.storage import given, older, sql

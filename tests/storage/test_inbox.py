@@ -11,9 +11,9 @@ import pytest
 
 from storage import inbox
 from storage.database import Database
+from storage.drivers.transaction import write_first
 from storage.lease import fence
 from storage.models import InboxMessage, InboxState
-from storage.transaction import write_first
 from tests.storage import given, sql
 
 pytestmark = pytest.mark.usefixtures("database")

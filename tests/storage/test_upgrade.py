@@ -14,7 +14,7 @@ import pytest
 
 from storage import migration
 from storage.database import open_database
-from storage.url import parse
+from storage.drivers.url import parse
 from tests.conftest import Once
 from tests.storage import older
 from tests.storage.opening import Opening

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.upkeep import LOCK
+from core.upkeep.schedule import LOCK
 from storage.database import open_database
 from tests.bots.program import Program
 from tests.forked import Ended

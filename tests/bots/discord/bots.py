@@ -19,8 +19,8 @@ from bots.discord import catch_up, client, inflow
 from bots.discord.line import Interactions, Watch
 from bots.discord.listener import GatewayListener
 from bots.discord.platform import DiscordPlatform
+from core.config.settings import Settings
 from core.runtime import Runtime
-from core.settings import Settings
 from core.turn.worker import Worker
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.transcript import Line

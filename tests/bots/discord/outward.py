@@ -11,7 +11,7 @@ from bots.discord.echoes import Echoes
 from bots.discord.internals import point_at
 from bots.discord.rest import Rest
 from core.address import Address
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.transcript import Line
 

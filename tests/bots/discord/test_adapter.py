@@ -14,10 +14,10 @@ from bots.discord.adapter import DiscordAdapter, addresses
 from bots.discord.failures import DiscordRefused
 from bots.discord.rest import Rest
 from core import clock
-from core.adapter import FetchesFiles, ShowsWork
 from core.address import Address
 from core.errors import DeliveryRefused, Transient
-from core.messages import Attachment
+from core.messaging.adapter import FetchesFiles, ShowsWork
+from core.messaging.messages import Attachment
 from tests.bots.discord.outward import adapter_of, bots, in_thread, outgoing, rest_of
 from tests.patience import PATIENCE
 from tests.peers.discord import payloads

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.config.spec import AgentSpec
 from core.runtime import Runtime
-from core.spec import AgentSpec
 from tests.bots.discord.bots import Server
 from tests.bots.discord.commanding import AGENTS, Harbour
 from tests.peers.endpoint import Stall

@@ -7,9 +7,9 @@ import pytest
 from bots.discord.checkup import examine
 from bots.discord.manifest import invitation
 from bots.finding import Verdict
-from core.access import Access
 from core.address import Address
-from core.binding import Binding, Listen, SharedBy
+from core.config.access import Access
+from core.config.binding import Binding, Listen, SharedBy
 from tests.bots.discord.bots import Server
 from tests.peers.discord.world import Kind
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bots.discord import parse
 from bots.discord.spot import Spot, spot_of
-from core.messages import Heard
+from core.messaging.messages import Heard
 from tests.peers.discord import payloads
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.wire import Json

@@ -18,8 +18,8 @@ from bots.slack import catch_up, rates
 from bots.slack.connection import Client
 from bots.slack.listener import SocketListener, Watch
 from bots.slack.platform import SlackPlatform
+from core.config.settings import Settings
 from core.runtime import Runtime
-from core.settings import Settings
 from core.turn.worker import Worker
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.peer import SlackPeer

@@ -10,7 +10,7 @@ from bots.slack.client import SlackClient
 from bots.slack.personas import Persona
 from bots.slack.rates import Rates
 from core.address import Address
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 from tests.peers.slack.peer import SlackPeer
 
 CHANNEL = "C0GENERAL"

@@ -6,7 +6,7 @@ import pytest
 
 from bots.slack.blocks import STOP
 from bots.slack.workspaces import Workspaces
-from core.installations import Installations
+from core.messaging.installations import Installations
 from core.runtime import Runtime
 from tests.bots.slack.bots import Workspace
 from tests.bots.slack.test_commands import told

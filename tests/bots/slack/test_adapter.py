@@ -14,10 +14,10 @@ from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone
 from bots.slack.personas import Persona
 from core import clock
-from core.adapter import FetchesFiles, ShowsWork
 from core.address import Address
 from core.errors import DeliveryRefused, Transient
-from core.messages import Attachment
+from core.messaging.adapter import FetchesFiles, ShowsWork
+from core.messaging.messages import Attachment
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.transcript import Line

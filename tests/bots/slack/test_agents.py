@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from core.config.spec import AgentSpec
 from core.runtime import Runtime
-from core.spec import AgentSpec
 from tests.bots.slack.bots import Workspace
 from tests.bots.slack.test_commands import told
 from tests.peers.endpoint import Stall

@@ -12,7 +12,7 @@ from bots.slack.failures import SlackRefused
 from bots.slack.files import Files, addresses
 from core.address import Address
 from core.errors import DeliveryRefused, FileUnavailable, Transient
-from core.messages import Attachment
+from core.messaging.messages import Attachment
 from tests.bots.slack.bots import Workspace
 from tests.bots.slack.outward import CHANNEL, adapter_of
 from tests.peers.elsewhere import Elsewhere

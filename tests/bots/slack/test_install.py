@@ -19,9 +19,9 @@ from bots.http import HttpPort
 from bots.slack.install import App, StateStore, WorkspaceStore, routes
 from bots.slack.workspaces import Workspaces
 from core import clock
-from core.installations import Installations
+from core.config.settings import Settings
+from core.messaging.installations import Installations
 from core.runtime import Runtime
-from core.settings import Settings
 from storage.models import OAuthState
 from tests.peers.slack.peer import SlackPeer
 

@@ -6,8 +6,8 @@ import json
 
 from bots.slack.manifest import EVENTS, SCOPES, Served, manifest
 from bots.slack.parse import at
-from core.agents_file import AgentsFile
-from core.spec import AgentSpec
+from core.config.agents_file import AgentsFile
+from core.config.spec import AgentSpec
 from tests.bots.program import Program
 
 FILE = AgentsFile(

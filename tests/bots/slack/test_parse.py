@@ -23,7 +23,7 @@ from bots.slack.happenings import (
     Withdrawn,
 )
 from core.address import Address, Readers
-from core.messages import Attachment, Heard
+from core.messaging.messages import Attachment, Heard
 
 NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
 Json = dict[str, object]

@@ -15,7 +15,7 @@ from bots.slack.personas import Persona
 from bots.slack.streams import Streams
 from core.clock import monotonic
 from core.errors import Transient
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 from tests.bots.slack.bots import Workspace
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
 from tests.peers.endpoint import Reply

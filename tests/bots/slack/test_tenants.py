@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from bots.http import HttpPort
 from bots.slack.workspaces import Grant, Workspaces
 from core.address import Address
-from core.commands import Commands
-from core.installations import Installations
-from core.messages import Author
+from core.commands.agent import Commands
+from core.messaging.installations import Installations
+from core.messaging.messages import Author
 from core.runtime import Runtime
 from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import Endpoint, recall

@@ -14,7 +14,7 @@ from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Grant, Workspaces
 from core import clock
 from core.errors import Transient
-from core.installations import Installations, Workspace
+from core.messaging.installations import Installations, Workspace
 from core.redaction import HELD
 from tests.peers.slack.peer import SlackPeer
 

@@ -8,7 +8,7 @@ from bots.terminal.adapter import PipeAdapter, ScreenAdapter
 from bots.terminal.pipe import STDOUT
 from bots.terminal.screen import Screen
 from core.address import Address
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 
 Captured = pytest.CaptureFixture[str]
 

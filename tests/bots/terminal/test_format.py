@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.theme import Theme
 
 from bots.terminal import format as looks
-from core.commands import Remembered, Said
+from core.commands.views import HistoryEntry, RememberedFact
 
 
 def drawn(renderable: RenderableType, *, width: int = 80) -> str:
@@ -19,9 +19,9 @@ def drawn(renderable: RenderableType, *, width: int = 80) -> str:
     return capture.get()
 
 
-def said(author: str, text: str, at: datetime, *, is_agent: bool = False) -> Said:
+def said(author: str, text: str, at: datetime, *, is_agent: bool = False) -> HistoryEntry:
     """One entry of a history."""
-    return Said(author=author, text=text, at=at, is_agent=is_agent)
+    return HistoryEntry(author=author, text=text, at=at, is_agent=is_agent)
 
 
 def test_a_history_says_when_you_last_spoke(now: datetime) -> None:
@@ -47,7 +47,9 @@ def test_an_old_message_is_cut_and_cannot_mark_up_the_screen(now: datetime) -> N
 
 
 def test_a_fact_has_its_source(now: datetime) -> None:
-    fact = Remembered(id=7, text="the deadline is near", said_by="ana", at=now - timedelta(days=1))
+    fact = RememberedFact(
+        id=7, text="the deadline is near", said_by="ana", at=now - timedelta(days=1)
+    )
     assert "7  the deadline is near (ana, a day ago)" in drawn(looks.facts([fact], now))
 
 

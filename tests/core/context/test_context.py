@@ -8,12 +8,12 @@ from itertools import pairwise
 import pytest
 
 from core import context
+from core.config.spec import AgentSpec
 from core.context import Prompt
 from core.context.load import Asked
 from core.errors import ModelRefused
 from core.llm import PromptMessage, Role
-from core.spec import AgentSpec
-from core.tokens import estimate
+from core.llm.tokens import estimate
 from core.turn.worker import Worker
 from storage import facts, summaries, turns
 from storage.errors import LeaseLost

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from core.context.decide import Material, Note, Question, Said, Shown, decide, total
 from core.context.render import render
 from core.errors import ModelRefused
-from core.files import ReadFile
-from core.llm import Native, PromptMessage, Role, ToolCall
-from core.spec import Api
-from core.tokens import estimate
+from core.llm import Api, Native, PromptMessage, Role, ToolCall
+from core.llm.tokens import estimate
+from core.messaging.attachments import ReadFile
 
 S, U, A, T = Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.TOOL
 WINDOW = 16_000

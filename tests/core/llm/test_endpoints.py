@@ -38,6 +38,15 @@ async def test_a_model_answers_with_the_key_it_was_given(
     assert endpoint.keys == ["sk-1"]
 
 
+async def test_an_endpoint_is_told_nothing_about_this_machine(
+    endpoint: Endpoint, endpoints: Endpoints
+) -> None:
+    model = endpoints.model(["gpt-6-luna"], at(endpoint.base_url, "sk-1"))
+    await answer_of(model, ASKED)
+    told = {name for name in endpoint.headers[0] if name.startswith("x-stainless")}
+    assert told == {"x-stainless-retry-count", "x-stainless-read-timeout"}
+
+
 async def test_further_names_are_fallbacks(endpoint: Endpoint, endpoints: Endpoints) -> None:
     model = endpoints.model(["one", "two"], at(endpoint.base_url, "sk-1"))
     endpoint.script(Fail(status=404))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from core.errors import ModelDown, ModelRefused
-from core.llm import Finished, ModelEvent, Retracted, TextDelta
+from core.llm import Api, Finished, ModelEvent, Retracted, TextDelta
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint, of_error, of_event
 from core.llm.endpoint import EndpointModel
@@ -26,7 +26,6 @@ from core.llm.patience import Limits
 from core.llm.responses import Responses
 from core.llm.untrusted import mapping_of
 from core.llm.wire import Wire
-from core.spec import Api
 from core.turn.journal import Journal, ModelStep
 from storage.models import Step, StepKind
 from tests.core.llm.asking import client_of, events_of, request

@@ -10,15 +10,14 @@ import pytest
 from openai import AsyncOpenAI
 
 from core.errors import ModelDown, ModelRefused
-from core.llm import ModelRequest, PromptMessage, Role, ToolSpec
+from core.llm import Api, ModelRequest, PromptMessage, Role, ToolSpec
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint
 from core.llm.endpoint import EndpointModel
 from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
-from core.spec import Api
-from core.tokens import estimate
+from core.llm.tokens import estimate
 from tests.core.llm.asking import answer_of, client_of, said
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Fail
 

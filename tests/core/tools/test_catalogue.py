@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.checked import BUILT_IN_TOOLS
+from core.config.validation import BUILT_IN_TOOLS
 from core.errors import ConfigMistake
 from core.llm import ToolCall
 from core.tools import ToolContext

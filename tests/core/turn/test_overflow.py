@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from core.config.spec import AgentSpec
 from core.llm.endpoint import EndpointModel
 from core.llm.patience import Limits
-from core.spec import AgentSpec
 from tests.core.given import Stage
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Exactly, Fail

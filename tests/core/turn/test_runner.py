@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.clock import monotonic
+from core.config.spec import AgentSpec
 from core.context.decide import total
 from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm import Finished, Role, ToolCall
-from core.spec import AgentSpec
 from core.tools import ToolContext
 from core.turn import runner
 from core.turn.hold import Hold

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from core.config.spec import AgentSpec
+from core.llm import Api
 from core.llm.endpoint import EndpointModel
 from core.llm.patience import Limits
-from core.spec import AgentSpec, Api
 from core.tools import ToolContext
 from core.turn import runner
 from storage.errors import LeaseLost

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from core.config.spec import AgentSpec
 from core.llm.endpoint import EndpointModel
-from core.spec import AgentSpec
 from core.tools.catalogue import toolbox
 from tests.core.given import Stage
 from tests.core.llm.asking import client_of

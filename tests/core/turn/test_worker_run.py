@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core import faults
-from core.answer import answer_to
+from core import kill_points
+from core.api.answer import answer_to
 from core.errors import Transient
 from core.tools import ToolContext
 from core.turn.worker import Worker
@@ -289,7 +289,7 @@ async def test_what_a_database_that_was_away_left_is_handed_over_when_it_is_ther
             places.remove(at)
             lock_for_a_moment(sqlite)
 
-    faults.watch(arrive)
+    kill_points.watch(arrive)
     async with running(stage.worker()):
         await stage.platform.shows(1)
         while (await stage.conversation()).owner:  # noqa: ASYNC110  # the database tells nobody

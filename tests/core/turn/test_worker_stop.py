@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core import faults
+from core import kill_points
 from core.clock import monotonic
 from core.errors import ModelDown
 from core.turn.worker import Worker
@@ -123,9 +123,11 @@ async def test_a_second_stop_finds_nothing_more_to_stop(stage: Stage, worker: Wo
 def finished() -> Iterator[asyncio.Event]:
     """Set when an answer is finished: for a turn without tools, when all that is left is to end."""
     is_finished = asyncio.Event()
-    faults.watch(lambda place: is_finished.set() if place == "answered, not journalled" else None)
+    kill_points.watch(
+        lambda place: is_finished.set() if place == "answered, not journalled" else None
+    )
     yield is_finished
-    faults.watch(lambda _: None)
+    kill_points.watch(lambda _: None)
 
 
 async def test_while_a_finished_answer_is_stored_there_is_nothing_to_stop(

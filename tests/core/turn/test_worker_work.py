@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from core.errors import DeliveryRefused, Transient
-from core.messages import Outgoing
+from core.messaging.messages import Outgoing
 from tests.core.given import Stage
 from tests.patience import PATIENCE
 from tests.peers.model import Then

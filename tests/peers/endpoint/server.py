@@ -34,8 +34,8 @@ class Endpoint:
 
     `rules` are those of the models that there are; without them it takes any model, and on Chat
     Completions everything. `models` is what it lists then, each with the date of its end.
-    `requests`, `paths` and `keys` are what came, in order; whoever answers sees each as a request
-    of Chat Completions.
+    `requests`, `paths`, `keys` and `headers` are what came, in order; whoever answers sees each
+    as a request of Chat Completions.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Endpoint:
         self.requests: list[Body] = []
         self.paths: list[str] = []
         self.keys: list[str] = []
+        self.headers: list[set[str]] = []  # by their names, in lower case
         self._answer = answer
         self._script: deque[Behaviour] = deque()
         self._dialect: Dialect | None = None
@@ -138,6 +139,7 @@ class Endpoint:
     async def _asked(self, request: web.Request) -> web.StreamResponse:
         body: Body = await request.json()
         self.keys.append(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        self.headers.append({name.lower() for name in request.headers})
         self.paths.append(request.path)
         await self._count(1, body)
         try:

@@ -1,0 +1,1 @@
+"""Agents from Python, and the runtime of the program that uses them."""

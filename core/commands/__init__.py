@@ -1,0 +1,1 @@
+"""What people can ask of Moorings itself, and what they press below an answer."""

@@ -1,0 +1,1 @@
+"""What people configure, checked, with the line of a mistake."""

@@ -1,0 +1,96 @@
+"""The way out to a platform: what every adapter can do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from core.address import Address
+from core.messaging.messages import Attachment, Outgoing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one message of a platform can hold, and how often it may be edited.
+
+    `text_length` is in characters. `seconds_between_edits` is None where an answer is not
+    shown while it grows. `takes_files`: code or a table that is longer than a message may be
+    handed over whole, and becomes a file.
+    """
+
+    text_length: int
+    seconds_between_edits: float | None
+    takes_files: bool = False
+
+
+class Adapter(Protocol):
+    """Delivers answers to one platform. Every call can be made twice.
+
+    All raise `Transient` for what may work later and `DeliveryRefused` for what will not.
+    """
+
+    @property
+    def limits(self) -> Limits:
+        """What a message can hold here."""
+        ...
+
+    def may_preview(self, outgoing: Outgoing) -> bool:
+        """Whether a growing answer may be shown so far, now.
+
+        False where that would keep ended answers waiting; a later piece is asked for again.
+        """
+        ...
+
+    async def post(self, outgoing: Outgoing) -> str:
+        """Make a new message and return the platform's id for it."""
+        ...
+
+    async def edit(self, message_id: str, outgoing: Outgoing) -> str:
+        """Replace the message's text; returns its id, a new one where it had to be made anew."""
+        ...
+
+    async def find(self, outgoing: Outgoing) -> str | None:
+        """The id of the message that an earlier `post` of the same key made, if it did."""
+        ...
+
+
+@runtime_checkable
+class ShowsWork(Protocol):
+    """An adapter of a platform that can show that an answer is being worked on."""
+
+    async def working(self, outgoing: Outgoing) -> None:
+        """Show it until something is posted there; `outgoing` has no text yet.
+
+        Best effort: raises `Transient` or `DeliveryRefused`, which nobody retries.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """A file as its platform describes it now; `read` gives its first bytes, as many as asked."""
+
+    attachment: Attachment
+    read: Callable[[int], Awaitable[bytes]]
+
+
+@runtime_checkable
+class TellsOperator(Protocol):
+    """An adapter whose reader runs the agents, and may read what else only the log says."""
+
+    def explain(self, reply_to: str, why: str) -> None:
+        """Say why this message gets no answer; a sentence about that is posted afterwards."""
+        ...
+
+
+@runtime_checkable
+class FetchesFiles(Protocol):
+    """An adapter of a platform on which messages come with files."""
+
+    async def look_up(self, place: Address, attachment: Attachment) -> KeptFile:
+        """Find the file that came with a message at `place`.
+
+        This and reading it raise `FileUnavailable`, `Transient` or `DeliveryRefused`.
+        """
+        ...

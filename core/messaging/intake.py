@@ -1,0 +1,207 @@
+"""Accepts a message once: routed to an agent, and into the inbox before anybody is told."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from core import kill_points
+from core.address import Address, Readers
+from core.clock import Clock
+from core.config.agents_file import AgentsFile
+from core.messaging.access import Gate
+from core.messaging.directory import Directory
+from core.messaging.messages import Heard, Incoming
+from core.messaging.routing import route, unaddressed
+from core.text import cleaned
+from storage import conversations, facts, inbox, places
+from storage.allowances import Limit, UsedUp
+from storage.inbox import Changed, Known
+
+_MOST_KNOWN = 5_000  # conversations
+_LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A message that is stored now; `is_new` is False for one that was already."""
+
+    agent: str
+    agent_id: int
+    conversation_id: int
+    key: str
+    is_new: bool
+
+
+class Intake:
+    """The only way into the inbox."""
+
+    def __init__(self, directory: Directory, clock: Clock, gate: Gate) -> None:
+        self._directory = directory
+        self._clock = clock
+        self.gate = gate
+        self._wake = _nobody
+        self._known = OrderedDict[tuple[int, str], Known]()
+
+    def wake_with(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever a message has been stored: a worker of this process goes on."""
+        self._wake = wake
+
+    async def accept(self, incoming: Incoming, agent_name: str) -> Accepted:
+        """Store the message for this agent; after this the platform may be told.
+
+        Raises:
+            UserMistake: there is no such agent.
+            NotAllowed: they may not ask it, or not now.
+        """
+        limits = await self.gate.admit(incoming.author, incoming.address, agent_name)
+        agent = await self._directory.get(agent_name)
+        author = _one_line(incoming.author.name)
+        kill_points.reach("received, not stored")
+        try:
+            where, is_new = await self._store(incoming, author, agent.id, limits)
+        except UsedUp as used_up:
+            raise self.gate.refusal(used_up, incoming.author) from used_up
+        kill_points.reach("stored, not acknowledged")
+        self._wake()
+        return Accepted(
+            agent=agent.spec.name,
+            agent_id=agent.id,
+            conversation_id=where,
+            key=incoming.key,
+            is_new=is_new,
+        )
+
+    async def _store(
+        self, incoming: Incoming, author: str, agent_id: int, limits: Sequence[Limit]
+    ) -> tuple[int, bool]:
+        """The id of the conversation, and whether the message is new.
+
+        A conversation that is known from an earlier message is not read again: the statement that
+        makes it claimable finds it unchanged, or nothing is stored.
+        """
+        address, now = incoming.address, self._clock()
+        where = self._known.get((agent_id, address.key))
+        if where and address.readers.since(Readers(where.readers)) == where.readers:
+            received = _received(incoming, author, where.id)
+            try:
+                return where.id, await inbox.add(received, now, limits, where=where)
+            except Changed:
+                pass
+        where = await self._conversation(agent_id, address, author)
+        self._keep(where)
+        received = _received(incoming, author, where.id)
+        return where.id, await inbox.add(received, now, limits)
+
+    def _keep(self, where: Known) -> None:
+        key = (where.agent_id, where.address)
+        self._known[key] = where
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    async def _conversation(self, agent_id: int, address: Address, author: str) -> Known:
+        """The conversation there; who can read it is written only when that is news."""
+        readers = address.readers
+        conversation = await conversations.find_or_open(
+            agent_id=agent_id,
+            address=address.key,
+            queue=address.queue,
+            author=author,
+            # a private thread is news, so that what was told in it before moves into it
+            readers=Readers.UNKNOWN if address.is_private_thread else readers,
+            now=self._clock(),
+        )
+        known = readers.since(Readers(conversation.readers))
+        if known != conversation.readers:
+            if address.is_private_thread:
+                await _withdraw_facts(agent_id, address)
+            await conversations.show_to(known, conversation_id=conversation.id)
+        return Known(
+            id=conversation.id, agent_id=agent_id, address=address.key, readers=known.value
+        )
+
+
+async def _withdraw_facts(agent_id: int, address: Address) -> None:
+    """Until private threads were told apart, what was told in one stood in its channel."""
+    platform, (workspace, _, thread, *_) = address.platform, address.parts
+    await facts.move(
+        agent_id=agent_id,
+        scope=address.channel.key,
+        told_below=f"{platform}/{workspace}/{thread}/",  # a key names the thread, not its channel
+        to=address.scope,
+    )
+
+
+def _received(incoming: Incoming, author: str, conversation_id: int) -> inbox.Received:
+    return inbox.Received(
+        key=incoming.key,
+        conversation_id=conversation_id,
+        position=incoming.position,
+        author_id=incoming.author.id,
+        author=author,
+        text=cleaned(incoming.text),
+        reply_to=incoming.reply_to,
+        sent_at=incoming.sent_at,
+        attachments=[asdict(attachment) for attachment in incoming.attachments],
+    )
+
+
+def _one_line(name: str) -> str:
+    """A name that cannot be taken for anything but a name."""
+    return " ".join(cleaned(name).split())[:_LONGEST_NAME] or "somebody"
+
+
+def _nobody() -> None:
+    """Without a worker in this process, others find the message when they poll."""
+
+
+class Reception:
+    """The intake of platforms with channels."""
+
+    def __init__(self, intake: Intake, directory: Directory, file: AgentsFile) -> None:
+        self._intake = intake
+        self.gate = intake.gate
+        self._directory = directory
+        self._file = file
+
+    async def hear(self, heard: Heard) -> Accepted | None:
+        """Store the message for the agent that should answer it; None if nobody should.
+
+        When this returns, the platform may be told that the message arrived.
+        """
+        found = await route(heard, self._file, self._directory.names)
+        if found is None or not (cleaned(found.text) or heard.attachments):
+            return None
+        incoming = Incoming(
+            key=heard.key,
+            address=found.address,
+            author=heard.author,
+            text=found.text,
+            sent_at=heard.sent_at,
+            position=heard.position,
+            reply_to=found.reply_to,
+            attachments=heard.attachments,
+        )
+        return await self._intake.accept(incoming, found.agent)
+
+    async def is_first(self, accepted: Accepted) -> bool:
+        """Whether nothing was accepted before that is answered at the same place."""
+        return await inbox.is_first(accepted.key)
+
+    async def change(self, heard: Heard) -> bool:
+        """A message was edited; False if an answer to it is being written already."""
+        text = cleaned(unaddressed(heard, self._directory.names))
+        if not (text or heard.attachments):
+            return await self.withdraw(heard.key)
+        return await inbox.change(heard.key, text)
+
+    async def close(self, channel: Address) -> None:
+        """A channel turned private: what was said there until now is for its members, too."""
+        open_until_now = [Readers.UNKNOWN, Readers.EVERYBODY]
+        await places.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
+
+    async def withdraw(self, key: str) -> bool:
+        """A message was deleted; False if an answer to it is being written already."""
+        return await inbox.withdraw(key)

@@ -1,0 +1,125 @@
+"""Which agent answers at an address, and in which of its conversations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from core.address import Address
+from core.config.agents_file import AgentsFile
+from core.config.binding import Binding, Listen, SharedBy
+from core.messaging.messages import Heard
+from storage import bindings, models, places
+
+_NAMED = re.compile(r"\s*@?(?P<name>[^\s:,][^:,\n]{0,63}?)\s*[:,]\s+(?P<rest>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Who answers a message, in which conversation, beside what, and what was asked."""
+
+    agent: str
+    address: Address
+    reply_to: str | None
+    text: str
+
+
+async def agent_at(address: Address, file: AgentsFile, agents: Collection[str]) -> str:
+    """The name of the agent that is bound to this address, or the default agent's."""
+    binding = await binding_at(address, file, agents)
+    return binding.agent if binding else file.default_agent
+
+
+async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Route | None:
+    """Where the message goes; None if nobody should answer it.
+
+    The longest binding decides, the agents file before chat. An agent is also reached by name,
+    "support: …" or "@bot support …", wherever the bot is, and by a reply to what it said.
+    """
+    binding = await binding_at(heard.stands_at, file, agents)
+    named, text = _addressed(heard, agents)
+    if named is None and heard.answers:
+        spoken_to = await places.agent_behind(heard.place.key, heard.answers)
+        named = spoken_to if spoken_to in agents else None
+    listens = binding is not None and _listens(binding, heard)
+    if not (named or listens or heard.is_direct or heard.is_mention):
+        return None
+    shared_by = _shared_by(heard, binding)
+    opens_thread = shared_by is SharedBy.THREAD and heard.thread is None
+    return Route(
+        agent=named or (binding.agent if binding else file.default_agent),
+        address=_conversation(heard, shared_by),
+        reply_to=heard.reply_in if opens_thread else heard.reply_to,
+        text=text,
+    )
+
+
+async def binding_at(address: Address, file: AgentsFile, agents: Collection[str]) -> Binding | None:
+    """The binding that decides there, the file's before one from chat; None if there is none.
+
+    One from chat that has outlived its agent decides nothing.
+    """
+    prefixes = address.prefixes
+    rows = [row for row in await bindings.among(prefixes) if row.agent in agents]
+    found = {row.at: chosen_in_chat(row) for row in rows}
+    found |= {binding.at.key: binding for binding in file.bindings}
+    return next((found[at] for at in prefixes if at in found), None)
+
+
+def chosen_in_chat(row: models.Binding) -> Binding:
+    """A binding as it was made from chat."""
+    return Binding(
+        at=Address.parse(row.at),
+        agent=row.agent,
+        listen=Listen(row.listen),
+        conversation=SharedBy(row.conversation) if row.conversation else None,
+        since=row.made_at,
+    )
+
+
+def _listens(binding: Binding, heard: Heard) -> bool:
+    was_there = binding.since is None or heard.sent_at >= binding.since
+    return binding.listen is Listen.ALL and was_there
+
+
+def unaddressed(heard: Heard, agents: Collection[str]) -> str:
+    """What was said, without the name of the agent that it was said to."""
+    _, text = _addressed(heard, agents)
+    return text
+
+
+def _addressed(heard: Heard, agents: Collection[str]) -> tuple[str | None, str]:
+    """The agent that was named, beside the text or at its beginning, and the text without it."""
+    if heard.agent:
+        return heard.agent, heard.text
+    by_name = {name.casefold(): name for name in agents}
+    if (match := _NAMED.fullmatch(heard.text)) and (name := by_name.get(match["name"].casefold())):
+        return name, match["rest"]
+    if heard.is_mention or heard.is_direct:
+        first, _, rest = heard.text.strip().partition(" ")
+        if rest and (name := by_name.get(first.casefold())):
+            return name, rest.strip()
+    return None, heard.text
+
+
+def _shared_by(heard: Heard, binding: Binding | None) -> SharedBy:
+    if binding and binding.conversation:
+        return binding.conversation
+    if heard.is_direct:
+        return SharedBy.CHANNEL
+    # A thread of Discord is a channel of its own, but a message outside opens none unasked.
+    is_threaded = heard.place.platform == "slack" or heard.thread
+    return SharedBy.THREAD if is_threaded else SharedBy.CHANNEL
+
+
+def _conversation(heard: Heard, shared_by: SharedBy) -> Address:
+    """Whatever is shared by a channel, a private thread has for itself."""
+    match shared_by:
+        case SharedBy.CHANNEL:
+            return heard.stands_at.shared
+        case SharedBy.THREAD:
+            thread = heard.thread or heard.opens
+            return heard.place.below(thread) if thread else heard.place
+        case SharedBy.USER:
+            return heard.stands_at.shared.below(f"@{heard.author.id}")

@@ -1,0 +1,1 @@
+"""What differs between databases: connections, locks, transactions, errors."""

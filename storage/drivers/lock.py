@@ -1,0 +1,162 @@
+"""Locks by name that one process at a time holds, and lets go of however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Generator
+from contextlib import (
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from filelock import FileLock
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from storage.drivers.pool import in_time, lasting
+from storage.drivers.session import Session
+from storage.drivers.transaction import database_errors, translate
+from storage.drivers.url import DatabaseUrl
+from storage.errors import DatabaseBusy, StorageError
+from storage.owners import try_lock
+
+_POLL_SECONDS = 0.05
+# Of one session: the server frees it when the connection ends. None of them waits at the server,
+# where a cancelled task could not be called back from.
+_TAKE = {"postgres": "SELECT pg_try_advisory_lock({})", "mysql": "SELECT GET_LOCK('{}', 0)"}
+_FREE = {"postgres": "SELECT pg_advisory_unlock({})", "mysql": "SELECT RELEASE_LOCK('{}')"}
+
+# Whoever waits at the server keeps a connection of the pool, which the holder may need.
+_LOCAL: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+
+@asynccontextmanager
+async def only_one(
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str
+) -> AsyncGenerator[None]:
+    """Hold the lock of this name, once nobody else who uses this database does.
+
+    What is done under it is cut off when the server closes the connection that holds it, and lets
+    somebody else have it. A holder that is only cut off from the server does not learn of that:
+    whatever it tells others than the database must do no harm when it is told twice.
+
+    Raises:
+        DatabaseBusy, DatabaseUnusable: the server that keeps it is out of reach, or was lost.
+    """
+    async with _held(connection, url, name, waits=True):
+        yield
+
+
+@asynccontextmanager
+async def if_free(
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str
+) -> AsyncGenerator[bool]:
+    """Hold the lock of this name if nobody has it now; says whether. Raises as `only_one` does."""
+    async with _held(connection, url, name, waits=False) as is_mine:
+        yield is_mine
+
+
+@asynccontextmanager
+async def _held(
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str, *, waits: bool
+) -> AsyncGenerator[bool]:
+    if url.file:
+        async with _of_file(Path(f"{url.file}-{name}.lock"), waits=waits) as is_mine:
+            yield is_mine
+        return
+    local = _local(url, name)
+    if local.locked() and not waits:
+        yield False
+        return
+    async with local, _of_server(connection, url, name, waits=waits) as is_mine:
+        yield is_mine
+
+
+@asynccontextmanager
+async def _of_server(
+    connection: BaseDBAsyncClient, url: DatabaseUrl, name: str, *, waits: bool
+) -> AsyncGenerator[bool]:
+    take, free = (each[url.dialect].format(_key(url, name)) for each in (_TAKE, _FREE))
+    async with _session(connection) as session:
+        while not (is_mine := bool(await _answer(session, take, connection))) and waits:  # noqa: ASYNC110  # nobody could set an event
+            await asyncio.sleep(_POLL_SECONDS)
+        if not is_mine:
+            yield False
+            return
+        try:
+            async with _while_open(session):
+                yield True
+        finally:
+            with suppress(StorageError):  # a session that is lost holds nothing any more
+                await _answer(session, free, connection)
+
+
+@asynccontextmanager
+async def _session(connection: BaseDBAsyncClient) -> AsyncGenerator[Session]:
+    async with AsyncExitStack() as stack:
+        with _translated():
+            session = await stack.enter_async_context(lasting(connection))
+        yield session
+
+
+@asynccontextmanager
+async def _while_open(session: Session) -> AsyncGenerator[None]:
+    """Cut off what is done here when the session is closed: it does not hold the lock any more."""
+    scope, loop = asyncio.timeout(None), asyncio.get_running_loop()
+    stop = session.when_closed(lambda: scope.reschedule(loop.time()))
+    try:
+        async with scope:
+            yield
+    except TimeoutError as error:
+        if not scope.expired():
+            raise
+        raise DatabaseBusy("The connection that held a lock was lost; try again.") from error
+    finally:
+        stop()
+
+
+@asynccontextmanager
+async def _of_file(path: Path, *, waits: bool) -> AsyncGenerator[bool]:
+    lock = FileLock(path)
+    while not (is_mine := try_lock(lock)) and waits:  # noqa: ASYNC110  # nobody in this process could set an event
+        await asyncio.sleep(_POLL_SECONDS)
+    try:
+        yield is_mine
+    finally:
+        lock.release()
+
+
+def _local(url: DatabaseUrl, name: str) -> asyncio.Lock:
+    return _LOCAL.setdefault((url.shown, name), asyncio.Lock())
+
+
+def _key(url: DatabaseUrl, name: str) -> int:
+    """PostgreSQL wants a number of 64 bits; MySQL's are those of all databases of a server.
+
+    Hosts and users are spelled in many ways: only the database's name is the same for all.
+    """
+    digest = hashlib.sha256(f"{url.credentials['database']}/{name}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+async def _answer(session: Session, statement: str, connection: BaseDBAsyncClient) -> object:
+    """Who does not hear the answer cannot know what the session holds, and closes it."""
+    with _translated(), ExitStack() as stack:
+        stack.callback(session.close)
+        async with in_time(connection):
+            answer = await session.ask(statement)
+        stack.pop_all()
+        return answer
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except database_errors() as error:
+        raise translate(error) from error

@@ -1,0 +1,169 @@
+"""The connections to a server, none of which is waited for without end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from storage.drivers.internals import Pool, pool_of, put_pool
+from storage.drivers.session import Session, session_of
+
+log = logging.getLogger(__name__)
+
+_LEAST_SECONDS = 1.0  # for a statement or transaction that begins when all should have ended
+
+
+class LimitedPool:
+    """A driver's pool, whose connections are closed when they are not given back in time.
+
+    Whoever waits for an answer then finds the connection closed, as if the server had gone away,
+    and cleans up as after that. A statement that is cancelled instead leaves its connection in a
+    state that the drivers clear up by asking the server: on a dead network that waits, too.
+    """
+
+    def __init__(self, pool: Pool, dialect: str, seconds: float) -> None:
+        self.dialect = dialect
+        self.seconds: float | None = seconds
+        self._pool = pool
+        self._deadlines: dict[object, asyncio.TimerHandle] = {}
+        self._waits: set[asyncio.Timeout] = set()
+        self._last = math.inf  # when all has to have ended, by the clock of the event loop
+
+    async def acquire(self) -> object:
+        """A connection for one statement or one transaction.
+
+        Raises:
+            TimeoutError: none came free, or a new one could not be opened, in time.
+        """
+        async with self.in_time():
+            connection = await self._pool.acquire()
+        if (when := self._when()) is not None:
+            self._end_at(when, connection)
+        return connection
+
+    async def release(self, connection: object) -> None:
+        """Take it back."""
+        with ExitStack() as stack:
+            stack.callback(self.keep, connection)
+            try:
+                await self._pool.release(connection)
+            except asyncio.CancelledError:
+                stack.pop_all()  # the driver goes on giving it back: that has the same limit
+                raise
+
+    def keep(self, connection: object) -> None:
+        """Let whoever has this one keep it for as long as it likes."""
+        if deadline := self._deadlines.pop(connection, None):
+            deadline.cancel()
+
+    @asynccontextmanager
+    async def in_time(self) -> AsyncGenerator[None]:
+        """Give up what is waited for here when it takes longer than anything may.
+
+        Raises:
+            TimeoutError: it did.
+        """
+        async with asyncio.timeout_at(self._when()) as wait:
+            self._waits.add(wait)
+            try:
+                yield
+            finally:
+                self._waits.discard(wait)
+
+    def hurry(self, seconds: float) -> None:
+        """Let all end so many seconds from now; what begins later, or near that, has one second."""
+        self._last = asyncio.get_running_loop().time() + seconds
+        for wait in self._waits:
+            if not wait.expired():
+                wait.reschedule(min(wait.when() or math.inf, self._last))
+        for connection, deadline in list(self._deadlines.items()):
+            self._end_at(min(deadline.when(), self._last), connection)
+
+    def _when(self) -> float | None:
+        """The moment when what begins now has to end."""
+        if self.seconds is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        return min(now + self.seconds, max(now + _LEAST_SECONDS, self._last))
+
+    def _end_at(self, when: float, connection: object) -> None:
+        self.keep(connection)
+        loop = asyncio.get_running_loop()
+        self._deadlines[connection] = loop.call_at(when, self._end, connection)
+
+    def _end(self, connection: object) -> None:
+        del self._deadlines[connection]
+        log.warning("database gives no answer", extra={"seconds": self.seconds})
+        session_of(self.dialect, connection).close()
+
+    def __getattr__(self, name: str) -> object:
+        """All else is the driver's."""
+        return getattr(self._pool, name)
+
+
+async def connect(connection: BaseDBAsyncClient, seconds: float) -> None:
+    """Open a client's pool; no statement or transaction of it takes longer than `seconds`.
+
+    Raises:
+        TimeoutError: the server does not answer.
+    """
+    async with asyncio.timeout(seconds):
+        await connection.create_connection(with_db=True)
+    dialect = connection.capabilities.dialect
+    put_pool(connection, lambda pool: LimitedPool(pool, dialect, seconds))
+
+
+@contextmanager
+def unlimited(connection: BaseDBAsyncClient) -> Generator[None]:
+    """Let everything that is begun meanwhile take as long as it needs."""
+    pool = _limited(connection)
+    if pool is None:
+        yield
+        return
+    seconds, pool.seconds = pool.seconds, None
+    try:
+        yield
+    finally:
+        pool.seconds = seconds
+
+
+def hurry(connection: BaseDBAsyncClient, seconds: float) -> None:
+    """As `LimitedPool.hurry`; what waits for a file's lock has its own, short limit."""
+    if pool := _limited(connection):
+        pool.hurry(seconds)
+
+
+@asynccontextmanager
+async def in_time(connection: BaseDBAsyncClient) -> AsyncGenerator[None]:
+    """As `LimitedPool.in_time`, for what asks a session that lasts."""
+    pool = _limited(connection)
+    async with pool.in_time() if pool else nullcontext():
+        yield
+
+
+@asynccontextmanager
+async def lasting(connection: BaseDBAsyncClient) -> AsyncGenerator[Session]:
+    """A session for as long as it is needed; each question to it has its own limit.
+
+    Raises:
+        TimeoutError: there is none, or no answer.
+    """
+    pool = _limited(connection)
+    if pool is None:
+        raise TypeError("only a server has sessions")
+    held = await pool.acquire()
+    pool.keep(held)
+    try:
+        yield session_of(pool.dialect, held)
+    finally:
+        await pool.release(held)
+
+
+def _limited(connection: BaseDBAsyncClient) -> LimitedPool | None:
+    pool = pool_of(connection)
+    return pool if isinstance(pool, LimitedPool) else None

@@ -1,0 +1,136 @@
+"""Agents are found by name: what the code says wins over what is on record."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.config.spec import AgentSpec
+from core.errors import UserMistake
+from core.messaging.directory import Directory, Origin
+from storage import agents
+from tests.core.given import Stage
+
+NEW = AgentSpec(name="Ada", instructions="Be long.")
+
+
+def directory(stage: Stage, *specs: AgentSpec) -> Directory:
+    """The directory of another process over the same database."""
+    return Directory(specs, stage.clock)
+
+
+async def test_an_agent_of_the_file_gets_its_identity_at_first_use(stage: Stage) -> None:
+    first = await stage.directory.find("Ada")
+    assert first == await stage.directory.find("Ada") == await stage.directory.get("Ada")
+
+
+async def test_what_the_code_says_wins_over_what_is_on_record(stage: Stage) -> None:
+    known = await stage.agent()
+    found = await directory(stage, NEW).get("Ada")
+    assert (found.id, found.spec) == (known.id, NEW)
+
+
+async def test_a_registered_configuration_holds_from_now_on(stage: Stage) -> None:
+    known = await stage.agent()
+    await stage.directory.register(NEW)
+    assert (await stage.directory.get("Ada")).spec == NEW
+    assert (await stage.directory.of(known.id)).spec == NEW
+
+
+async def test_an_agent_is_found_by_its_identity(stage: Stage) -> None:
+    known = await stage.agent()
+    assert await stage.directory.of(known.id) == known
+    assert (await directory(stage, NEW).of(known.id)).spec == NEW
+
+
+async def test_an_unknown_agent_is_not_found(stage: Stage) -> None:
+    assert await stage.directory.find("Bob") is None
+    assert await stage.directory.recall("Bob") is None
+
+
+async def test_a_misspelt_name_gets_a_suggestion(stage: Stage) -> None:
+    with pytest.raises(UserMistake, match=r"no agent 'Adda'; did you mean 'Ada'\?"):
+        await stage.directory.get("Adda")
+
+
+async def test_a_name_like_no_other_gets_the_list(stage: Stage) -> None:
+    with pytest.raises(UserMistake, match="no agent 'Q'; there are: Ada, Zoe"):
+        await directory(stage, NEW, AgentSpec(name="Zoe")).get("Q")
+
+
+async def test_an_agent_of_a_program_is_another_programs_once_it_is_recalled(stage: Stage) -> None:
+    made = await directory(stage).register(AgentSpec(name="Zoe"))
+    assert await stage.directory.find("Zoe") is None
+    assert await stage.directory.recall("Zoe") == made
+    assert await stage.directory.get("Zoe") == made
+
+
+async def test_everyone_who_is_not_retired_can_be_recalled(stage: Stage) -> None:
+    await directory(stage).register(AgentSpec(name="Zoe"))
+    await directory(stage, AgentSpec(name="Gus")).get("Gus")
+    await agents.record(name="Zed", revision="r", config={"window_tokens": 1}, now=stage.clock())
+    stage.directory.read([stage.spec])
+    await stage.directory.recall_everyone()
+    assert stage.directory.names == ["Ada", "Zoe"]
+
+
+async def test_an_agent_that_the_file_does_not_name_any_more_is_retired(stage: Stage) -> None:
+    known = await stage.agent()
+    stage.directory.read([AgentSpec(name="Zoe")])
+    assert await stage.directory.recall("Ada") is None
+    assert (await stage.directory.of(known.id)).is_retired
+    with pytest.raises(UserMistake, match="no agent 'Ada'"):
+        await stage.directory.get("Ada")
+
+
+async def test_an_agent_that_the_file_names_again_is_back(stage: Stage) -> None:
+    known = await stage.agent()
+    stage.directory.read([])
+    stage.directory.read([stage.spec])
+    assert await stage.directory.get("Ada") == known
+    assert not (await stage.directory.of(known.id)).is_retired
+
+
+async def test_an_agent_of_a_newer_process_is_not_retired(stage: Stage) -> None:
+    older = directory(stage)
+    known = await stage.agent()
+    stage.directory.read([stage.spec])
+    known = await stage.agent()
+    assert await older.of(known.id) == known
+
+
+async def test_a_program_without_an_agents_file_retires_nobody(stage: Stage) -> None:
+    known = await stage.agent()
+    assert await Directory([], stage.clock, has_file=False).recall("Ada") == known
+
+
+async def test_an_agent_of_a_program_is_retired_by_no_file(stage: Stage) -> None:
+    made = await directory(stage).register(AgentSpec(name="Zoe"))
+    stage.directory.read([])
+    assert not (await stage.directory.of(made.id)).is_retired
+
+
+async def test_looking_registers_nothing(stage: Stage) -> None:
+    listed = await stage.directory.everyone()
+    assert [(entry.name, entry.origin) for entry in listed] == [("Ada", Origin.FILE)]
+    assert await stage.directory.names_by_id() == {}
+    assert await agents.everyone() == []
+
+
+async def test_everyone_is_listed_with_whom_they_belong_to(stage: Stage) -> None:
+    await directory(stage).register(AgentSpec(name="Zoe"))
+    await directory(stage, AgentSpec(name="Gus")).get("Gus")
+    stage.directory.read([stage.spec])
+    listed = await stage.directory.everyone()
+    assert [(entry.name, entry.origin) for entry in listed] == [
+        ("Ada", Origin.FILE),
+        ("Gus", Origin.RETIRED),
+        ("Zoe", Origin.PROGRAM),
+    ]
+
+
+async def test_only_what_the_file_does_not_name_can_be_removed(stage: Stage) -> None:
+    await stage.agent()
+    with pytest.raises(UserMistake, match="take it out there first"):
+        await stage.directory.remove("Ada")
+    with pytest.raises(UserMistake, match="no agent 'Bob'"):
+        await stage.directory.belongings("Bob")

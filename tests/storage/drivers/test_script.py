@@ -1,0 +1,121 @@
+"""Verbs as scripts: constant statements that match the models, one transaction, never torn."""
+
+from __future__ import annotations
+
+import asyncio
+import pkgutil
+import re
+from contextlib import suppress
+from datetime import datetime
+from importlib import import_module
+
+import pytest
+
+import storage
+from storage.database import Database
+from storage.drivers.script import Script, changed, in_dialect, insert, reading_script, rows, script
+from storage.drivers.transaction import transaction
+from storage.lease import held
+from storage.models import Conversation, Step
+from tests.storage import given, sql
+
+_PREPARED = {
+    "sqlite": "EXPLAIN {}",
+    "postgres": "PREPARE tried AS {}",
+    "mysql": "EXPLAIN {}",
+}
+
+
+def constants() -> dict[str, str]:
+    """The constant statements of the verbs, by file and name."""
+    found = {}
+    for each in pkgutil.iter_modules(storage.__path__, "storage."):
+        for name, text in vars(import_module(each.name)).items():
+            if isinstance(text, str) and re.match(r"(SELECT|UPDATE|INSERT) .*\?", text):
+                found[f"{each.name}{name}"] = text.replace("{}", "?")
+    return found
+
+
+@pytest.mark.parametrize("where", sorted(constants()))
+async def test_a_constant_statement_matches_the_schema(database: Database, where: str) -> None:
+    dialect = database.url.dialect
+    statement = in_dialect(constants()[where], dialect)
+    if dialect != "postgres":
+        statement = re.sub(r"\?|%s", "NULL", re.sub(r"LIMIT (\?|%s)", "LIMIT 1", statement))
+    await sql.rows(database, _PREPARED[dialect].format(statement))
+
+
+@script
+def _halves(where: int, number: int, *, fails: bool = False) -> Script[None]:
+    """Two writes of which one alone would be wrong."""
+    yield from changed("UPDATE conversation SET last_seq = ? WHERE id = ?", number, where)
+    if fails:
+        raise ValueError
+    yield from changed("UPDATE conversation SET last_turn = ? WHERE id = ?", number, where)
+
+
+@reading_script
+def _both(where: int) -> Script[tuple[int, int]]:
+    found = yield from rows("SELECT last_seq, last_turn FROM conversation WHERE id = ?", where)
+    return found[0][0], found[0][1]
+
+
+async def test_a_script_that_fails_leaves_nothing(database: Database, now: datetime) -> None:
+    where = await given.conversation(now)
+    with pytest.raises(ValueError):  # noqa: PT011  # its own
+        await _halves(where.id, 7, fails=True)
+    assert await _both(where.id) == (0, 0)
+    await _halves(where.id, 7)
+    assert await _both(where.id) == (7, 7)
+
+
+async def test_a_cancelled_task_tears_no_script(database: Database, now: datetime) -> None:
+    where = await given.conversation(now)
+    for number in range(1, 20):
+        task = asyncio.create_task(_halves(where.id, number))  # noqa: TID251  # to be cancelled
+        for _ in range(number):
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        ended, other = await _both(where.id)
+        assert ended == other
+
+
+async def test_a_script_within_a_transaction_is_part_of_it(
+    database: Database, now: datetime
+) -> None:
+    where = await given.conversation(now)
+
+    @transaction
+    async def outer() -> None:
+        await _halves(where.id, 7)
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011  # its own
+        await outer()
+    assert (await Conversation.get(id=where.id)).last_seq == 0
+
+
+async def test_who_holds_a_lease_locks_its_conversation_and_writes_nothing(
+    database: Database, now: datetime
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "one", now)
+    lease = await given.leased(where, now)
+    before = await Conversation.get(id=where.id)
+
+    @script
+    def look() -> Script[int]:
+        return (yield from held(lease)).token
+
+    assert await look() == lease.token
+    after = await Conversation.get(id=where.id)
+    assert after.ready_at == before.ready_at
+
+
+async def test_a_statement_is_written_as_each_database_reads_it() -> None:
+    text = insert(Step, ("turn_id", "number"), 2)
+    assert in_dialect(text, "sqlite") == text
+    assert in_dialect(text, "postgres").endswith("VALUES ($1, $2), ($3, $4)")
+    assert in_dialect(text, "mysql").endswith("(`turn_id`, `number`) VALUES (%s, %s), (%s, %s)")
