@@ -14,7 +14,7 @@ MEMORY := $(shell [ "$$(df -k /dev/shm 2>/dev/null | awk 'END { print int($$4) }
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help chat test test-all chaos check format migration lock bench clean
+.PHONY: help chat test test-all chaos check format migration lock bench pictures clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ lock: $(VENV)/.develops ## pin the newest allowed versions in requirements*.txt,
 
 bench: $(VENV)/.develops ## run the benchmarks; they print ratios
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
+
+pictures: $(VENV)/.develops ## make the pictures of docs/pictures anew, from real runs; needs chromium and an emoji font
+	$(BIN)/python -m tests.pictures
 
 clean: ## remove the environment and all caches, no data
 	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info .coverage*

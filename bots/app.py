@@ -7,8 +7,7 @@ import logging
 import signal
 from collections.abc import Sequence
 
-from bots.http import HttpPort
-from bots.listening import Listener
+from bots.listening import Listener, Port
 from core.errors import ConfigMistake
 from core.messaging.intake import Intake
 from core.runtime import Runtime
@@ -49,7 +48,7 @@ async def run(
             await worker.run(queues, stop, drain_seconds)
             log.info("worker drained")
             keeping.cancel()
-            ending = [task for task, each in listening.items() if not isinstance(each, HttpPort)]
+            ending = [task for task, each in listening.items() if not isinstance(each, Port)]
         else:
             await stop.wait()
             ending = list(listening)

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bots.capacity import Capacity
+from bots.listening import Port
 from bots.web_server import ALWAYS, GOODBYE_SECONDS, WebServer
 from core import metrics
 from core.errors import ConfigMistake
@@ -33,7 +34,7 @@ _LOOK_SECONDS = 2.0  # that one check of readiness may take
 Check = Callable[[], Awaitable[None]]
 
 
-class HttpPort:
+class HttpPort(Port):
     """One port for what is asked by HTTP. It stays open until the bot has drained."""
 
     def __init__(

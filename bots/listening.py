@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-from starlette.routing import BaseRoute
+from typing import TYPE_CHECKING, Protocol
 
 from core.messaging.intake import Intake
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 
 class Listener(Protocol):
@@ -21,6 +22,10 @@ class Listener(Protocol):
         What still comes by it until it is closed is stored, and answered by the next process.
         """
         ...
+
+
+class Port:
+    """A listener that derives from this stays open until the bot has drained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Log lines on stderr: one a record, its fields behind the sentence, no secrets."""
+"""Log lines on stderr: one a record, as text or JSON, without secrets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 
+from core.config.settings import LogFormat
 from core.redaction import HELD
 
 _OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
@@ -20,10 +21,10 @@ LIBRARIES = (
 _FRAMES = 4  # of a traceback, the innermost
 
 
-def configure(level: int) -> None:
-    """Log from this level on."""
+def configure(level: int, form: LogFormat = LogFormat.TEXT) -> None:
+    """Log from this level on, in this form."""
     handler = _Stderr()
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(JsonFormatter() if form is LogFormat.JSON else LineFormatter())
     handler.setLevel(level)  # also for loggers with a level of their own
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in LIBRARIES:
@@ -39,14 +40,25 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
-        fields = {k: v for k, v in vars(record).items() if k not in _OF_EVERY_RECORD}
-        if record.exc_info and record.exc_info[1]:
-            fields["error"] = repr(record.exc_info[1])
-            fields["at"] = _place(record.exc_info[1])
         at = self.formatTime(record, self.datefmt)
         head = f"{at} {record.levelname} {record.name}: {record.getMessage()}"
-        line = " ".join([head, *(f"{key}={_shown(value)}" for key, value in fields.items())])
-        return HELD.hidden(line).replace("\r", "\\r").replace("\n", "\\n")
+        fields = (f"{key}={_shown(value)}" for key, value in _fields(record).items())
+        line = HELD.hidden(" ".join([head, *fields]))
+        return line.replace("\r", "\\r").replace("\n", "\\n")
+
+
+class JsonFormatter(LineFormatter):
+    """An object a line: time, level, logger, message, and the record's own fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        head = {
+            "time": self.formatTime(record, self.datefmt),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return HELD.hidden(json.dumps({**_fields(record), **head}, default=str))
 
 
 class _Stderr(logging.Handler):
@@ -54,6 +66,15 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         sys.stderr.write(f"{self.format(record)}\n")
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    """What was given as `extra`, and where an exception came from."""
+    fields = {k: v for k, v in vars(record).items() if k not in _OF_EVERY_RECORD}
+    if record.exc_info and record.exc_info[1]:
+        fields["error"] = repr(record.exc_info[1])
+        fields["at"] = _place(record.exc_info[1])
+    return fields
 
 
 def _place(error: BaseException) -> str:

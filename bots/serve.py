@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bots import app
-from bots.http import Check, HttpPort
 from bots.listening import Listener, WaysIn
 from bots.role import Role
 from core.config.settings import Settings
@@ -20,6 +19,7 @@ from core.turn.worker import Worker
 
 if TYPE_CHECKING:
     from bots.discord.platform import DiscordPlatform
+    from bots.http import Check, HttpPort
     from bots.slack.platform import SlackPlatform
 
 _SLACK, _DISCORD = "slack", "discord"
@@ -93,10 +93,13 @@ def _ports(
     """One for everything, or one for the platforms and another one for the operator."""
     port, admin_port = runtime.settings.port, runtime.settings.admin_port
     routes = [route for way in ways.values() for route in way.routes]
+    if port is None and admin_port is None:
+        return []
+    opened: type[HttpPort] = late("bots.http", "HttpPort")
     if admin_port in (None, port):
-        return [HttpPort(port, checks, routes)] if port else []
-    admin = HttpPort(admin_port, checks, variable="MOORINGS_ADMIN_PORT")
-    return [admin, HttpPort(port, None, routes)] if port else [admin]
+        return [opened(port, checks, routes)] if port else []
+    admin = opened(admin_port, checks, variable="MOORINGS_ADMIN_PORT")
+    return [admin, opened(port, None, routes)] if port else [admin]
 
 
 def _checks(

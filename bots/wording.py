@@ -153,7 +153,7 @@ class Wording:
         return (
             f"{command('ask', question='TEXT')} asks the agent of this channel; "
             f"{command('ask', agent='NAME', question='TEXT')} asks another one\n"
-            f"{command('list')} says who there is, {command('status')} who answers here and to "
+            f"{command('list')} lists the agents, {command('status')} says who answers here and to "
             "what\n"
             f"{command('use', agent='NAME')} lets another agent answer here; add `mention` to be "
             "answered only when you mention it, and `channel`, `thread` or `user` for who shares "

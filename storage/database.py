@@ -165,6 +165,8 @@ def configuration(url: DatabaseUrl) -> dict[str, object]:
     credentials = dict(url.credentials)
     if url.seconds:
         credentials |= options(url.dialect, url.seconds)
+    if url.file and _has_content(url.file):
+        del credentials["auto_vacuum"]  # changes nothing any more, and would take the write lock
     return {
         "connections": {url.dialect: {"engine": url.engine, "credentials": credentials}},
         "apps": {
@@ -187,6 +189,13 @@ def _check_folder(file: Path) -> None:
         )
     if file.is_dir():
         raise DatabaseUnusable(f"{file} is a folder: DATABASE_URL has to name a file.")
+
+
+def _has_content(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except OSError:  # as SQLite will say, if it matters
+        return False
 
 
 def _check_may_create(file: Path) -> None:

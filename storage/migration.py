@@ -144,8 +144,9 @@ async def _applied(connection: BaseDBAsyncClient) -> set[str]:
 async def _apply(connection: BaseDBAsyncClient) -> None:
     """Change the schema and record it in one transaction, where the database can.
 
-    MySQL cannot: each of its statements stands when it is done, and what was killed in between
-    is taken up where it was.
+    A new database is made as it is to be, without a step between. MySQL cannot take anything back:
+    each of its statements stands when it is done, and what was killed in between, in a new
+    database too, is taken up by the migrations, which leave out what they find.
     """
     apps = {
         _APP: {
@@ -157,14 +158,21 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
         await _check_tables(connection)
         exact = ExactExecutor(connection, apps)
         exact.collation = await compare_exactly(connection)
-        await exact.migrate()
+        if _declared().isdisjoint(await tables_of(connection)):
+            await exact.begin()
+            await exact.make(_models(), known())
+        else:
+            await exact.migrate()
         return
-    await Executor(connection, apps).migrate(targets=[])  # makes tortoise_migrations
+    await Executor(connection, apps).begin()
     async with in_transaction(connection.connection_name) as transaction:
         for statement in _BEGIN[transaction.capabilities.dialect]:
             await _execute(transaction, statement)
         executor = Executor(transaction, apps)
         executor.recorder = _Recorder(transaction)
+        if not await _applied(transaction):
+            await executor.make(_models(), known())
+            return
         await executor.migrate()
         if transaction.capabilities.dialect == "sqlite":
             await _make_keys_and_indexes(transaction)

@@ -12,9 +12,9 @@ from datetime import datetime
 from tortoise.expressions import Q, Subquery
 from tortoise.functions import Max
 
+from storage.drivers.script import Script, reading_script, rows
 from storage.drivers.transaction import reading, transaction
 from storage.models import (
-    Agent,
     Conversation,
     InboxMessage,
     InboxState,
@@ -31,6 +31,11 @@ from storage.models import (
 _RECENT = 1_000  # messages that are looked at for the threads they stand in
 _NEWEST = 100  # answers among which the newest one since a reset is looked for
 _AT_ONCE = 100  # addresses in one statement
+_SAID_BY = (
+    "SELECT conversation.address, agent.name FROM outbox"
+    " JOIN conversation ON conversation.id = outbox.conversation_id"
+    " JOIN agent ON agent.id = conversation.agent_id WHERE outbox.message_id = ?"
+)
 
 
 @reading
@@ -87,14 +92,12 @@ async def turn_of(
     return await found.filter(id__in=Subquery(shown.values("turn_id"))).first()
 
 
-@reading
-async def agent_behind(path: str, message_id: str) -> str | None:
+@reading_script
+def agent_behind(path: str, message_id: str) -> Script[str | None]:
     """The name of the agent that said it, if it was said there."""
-    said = await OutboxMessage.filter(
-        message_id=message_id, conversation_id__in=_inside(path)
-    ).first()
-    conversation = await Conversation.get(id=said.conversation_id) if said else None
-    return (await Agent.get(id=conversation.agent_id)).name if conversation else None
+    found = yield from rows(_SAID_BY, message_id)
+    names = (name for address, name in found if f"{address}/".startswith(f"{path}/"))
+    return next(names, None)
 
 
 @reading

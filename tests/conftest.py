@@ -41,6 +41,7 @@ WAITING = (
     "tests/bots/terminal/",
     "tests/bots/cli/",
     "tests/bots/test_doctor.py",
+    "tests/bots/test_imported.py",
     "tests/bots/test_models.py",
     "tests/bots/test_serve.py",
     "tests/bots/discord/test_manifest.py",
@@ -59,6 +60,7 @@ WAITING = (
     "tests/storage/test_protocol.py",
     "tests/storage/test_transaction.py",
     "tests/test_docs.py",
+    "tests/test_pages.py",
 )
 Once = Callable[[str, Callable[[Path], None]], Path]
 NEEDS_SERVER = "needs a server"

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import termios
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import pyte
 import pytest
 from prometheus_client import REGISTRY
 
@@ -18,7 +12,7 @@ from bots.cli import cli
 from bots.discord.manifest import PERMISSIONS, PRIVILEGED
 from bots.slack.manifest import EVENTS, SCOPES
 from core import metrics
-from tests.forked import Forked, Life
+from tests.screen import at_a_terminal
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -90,89 +84,6 @@ def test_a_link_leads_somewhere(page: Path) -> None:
         file = page.parent / name if name else page
         assert file.exists(), name
         assert not anchor or anchor in anchors(file), f"{name}#{anchor}"
-
-
-# The program, which stands still in the middle of its second answer until it is killed.
-INTERRUPTED = """
-import time
-from bots.__main__ import main
-from core import kill_points
-
-reached = []
-
-def arrive(place):
-    reached.append(place)
-    words = reached[::-1].index("turn opened") if reached.count("turn opened") == 2 else 0
-    if words == len("Earlier today (15:58) you told me: our project deadline".split()):
-        time.sleep(600)
-
-kill_points.watch(arrive)
-main()
-"""
-
-
-class Screen:
-    """A terminal with the program in it, as a person sees it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._screen = pyte.Screen(160, 40)
-        self._stream = pyte.ByteStream(self._screen)
-        self._changed = asyncio.Event()
-        asyncio.get_running_loop().add_reader(descriptor, self._read)
-
-    @property
-    def text(self) -> str:
-        """What stands on it."""
-        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
-
-    def type(self, line: str) -> None:
-        """Type this, and Enter."""
-        os.write(self._descriptor, f"{line}\r".encode())
-
-    async def shows(self, pattern: str) -> str:
-        """Wait until its end is like this, and take all that stands on it."""
-        try:
-            async with asyncio.timeout(120):
-                while not re.search(rf"{pattern}\Z", self.text):
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise AssertionError(f"{pattern!r} never came; there is: {self.text}") from None
-        return self.text
-
-    def _read(self) -> None:
-        with suppress(OSError):  # nobody is at the other end any more
-            self._stream.feed(os.read(self._descriptor, 65_536))
-        self._changed.set()
-
-
-@asynccontextmanager
-async def at_a_terminal(folder: Path) -> AsyncIterator[Screen]:
-    """`moorings chat --as ana` in this folder, killed at the end."""
-    ours, its = os.openpty()
-    termios.tcsetwinsize(its, (40, 160))
-    life = Life(
-        arguments=("chat", "--as", "ana"),
-        folder=folder,
-        environment={
-            "HOME": str(folder),
-            "PATH": "",
-            "TERM": "xterm-256color",
-            "PROMPT_TOOLKIT_NO_CPR": "1",  # a screen that is slow to say where it is is warned of
-        },
-        source=INTERRUPTED,
-        has_terminal=True,
-    )
-    process = Forked(life, its, its, its)
-    os.close(its)
-    try:
-        yield Screen(ours)
-    finally:
-        process.kill()
-        await process.wait()
-        asyncio.get_running_loop().remove_reader(ours)
-        os.close(ours)
 
 
 def same(transcript: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,9 +65,10 @@ def _show_version(is_wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
 
 
 def _version() -> str:
+    metadata = import_module("importlib.metadata")  # a fourth of what `--help` takes
     try:
-        return version("moorings")
-    except PackageNotFoundError:  # started from its folder, never installed
+        return str(metadata.version("moorings"))
+    except metadata.PackageNotFoundError:  # started from its folder, never installed
         return "(not installed)"
 
 
@@ -78,8 +79,14 @@ def _options(
         bool,
         typer.Option("--version", help="Say the version.", callback=_show_version, is_eager=True),
     ] = False,
+    env_file: Annotated[
+        Path | None,
+        typer.Option("--env", metavar="FILE", help="Read variables from FILE instead of .env."),
+    ] = None,
 ) -> None:
     """Take the options that stand before a command."""
+    if env_file:
+        import_module("core.config.settings").use_env_file(env_file)  # slow, as the commands are
 
 
 def _not_imported() -> None:

@@ -7,8 +7,10 @@ import math
 import re
 import sys
 from datetime import timedelta
+from shlex import quote
 from typing import Annotated
 
+import humanize
 import typer
 from rich.console import Console
 from rich.status import Status
@@ -17,9 +19,10 @@ from bots.cli.start import refuse, with_settings
 from bots.cli.table import show
 from core import clock
 from core.config.settings import Settings
-from core.upkeep.retention import Retention
+from core.upkeep.retention import Retention, give_back
 from core.upkeep.schedule import LOCK, Keep
-from storage.database import open_database
+from storage import room
+from storage.database import Database, open_database
 from storage.retention import Pruned
 
 _DURATION = re.compile(r"(?P<count>\d+(\.\d+)?)\s*(?P<unit>[hdw])", re.IGNORECASE)
@@ -29,6 +32,23 @@ _ONLY_WORDS = (
     "Of what ended within {} days only the words go: the rest keeps messages from being "
     "answered twice."
 )
+# What is left to do to make room on the disk, where nothing of it can be done beside a bot.
+_LEFT = {
+    "sqlite": (
+        "{0} of the file are free and will be used again. To give them back to the disk, stop the "
+        "bot and run once: sqlite3 {1} 'PRAGMA auto_vacuum=INCREMENTAL; VACUUM'. It takes as much "
+        "room again meanwhile; from then on every prune gives back what it frees."
+    ),
+    "postgres": (
+        "The room will be used again. PostgreSQL gives it back to the disk only by VACUUM FULL, "
+        "for which the bot has to be stopped."
+    ),
+    "mysql": (
+        "The room will be used again. MySQL and MariaDB give it back to the disk only by "
+        "OPTIMIZE TABLE, best while the bot is stopped."
+    ),
+}
+_WORTH = 1_000_000  # bytes that are spoken of
 _KINDS = {
     "turns": "turns",
     "messages": "messages of histories",
@@ -87,7 +107,13 @@ async def _applied(
                 return await retention.count(words)
             status.update("Waiting for the upkeep of a bot …")
             async with database.only_one(LOCK):
-                return await _deleted(retention, words, status)
+                pruned = await _deleted(retention, words, status)
+                given = await _given_back(status) if database.file else 0
+        if left := await _left(database, pruned):
+            print(left, file=sys.stderr)
+        elif given >= _WORTH:
+            print(f"{humanize.naturalsize(given)} were given back to the disk.", file=sys.stderr)
+        return pruned
     finally:
         await database.close()
 
@@ -97,6 +123,23 @@ async def _deleted(retention: Retention, words: timedelta, status: Status) -> Pr
     async for gone in retention.prune(words):
         status.update(f"Deleting … {gone.turns:,} turns, {gone.messages:,} messages")
     return gone
+
+
+async def _given_back(status: Status) -> int:
+    given = 0
+    async for given in give_back():
+        status.update(f"Giving back … {humanize.naturalsize(given)}")
+    return given
+
+
+async def _left(database: Database, pruned: Pruned) -> str | None:
+    """What only the operator can do."""
+    if database.file is None:
+        return _LEFT[database.url.dialect] if any(pruned.counts.values()) else None
+    found = await room.look()
+    if found.can_shrink or found.free < _WORTH:
+        return None
+    return _LEFT["sqlite"].format(humanize.naturalsize(found.free), quote(str(database.file)))
 
 
 def _age(text: str) -> timedelta:

@@ -93,7 +93,9 @@ def _code_of(work: Callable[[], Coroutine[None, None, int]]) -> int:
 
 async def _configured(work: Callable[[Settings], Awaitable[int]], level: int) -> int:
     settings = from_environment()
-    logs.configure(level)
+    if settings.log_level:
+        level = logging.getLevelNamesMapping()[settings.log_level]
+    logs.configure(level, settings.log)
     return await work(settings)
 
 

@@ -172,7 +172,7 @@ class CatchUp:
         self._looking -= 1
         self._check()
         async with asyncio.TaskGroup() as group:
-            for gap in found:
+            for gap in sorted(found, key=lambda gap: -gap.last):  # where the newest is first
                 group.create_task(self._read(gap, client))
 
     async def _read(self, gap: Gap, client: discord.Client) -> None:

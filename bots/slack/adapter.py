@@ -21,7 +21,7 @@ from bots.text_file import TextFile, cut, file_of
 from core import clock
 from core.address import Address
 from core.errors import ConfigMistake
-from core.messaging.adapter import KeptFile, Limits
+from core.messaging.adapter import Asked, KeptFile, Limits
 from core.messaging.messages import Attachment, Outgoing
 
 _INTERVAL = 1.5  # seconds between two edits in a workspace: 40 a minute of the 50 that Slack takes
@@ -31,6 +31,7 @@ _LIMITS = Limits(text_length=11_000, seconds_between_edits=_INTERVAL, takes_file
 _STREAMING = "streaming_state_conflict"
 _UNEDITABLE = {GONE, "cant_update_message", "edit_window_closed", _STREAMING}
 _CUT = "\n\n(The rest does not fit here, and I may not send files. Please tell whoever runs me.)"
+_LONGEST_QUOTE = 600  # characters of a question
 _OLDEST = timedelta(days=2)  # how far back is looked for what was posted who knows when
 _SKEW = timedelta(minutes=5)  # between Slack's clock and ours
 _UNTIL_MENDED = 120.0  # seconds between two tries of what the operator has to mend
@@ -108,6 +109,14 @@ class SlackAdapter:
             await asyncio.sleep(unsettled)
             found = await self._look_for(outgoing)
         return found
+
+    def quoted(self, asked: Asked) -> str:
+        """Slack shows a slash command to who typed it, and to nobody else."""
+        if asked.key.split("/")[2:3] != ["cmd"] or asked.reply_to:
+            return ""
+        question = " ".join(asked.text.split())
+        is_long = len(question) > _LONGEST_QUOTE
+        return f"> {asked.author} asked: {question[:_LONGEST_QUOTE]}{'…' if is_long else ''}"
 
     async def working(self, outgoing: Outgoing) -> None:
         """Slack shows a status in threads only, for two minutes at most."""

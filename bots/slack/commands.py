@@ -113,7 +113,7 @@ class SlackCommands:
             else:
                 shared_by = SharedBy(word)
         if not words:
-            raise UserMistake("Say which agent: /agent use NAME. /agent list shows who there is.")
+            raise UserMistake("Say which agent: /agent use NAME. /agent list shows them all.")
         return await self._chat.use(caller, " ".join(words), listen, shared_by)
 
     async def _forget(self, caller: Caller, rest: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from weakref import WeakValueDictionary
 
 from bots.slack.reader import Channel, Reader
 from core.address import Address
@@ -22,6 +23,7 @@ class People:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._names: dict[tuple[str, str], str] = {}
+        self._asking: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def names(self, team: str, users: Iterable[str]) -> dict[str, str]:
         """The names of these people by id, as far as Slack tells them in time."""
@@ -72,6 +74,12 @@ class People:
             return []
 
     async def _learn(self, team: str, user: str) -> None:
+        """Whoever else wants the name meanwhile waits for the same answer."""
+        async with self._asking.setdefault((team, user), asyncio.Lock()):
+            if (team, user) not in self._names:
+                await self._ask(team, user)
+
+    async def _ask(self, team: str, user: str) -> None:
         try:
             person = await self._reader.person(team, user)
         except MooringsError as error:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
-from starlette.routing import Route
 
 from bots.commands import ChatCommands
 from bots.errands import Errands
 from bots.listening import WaysIn
-from bots.slack import http, install, tokens
+from bots.slack import tokens
 from bots.slack.adapter import SlackAdapter
 from bots.slack.agent_view import AgentView
 from bots.slack.catch_up import CatchUp, Sources
@@ -21,7 +20,6 @@ from bots.slack.client import SLACK, SlackClient
 from bots.slack.commands import SlackCommands
 from bots.slack.door import Door, Room
 from bots.slack.home import Homes
-from bots.slack.http import HttpListener
 from bots.slack.listener import Line, SocketListener, Watch
 from bots.slack.manifest import SCOPES
 from bots.slack.markup import MARKUP
@@ -33,16 +31,23 @@ from bots.slack.refusals import Refusals
 from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Workspaces
 from bots.wording import Wording
+from core.clock import Clock
 from core.commands.agent import Commands
 from core.commands.controls import Controls
 from core.config.settings import Settings
 from core.errors import ConfigMistake, Transient
+from core.late import late
 from core.messaging.cursors import Cursors
 from core.messaging.installations import Installations
 from core.messaging.intake import Reception
 from core.messaging.storing import storing
 from core.runtime import Runtime
 from core.turn.worker import Worker
+
+if TYPE_CHECKING:
+    from starlette.routing import Route
+
+    from bots.slack import http, install
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +138,8 @@ class SlackPlatform:
     def _wired(self, door: Door, catch_up: CatchUp, errands: Errands, watch: Watch) -> WaysIn:
         app_token = _value(self._settings.slack_app_token)
         if app_token is None:
-            listener = HttpListener(catch_up, errands)
-            return WaysIn(listener=listener, routes=self._routes(door))
+            listener: type[http.HttpListener] = late("bots.slack.http", "HttpListener")
+            return WaysIn(listener=listener(catch_up, errands), routes=self._routes(door))
         line = Line(
             app_token=app_token,
             api_url=self._settings.slack_api_url or SLACK,
@@ -144,18 +149,25 @@ class SlackPlatform:
         return WaysIn(listener=sockets, routes=self._routes(door), check=sockets.check)
 
     def _routes(self, door: Door) -> list[Route]:
-        settings, found = self._settings, list[Route]()
+        """Slack's SDK for installations takes 60 ms and 6 MB: a bot with a token needs none."""
+        settings = self._settings
+        found: list[Route] = []
         if secret := _value(settings.slack_signing_secret):
-            found += http.routes(door, secret)
+            heard: Callable[[Door, str], list[Route]] = late("bots.slack.http", "routes")
+            found += heard(door, secret)
         client_secret = _value(settings.slack_client_secret)
         if settings.slack_client_id and client_secret:
-            app = install.App(
+            app_type: type[install.App] = late("bots.slack.install", "App")
+            routes: Callable[[install.App, Workspaces, Installations, Clock], list[Route]] = late(
+                "bots.slack.install", "routes"
+            )
+            app = app_type(
                 client_id=settings.slack_client_id,
                 client_secret=client_secret,
                 scopes=SCOPES,
                 api_url=settings.slack_api_url or SLACK,
             )
-            found += install.routes(app, self._workspaces, self._installations, self._runtime.clock)
+            found += routes(app, self._workspaces, self._installations, self._runtime.clock)
         return found
 
     async def _teams(self) -> list[Bot]:

@@ -126,6 +126,20 @@ class Reader:
 
         return await self._pages(team, "conversations.history", page, "messages")
 
+    async def backwards(self, team: str, channel: str, latest: str, oldest: str) -> list[object]:
+        """The newest messages from one ts back to another, both included, as many as one call has.
+
+        Replies in threads are not among them; each message says when its newest reply came.
+        """
+
+        def page(web: AsyncWebClient, _: str) -> Awaitable[AsyncSlackResponse]:
+            return web.conversations_history(
+                channel=channel, latest=latest, oldest=oldest, inclusive=True, limit=_PAGE
+            )
+
+        answer = await self._page(team, "conversations.history", page, "")
+        return parse.items_at(answer, "messages")
+
     async def replies(self, team: str, channel: str, thread: str, oldest: str) -> list[object]:
         """What was said in a thread after a ts; its first message may be among it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import humanize
+from markdown_it import MarkdownIt
 from rich.console import Group, RenderableType
 from rich.markdown import Markdown
 from rich.padding import Padding
@@ -25,10 +26,12 @@ STYLES = {
     "markdown.code_block": "none",
     "markdown.link_url": "underline",
 }
+# rich leaves HTML out, so that it is read as text here
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 _LATE = "answering what you asked before I was interrupted:"
 _EXCERPT = 240  # characters of an old message
 _COMMANDS = {
-    Verb.AGENTS: "who there is to talk to",
+    Verb.AGENTS: "list the agents",
     Verb.USE: "NAME: let this agent answer here from now on",
     Verb.FACTS: "what the agent remembers here",
     Verb.RESET: "begin anew; facts stay",
@@ -45,7 +48,9 @@ def heading(agent: str, *, is_late: bool) -> RenderableType:
 
 def answer(markdown: str) -> RenderableType:
     """An answer; addresses of links and pictures are spelled out, so that a person sees them."""
-    return Markdown(plain_links(markdown), code_theme="ansi_dark", hyperlinks=False)
+    drawn = Markdown("", code_theme="ansi_dark", hyperlinks=False)
+    drawn.parsed = _PARSER.parse(plain_links(markdown))
+    return drawn
 
 
 def welcome(agent: str, seat: Seat) -> RenderableType:

@@ -11,7 +11,7 @@ from bots.terminal import parse
 from bots.terminal.adapter import ScreenAdapter
 from bots.terminal.interrupts import Interrupts
 from bots.terminal.parse import Command, Seat, Verb
-from bots.terminal.prompt import Prompt, lasting_history
+from bots.terminal.prompt import Prompt, lasting_history, typing_ahead
 from bots.terminal.screen import Screen
 from bots.terminal.talk import Talk
 from core.errors import UserMistake
@@ -27,7 +27,10 @@ _DEMO = (
 )
 _NO_LONGER = "No longer waiting. What you said is kept and will be answered with your next message."
 _KEPT = "What you said is kept and will be answered later."
-_BEGAN_ANEW = "We begin anew. What was said before is kept, but I no longer look at it."
+_BEGAN_ANEW = (
+    "We begin anew. What was said before is kept, but I no longer look at it.\n"
+    "Facts stay: /facts lists them."
+)
 _NOTHING_YET = "Nothing was said here yet."
 _NO_FACTS = "I remember nothing here yet."
 
@@ -54,7 +57,11 @@ class ScreenListener:
         """
         agents = await self._talk.commands.agents()
         prompt = Prompt(lasting_history(self._runtime.settings), agents, self._interrupts)
-        await self._enter(agent or await self._talk.agent_here())
+        with typing_ahead():
+            await self._talk_with(agent or await self._talk.agent_here(), prompt)
+
+    async def _talk_with(self, agent: str, prompt: Prompt) -> None:
+        await self._enter(agent)
         while not self._is_done and not self._interrupts.are_final:
             line = await prompt.line()
             if line is None:
@@ -134,7 +141,7 @@ class ScreenListener:
 
     async def _use(self, agent: str) -> None:
         if not agent:
-            raise UserMistake("Say which agent: /use NAME. /agents shows who there is.")
+            raise UserMistake("Say which agent: /use NAME. /agents lists them.")
         await self._talk.commands.use(self._seat.address, agent, self._seat.person)
         await self._enter(agent)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+import sys
+import termios
+import tty
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -24,6 +27,19 @@ from core.text import cleaned
 _STYLE = Style.from_dict({"mark": "bold", "hint": "fg:ansibrightblack"})
 _HINT = "/help, or Ctrl-D to leave"
 _AGAIN = "Ctrl-C again leaves"
+
+
+@contextmanager
+def typing_ahead() -> Iterator[None]:
+    """Between two prompts, keys are kept for the next one and not shown: they would stand in the
+    middle of an answer. Ctrl-C stays a signal."""
+    keyboard = sys.stdin.fileno()
+    before = termios.tcgetattr(keyboard)
+    tty.setcbreak(keyboard, termios.TCSADRAIN)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
 
 
 class Prompt:

@@ -17,9 +17,10 @@ from core.commands.views import (
 from core.config.agents_file import AgentsFile
 from core.config.binding import Binding, Listen, SharedBy
 from core.errors import UserMistake
+from core.messaging.bindings import chosen_in_chat
 from core.messaging.directory import Directory
 from core.messaging.messages import Author
-from core.messaging.routing import agent_at, binding_at, chosen_in_chat
+from core.messaging.routing import agent_at, binding_at
 from core.text import cleaned
 from storage import bindings, conversations, facts, inbox, messages, outbox, places, summaries
 from storage.facts import Statement
@@ -42,11 +43,11 @@ class Commands:
 
     async def agent_at(self, address: Address) -> str:
         """The agent that answers there."""
-        return await agent_at(address, self._file, self._directory.names)
+        return await agent_at(address, self._file, self._directory)
 
     async def history_at(self, address: Address) -> Address:
         """Where the histories stand of what is said there: a channel may share its own."""
-        binding = await binding_at(address, self._file, self._directory.names)
+        binding = await binding_at(address, self._file, self._directory)
         if binding and binding.conversation in {SharedBy.CHANNEL, SharedBy.USER}:
             return address.shared
         return address
@@ -72,14 +73,7 @@ class Commands:
                     f"The agents file binds {address} to '{binding.agent}', and it wins: "
                     "ask whoever runs me to change it there."
                 )
-        await bindings.bind(
-            at=address.key,
-            agent=agent.spec.name,
-            listen=listen,
-            conversation=conversation or "",
-            made_by=person,
-            now=self._clock(),
-        )
+        await self._directory.bindings.bind(address, agent.spec.name, listen, conversation, person)
 
     async def history(self, address: Address, agent_name: str, *, limit: int) -> list[HistoryEntry]:
         """The newest messages of the conversation, oldest first."""
@@ -193,7 +187,7 @@ class Commands:
 
     async def status(self, address: Address) -> Status:
         """Who answers there, and what waits there and below."""
-        binding = await binding_at(address, self._file, self._directory.names)
+        binding = await binding_at(address, self._file, self._directory)
         agent = await self._directory.get(binding.agent if binding else self._file.default_agent)
         known = await facts.current(agent_id=agent.id, scope=address.scope)
         return Status(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -19,12 +20,29 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from core.config import env_file
 from core.config.validation import WebAddress, plain_words
 from core.errors import ConfigMistake
 from core.redaction import HELD
 
 _AGENTS_FILE = "agents.toml"
 _SHORTEST_KEY = 32  # characters of one key of MOORINGS_SECRET_KEY
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which level on something is logged."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
 
 
 def _existing(path: Path) -> Path:
@@ -87,6 +105,10 @@ class Settings:
     retention_days: float | None = Field(
         default=None, validation_alias="MOORINGS_RETENTION_DAYS", gt=0, le=36_500
     )
+    log: LogFormat = Field(default=LogFormat.TEXT, validation_alias="MOORINGS_LOG")
+    log_level: Annotated[LogLevel | None, BeforeValidator(str.upper)] = Field(
+        default=None, validation_alias="MOORINGS_LOG_LEVEL"
+    )
     variables: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr], repr=False)
 
     def secret(self, name: str) -> SecretStr | None:
@@ -114,19 +136,32 @@ def load(environment: Mapping[str, str], directory: Path) -> Settings:
         raise ConfigMistake("\n".join(sentences)) from error
 
 
+class _EnvFile:
+    """Which file of variables this process reads; the command line may choose another one."""
+
+    chosen: Path | None = None
+
+
+def use_env_file(path: Path) -> None:
+    """Let `from_environment` read this file instead of `.env`; it has to be there."""
+    _EnvFile.chosen = path
+
+
 def from_environment() -> Settings:
-    """Settings of this process: its environment, and `.env` where that is silent."""
-    path = Path(".env")
-    try:
-        stored = dotenv_values(path, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigMistake(f"{path} cannot be read; it has to be UTF-8 text.") from error
-    settings = load({**_filled_in(stored), **_filled_in(os.environ)}, Path())
+    """Settings of this process: its environment, and the file of variables where that is silent.
+
+    Raises:
+        ConfigMistake: what is wrong in the file or with a variable.
+    """
+    environment = _filled_in(os.environ)
+    path = _EnvFile.chosen
+    stored = env_file.read(path or Path(".env"), environment, may_miss=path is None)
+    settings = load({**_filled_in(stored), **environment}, Path())
     HELD.hold_environment(settings.variables)
     return settings
 
 
-def _filled_in(variables: Mapping[str, str | None]) -> dict[str, str]:
+def _filled_in(variables: Mapping[str, str]) -> dict[str, str]:
     """An empty variable is as good as none; a pasted token often ends in white space."""
-    stripped = {name: (value or "").strip() for name, value in variables.items()}
+    stripped = {name: value.strip() for name, value in variables.items()}
     return {name: value for name, value in stripped.items() if value}

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from core.clock import Clock, now
-from core.llm import Finished, ModelEvent, ModelRequest, PromptMessage, Role, TextDelta
+from core.llm import (
+    Finished,
+    ModelEvent,
+    ModelRequest,
+    PromptMessage,
+    Role,
+    TextDelta,
+    ToolCall,
+)
 
+NAME = "moorings-demo (no language model)"
 _INTRODUCTION = (
     "(This is an offline demo without a language model; set OPENAI_API_KEY for a real one.)"
 )
@@ -27,6 +37,7 @@ _ASKS = re.compile(
     r"|will|would|should|tell|has|have)\b",
     re.IGNORECASE,
 )
+_STORED = "Remembered as fact"  # as the tool says it
 _NOTE = re.compile(r"^- (.+)$", re.MULTILINE)
 _ASIDE = re.compile(r"\A\(.+:\n((?:- .+\n?)+)\)\n\n")  # what the prompt puts before a question
 _STOP_WORDS = frozenset(
@@ -47,10 +58,15 @@ class _Statement:
 
     text: str
     opening: str
+    is_note: bool = False
 
 
 class DemoModel:
-    """Answers questions by the earlier message that shares most words, and notes the rest."""
+    """Answers questions by the earlier message that shares most words.
+
+    It notes what it is asked to remember by the tool `remember`, as a model would: what it calls
+    noted is a fact, which is listed and outlives a reset.
+    """
 
     def __init__(self, *, pause: float = 0.08, clock: Clock = now) -> None:
         """`pause` is in seconds, after each word."""
@@ -60,7 +76,7 @@ class DemoModel:
     @property
     def name(self) -> str:
         """Says that it is none."""
-        return "moorings-demo (no language model)"
+        return NAME
 
     @property
     def terms(self) -> str:
@@ -73,7 +89,10 @@ class DemoModel:
         return
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """As ChatModel says, word by word; never calls a tool, never fails."""
+        """As ChatModel says, word by word; calls no tool but `remember`, never fails."""
+        if calls := _to_remember(request):
+            yield Finished(text="", model=self.name, tool_calls=calls, finish_reason="tool_calls")
+            return
         text = self._answer(request.messages)
         for word in re.findall(r"\S+\s*", text):
             yield TextDelta(text=word)
@@ -81,13 +100,15 @@ class DemoModel:
         yield Finished(text=text, model=self.name)
 
     def _answer(self, messages: tuple[PromptMessage, ...]) -> str:
-        reply = self._reply(messages)
-        is_first = all(message.role is not Role.ASSISTANT for message in messages)
+        before, results = _parted(messages)
+        reply = self._reply(before, is_noted=any(_STORED in each.content for each in results))
+        is_first = all(message.role is not Role.ASSISTANT for message in before)
         return f"{_INTRODUCTION}\n\n{reply}" if is_first else reply
 
-    def _reply(self, messages: tuple[PromptMessage, ...]) -> str:
-        latest = next((each for each in reversed(messages) if each.role is Role.USER), None)
-        if latest is None:
+    def _reply(self, messages: Sequence[PromptMessage], *, is_noted: bool) -> str:
+        """The last message is the one to be answered, if there is any."""
+        latest = messages[-1] if messages else None
+        if latest is None or latest.role is not Role.USER:
             return _GREETING
         said = _paragraphs(latest)
         if _is_question(said[-1]):
@@ -95,15 +116,43 @@ class DemoModel:
             told = [each for message in messages for each in _statements(message, latest, today)]
             return _found(_content_words(said[-1]), told)
         text = "\n\n".join(said)
-        return f"Noted: {_full_stop(text)}" if _content_words(text) else _GREETING
+        opening = "Noted" if is_noted else "Understood"
+        return f"{opening}: {_full_stop(text)}" if _content_words(text) else _GREETING
+
+
+def _parted(
+    messages: Sequence[PromptMessage],
+) -> tuple[Sequence[PromptMessage], Sequence[PromptMessage]]:
+    """Everything up to the question, and what was done about it so far."""
+    asked = [at for at, message in enumerate(messages) if message.role is Role.USER]
+    end = asked[-1] + 1 if asked else len(messages)
+    return messages[:end], messages[end:]
+
+
+def _to_remember(request: ModelRequest) -> tuple[ToolCall, ...]:
+    """What the question asks to remember, unless that was done or there is no tool for it."""
+    before, done = _parted(request.messages)
+    is_able = any(tool.name == "remember" for tool in request.tools)
+    if done or not is_able or not before or before[-1].role is not Role.USER:
+        return ()
+    statements = [
+        _REMEMBER.sub("", paragraph, count=1).strip()
+        for paragraph in _told(before[-1])
+        if _REMEMBER.match(paragraph) and not _is_question(_REMEMBER.sub("", paragraph))
+    ]
+    return tuple(
+        ToolCall(id=f"remember-{number}", name="remember", arguments=json.dumps({"text": text}))
+        for number, text in enumerate(statements, start=1)
+        if _content_words(text)
+    )
 
 
 def _found(wanted: set[str], told: list[_Statement]) -> str:
     def shared(statement: _Statement) -> int:
         return len(wanted & _content_words(statement.text))
 
-    # of two equals the later one holds: people correct themselves
-    best = max(reversed(told), key=shared, default=None)
+    # of two equals the later one holds: people correct themselves; their own words before a note
+    best = max(reversed(told), key=lambda each: (shared(each), not each.is_note), default=None)
     if best is None or not shared(best):
         return _NOTHING
     return f"{best.opening}: {_full_stop(best.text)}"
@@ -116,7 +165,7 @@ def _statements(
     aside = _ASIDE.match(message.content)
     notes = aside[1] if aside else message.content if message.role is Role.SYSTEM else ""
     for note in _NOTE.findall(notes):
-        yield _Statement(text=note, opening="I have noted")
+        yield _Statement(text=note, opening="I have noted", is_note=True)
     if message.role is Role.USER:
         opening = _opening(message, latest, today)
         for paragraph in _paragraphs(message):
@@ -138,12 +187,14 @@ def _day(said_at: datetime, today: datetime) -> str:
 
 
 def _paragraphs(message: PromptMessage) -> list[str]:
-    """The person's words without names and requests to remember; a prompt joins messages so."""
+    """The person's words without names and requests to remember."""
+    return [_REMEMBER.sub("", paragraph, count=1) for paragraph in _told(message)]
+
+
+def _told(message: PromptMessage) -> list[str]:
+    """The person's words without names; a prompt joins messages so."""
     text = _ASIDE.sub("", message.content).strip()
-    return [
-        _REMEMBER.sub("", paragraph.removeprefix(f"{message.author}: "), count=1)
-        for paragraph in text.split("\n\n")
-    ]
+    return [paragraph.removeprefix(f"{message.author}: ") for paragraph in text.split("\n\n")]
 
 
 def _full_stop(text: str) -> str:

@@ -68,6 +68,16 @@ class ShowsWork(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question as it was stored: `key` and `reply_to` as in `Incoming`, `author` by name."""
+
+    key: str
+    author: str
+    text: str
+    reply_to: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptFile:
     """A file as its platform describes it now; `read` gives its first bytes, as many as asked."""
 
@@ -81,6 +91,15 @@ class TellsOperator(Protocol):
 
     def explain(self, reply_to: str, why: str) -> None:
         """Say why this message gets no answer; a sentence about that is posted afterwards."""
+        ...
+
+
+@runtime_checkable
+class QuotesQuestions(Protocol):
+    """An adapter of a platform that shows some questions to nobody but who asked."""
+
+    def quoted(self, asked: Asked) -> str:
+        """The question in Markdown, to stand above its answer; empty where people see it."""
         ...
 
 

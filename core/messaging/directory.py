@@ -13,6 +13,7 @@ from enum import StrEnum
 from core.clock import Clock
 from core.config.spec import AgentSpec
 from core.errors import ConfigMistake, UserMistake
+from core.messaging.bindings import Bindings
 from storage import agents, models
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Directory:
     def __init__(self, specs: Iterable[AgentSpec], clock: Clock, *, has_file: bool = True) -> None:
         """`specs` are those of the agents file, read just now, or of the code without a file."""
         self._clock = clock
+        self.bindings = Bindings(clock)
         self._made: dict[str, AgentSpec] = {}
         self._known: dict[str, KnownAgent] = {}
         self._unreadable: frozenset[int] = frozenset()

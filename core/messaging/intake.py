@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from weakref import WeakValueDictionary
 
 from core import kill_points
 from core.address import Address, Readers
@@ -19,6 +21,7 @@ from storage import conversations, facts, inbox, places
 from storage.allowances import Limit, UsedUp
 from storage.inbox import Changed, Known
 
+_MOST_KEPT = 2_000  # messages; one that is delivered again later is known to the database
 _MOST_KNOWN = 5_000  # conversations
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
 
@@ -165,13 +168,33 @@ class Reception:
         self.gate = intake.gate
         self._directory = directory
         self._file = file
+        self._hearing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._stored: dict[str, tuple[Readers, Accepted]] = {}
 
     async def hear(self, heard: Heard) -> Accepted | None:
         """Store the message for the agent that should answer it; None if nobody should.
 
-        When this returns, the platform may be told that the message arrived.
+        When this returns, the platform may be told that the message arrived. Twins, as Slack's
+        two events of a mention, wait for each other: the second one never reaches the database,
+        unless it knows better who can read the message.
         """
-        found = await route(heard, self._file, self._directory.names)
+        async with self._hearing.setdefault(heard.key, asyncio.Lock()):
+            readers = heard.stands_at.readers
+            before, known = self._stored.get(heard.key, (Readers.UNKNOWN, None))
+            if known and readers in (before, Readers.UNKNOWN):
+                return known
+            accepted = await self._hear(heard)
+            if accepted:
+                self._keep(heard.key, readers, accepted)
+            return accepted
+
+    def _keep(self, key: str, readers: Readers, accepted: Accepted) -> None:
+        if len(self._stored) >= _MOST_KEPT:
+            del self._stored[next(iter(self._stored))]
+        self._stored[key] = readers, replace(accepted, is_new=False)
+
+    async def _hear(self, heard: Heard) -> Accepted | None:
+        found = await route(heard, self._file, self._directory)
         if found is None or not (cleaned(found.text) or heard.attachments):
             return None
         incoming = Incoming(

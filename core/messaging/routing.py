@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from core.address import Address
 from core.config.agents_file import AgentsFile
 from core.config.binding import Binding, Listen, SharedBy
+from core.messaging.directory import Directory
 from core.messaging.messages import Heard
-from storage import bindings, models, places
+from storage import places
 
 _NAMED = re.compile(r"\s*@?(?P<name>[^\s:,][^:,\n]{0,63}?)\s*[:,]\s+(?P<rest>.+)", re.DOTALL)
 
@@ -25,19 +26,20 @@ class Route:
     text: str
 
 
-async def agent_at(address: Address, file: AgentsFile, agents: Collection[str]) -> str:
+async def agent_at(address: Address, file: AgentsFile, directory: Directory) -> str:
     """The name of the agent that is bound to this address, or the default agent's."""
-    binding = await binding_at(address, file, agents)
+    binding = await binding_at(address, file, directory)
     return binding.agent if binding else file.default_agent
 
 
-async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Route | None:
+async def route(heard: Heard, file: AgentsFile, directory: Directory) -> Route | None:
     """Where the message goes; None if nobody should answer it.
 
     The longest binding decides, the agents file before chat. An agent is also reached by name,
     "support: …" or "@bot support …", wherever the bot is, and by a reply to what it said.
     """
-    binding = await binding_at(heard.stands_at, file, agents)
+    agents = directory.names
+    binding = await binding_at(heard.stands_at, file, directory)
     named, text = _addressed(heard, agents)
     if named is None and heard.answers:
         spoken_to = await places.agent_behind(heard.place.key, heard.answers)
@@ -55,27 +57,16 @@ async def route(heard: Heard, file: AgentsFile, agents: Collection[str]) -> Rout
     )
 
 
-async def binding_at(address: Address, file: AgentsFile, agents: Collection[str]) -> Binding | None:
+async def binding_at(address: Address, file: AgentsFile, directory: Directory) -> Binding | None:
     """The binding that decides there, the file's before one from chat; None if there is none.
 
     One from chat that has outlived its agent decides nothing.
     """
-    prefixes = address.prefixes
-    rows = [row for row in await bindings.among(prefixes) if row.agent in agents]
-    found = {row.at: chosen_in_chat(row) for row in rows}
+    prefixes, agents = address.prefixes, directory.names
+    chosen = await directory.bindings.among(prefixes)
+    found = {at: binding for at, binding in chosen.items() if binding.agent in agents}
     found |= {binding.at.key: binding for binding in file.bindings}
     return next((found[at] for at in prefixes if at in found), None)
-
-
-def chosen_in_chat(row: models.Binding) -> Binding:
-    """A binding as it was made from chat."""
-    return Binding(
-        at=Address.parse(row.at),
-        agent=row.agent,
-        listen=Listen(row.listen),
-        conversation=SharedBy(row.conversation) if row.conversation else None,
-        since=row.made_at,
-    )
 
 
 def _listens(binding: Binding, heard: Heard) -> bool:

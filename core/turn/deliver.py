@@ -118,8 +118,12 @@ class Reply:
     What it shows is a preview: when that fails, the finished answer is delivered all the same.
     """
 
-    def __init__(self, adapter: Adapter, message: Visible, *, asked_by: str) -> None:
+    def __init__(
+        self, adapter: Adapter, message: Visible, *, asked_by: str, above: str = ""
+    ) -> None:
+        """`above` is shown above the answer, and no part of it."""
         self.text = ""
+        self._above = above
         self.to = replace(message.outgoing, text="", is_final=False, asked_by=asked_by)
         self._adapter = adapter
         self._message = message
@@ -143,7 +147,7 @@ class Reply:
     async def _preview(self, text: str, *, is_notice: bool = False) -> None:
         if self._interval is None or monotonic() < self._next_at or not text:
             return
-        outgoing = replace(self.to, text=self._clipped(text), is_notice=is_notice)
+        outgoing = replace(self.to, text=self._clipped(f"{self._above}{text}"), is_notice=is_notice)
         if not self._adapter.may_preview(outgoing):
             return
         try:

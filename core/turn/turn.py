@@ -17,7 +17,7 @@ from core.context.load import Memory
 from core.errors import MooringsError
 from core.llm import ChatModel
 from core.llm.tokens import estimate
-from core.messaging.adapter import Adapter, TellsOperator
+from core.messaging.adapter import Adapter, Asked, QuotesQuestions, TellsOperator
 from core.messaging.attachments import Files
 from core.messaging.directory import Directory, KnownAgent
 from core.tools import ToolContext
@@ -107,9 +107,22 @@ class Turn:
     @cached_property
     def reply(self) -> Reply:
         """The answer as far as it is shown, also by whoever worked on it before."""
-        reply = Reply(self.adapter, self._message, asked_by=self.asked.author_id)
+        reply = Reply(self.adapter, self._message, asked_by=self.asked.author_id, above=self._above)
         reply.text = self.journal.text
         return reply
+
+    @cached_property
+    def _above(self) -> str:
+        """What stands above the answer: the questions that nobody else was shown."""
+        if not isinstance(self.adapter, QuotesQuestions):
+            return ""
+        quotes = [
+            self.adapter.quoted(
+                Asked(key=each.key, author=each.author, text=each.text, reply_to=each.reply_to)
+            )
+            for each in self.opened.questions
+        ]
+        return "".join(f"{quote}\n\n" for quote in quotes if quote)
 
     @cached_property
     def model(self) -> ChatModel:
@@ -212,7 +225,7 @@ class Turn:
         ending = Ending(
             state=state,
             entries=[*asked, _entry(role, self.agent.spec.name, text, now)],
-            parts=parts(text, limits.text_length, with_files=limits.takes_files),
+            parts=parts(f"{self._above}{text}", limits.text_length, with_files=limits.takes_files),
             failure=failure,
             intends=not self._message.may_be_there,
             message_id=self._message.message_id,

@@ -8,13 +8,31 @@ from datetime import datetime, timedelta
 
 from core import kill_points
 from core.clock import Clock, monotonic
-from storage import retention
+from storage import retention, room
 from storage.retention import Bounds, Pruned
 
 # Threads in which somebody wrote within a week are looked into by catch-up, and found by what
 # was received in them.
 _THREADS = timedelta(days=7)
 _MARGIN = timedelta(days=2)
+
+
+async def give_back() -> AsyncGenerator[int]:
+    """Give what is free in a SQLite file back to the disk; the bytes so far, after each step.
+
+    Others have the database in between for as long as the step took. A file that cannot is left as
+    it is: its room is used again.
+    """
+    begun = now = await room.look()
+    while now.free and now.can_shrink:
+        began = monotonic()
+        await room.give_back()
+        kill_points.reach("room given back")
+        last, now = now, await room.look()
+        yield max(0, begun.free - now.free)
+        if now.free >= last.free:
+            break  # others delete as fast, or read what is to be moved
+        await asyncio.sleep(monotonic() - began)
 
 
 class Retention:

@@ -204,6 +204,18 @@ class Executor(MigrationExecutor):
     The models are asked for no rows: without connections, they are not made ready for queries.
     """
 
+    async def begin(self) -> None:
+        """Make the table in which migrations are recorded, if there is none."""
+        await self.recorder.ensure_schema(self._schema_editor(atomic=False))  # pyright: ignore[reportUnknownMemberType]  # Tortoise does not say of what
+
+    async def make(self, models: Iterable[type[TortoiseModel]], migrations: Iterable[str]) -> None:
+        """Make the tables as these migrations leave them, without making the ones between."""
+        editor = self._schema_editor(atomic=True)  # else SQLite would commit after each table
+        for model in models:
+            await editor.create_model(model)
+        for name in migrations:
+            await self.recorder.record_applied("storage", name)
+
     async def _project_state(
         self, applied: set[MigrationKey], *, upto: MigrationKey | None = None
     ) -> State:
@@ -253,7 +265,7 @@ class _ExactEditor(MySQLSchemaEditor):
 
     async def create_model(self, model: type[TortoiseModel]) -> None:
         there = await tables_of(self.client)
-        if there.get(table_of(model)) != columns_of(model):
+        if not columns_of(model) <= there.get(table_of(model), set()):
             await super().create_model(model)
 
     async def _run_sql(self, sql: str) -> None:

@@ -28,8 +28,10 @@ _ENGINES = {
 _EXAMPLES = "sqlite://./moorings.db, postgres://user:password@host/database or mysql://…"
 # Power loss must not cost an answered message, hence FULL; there are no foreign keys, hence OFF:
 # a rebuilt table would otherwise delete the rows that point at it. LIKE tells Team from team, as
-# on servers: addresses are compared with it.
+# on servers: addresses are compared with it. Room can be given back to the disk only by a file that
+# is made so, which is settled before all else.
 _SQLITE = {
+    "auto_vacuum": "INCREMENTAL",
     "journal_mode": "WAL",
     "synchronous": "FULL",
     "foreign_keys": "OFF",

@@ -97,8 +97,8 @@ class Terminal:
         """Press keys; Enter is a carriage return."""
         os.write(self._descriptor, keys.encode())
 
-    async def shows(self, words: str) -> None:
-        """Wait until these words have been shown, and forget everything up to them."""
+    async def shows(self, words: str) -> str:
+        """Wait until these words have been shown; returns and forgets everything up to them."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while words not in self.text:
@@ -106,7 +106,8 @@ class Terminal:
                     await self._changed.wait()
         except TimeoutError:
             raise AssertionError(f"{words!r} never came; there was: {self.text}") from None
-        self.raw = self.text[self.text.index(words) + len(words) :]
+        before, _, self.raw = self.text.partition(words)
+        return before
 
     async def ended(self) -> int:
         """Wait for the end of the program."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from bots.logs import LIBRARIES, LineFormatter, configure
+from bots.logs import LIBRARIES, JsonFormatter, LineFormatter, configure
 from core.redaction import HELD
 
 
@@ -45,6 +47,27 @@ def test_secrets_are_hidden() -> None:
         "sent a-secret-of-a-test", key='{"k": "a-secret-of-a-test"}', sent="xoxb-78-34567"
     )
     assert line == 'INFO core.worker: sent ••• key="{\\"k\\": \\"•••\\"}" sent=•••'
+
+
+def test_a_record_is_a_json_object_where_that_is_wanted() -> None:
+    HELD.hold("a-secret-of-a-test")
+    fields = {
+        "turn": 3,
+        "why": 'it is "a-secret-of-a-test"\n',
+        "at": datetime(2026, 1, 2, tzinfo=UTC),
+    }
+    record = logging.makeLogRecord(
+        {"name": "core.worker", "levelname": "INFO", "msg": "turn ended", "created": 0, **fields}
+    )
+    assert json.loads(JsonFormatter().format(record)) == {
+        "time": "1970-01-01T00:00:00Z",
+        "level": "INFO",
+        "logger": "core.worker",
+        "message": "turn ended",
+        "turn": 3,
+        "why": 'it is "•••"\n',
+        "at": "2026-01-02 00:00:00+00:00",
+    }
 
 
 @pytest.mark.parametrize("library", ["discord.http", "slack_sdk.web", "uvicorn.error", "openai"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -18,7 +17,6 @@ from core.config.settings import Settings
 from core.errors import ConfigMistake
 from tests.bots.cli.test_run import ended, status, until_ready
 from tests.bots.program import Program
-from tests.forked import ROOT
 from tests.patience import PATIENCE
 from tests.peers.cable import Cable
 from tests.peers.discord.peer import DiscordPeer
@@ -167,15 +165,6 @@ async def test_half_of_slack_is_told_beside_discord(
     found = await program.run("run")
     assert found.code == 1
     assert "SLACK_APP_TOKEN is set without SLACK_BOT_TOKEN" in found.err
-
-
-async def test_no_platform_is_imported_before_it_is_wanted() -> None:
-    look = "import sys, bots.serve; print({'discord', 'slack_bolt'} & {*sys.modules})"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", look), cwd=ROOT, stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    assert out == b"set()\n"
 
 
 async def test_it_can_be_stopped_while_a_platform_cannot_be_reached(

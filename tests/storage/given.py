@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from storage import agents, conversations, inbox, openings, turns
+from storage.database import Database
 from storage.lease import Lease
 from storage.models import Conversation, MessageRole, TurnState
 from storage.openings import OpenTurn, Plan
 from storage.turns import Ending, Entry
+from tests.storage import sql
 
 PLAN = Plan(revision="r1", room=40_000)
 
@@ -26,6 +28,15 @@ async def conversation(
         readers=readers,
         now=now,
     )
+
+
+async def filled_and_emptied(database: Database, *, megabytes: int) -> None:
+    """So much free room in a file, before the table `kept` with its 100 rows."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
+    table = f"CREATE TABLE {{}} AS {numbers} SELECT i, zeroblob(1000) AS stuff FROM n"  # noqa: S608  # of our own
+    await sql.rows(database, table.format("filler", 1000 * megabytes))
+    await sql.rows(database, table.format("kept", 100))
+    await sql.rows(database, "DROP TABLE filler")
 
 
 async def received(

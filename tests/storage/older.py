@@ -33,6 +33,22 @@ _DETAILS = {
             ELSE collation_name END AS collated
         FROM information_schema.columns WHERE table_schema = database()""",
 }
+_TABLES = {
+    "sqlite": """
+        SELECT type, name, CASE type WHEN 'index' THEN sql
+            ELSE sql LIKE '%PRIMARY KEY AUTOINCREMENT%' END AS made FROM sqlite_master""",
+    "postgres": """
+        SELECT relname AS owner, obj_description(pg_class.oid) AS about,
+            string_agg(conname || pg_get_constraintdef(pg_constraint.oid), ',' ORDER BY conname)
+        FROM pg_class LEFT JOIN pg_constraint ON conrelid = pg_class.oid
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' GROUP BY 1, 2""",
+    "mysql": """
+        SELECT tables.table_name AS owner, engine, table_collation AS collated,
+            table_comment AS about, constraint_name AS name, constraint_type AS kind
+        FROM information_schema.tables JOIN information_schema.table_constraints
+            USING (table_schema, table_name) WHERE table_schema = database()""",
+}
+_APPLIED = "SELECT app, name FROM tortoise_migrations"
 
 
 async def make(url: str, newest: str) -> Content:
@@ -58,13 +74,15 @@ async def content(url: str, of: Content) -> Content:
 
 
 async def schema(url: str) -> set[tuple[tuple[str, str], ...]]:
-    """Every column and every index, with all that the server tells of them."""
+    """Every table, column, index and constraint with all that is told of it, and the records."""
     async with opened(url) as (database, _):
         columns = await sql.rows(database, _DETAILS[database.url.dialect])
         indexes = await sql.rows(database, sql._INDEXES[database.url.dialect])
+        tables = await sql.rows(database, _TABLES[database.url.dialect])
+        applied = await sql.rows(database, _APPLIED)
     return {
         tuple(sorted((name, str(value)) for name, value in row.items()))
-        for row in (*columns, *indexes)
+        for row in (*columns, *indexes, *tables, *applied)
     }
 
 

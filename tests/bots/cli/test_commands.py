@@ -106,3 +106,16 @@ async def test_an_unknown_command_is_a_mistake_in_the_command_line(program: Prog
     ended = await program.run("chatt")
     assert ended.code == 2
     assert "Traceback" not in ended.err
+
+
+async def test_variables_are_read_from_the_file_that_is_named(program: Program) -> None:
+    (program.folder / "other.env").write_text("DATABASE_URL=sqlite://other.db\n")
+    ended = await program.run("--env", "other.env", "migrate")
+    assert ended.code == 0, ended.err
+    assert (program.folder / "other.db").exists()
+
+
+async def test_a_file_of_variables_that_is_not_there_is_told(program: Program) -> None:
+    ended = await program.run("--env", "gone.env", "agents")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "moorings: gone.env is not there; correct what --env names.\n"

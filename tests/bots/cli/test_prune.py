@@ -14,6 +14,7 @@ from storage.database import open_database
 from tests.bots.program import Program
 from tests.forked import Ended
 from tests.patience import PATIENCE
+from tests.storage.given import filled_and_emptied
 
 
 async def asked(program: Program, *, days_ago: int = 0) -> None:
@@ -141,3 +142,47 @@ async def test_a_conversation_of_which_nothing_is_kept_is_listed(program: Progra
     await program.run("prune", "--older-than", "90d")
     listed = await program.run("conversations")
     assert listed.out.splitlines()[1] == "assistant\tterminal/main\t2\tno longer kept"
+
+
+async def emptied(program: Program) -> None:
+    """Three megabytes of the file are free."""
+    database = await open_database(f"sqlite://{program.folder}/moorings.db")
+    await filled_and_emptied(database, megabytes=3)
+    await database.close()
+
+
+async def test_what_was_freed_is_given_back_to_the_disk(program: Program) -> None:
+    await emptied(program)
+    file = program.folder / "moorings.db"
+    before = file.stat().st_size
+    ended = await program.run("prune", "--older-than", "90d")
+    assert ended.err == "3.1 MB were given back to the disk.\n"
+    assert before - file.stat().st_size > 3_000_000
+
+
+async def test_of_an_older_file_it_says_how_to_make_it_smaller(program: Program) -> None:
+    file = program.folder / "moorings.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM")
+    await emptied(program)
+    before = file.stat().st_size
+    ended = await program.run("prune", "--older-than", "90d")
+    assert ended.err.startswith("3.1 MB of the file are free and will be used again. ")
+    statements = ended.err.split("'")[1]
+    assert file.stat().st_size == before
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(statements)
+    assert before - file.stat().st_size > 3_000_000
+    assert (await program.run("prune", "--older-than", "90d")).err == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "how"), [("postgres", "VACUUM FULL"), ("mysql", "OPTIMIZE TABLE")], indirect=["url"]
+)
+async def test_of_a_server_it_says_what_is_left_to_do(program: Program, url: str, how: str) -> None:
+    program.set(DATABASE_URL=url)
+    assert (await program.run("prune", "--older-than", "0h")).err.count(how) == 0
+    await program.run("ask", "assistant", "My boat is called Mira.")
+    ended = await program.run("prune", "--older-than", "0h")
+    assert table(ended)["messages of histories"] == "2"
+    assert how in ended.err

@@ -14,10 +14,11 @@ import pytest
 from pydantic import SecretStr
 
 from bots.listening import WaysIn
-from bots.slack import catch_up, rates
+from bots.slack import missed, rates
 from bots.slack.connection import Client
 from bots.slack.listener import SocketListener, Watch
 from bots.slack.platform import SlackPlatform
+from bots.slack.workspaces import Grant
 from core.config.settings import Settings
 from core.runtime import Runtime
 from core.turn.worker import Worker
@@ -33,7 +34,7 @@ def spare_nobody(patch: pytest.MonkeyPatch) -> None:
     many = {tier: 100 * calls for tier, calls in rates._TIERS.items()}
     patch.setattr(rates, "_TIERS", many)
     patch.setattr(rates, "_POST_SECONDS", rates._POST_SECONDS / 100)
-    patch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
+    patch.setattr(missed, "_RETRY_SECONDS", 0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,3 +170,18 @@ class Bot:
     def in_hand(self) -> int:
         """The deliveries by its sockets that are not done with."""
         return sum(len(client.in_hand) for client in self.clients)
+
+
+def granted(slack: SlackPeer, team: str, runtime: Runtime) -> Grant:
+    """What Slack gave when the bot was installed there."""
+    known = slack.backend.world.teams[team]
+    return Grant(
+        team=team,
+        team_name=known.name,
+        bot_token=f"xoxb-{team}-peer",
+        bot_id=known.bot_id,
+        bot_user=known.bot_user,
+        scopes=("chat:write",),
+        installed_by="U0ADMIN",
+        installed_at=runtime.clock(),
+    )

@@ -8,9 +8,9 @@ from bots.slack.blocks import STOP
 from bots.slack.workspaces import Workspaces
 from core.messaging.installations import Installations
 from core.runtime import Runtime
-from tests.bots.slack.bots import Workspace
+from tests.bots.slack.bots import Workspace, granted
 from tests.bots.slack.test_commands import told
-from tests.bots.slack.test_tenants import HARBOUR, IN_QUAY, QUAY, granted
+from tests.bots.slack.test_tenants import HARBOUR, IN_QUAY, QUAY
 from tests.peers.endpoint import Reply
 from tests.peers.slack.transcript import Line
 

@@ -6,13 +6,16 @@ import asyncio
 
 import pytest
 
+from bots.slack.workspaces import Workspaces
+from core.messaging.installations import Installations
 from core.runtime import Runtime
 from storage.database import open_database
-from tests.bots.slack.bots import Workspace
+from tests.bots.slack.bots import Workspace, granted
 from tests.patience import PATIENCE
 from tests.peers.slack.deliveries import Schedule
 from tests.storage import sql
 
+QUAY = "T00012"
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
 CURSORS = "SELECT name FROM cursor"
@@ -356,3 +359,45 @@ async def change(url: str, statement: str) -> None:
     database = await open_database(url)
     await sql.rows(database, statement)
     await database.close()
+
+
+async def test_where_somebody_asked_last_is_looked_first(down: Workspace) -> None:
+    slack = down.slack
+    slack.add_channel("C0PORT")
+    slack.backend.deliveries.schedule = Schedule()
+    async with down.bot(AGENTS):
+        for channel in ("C0PORT", "C0SUPPORT"):
+            slack.say(channel, "U0ANNA", "hello")
+            await down.answered(channel)
+    before = len(slack.calls("conversations.history"))
+    slack.direct("U0BEN")
+    async with down.bot(AGENTS) as bot:
+        await bot.caught_up()
+    looked = [each.arguments["channel"] for each in slack.calls("conversations.history")[before:]]
+    assert looked == ["C0SUPPORT", "C0PORT", "D0BEN", "C0GENERAL"]
+
+
+async def test_a_workspace_that_cannot_be_read_keeps_no_other_one_waiting(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.slack.catch_up._BEAT_SECONDS", 0.02)
+    slack = workspace.slack
+    slack.add_team(QUAY, "Quay")
+    slack.add_user("U0CAT", "cat", team=QUAY)
+    slack.add_channel("C0QUAY", team=QUAY)
+    everywhere = '[access]\nworkspaces = ["*"]'
+    async with workspace.bot(everywhere) as bot:
+        installations = Workspaces(Installations("slack", bot.runtime.clock))
+        await installations.store(granted(slack, QUAY, bot.runtime))
+        await slack.until(lambda: workspace.rows(f"{CURSORS} WHERE name = 'slack/{QUAY}'"))
+    slack.backend.deliveries.schedule = GIVEN_UP
+    for channel, user, team in (("C0GENERAL", "U0ANNA", "T0001"), ("C0QUAY", "U0CAT", QUAY)):
+        mention = f"<@{slack.backend.world.teams[team].bot_user}>"
+        slack.say(channel, user, f"{mention} hello")
+    await slack.until_quiet()
+    unreadable = slack.fault("users.conversations", "delay", seconds=PATIENCE, times=1)
+    async with workspace.bot(everywhere) as bot:
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(1,)])
+        unreadable.over.set()
+        await bot.caught_up()
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])

@@ -17,6 +17,7 @@ name = "/support"
 agent = "support"
 """
 HERE, ANNA, BEN = "C0GENERAL", "U0ANNA", "U0BEN"
+ASKED = "> anna asked: "  # what a command asks, nobody else has seen
 
 
 async def told(workspace: Workspace, text: str, user: str = ANNA, channel: str = HERE) -> str:
@@ -33,24 +34,35 @@ async def test_a_question_by_command_is_answered_where_everybody_sees_it(
 ) -> None:
     async with workspace.bot(AGENTS):
         assert await told(workspace, "ask what is new?") == "Asking *assistant* …"
-        assert await workspace.answered(HERE) == ["You said: what is new?"]
+        assert await workspace.answered(HERE) == [f"{ASKED}what is new?\n\nYou said: what is new?"]
     [line] = workspace.answers(HERE)
     assert (line.kind, line.thread) == ("message", "")
     [(key,)] = workspace.rows("SELECT key FROM inbox")
     assert str(key).startswith("slack/T0001/cmd/")
 
 
+async def test_a_question_by_command_stands_above_its_answer_while_that_grows(
+    workspace: Workspace,
+) -> None:
+    workspace.endpoint.script(Reply(text="One word after the other. " * 50, size=1, pause=0.5))
+    async with workspace.bot(AGENTS, drain_seconds=0):
+        await told(workspace, f"ask what\nis {'new' * 300}?")
+        growing = f"{ASKED}what is {'new' * 197}n…\n\nOne"
+        slack = workspace.slack
+        await slack.until(lambda: any(growing in line.text for line in slack.transcript(HERE)))
+
+
 async def test_a_question_by_command_may_name_the_agent(workspace: Workspace) -> None:
     async with workspace.bot(AGENTS):
         assert await told(workspace, "ask support: what is new?") == "Asking *support* …"
-        assert await workspace.answered(HERE) == ["You said: what is new?"]
+        assert (await workspace.answered(HERE))[0].startswith(f"{ASKED}what is new?\n\nYou said")
     assert workspace.answers(HERE)[0].author == "support"
 
 
 async def test_a_command_of_the_agents_file_asks_its_agent(workspace: Workspace) -> None:
     async with workspace.bot(AGENTS):
         workspace.slack.command("/support", "assistant: it is broken", HERE, ANNA)
-        assert await workspace.answered(HERE) == ["You said: assistant: it is broken"]
+        assert (await workspace.answered(HERE))[0].startswith(f"{ASKED}assistant: it is broken\n\n")
     assert workspace.answers(HERE)[0].author == "support"
     assert workspace.whispers(HERE) == ["Asking *support* …"]
 
@@ -88,7 +100,7 @@ async def test_an_answer_by_command_that_takes_long_arrives_after_a_restart(
         await workspace.endpoint.arrived()
         bot.stop.set()
     async with workspace.bot(AGENTS):
-        assert await workspace.answered(HERE) == ["You said: what is new?"]
+        assert await workspace.answered(HERE) == [f"{ASKED}what is new?\n\nYou said: what is new?"]
 
 
 async def test_questions_without_words_are_explained(workspace: Workspace) -> None:

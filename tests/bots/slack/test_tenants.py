@@ -13,13 +13,13 @@ import pytest
 from pydantic import SecretStr
 
 from bots.http import HttpPort
-from bots.slack.workspaces import Grant, Workspaces
+from bots.slack.workspaces import Workspaces
 from core.address import Address
 from core.commands.agent import Commands
 from core.messaging.installations import Installations
 from core.messaging.messages import Author
 from core.runtime import Runtime
-from tests.bots.slack.bots import Workspace
+from tests.bots.slack.bots import Workspace, granted
 from tests.peers.endpoint import Endpoint, recall
 from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
@@ -95,21 +95,6 @@ async def scene(tmp_path: Path, migrated: Path) -> AsyncIterator[Scene]:
                 assert await slack.use_http(f"http://127.0.0.1:{port.port}/slack/events")
                 yield Scene(slack=slack, model=model, runtime=bot.runtime, workspaces=workspaces)
                 task.cancel()
-
-
-def granted(slack: SlackPeer, team: str, runtime: Runtime) -> Grant:
-    """What Slack gave when the bot was installed there."""
-    known = slack.backend.world.teams[team]
-    return Grant(
-        team=team,
-        team_name=known.name,
-        bot_token=f"xoxb-{team}-peer",
-        bot_id=known.bot_id,
-        bot_user=known.bot_user,
-        scopes=("chat:write",),
-        installed_by="U0ADMIN",
-        installed_at=runtime.clock(),
-    )
 
 
 async def test_each_workspace_is_answered_with_its_own_token(scene: Scene) -> None:

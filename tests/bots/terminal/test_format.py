@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 from rich.console import Console, RenderableType
 from rich.theme import Theme
 
@@ -56,3 +57,8 @@ def test_a_fact_has_its_source(now: datetime) -> None:
 def test_the_address_of_a_link_is_spelled_out() -> None:
     assert "https://example.com" in drawn(looks.answer("[here](https://example.com)"))
     assert "https://example.com" in drawn(looks.answer("![here](https://example.com)"))
+
+
+@pytest.mark.parametrize("html", ["<div>hi</div>", "<!-- hi -->", "a <b>hi</b> b", "<br>\nhi"])
+def test_html_is_shown_as_it_was_written(html: str) -> None:
+    assert drawn(looks.answer(html)).split() == html.split()

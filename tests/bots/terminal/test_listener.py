@@ -65,9 +65,32 @@ async def test_commands_are_obeyed(program: Program) -> None:
         terminal.type("/halp\r")
         await terminal.shows("did you mean '/help'")
         terminal.type("//help\r")
-        await terminal.shows("Noted: /help.")
+        await terminal.shows("Understood: /help.")
         terminal.type("/quit\r")
         assert await terminal.ended() == 0
+
+
+async def test_the_demo_and_facts_and_reset_agree(program: Program) -> None:
+    async with program.at_a_terminal("chat") as terminal:
+        await terminal.shows("Ctrl-D")
+        terminal.type("Remember that our project deadline is March 15th\r")
+        await terminal.shows("Noted: our project deadline is March 15th.")
+        await terminal.shows("Ctrl-D")
+        terminal.type("Anna owns the release\r")
+        await terminal.shows("Understood: Anna owns the release.")
+        await terminal.shows("Ctrl-D")
+        terminal.type("/facts\r")
+        known = await terminal.shows("Ctrl-D")
+        assert "our project deadline is March 15th (ana, " in known
+        assert "Anna" not in known
+        terminal.type("/reset\r")
+        await terminal.shows("Facts stay: /facts")
+        await terminal.shows("Ctrl-D")
+        terminal.type("Who owns the release?\r")
+        await terminal.shows("I found nothing about that")
+        await terminal.shows("Ctrl-D")
+        terminal.type("What is our project deadline?\r")
+        await terminal.shows("I have noted: our project deadline is March 15th")
 
 
 async def test_use_lasts(program: Program) -> None:
@@ -135,6 +158,22 @@ async def test_killed_in_the_middle_it_answers_next_time_exactly_once(program: P
     assert (ended.out, ended.err) == ("", "")
     listed = await program.run("conversations")
     assert "\t4\t" in listed.out
+
+
+async def test_what_is_typed_while_an_answer_grows_waits_for_the_prompt(
+    program: Program, endpoint: Endpoint
+) -> None:
+    endpoint.script(Reply(text=" ".join(f"word{number}" for number in range(40)), pause=0.05))
+    async with program.at_a_terminal("chat") as terminal:
+        await terminal.shows("Ctrl-D")
+        terminal.type("talk\r")
+        await terminal.shows("word3")
+        terminal.type("a typo\x7f\x7f\x7f\x7fwhole line\rhalf")
+        assert "typo" not in await terminal.shows("word39")
+        await terminal.shows("You said: a whole line")
+        await terminal.shows("half")
+        terminal.type(" a line\r")
+        await terminal.shows("You said: half a line")
 
 
 async def test_a_failure_is_a_sentence_and_the_chat_goes_on(

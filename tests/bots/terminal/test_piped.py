@@ -92,7 +92,7 @@ async def test_control_sequences_of_a_model_stay_out(program: Program, endpoint:
 
 async def test_bytes_that_are_no_text_are_asked_without(program: Program) -> None:
     ended = await program.run("ask", "assistant", b"a\xffb", "--as", b"x\xffy", "--room", b"r\xff")
-    assert ended.out.endswith("Noted: ab.\n")
+    assert ended.out.endswith("Understood: ab.\n")
 
 
 async def test_a_message_of_a_megabyte_gets_a_reply(program: Program, endpoint: Endpoint) -> None:

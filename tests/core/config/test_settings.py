@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices, SecretStr, TypeAdapter
 
-from core.config.settings import Settings, from_environment, load
+from core.config.settings import LogFormat, LogLevel, Settings, from_environment, load
 from core.errors import ConfigMistake
 
 EXAMPLE = Path(__file__).parents[3] / ".env.example"
@@ -56,6 +56,8 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "MOORINGS_CATCH_UP_HOURS": "0",
         "MOORINGS_TURNS": "4",
         "MOORINGS_RETENTION_DAYS": "90",
+        "MOORINGS_LOG": "json",
+        "MOORINGS_LOG_LEVEL": "debug",
     }
     variables = {name: SecretStr(value) for name, value in environment.items()}
     assert load(environment, tmp_path) == Settings(
@@ -76,6 +78,8 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         catch_up_hours=0,
         turns=4,
         retention_days=90,
+        log=LogFormat.JSON,
+        log_level=LogLevel.DEBUG,
         variables=variables,
     )
 
@@ -141,6 +145,12 @@ def test_moorings_config_has_to_name_a_file_that_is_there(tmp_path: Path) -> Non
             "MOORINGS_RETENTION_DAYS",
             "0",
             "MOORINGS_RETENTION_DAYS has to be more than 0, not '0'.",
+        ),
+        ("MOORINGS_LOG", "xml", "MOORINGS_LOG has to be 'text' or 'json', not 'xml'."),
+        (
+            "MOORINGS_LOG_LEVEL",
+            "loud",
+            "MOORINGS_LOG_LEVEL has to be 'DEBUG', 'INFO', 'WARNING' or 'ERROR', not 'LOUD'.",
         ),
         (
             "OPENAI_BASE_URL",
@@ -209,6 +219,35 @@ def test_an_env_file_that_is_not_text_is_refused(clean_directory: Path) -> None:
     (clean_directory / ".env").write_bytes(b"PORT=\xff\n")
     with pytest.raises(ConfigMistake, match=r"\.env cannot be read"):
         from_environment()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("PORT=1\nmy hush hush\n", ":2: not NAME=value; write one variable a line"),
+        ("PORT=1\n\nDISCORD_TOKEN='hush\n", ":3: not NAME=value; write one variable a line"),
+        ("A=${HUSH_URL}/x\n", ":1: A refers to ${HUSH_URL}, which is set neither above nor in"),
+        ("A=${B}\nB=1\n", ":1: A refers to ${B}, which is set neither above nor in"),
+    ],
+)
+def test_a_line_of_the_env_file_that_says_nothing_is_told(
+    clean_directory: Path, text: str, told: str
+) -> None:
+    (clean_directory / ".env").write_text(text)
+    with pytest.raises(ConfigMistake) as caught:
+        from_environment()
+    assert str(caught.value).startswith(f".env{told}")
+    assert "hush" not in str(caught.value)
+
+
+def test_a_value_may_refer_to_what_is_set(
+    clean_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "h")
+    lines = ["NAME=d", "DATABASE_URL=mysql://${HOST}/${NAME}${REST:-}", "PORT=${OTHER:-7}"]
+    (clean_directory / ".env").write_text("\n\n".join([*lines, "# done", ""]))
+    settings = from_environment()
+    assert (settings.database_url, settings.port) == ("mysql://h/d", 7)
 
 
 def test_reading_the_environment_finds_the_agents_file_by_its_plain_name(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from core.llm import ModelRequest, PromptMessage, Role
+from core.llm import ModelRequest, PromptMessage, Role, ToolSpec
 from core.llm.demo import DemoModel
 from tests.core.llm.asking import answer_of, said
 
 NOW = datetime(2026, 11, 12, 15, 2, tzinfo=UTC)
 DEADLINE = "Remember that our project deadline is March 15th"
 REPLY = PromptMessage(role=Role.ASSISTANT, content="Noted: our project deadline is March 15th.")
+
+REMEMBER = ToolSpec(name="remember", description="", parameters={})
 
 
 def at(text: str, said_at: datetime, author: str = "") -> PromptMessage:
@@ -30,21 +34,61 @@ async def test_the_first_answer_says_what_it_is() -> None:
     answer = await answer_of(DemoModel(pause=0), ModelRequest(messages=(said(DEADLINE),)))
     introduction, reply = answer.text.split("\n\n")
     assert "offline demo without a language model; set OPENAI_API_KEY" in introduction
-    assert reply == "Noted: our project deadline is March 15th."
+    assert reply == "Understood: our project deadline is March 15th."
     assert answer.model == "moorings-demo (no language model)"
 
 
 @pytest.mark.parametrize(
     ("text", "reply"),
     [
-        (DEADLINE, "Noted: our project deadline is March 15th."),
-        ("please remember: Anna is the boss!", "Noted: Anna is the boss!"),
-        ("Anna owns the release", "Noted: Anna owns the release."),
+        (DEADLINE, "Understood: our project deadline is March 15th."),
+        ("Anna owns the release", "Understood: Anna owns the release."),
         ("hello", "Hello! Tell me something, and ask me about it later."),
     ],
 )
-async def test_a_statement_is_noted(text: str, reply: str) -> None:
+async def test_a_statement_is_understood_and_not_called_noted(text: str, reply: str) -> None:
     assert await told(said(text)) == reply
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        (DEADLINE, "our project deadline is March 15th"),
+        ("please remember: Anna is the boss!", "Anna is the boss!"),
+        ("Bo: note Anna is away", "Anna is away"),
+    ],
+)
+async def test_what_it_is_asked_to_remember_becomes_a_fact(text: str, fact: str) -> None:
+    model = DemoModel(pause=0, clock=lambda: NOW)
+    question = at(text, NOW, "Bo")
+    asked = ModelRequest(messages=(REPLY, question), tools=(REMEMBER,))
+    finished = await answer_of(model, asked)
+    assert [json.loads(call.arguments) for call in finished.tool_calls] == [{"text": fact}]
+    done = (
+        PromptMessage(role=Role.ASSISTANT, content="", tool_calls=finished.tool_calls),
+        PromptMessage(role=Role.TOOL, content=f"Remembered as fact 1: {fact}"),
+    )
+    finished = await answer_of(model, replace(asked, messages=(REPLY, question, *done)))
+    assert finished.text.startswith(f"Noted: {fact}")
+    assert not finished.tool_calls
+
+
+@pytest.mark.parametrize("text", ["Anna is away", "Remember?", "Remember who is away?", "note"])
+async def test_it_remembers_nothing_else(text: str) -> None:
+    asked = ModelRequest(messages=(said(text),), tools=(REMEMBER,))
+    assert not (await answer_of(DemoModel(pause=0), asked)).tool_calls
+
+
+async def test_what_the_tool_did_not_take_is_not_called_noted() -> None:
+    refused = PromptMessage(role=Role.TOOL, content="text has 1,001 characters")
+    asked = ModelRequest(messages=(REPLY, said(DEADLINE), refused), tools=(REMEMBER,))
+    assert (await answer_of(DemoModel(pause=0), asked)).text.startswith("Understood: ")
+
+
+async def test_what_a_person_said_comes_before_a_note_of_it() -> None:
+    notes = PromptMessage(role=Role.SYSTEM, content="Facts:\n- the deadline is March 15th")
+    answer = await told(notes, at(DEADLINE, NOW), at("(Facts:\n- the deadline)\n\nDeadline?", NOW))
+    assert answer.startswith("Earlier today (15:02) you told me")
 
 
 @pytest.mark.parametrize(

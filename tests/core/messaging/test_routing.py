@@ -6,9 +6,12 @@ from datetime import datetime
 
 import pytest
 
+from core import clock
 from core.address import Address
 from core.config.agents_file import AgentsFile
 from core.config.binding import Binding
+from core.config.spec import AgentSpec
+from core.messaging.directory import Directory
 from core.messaging.routing import agent_at
 from storage import bindings
 from storage.database import Database
@@ -22,6 +25,11 @@ FILE = AgentsFile(
     ),
     commands={},
 )
+
+
+def named(*names: str) -> Directory:
+    """A process with these agents."""
+    return Directory([AgentSpec(name=name) for name in names], clock.now)
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +60,9 @@ async def bound(sqlite: Database, now: datetime) -> None:
     ],
 )
 async def test_the_longest_binding_wins(path: str, agent: str) -> None:
-    agents = {"of the chat", "of the team", "of the thread"}
-    assert await agent_at(Address.parse(path), FILE, agents) == agent
+    directory = named("of the chat", "of the team", "of the thread")
+    assert await agent_at(Address.parse(path), FILE, directory) == agent
 
 
 async def test_a_binding_from_chat_that_outlived_its_agent_decides_nothing() -> None:
-    assert await agent_at(Address.parse("slack/T1/C1"), FILE, {"of the team"}) == "of the team"
+    assert await agent_at(Address.parse("slack/T1/C1"), FILE, named("of the team")) == "of the team"

@@ -59,7 +59,8 @@ async def test_two_floods_are_answered_by_turns_whichever_came_first(stage: Stag
     """As their turns end: these do not all end at once, for some call a tool, some twice."""
     stage.tools = [tool("noon", lambda _: "It is noon.")]
     noon = calling("noon")
-    stage.model.script(*["Short.", noon, "Long.", "Short.", noon, noon, "Longer."] * 30)
+    for _ in range(30):
+        stage.model.script("Short.", noon, "Long.", "Short.", noon, noon, "Longer.")
     await flood(stage, "C1", 40)
     await flood(stage, "C2", 40)
     async with running(stage.worker(slots=SLOTS)):

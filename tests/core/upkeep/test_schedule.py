@@ -11,7 +11,7 @@ from core import clock, kill_points
 from core.clock import Clock
 from core.config.settings import Settings
 from core.upkeep.schedule import LOCK, Keep, Upkeep
-from storage import cursors, oauth_states
+from storage import cursors, oauth_states, room
 from storage.database import Database
 from storage.models import (
     Cursor,
@@ -27,7 +27,8 @@ from storage.models import (
 )
 from tests.core.given import Hands, broken, locked
 from tests.patience import PATIENCE
-from tests.storage import given, processes
+from tests.storage import given, processes, sql
+from tests.storage.given import filled_and_emptied
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # Does upkeep, and says whether it did; at a place where a batch is pruned it dies, or waits.
@@ -43,7 +44,7 @@ url, then = sys.argv[1:]
 
 def arrive(place):
     print(place, flush=True)
-    if then == "dies":
+    if then in ("dies", place):
         os.kill(os.getpid(), signal.SIGKILL)
     if then == "waits":
         sys.stdin.readline()
@@ -265,6 +266,47 @@ async def test_what_a_killed_process_left_is_done_at_the_next_look(
         while not await upkeep(database).look(asyncio.Event()):  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.05)  # until the server knows that its session is gone
     assert await whole_answers() == 0
+
+
+async def test_a_process_killed_between_two_steps_of_giving_back_loses_nothing(
+    sqlite: Database, filled_url: str
+) -> None:
+    await old_answers(3)
+    await filled_and_emptied(sqlite, megabytes=3)
+    other = await processes.start(LOOK, filled_url, "room given back")
+    other.stdin.write(b"now\n")
+    assert (await other.ended()).code == -9
+    left = (await room.look()).free
+    assert await sql.rows(sqlite, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert left > 0
+    assert await upkeep(sqlite).look(asyncio.Event())
+    assert (await room.look()).free == 0
+    assert await sql.rows(sqlite, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+
+
+async def test_room_is_given_back_whatever_is_kept(
+    sqlite: Database, hands: Hands, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="core.upkeep")
+    await old_answers(3)
+    await filled_and_emptied(sqlite, megabytes=3)
+    hands.at = clock.now()
+    assert await look(sqlite, hands, days=None)
+    [record] = caplog.records
+    assert vars(record)["bytes"] > 3_000_000
+    assert (await room.look()).free == 0
+    assert await whole_answers() == 3
+
+
+async def test_a_stop_ends_the_giving_back(sqlite: Database, hands: Hands) -> None:
+    await filled_and_emptied(sqlite, megabytes=3)
+    stop = asyncio.Event()
+    kill_points.watch(lambda place: stop.set() if place == "room given back" else None)
+    try:
+        assert not await upkeep(sqlite, hands).look(stop)
+    finally:
+        kill_points.watch(lambda _: None)
+    assert (await room.look()).free > 0
 
 
 async def test_it_goes_on_when_the_database_works_again(

@@ -1,0 +1,131 @@
+"""What was said in a workspace while nobody listened, asked of Slack at a pace of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from aiolimiter import AsyncLimiter
+
+from bots.slack import parse
+from bots.slack.failures import SlackRefused
+from bots.slack.reader import Bot, Reader
+from core.address import Address
+from core.errors import ConfigMistake, Transient
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_RETRY_SECONDS = 5.0
+_BURST, _BURST_SECONDS = 20, 40.0  # 30 calls of a method a minute leave room for the answers' own
+
+
+class Missed:
+    """Each call is made until it works; one that Slack will not have finds nothing.
+
+    `is_whole` is False once something could not be asked that has to be asked again later.
+    """
+
+    def __init__(self, bot: Bot, reader: Reader) -> None:
+        self.bot = bot
+        self.is_whole = True
+        self._reader = reader
+        self._pace = defaultdict[str, AsyncLimiter](lambda: AsyncLimiter(_BURST, _BURST_SECONDS))
+
+    async def channels(self) -> list[Address]:
+        """Where the bot is."""
+        return await self._ask("channels", lambda: self._reader.channels(self.bot.team)) or []
+
+    async def said(self, channel: str, threads: Sequence[str], start: int) -> list[object]:
+        """What was said in a channel after this moment, also in these threads of it."""
+        team, oldest = self.bot.team, ts(start)
+        said = await self._ask("history", lambda: self._reader.history(team, channel, oldest))
+        if said is None:
+            return []
+        told = {parse.text_at(raw, "ts") for raw in said}
+        answered = {root for raw in said if (root := _thread_with_news(raw, start))}
+        answered |= await self._answered(channel, [t for t in threads if t not in told], start)
+        for thread in sorted(answered):
+            said += await self._replies(channel, thread, oldest)
+        return said
+
+    async def _answered(self, channel: str, threads: Sequence[str], start: int) -> set[str]:
+        """Those of these threads in which something was said since.
+
+        A page of the channel tells of all threads that begin in it: never more calls than to ask
+        for each thread, and mostly far fewer.
+        """
+        found, left = set[str](), sorted(threads, key=parse.position, reverse=True)
+        while left:
+            page = await self._backwards(channel, left[0], left[-1])
+            told = {parse.text_at(raw, "ts"): raw for raw in page}
+            reached = min(map(parse.position, told), default=0)
+            here = [thread for thread in left if parse.position(thread) >= reached]
+            found |= {each for each in here if _may_have_news(told.get(each), start)}
+            left = left[len(here) :]
+        return found
+
+    async def _backwards(self, channel: str, latest: str, oldest: str) -> list[object]:
+        team = self.bot.team
+        found = await self._ask(
+            "history", lambda: self._reader.backwards(team, channel, latest, oldest)
+        )
+        return found or []
+
+    async def _replies(self, channel: str, thread: str, oldest: str) -> list[object]:
+        team = self.bot.team
+        found = await self._ask(
+            "replies", lambda: self._reader.replies(team, channel, thread, oldest)
+        )
+        return found or []
+
+    async def _ask(self, method: str, call: Callable[[], Awaitable[T]]) -> T | None:
+        await self._pace[method].acquire()
+        return await insist(call, self._left_out)
+
+    def _left_out(self) -> None:
+        self.is_whole = False
+
+
+async def insist(
+    call: Callable[[], Awaitable[T]], left_out: Callable[[], None] = lambda: None
+) -> T | None:
+    """Make the call until it works; None where Slack will not have it.
+
+    `left_out` is told when that is for something that a person has to mend.
+    """
+    while True:
+        try:
+            return await call()
+        except Transient as later:
+            log.warning("catching up is put off", extra={"why": str(later)})
+            await asyncio.sleep(later.retry_after or _RETRY_SECONDS)
+        except SlackRefused as refused:
+            log.warning("cannot catch up", extra={"why": str(refused)})
+            return None
+        except ConfigMistake as mistake:  # what is missed meanwhile is read when it is mended
+            log.warning("cannot catch up", extra={"why": str(mistake)})
+            left_out()
+            return None
+
+
+def _thread_with_news(raw: object, start: int) -> str | None:
+    """The ts of a message whose thread has replies since then."""
+    latest = parse.position(parse.text_at(raw, "latest_reply"))
+    return parse.text_at(raw, "ts") if latest > start else None
+
+
+def _may_have_news(raw: object, start: int) -> bool:
+    """Of a thread whose first message is not told, or without its newest reply, nobody knows."""
+    return (
+        raw is None or parse.position(parse.text_at(raw, "latest_reply") or ts(start + 1)) > start
+    )
+
+
+def ts(position: int) -> str:
+    """A moment in microseconds as Slack writes it."""
+    return f"{position // 1_000_000}.{position % 1_000_000:06d}"

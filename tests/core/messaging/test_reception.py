@@ -1,0 +1,97 @@
+"""What is delivered twice reaches the database once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from core.address import Address, Readers
+from core.messaging.intake import Reception
+from core.messaging.messages import Author, Heard
+from storage.database import Database
+from storage.errors import DatabaseBusy
+from storage.models import Conversation
+from tests.core.given import Stage, locked
+from tests.statements import asked
+
+MENTION = Heard(
+    key="slack/T1/C1/9.5",
+    place=Address(platform="slack", parts=("T1", "C1")),
+    thread=None,
+    opens="9.5",
+    author=Author(id="U1", name="ana"),
+    text="hello",
+    sent_at=datetime(2026, 3, 1, tzinfo=UTC),
+    position=9_500_000,
+    is_direct=False,
+    is_mention=True,
+)
+PRIVATE = replace(
+    MENTION, place=Address(platform="slack", parts=("T1", "C1"), readers=Readers.CHANNEL)
+)
+
+
+@pytest.fixture
+def reception(stage: Stage) -> Reception:
+    return Reception(stage.intake, stage.directory, stage.file)
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Stage:
+    stage.file = replace(stage.file, default_agent=stage.spec.name)
+    return stage
+
+
+async def test_a_twin_asks_the_database_nothing(reception: Reception) -> None:
+    first = await reception.hear(PRIVATE)
+    assert first
+    async with asked() as statements:
+        second = await reception.hear(MENTION)
+    assert second == replace(first, is_new=False)
+    assert statements == []
+
+
+async def test_twins_at_the_same_time_are_stored_by_one_of_them(reception: Reception) -> None:
+    async with asked() as statements, asyncio.TaskGroup() as group:
+        twins = [group.create_task(reception.hear(PRIVATE)) for _ in range(3)]
+    found = [accepted for twin in twins if (accepted := twin.result())]
+    assert [accepted.is_new for accepted in found] == [True, False, False]
+    assert len([each for each in statements if 'INTO "inbox"' in each]) == 1
+
+
+async def test_a_twin_that_knows_who_can_read_says_so(reception: Reception) -> None:
+    await reception.hear(MENTION)
+    await reception.hear(PRIVATE)
+    assert [each.readers for each in await Conversation.all()] == [Readers.CHANNEL]
+
+
+async def test_a_twin_of_what_could_not_be_stored_is_stored(
+    sqlite: Database, reception: Reception
+) -> None:
+    with locked(sqlite.file), pytest.raises(DatabaseBusy):
+        await reception.hear(PRIVATE)
+    accepted = await reception.hear(MENTION)
+    assert accepted
+    assert accepted.is_new
+
+
+async def test_nothing_is_kept_of_what_nobody_answers(reception: Reception) -> None:
+    assert await reception.hear(replace(MENTION, is_mention=False)) is None
+    accepted = await reception.hear(MENTION)
+    assert accepted
+    assert accepted.is_new
+
+
+async def test_only_so_many_are_kept(reception: Reception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.messaging.intake._MOST_KEPT", 2)
+    numbers = range(3)
+    for number in numbers:
+        await reception.hear(replace(PRIVATE, key=f"slack/T1/C1/{number}"))
+    async with asked() as statements:
+        again = [await reception.hear(replace(PRIVATE, key=f"slack/T1/C1/{n}")) for n in (2, 1)]
+    assert statements == []
+    again.append(await reception.hear(replace(PRIVATE, key="slack/T1/C1/0")))
+    assert [accepted.is_new for accepted in again if accepted] == [False] * 3
