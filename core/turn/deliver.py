@@ -31,14 +31,17 @@ _LONGEST_WAIT = 60.0  # seconds between two tries
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """What a conversation has to deliver, in order.
+    """What a conversation has to deliver, in order; without `rows` it is to be read.
 
     The post of the row with the id `intended` was intended just now, by this process: it has not
     been made.
     """
 
-    rows: Sequence[OutboxMessage]
+    rows: Sequence[OutboxMessage] | None = None
     intended: int | None = None
+
+
+_UNREAD = Due()
 
 
 class Visible:
@@ -76,7 +79,7 @@ class Visible:
         )
         self._hold = hold
         self._adapter = adapter
-        self._message_id = row.message_id
+        self.message_id = row.message_id
         self.may_be_there = row.attempts > 0 and not is_intended
         self._is_intended = is_intended
 
@@ -87,20 +90,20 @@ class Visible:
             Transient, DeliveryRefused: as the adapter does.
             LeaseLost: somebody else may be showing it.
         """
-        if self._message_id is None and self.may_be_there:
-            self._message_id = await self._find(outgoing)
-        if self._message_id is None:
+        if self.message_id is None and self.may_be_there:
+            self.message_id = await self._find(outgoing)
+        if self.message_id is None:
             await self._intend()
             self._hold.check()
-            self._message_id = await self._adapter.post(outgoing)
+            self.message_id = await self._adapter.post(outgoing)
         else:
             self._hold.check()
-            self._message_id = await self._adapter.edit(self._message_id, outgoing)
-        return self._message_id
+            self.message_id = await self._adapter.edit(self.message_id, outgoing)
+        return self.message_id
 
     async def preview(self, outgoing: Outgoing) -> None:
         """As `show`, and keep the id, so that whoever ends the turn edits the same message."""
-        before = self._message_id
+        before = self.message_id
         message_id = await self.show(outgoing)
         if message_id != before:
             kill_points.reach("posted, not recorded")
@@ -178,12 +181,11 @@ class Reply:
 
 
 async def deliver(
-    hold: Hold, adapter: Adapter, agent_name: str, known: Due | None = None
+    hold: Hold, adapter: Adapter, agent_name: str, due: Due = _UNREAD
 ) -> float | None:
     """Deliver everything that is due, or raise before anything later overtakes it.
 
-    What is due is read, if it is not `known`. With the last of it the conversation is given back,
-    if nothing waits in it.
+    With the last of it the conversation is given back, if nothing waits in it.
 
     What the platform has not taken for long steps aside where something waits behind it, and is
     given up when that is taken; returns after how many seconds it is to be tried again, if it is.
@@ -194,10 +196,10 @@ async def deliver(
     """
     stubborn: OutboxMessage | None = None
     wait = 0.0
-    due = known or Due(rows=await outbox.due(hold.lease.conversation_id))
-    for row, following in zip_longest(due.rows, due.rows[1:]):
+    rows = due.rows or await outbox.due(hold.lease.conversation_id)
+    for row, following in zip_longest(rows, rows[1:]):
         try:
-            leaves = row is due.rows[-1] and stubborn is None
+            leaves = row is rows[-1] and stubborn is None
             is_intended = row.id == due.intended
             is_last = following is None or following.turn_id != row.turn_id
             message = Visible(
@@ -206,7 +208,7 @@ async def deliver(
             is_taken = await _deliver(hold, message, leaves=leaves)
         except Transient as later:
             wait = max(wait, later.retry_after or 0)
-            if stubborn or not await _may_step_aside(hold, row, is_last=row is due.rows[-1]):
+            if stubborn or not await _may_step_aside(hold, row, is_last=row is rows[-1]):
                 raise Transient(str(later), retry_after=wait) from later
             stubborn = row
         else:
