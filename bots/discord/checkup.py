@@ -8,11 +8,11 @@ from functools import partial
 import discord
 from discord.abc import GuildChannel
 
+from bots.check_result import CheckResult, failed, failures, fine, skipped, unserved
 from bots.discord.failures import MALFORMED, UNKNOWN_CHANNEL, DiscordRefused
 from bots.discord.identify_limit import RESERVE, gateway_info
 from bots.discord.manifest import PERMISSIONS, bot_page, invitation
 from bots.discord.rest import Rest, log_in
-from bots.finding import Finding, failed, failures, fine, skipped, unserved
 from core.config.access import OPEN, Access
 from core.config.binding import Binding, Listen, SharedBy
 from core.config.settings import Settings
@@ -37,12 +37,12 @@ _CONSEQUENCES = {
 _WITH_THREADS = {discord.ChannelType.text, discord.ChannelType.news}
 _FORUMS = {discord.ChannelType.forum, discord.ChannelType.media}
 
-Check = Callable[[], Awaitable[Iterable[Finding]]]
+Check = Callable[[], Awaitable[Iterable[CheckResult]]]
 
 
 async def examine(
     settings: Settings, bindings: Sequence[Binding], access: Access = OPEN
-) -> list[Finding]:
+) -> list[CheckResult]:
     """All checks. It only reads from Discord."""
     token = settings.discord_token.get_secret_value() if settings.discord_token else ""
     try:
@@ -58,7 +58,7 @@ async def examine(
         await rest.close()
 
 
-async def _all(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[Finding]:
+async def _all(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[CheckResult]:
     return [
         _who(rest),
         _content(rest, bindings),
@@ -67,19 +67,19 @@ async def _all(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[
     ]
 
 
-async def _places(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[Finding]:
+async def _places(rest: Rest, bindings: Sequence[Binding], access: Access) -> list[CheckResult]:
     """The servers that the bot is in, and its permissions where agents are bound."""
     servers = await _servers(rest)
     named = {str(server): name for server, name in servers.items()}
-    findings = [_servers_found(servers, rest), *unserved(_ABOUT, access, named)]
+    results = [_servers_found(servers, rest), *unserved(_ABOUT, access, named)]
     for server, bound in _by_server(bindings, servers).items():
-        findings += await _run(partial(_server, rest, server, bound))
+        results += await _run(partial(_server, rest, server, bound))
     elsewhere = [binding for binding in bindings if not is_in(binding, servers)]
-    return [*findings, *(_not_in_server(binding, rest) for binding in elsewhere)]
+    return [*results, *(_not_in_server(binding, rest) for binding in elsewhere)]
 
 
-async def _run(check: Check) -> Iterable[Finding]:
-    """The check's findings, or one that says why it failed."""
+async def _run(check: Check) -> Iterable[CheckResult]:
+    """The check's results, or one that says why it failed."""
     try:
         return await check()
     except (Transient, DiscordRefused, ConfigMistake) as error:
@@ -89,14 +89,14 @@ async def _run(check: Check) -> Iterable[Finding]:
         return [failed(_ABOUT, f"{sentence}: update Moorings, and check DISCORD_API_URL")]
 
 
-def _who(rest: Rest) -> Finding:
+def _who(rest: Rest) -> CheckResult:
     user, application = rest.client.user, rest.client.application
     name = f"@{user.name}" if user else "a bot"
     of = f"application {application.name} ({application.id})" if application else "its application"
     return fine(_ABOUT, f"DISCORD_TOKEN is {name}, {of}")
 
 
-def _content(rest: Rest, bindings: Sequence[Binding]) -> Finding:
+def _content(rest: Rest, bindings: Sequence[Binding]) -> CheckResult:
     """The Message Content Intent. Without it the bot hears less, which may be intended."""
     flags = rest.client.application_flags
     if flags.gateway_message_content or flags.gateway_message_content_limited:
@@ -111,7 +111,7 @@ def _content(rest: Rest, bindings: Sequence[Binding]) -> Finding:
     )
 
 
-async def _sessions_left(rest: Rest) -> list[Finding]:
+async def _sessions_left(rest: Rest) -> list[CheckResult]:
     limit = (await gateway_info(rest)).session_start_limit
     left, hours = limit.remaining, limit.reset_after / 3_600_000
     sentence = f"{left} of {limit.total} starts are left for {hours:.0f} hours"
@@ -132,7 +132,7 @@ async def _servers(rest: Rest) -> Mapping[int, str]:
         return {guild.id: guild.name async for guild in client.fetch_guilds(limit=None)}
 
 
-def _servers_found(servers: Mapping[int, str], rest: Rest) -> Finding:
+def _servers_found(servers: Mapping[int, str], rest: Rest) -> CheckResult:
     if not servers:
         return failed(
             _ABOUT, f"the bot is in no server: invite it at {invitation(rest.application)}"
@@ -154,7 +154,7 @@ def _by_server(
     return found
 
 
-def _not_in_server(binding: Binding, rest: Rest) -> Finding:
+def _not_in_server(binding: Binding, rest: Rest) -> CheckResult:
     return failed(
         _ABOUT,
         f"{binding.at}, where {binding.agent} is bound: the bot is in no such server; invite it at "
@@ -175,8 +175,8 @@ def is_in(binding: Binding, servers: Collection[int]) -> bool:
     return binding.at.parts[0] == _DIRECT or server_of(binding, servers) is not None
 
 
-async def _server(rest: Rest, server: int, bindings: Sequence[Binding]) -> list[Finding]:
-    """One finding for each bound channel, and one if the bot's roles lack a permission.
+async def _server(rest: Rest, server: int, bindings: Sequence[Binding]) -> list[CheckResult]:
+    """One result for each bound channel, and one if the bot's roles lack a permission.
 
     Raises as `Rest.call` does.
     """
@@ -193,7 +193,7 @@ async def _server(rest: Rest, server: int, bindings: Sequence[Binding]) -> list[
     ]
 
 
-def _roles(me: discord.Member, rest: Rest, *, decides: bool) -> Finding | None:
+def _roles(me: discord.Member, rest: Rest, *, decides: bool) -> CheckResult | None:
     """What the bot's roles lack: a failure if it `decides`, else (channels may differ) a note."""
     lacking = _lacking(me.guild_permissions, PERMISSIONS)
     if not lacking:
@@ -205,7 +205,7 @@ def _roles(me: discord.Member, rest: Rest, *, decides: bool) -> Finding | None:
     return failed(_ABOUT, sentence) if decides else skipped(_ABOUT, sentence)
 
 
-async def _channel_permissions(rest: Rest, me: discord.Member, binding: Binding) -> Finding:
+async def _channel_permissions(rest: Rest, me: discord.Member, binding: Binding) -> CheckResult:
     """The permissions in the channel or thread of one binding."""
     try:
         channel = await _channel(rest, me.guild, binding)

@@ -7,11 +7,11 @@ from typing import assert_never
 
 import discord
 
+from bots.background import Background
 from bots.discord.channels import ReplyTo
 from bots.discord.parse import Deleted, Edited, Event
 from bots.discord.rest import Rest
 from bots.discord.wording import escaped
-from bots.errands import Errands
 from core.errors import NotAllowed, UserMistake
 from core.messaging.access import Gate
 from core.messaging.intake import Reception
@@ -63,14 +63,14 @@ class Dispatcher:
 class Refusals:
     """Replies to people who may not ask, at most once an hour each. Best effort: not stored."""
 
-    def __init__(self, rest: Rest, gate: Gate, errands: Errands) -> None:
+    def __init__(self, rest: Rest, gate: Gate, background: Background) -> None:
         self._rest = rest
         self._gate = gate
-        self._errands = errands
+        self._background = background
 
     def answer(self, heard: Heard, refused: NotAllowed) -> None:
         """Reply to the message soon, in the background."""
-        self._errands.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
+        self._background.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
 
     async def _answer(self, heard: Heard, text: str) -> None:
         reply_to = ReplyTo.parse(heard.reply_to or "")

@@ -10,10 +10,10 @@ from enum import Enum, auto
 
 import discord
 
+from bots.background import Background
 from bots.discord.client import Client, Handlers
 from bots.discord.failures import FAILURES, MALFORMED, translated
 from bots.discord.internals import connect_to
-from bots.errands import Errands
 from core.clock import monotonic
 from core.errors import ConfigMistake, Transient
 from core.messaging.intake import Intake
@@ -57,11 +57,15 @@ class GatewayListener:
     """The listener of Discord. It never gives up: a bad token is logged and tried again slowly."""
 
     def __init__(
-        self, token: str, handlers: Handlers, errands: Errands, settings: ConnectionSettings
+        self,
+        token: str,
+        handlers: Handlers,
+        background: Background,
+        settings: ConnectionSettings,
     ) -> None:
         self._token = token
         self._handlers = handlers
-        self._errands = errands
+        self._background = background
         self._settings = settings
         self._reads_content = True
         self.is_listening = False
@@ -72,7 +76,7 @@ class GatewayListener:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(handlers.ingest.run()),
-                group.create_task(self._errands.run()),
+                group.create_task(self._background.run()),
                 group.create_task(handlers.catch_up.run(self._settings.cursor_interval)),
             ]
             connecting = group.create_task(self._stay_connected())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from bots.background import Background
 from bots.discord import client
 from bots.discord.adapter import DiscordAdapter
 from bots.discord.catch_up import CatchUp
@@ -18,7 +19,6 @@ from bots.discord.listener import ConnectionSettings, GatewayListener
 from bots.discord.members import Members
 from bots.discord.rest import Rest, log_in
 from bots.discord.sent_messages import SentMessages
-from bots.errands import Errands
 from bots.listening import WaysIn
 from core.errors import Transient
 from core.messaging.cursors import Cursors
@@ -76,8 +76,8 @@ class DiscordPlatform:
         """A listener. What it receives and what it catches up on goes to one dispatcher."""
         runtime, me = self._runtime, self._rest.user
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
-        errands, hours = Errands(), runtime.settings.catch_up_hours
-        dispatcher = Dispatcher(reception, Refusals(self._rest, runtime.gate, errands))
+        background, hours = Background(), runtime.settings.catch_up_hours
+        dispatcher = Dispatcher(reception, Refusals(self._rest, runtime.gate, background))
         catch_up = CatchUp(
             dispatcher,
             Cursors(runtime.clock),
@@ -100,7 +100,7 @@ class DiscordPlatform:
             sent=self._sent,
             members=self._members,
         )
-        return GatewayListener(self._token, handlers, errands, settings)
+        return GatewayListener(self._token, handlers, background, settings)
 
     async def close(self) -> None:
         """Close the connections."""
