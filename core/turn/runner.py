@@ -55,15 +55,22 @@ async def run(turn: Turn) -> str:
 
 
 async def _call_model(turn: Turn) -> None:
-    """One model call, journalled; a prompt that is too long is cut until it fits."""
+    """One model call; a prompt that is too long is cut until it fits.
+
+    It is journalled before its tools are called. An answer without any is the last step.
+    """
     try:
         finished = _whole(turn, await _fitting(turn))
         kill_points.reach("answered, not journalled")
-        spent = turn.budget.spent(finished)
-        await turn.record(StepKind.MODEL, ModelStep.of(finished), spent)
-        turn.budget.settled()
+        step, spent = ModelStep.of(finished), turn.budget.spent(finished)
+        if step.tool_calls:
+            await turn.record(StepKind.MODEL, step, spent)
+            turn.budget.settled()
+        else:
+            turn.conclude(step, spent)
     finally:
-        await turn.budget.cut()
+        if not turn.is_concluded:
+            await turn.budget.cut()
 
 
 def _whole(turn: Turn, finished: Finished) -> Finished:
@@ -115,6 +122,7 @@ async def _prompt(turn: Turn, budget: int, *, cut_at: datetime | None) -> Prompt
             files=turn.files,
             journal=turn.journal.as_prompt(),
             tools=turn.toolbox.specs,
+            memory=turn.memory,
         ),
         budget=budget,
         cut_at=cut_at,

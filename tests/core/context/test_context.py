@@ -50,7 +50,7 @@ async def told(stage: Stage, role: MessageRole, text: str) -> None:
         )
     ]
     ending = Ending(state=TurnState.DONE, entries=entries, parts=[text])
-    await turns.end(hold.lease, opened.turn.id, ending, stage.clock())
+    await turns.end(hold.lease, opened, ending, stage.clock())
     stage.clock.forward(60)
 
 

@@ -1,4 +1,4 @@
-"""A bot that knows commands and buttons, and the people who use them."""
+"""A server with a bot that has commands and buttons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bots.discord.interactions import Interactions
 from bots.discord.platform import DiscordPlatform
 from core.runtime import Runtime
-from tests.bots.discord.bots import QUICK, Bot, Server
+from tests.bots.discord.server import QUICK, Bot, Server
 from tests.peers.discord.interactions import Interaction
 
 AGENTS = """
@@ -23,16 +23,16 @@ agent = "support"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Harbour(Server):
-    """The server, where people command."""
+class CommandServer(Server):
+    """The server of a test, with people who use commands and buttons."""
 
     @asynccontextmanager
     async def commanded(
-        self, agents: str = AGENTS, *, lines: int = 1, works: bool = True, **changes: object
+        self, agents: str = AGENTS, *, connections: int = 1, works: bool = True, **changes: object
     ) -> AsyncIterator[Bot]:
-        """A bot that knows commands; one that does not work only takes what comes in.
+        """A running bot with commands; without `works` it only stores what it receives.
 
-        With two lines it is to Discord as two processes in a rolling deploy.
+        Two connections are to Discord like two processes in a rolling deploy.
         """
         async with AsyncExitStack() as opened:
             runtime = await Runtime.open(self.settings(agents, **changes))
@@ -43,7 +43,7 @@ class Harbour(Server):
             runtime.intake.wake_with(worker.wake)
             listeners = [
                 platform.listener(worker, Interactions(runtime, worker), QUICK)
-                for _ in range(lines)
+                for _ in range(connections)
             ]
             bot = Bot(runtime=runtime, worker=worker, listener=listeners[0], stop=asyncio.Event())
             async with asyncio.TaskGroup() as group:
@@ -72,7 +72,7 @@ class Harbour(Server):
         return given
 
     async def told(self, given: Interaction) -> str:
-        """What its author alone was told."""
+        """The ephemeral response to an interaction, once it is there."""
 
         def is_told() -> bool:
             line = self.discord.reply(given)
@@ -84,14 +84,14 @@ class Harbour(Server):
         assert line.for_user == given.user
         return line.text
 
-    async def obeyed(
+    async def agent_command(
         self, verb: str, user: str = "", channel: str = "", **options: str | int
     ) -> str:
-        """What `/agent` answers, to this person alone."""
+        """The response to an `/agent` command, which only this person sees."""
         return await self.told(await self.command(f"agent {verb}", user, channel, **options))
 
     async def suggested(self, verb: str, typed: Mapping[str, str], user: str = "") -> list[str]:
-        """The names that `agent` of this verb is completed with."""
+        """The names that autocomplete suggests for the option `agent` of this verb."""
         given = self.discord.autocomplete(
             f"agent {verb}", typed, "agent", self.discord.general, user or self.discord.anna
         )
@@ -99,7 +99,7 @@ class Harbour(Server):
         return [str(choice["value"]) for choice in given.choices]
 
     async def pressed(self, message: str, button: str, user: str = "") -> Interaction:
-        """A button, once it is acknowledged."""
+        """Press a button; returns the interaction once it is acknowledged."""
         press = self.discord.press(message, button, user or self.discord.anna)
         await self.discord.until(lambda: press.is_acked)
         return press

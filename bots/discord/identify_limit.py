@@ -1,4 +1,7 @@
-"""When another session may be started: Discord resets the token of a bot that starts too often."""
+"""Waits before an IDENTIFY: Discord resets the token of a bot that exceeds its daily limit.
+
+https://discord.com/developers/docs/events/gateway#session-start-limit-object
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from core.errors import Transient
 
 log = logging.getLogger(__name__)
 
-_PLENTY = 0.5  # of the day's starts: as long as so many are left, nobody waits
-LAST = 50  # are kept for the operator
+_PLENTY = 0.5  # of the day's limit: while so much is left, nobody waits
+RESERVE = 50  # are left for the operator
 _MARGIN_SECONDS = 60.0  # after the reset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """How many sessions may be started, and in how many milliseconds there are more again."""
+    """How many sessions may be started until the limit is reset."""
 
     total: int = Field(gt=0)
     remaining: int = Field(ge=0)
@@ -30,7 +33,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """What Discord says of its gateway."""
+    """What Discord's `/gateway/bot` answers."""
 
     url: str
     shards: int = Field(gt=0)
@@ -40,8 +43,8 @@ class Gateway:
 _GATEWAY = TypeAdapter(Gateway)
 
 
-async def ask(rest: Rest) -> Gateway:
-    """What Discord says now; raises as `Rest.call` does."""
+async def gateway_info(rest: Rest) -> Gateway:
+    """Ask Discord for its gateway and the limit; raises as `Rest.call` does."""
     async with rest.call("the gateway's address") as client:
         answer = await internals.gateway(client)
     try:
@@ -50,24 +53,24 @@ async def ask(rest: Rest) -> Gateway:
         raise Transient("Discord did not tell the gateway's address.") from error
 
 
-class Starts:
-    """Discord counts the starts of all processes, also of those that died: nothing is kept here."""
+class IdentifyLimit:
+    """Keeps no count: Discord counts the sessions of all processes, also of those that died."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
 
-    async def turn(self) -> str:
-        """The gateway's address, once a start costs no more than its share of the day's starts.
+    async def wait(self) -> str:
+        """Wait until a session may be started; returns the gateway's URL.
 
         Raises:
             Transient: Discord cannot be asked now.
             ConfigMistake: Discord does not accept the token any more.
         """
         while True:
-            found = await ask(self._rest)
+            found = await gateway_info(self._rest)
             left, seconds = found.session_start_limit.remaining, _wait(found)
             extra = {"left": left, "seconds": round(seconds)}
-            if left - found.shards >= LAST:
+            if left - found.shards >= RESERVE:
                 if seconds:
                     log.info("waiting before a session is started", extra=extra)
                 await asyncio.sleep(seconds)
@@ -81,10 +84,10 @@ class Starts:
 
 
 def _wait(found: Gateway) -> float:
-    """Seconds: the rest of the day spread over what is left; all of it where that is too little."""
+    """Seconds to wait: spreads what is left over the rest of the day, or waits for the reset."""
     limit, shards = found.session_start_limit, found.shards
     seconds = limit.reset_after / 1000
-    if limit.remaining - shards < LAST:
+    if limit.remaining - shards < RESERVE:
         return seconds + _MARGIN_SECONDS
     if limit.remaining >= limit.total * _PLENTY:
         return 0.0

@@ -1,4 +1,4 @@
-"""A server of Discord with every kind of place."""
+"""A server with every kind of channel and thread, for tests of who can read what."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bots.discord.internals import point_at
-from tests.bots.discord.bots import spare_nobody
-from tests.bots.discord.commanding import Harbour as Commanded
+from tests.bots.discord.command_server import CommandServer as Commanded
 from tests.bots.discord.conftest import yesterday
+from tests.bots.discord.server import no_waiting
 from tests.bots.town import Place
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
@@ -20,8 +20,8 @@ AGENTS = "[agents.assistant]"
 _OPTIONS = {"remember": "fact", "forget": "number", "why": "answer", "use": "conversation"}
 
 
-class Harbour:
-    """Anna manages it, Ben works there, Gus may not see everything."""
+class DiscordPlaces:
+    """Anna manages the server, Ben is a member, Gus may not see every channel."""
 
     def __init__(self, discord: DiscordPeer, endpoint: Endpoint, folder: Path) -> None:
         self.endpoint = endpoint
@@ -31,12 +31,12 @@ class Harbour:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, endpoint: Endpoint, folder: Path) -> AsyncIterator[Harbour]:
+    async def opened(cls, endpoint: Endpoint, folder: Path) -> AsyncIterator[DiscordPlaces]:
         """With a database that has the schema, in a folder of its own."""
         discord = DiscordPeer(now=yesterday)
         discord.advance(86_400)
         with pytest.MonkeyPatch.context() as patch:
-            spare_nobody(patch)
+            no_waiting(patch)
             async with discord:
                 yield cls(discord, endpoint, folder)
         point_at(None)
@@ -102,7 +102,7 @@ class Harbour:
         options: dict[str, str | int] = {"agent": "assistant"} if verb == "use" else {}
         if value:
             options[_OPTIONS[verb]] = int(value) if verb == "forget" else value
-        return await self._commanded.obeyed(verb, person, place.channel, **options)
+        return await self._commanded.agent_command(verb, person, place.channel, **options)
 
     async def point(self, place: Place, person: str, message: str) -> str:
         used = self._discord.context_menu("Ask an agent", message, person)
@@ -117,7 +117,7 @@ class Harbour:
         return 1  # by the button Again
 
     async def turn(self) -> int:
-        """There is no list on Discord that tells of a channel elsewhere."""
+        """Discord has no list that shows a channel elsewhere."""
         return 0
 
     async def rest(self) -> None:
@@ -135,7 +135,7 @@ class Harbour:
         return [line.text for line in lines if line.is_bot]
 
     def _below(self, place: Place) -> list[str]:
-        """The channel, and the threads that were opened from its messages."""
+        """The channel, and the threads opened from its messages."""
         channels = self._discord.backend.world.channels
         opened = [each for each in channels[place.channel].messages if each in channels]
         return [place.channel, *opened]

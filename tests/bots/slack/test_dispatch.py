@@ -1,10 +1,10 @@
-"""What comes is stored before it is acknowledged, and only as much at once as there is room for."""
+"""What comes is stored before it is acknowledged, and only so much at once."""
 
 from __future__ import annotations
 
 import pytest
 
-from bots.slack.door import Kind
+from bots.slack.dispatch import Kind
 from bots.slack.listener import SocketListener
 from core.errors import Transient
 from tests.bots.slack.bots import Workspace
@@ -38,7 +38,7 @@ async def test_a_database_that_hangs_is_given_no_more_than_there_is_room_for(
             for number in range(30):
                 slack.say("C0SUPPORT", ANNA, f"number {number:02}")
             await slack.until(lambda: refused() >= 25)
-            await slack.until(lambda: bot.in_hand == 5)  # those that there is no room for are gone
+            await slack.until(lambda: bot.in_hand == 5)  # the others are refused
         await slack.until(lambda: len(workspace.rows(TEXTS)) == 30)
     assert workspace.rows(TEXTS) == [(f"number {number:02}",) for number in range(30)]
 
@@ -69,7 +69,7 @@ async def test_nothing_is_looked_for_that_slack_delivers_again(
         is_behind = []
         for attempt in (0, 2, 3):
             with pytest.raises(Transient):
-                await listener._door.take(Kind.EVENT, None, attempt=attempt)
+                await listener._dispatcher.take(Kind.EVENT, None, attempt=attempt)
             [kept] = listener._catch_up._kept.values()
             is_behind.append(kept.behind.is_set())
     assert is_behind == [False, False, True]

@@ -1,4 +1,4 @@
-"""Takes what Slack delivers, by socket or by HTTP: stored first, and only then acknowledged."""
+"""Dispatches what Slack delivers, by socket or HTTP: stored first, and only then acknowledged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bots.slack import parse
 from bots.slack.agent_view import AgentView
 from bots.slack.blocks import FEEDBACK, STOP
 from bots.slack.commands import SlackCommands
-from bots.slack.happenings import (
+from bots.slack.events import (
     ChatOpened,
     Edited,
     HomeOpened,
@@ -50,8 +50,8 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """What stands behind the door.
+class Handlers:
+    """What the dispatcher hands over to.
 
     `uninstalled` is told the workspace. `missed` is called when Slack has given up an event.
     `whisper` tells whoever a response URL belongs to something that nobody else sees, soon.
@@ -68,12 +68,12 @@ class Room:
     whisper: Callable[[str, str], None]
 
 
-class Door:
+class Dispatcher:
     """One for all workspaces and all ways in."""
 
-    def __init__(self, reception: Reception, room: Room) -> None:
+    def __init__(self, reception: Reception, handlers: Handlers) -> None:
         self._reception = reception
-        self._room = room
+        self._handlers = handlers
         self._unknown: set[str] = set()
         self._capacity = Capacity()
 
@@ -90,7 +90,7 @@ class Door:
                 return await self._taken(kind, body)
         except Transient:
             if attempt >= _LAST_ATTEMPT:
-                self._room.missed()
+                self._handlers.missed()
             raise
 
     async def _taken(self, kind: str, body: object) -> str:
@@ -114,13 +114,13 @@ class Door:
             case TurnedPrivate():
                 await self._reception.close(happened.place)
             case HomeOpened():
-                self._room.homes.show(happened.team, happened.user, happened.direct)
+                self._handlers.homes.show(happened.team, happened.user, happened.direct)
             case ChatOpened():
-                self._room.agent_view.greet(happened.place, happened.user)
+                self._handlers.agent_view.greet(happened.place, happened.user)
             case StopPressed():
                 await self._stop_pressed(happened)
             case Uninstalled():
-                await self._room.uninstalled(happened.team)
+                await self._handlers.uninstalled(happened.team)
             case _:
                 assert_never(happened)
         return ""
@@ -128,11 +128,11 @@ class Door:
     async def _stop_pressed(self, press: StopPressed) -> None:
         by = Author(id=press.user, name=press.user)
         try:
-            await self._room.controls.stop_in(
+            await self._handlers.controls.stop_in(
                 press.place, by, thread=press.thread, message_ids=press.answers
             )
         except NotAllowed as refused:
-            self._room.refusals.tell(by, press.place, press.thread, refused)
+            self._handlers.refusals.tell(by, press.place, press.thread, refused)
 
     async def _message(self, body: object) -> None:
         """Only what is kept needs names, for which Slack may have to be asked."""
@@ -151,20 +151,20 @@ class Door:
         try:
             accepted = await self._reception.hear(heard)
         except NotAllowed as refused:
-            self._room.refusals.answer(heard, refused)
+            self._handlers.refusals.answer(heard, refused)
             return
         except UserMistake as mistake:  # a binding from chat outlived its agent
             log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
             return
         if accepted and accepted.is_new:
-            self._room.agent_view.entitle(heard, accepted)
+            self._handlers.agent_view.entitle(heard, accepted)
 
     async def _command(self, body: object) -> str:
         command = parse.command(body, await self._names(body))
         if command is None:
             self._ignored(body)
             return _NOT_UNDERSTOOD
-        return await self._room.commands.obey(command)
+        return await self._handlers.commands.obey(command)
 
     async def _interaction(self, body: object) -> str:
         happened = parse.interaction(body, await self._names(body))
@@ -181,8 +181,8 @@ class Door:
 
     async def _ask_about(self, shortcut: Shortcut) -> None:
         """What went wrong is whispered: the acknowledgement of a shortcut says nothing."""
-        if refusal := await self._room.commands.ask_about(shortcut):
-            self._room.whisper(shortcut.response_url, refusal)
+        if refusal := await self._handlers.commands.ask_about(shortcut):
+            self._handlers.whisper(shortcut.response_url, refusal)
 
     async def _pressed(self, press: Press) -> None:
         try:
@@ -190,23 +190,25 @@ class Door:
         except NotAllowed as refused:
             author = Author(id=press.user, name=press.user)
             place = Address(platform="slack", parts=(press.team, press.channel or ""))
-            self._room.refusals.tell(author, place, press.thread_ts, refused)
+            self._handlers.refusals.tell(author, place, press.thread_ts, refused)
 
     async def _press(self, press: Press) -> None:
         by = Author(id=press.user, name=press.user)
         if press.action == STOP:
-            await self._room.controls.stop(press.value, by)
+            await self._handlers.controls.stop(press.value, by)
         elif press.action == FEEDBACK:
             opinion, _, key = press.value.partition(":")
             if opinion in {"good", "bad"}:
-                await self._room.controls.judge(
+                await self._handlers.controls.judge(
                     key, by, person=f"slack/{press.team}/{press.user}", is_good=opinion == "good"
                 )
         elif press.action == FORGET:
-            await self._room.homes.forget(press.team, press.user, press.channel or "", press.value)
+            await self._handlers.homes.forget(
+                press.team, press.user, press.channel or "", press.value
+            )
 
     async def _names(self, body: object) -> dict[str, str]:
-        return await self._room.people.names(parse.team_of(body), parse.people(body))
+        return await self._handlers.people.names(parse.team_of(body), parse.people(body))
 
     def _ignored(self, body: object) -> str:
         """Slack would deliver it again and again if it were not acknowledged."""

@@ -1,4 +1,4 @@
-"""The bot on the peer's Discord: its parts as `moorings run` has them, in this process."""
+"""Runs the bot in this process, with the parts of `moorings run`, on the peer's Discord."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from discord import app_commands
 from discord.backoff import ExponentialBackoff
 from pydantic import SecretStr
 
-from bots.discord import catch_up, client, inflow
-from bots.discord.line import Interactions, Watch
-from bots.discord.listener import GatewayListener
+from bots.discord import catch_up, client, ingest
+from bots.discord.client import Interactions
+from bots.discord.listener import ConnectionSettings, GatewayListener
 from bots.discord.platform import DiscordPlatform
 from core.config.settings import Settings
 from core.runtime import Runtime
@@ -26,16 +26,18 @@ from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.transcript import Line
 from tests.peers.endpoint import Endpoint
 
-QUICK = Watch(beat=0.02, patience=12.0, silence=60.0, pause=0.05, settle=0.05)
+QUICK = ConnectionSettings(
+    poll=0.02, dead_after=12.0, silent_after=60.0, pause=0.05, cursor_interval=0.05
+)
 
 
-def spare_nobody(patch: pytest.MonkeyPatch) -> None:
-    """A tenth of a second is waited where Discord is spared for seconds."""
+def no_waiting(patch: pytest.MonkeyPatch) -> None:
+    """Wait a tenth of a second where the bot would wait seconds."""
     patch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
-    patch.setattr(inflow, "_ASK_AGAIN_SECONDS", 0.1)
+    patch.setattr(ingest, "_LOOKUP_RETRY_SECONDS", 0.1)
     patch.setattr(ExponentialBackoff, "delay", lambda _: 0.1)
     patch.setattr(discord.Client, "before_identify_hook", _next)
-    patch.setattr(client, "_NEXT_SERVER_SECONDS", 0.3)
+    patch.setattr(client, "_GUILD_SECONDS", 0.3)
 
 
 async def _next(_: discord.Client, __: int | None, *, initial: bool = False) -> None:
@@ -43,7 +45,7 @@ async def _next(_: discord.Client, __: int | None, *, initial: bool = False) -> 
 
 
 class NoInteractions:
-    """Neither commands nor buttons."""
+    """Handles no commands, and only records button presses."""
 
     def __init__(self) -> None:
         self.presses: list[discord.Interaction] = []
@@ -57,12 +59,12 @@ class NoInteractions:
         self.presses.append(interaction)
 
     async def synchronise(self, tree: app_commands.CommandTree[discord.Client]) -> None:
-        """Nothing to be known."""
+        """There are no commands."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """The peer, a model endpoint and a folder; bots come and go."""
+    """The peer, a model endpoint, and the folder of the bots that a test starts and stops."""
 
     discord: DiscordPeer
     endpoint: Endpoint
@@ -110,7 +112,7 @@ class Server:
         self,
         agents: str = "",
         *,
-        watch: Watch = QUICK,
+        connection: ConnectionSettings = QUICK,
         interactions: Interactions | None = None,
         waits: bool = True,
         **changes: object,
@@ -123,7 +125,7 @@ class Server:
             opened.push_async_callback(platform.close)
             worker = runtime.worker({"discord": platform.adapter})
             runtime.intake.wake_with(worker.wake)
-            listener = platform.listener(worker, interactions or NoInteractions(), watch)
+            listener = platform.listener(worker, interactions or NoInteractions(), connection)
             bot = Bot(runtime=runtime, worker=worker, listener=listener, stop=asyncio.Event())
             async with self._running(bot):
                 if waits:

@@ -1,4 +1,4 @@
-"""What is shown outside of the time that a platform gives to acknowledge; best effort."""
+"""Work that need not be done before a platform is told that its event arrived; best effort."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ log = logging.getLogger(__name__)
 
 _MOST = 1_000  # that wait
 
-Errand = Callable[[], Awaitable[object]]
+Work = Callable[[], Awaitable[object]]
 
 
-class Errands:
+class Background:
     """One after the other. What a crash cuts off is not done: nothing promised depends on it."""
 
     def __init__(self) -> None:
-        self._due: asyncio.Queue[tuple[str, Errand]] = asyncio.Queue(maxsize=_MOST)
+        self._due: asyncio.Queue[tuple[str, Work]] = asyncio.Queue(maxsize=_MOST)
 
-    def add(self, what: str, errand: Errand) -> None:
+    def add(self, what: str, work: Work) -> None:
         """Do it soon; `what` is for the log. It is left out while a thousand others wait."""
         if self._due.full():
-            log.warning("errand left out", extra={"what": what})
+            log.warning("background work left out", extra={"what": what})
             return
-        self._due.put_nowait((what, errand))
+        self._due.put_nowait((what, work))
 
     async def run(self) -> None:
         """Do what is due, until cancelled."""
         while True:
-            what, errand = await self._due.get()
+            what, work = await self._due.get()
             try:
                 with storing():
-                    await errand()
+                    await work()
             except MooringsError as error:
-                log.warning("errand failed", extra={"what": what, "why": str(error)})
+                log.warning("background work failed", extra={"what": what, "why": str(error)})

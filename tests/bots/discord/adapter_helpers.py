@@ -1,4 +1,4 @@
-"""What the tests of the way out begin with: a client and an adapter on the peer's Discord."""
+"""A REST client and an adapter on the peer's Discord, and answers to send with them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bots.discord.adapter import DiscordAdapter
-from bots.discord.anchor import Anchor
-from bots.discord.echoes import Echoes
+from bots.discord.channels import ReplyTo
 from bots.discord.internals import point_at
 from bots.discord.rest import Rest
+from bots.discord.sent_messages import SentMessages
 from core.address import Address
 from core.messaging.messages import Outgoing
 from tests.peers.discord.peer import DiscordPeer
@@ -18,7 +18,7 @@ from tests.peers.discord.transcript import Line
 
 @asynccontextmanager
 async def rest_of(discord: DiscordPeer, *, seconds: float = 10) -> AsyncIterator[Rest]:
-    """Logged in as the peer's bot; `seconds` are for one call."""
+    """A REST client, logged in as the peer's bot; `seconds` bound one call."""
     rest = await Rest.open(discord.token, discord.api_url, seconds=seconds)
     try:
         yield rest
@@ -28,8 +28,8 @@ async def rest_of(discord: DiscordPeer, *, seconds: float = 10) -> AsyncIterator
 
 
 def adapter_of(rest: Rest, name: str | None = "Ada") -> DiscordAdapter:
-    """An adapter for an agent that appears under this name."""
-    return DiscordAdapter(rest, lambda _: name, Echoes())
+    """An adapter that shows this name above every answer, or none."""
+    return DiscordAdapter(rest, lambda _: name, SentMessages(rest))
 
 
 def outgoing(
@@ -41,17 +41,17 @@ def outgoing(
     question: str | None = None,
     is_final: bool = True,
 ) -> Outgoing:
-    """An answer of the agent `ada`, in #general unless told: to a question, or just so."""
+    """An answer of the agent `ada`, by default in #general and not as a reply."""
     channel = channel or discord.general
     place = discord.backend.world.channels[channel]
-    anchor = Anchor(channel=int(channel), message=int(question)) if question else None
+    reply_to = ReplyTo(channel=int(channel), message=int(question)) if question else None
     parents = (place.parent,) if place.is_thread else ()
     return Outgoing(
         key=key,
         address=Address(platform="discord", parts=(place.guild or "@me", *parents, channel)),
         agent="ada",
         text=text,
-        reply_to=anchor.key if anchor else None,
+        reply_to=reply_to.key if reply_to else None,
         is_final=is_final,
     )
 
@@ -70,12 +70,12 @@ def in_thread(
         address=Address(platform="discord", parts=(discord.guild, discord.general, question)),
         agent="ada",
         text=text,
-        reply_to=Anchor(channel=int(question), message=int(question)).key,
+        reply_to=ReplyTo(channel=int(question), message=int(question)).key,
         is_final=is_final,
     )
 
 
 def bots(discord: DiscordPeer, channel: str = "") -> list[Line]:
-    """What the bot has said, in #general unless told."""
+    """The bot's messages, by default in #general."""
     lines = discord.transcript(channel or discord.general)
     return [line for line in lines if line.is_bot and line.kind == "message"]

@@ -1,4 +1,4 @@
-"""What waits to be stored is bounded, and what there is no room for is found again."""
+"""The queue of events is bounded, and catching up finds what it has no room for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bots.discord.bots import QUICK, Bot, Server
+from tests.bots.discord.server import QUICK, Bot, Server
 
 INBOX = "SELECT count(*) FROM inbox"
 STORED = "SELECT text FROM inbox ORDER BY position"
@@ -27,15 +27,15 @@ def wake(server: Server, thread: str) -> None:
 
 def aside(bot: Bot) -> int:
     """How many events wait until it is known where they belong."""
-    inflow = bot.listener._line.inflow
-    return sum(len(each) for each in inflow._aside.values())
+    ingest = bot.listener._handlers.ingest
+    return sum(len(each) for each in ingest._delayed.values())
 
 
 async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caught_up(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.discord.inflow._MOST_ASIDE", 3)
-    monkeypatch.setattr("bots.discord.inflow._ASK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("bots.discord.ingest._MOST_DELAYED", 3)
+    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
     discord, thread = server.discord, unknown_thread(server)
     async with server.bot(server.support_listens) as bot:
         wake(server, thread)
@@ -54,10 +54,10 @@ async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caugh
 async def test_what_waits_aside_counts_as_waiting(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.discord.inflow._ASK_AGAIN_SECONDS", 0.05)
-    narrow, discord = replace(QUICK, most_waiting=8), server.discord
+    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+    narrow, discord = replace(QUICK, queue_size=8), server.discord
     threads = [unknown_thread(server) for _ in range(3)]
-    async with server.bot(server.support_listens, watch=narrow) as bot:
+    async with server.bot(server.support_listens, connection=narrow) as bot:
         discord.fault("channels.get", "status", status=503)
         for thread in threads:
             wake(server, thread)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bots.discord.tokens import application_of, log_in
+from bots.discord.rest import application_of, log_in
 from core.errors import ConfigMistake, Transient
-from tests.bots.discord.bots import Server
+from tests.bots.discord.server import Server
 
 
 def test_a_token_says_which_application_it_is_of(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""What one check of `moorings doctor` found, as the line that a person reads."""
+"""The result of one check of `moorings doctor`, as one line."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One line: what was looked at, and what there is to say about it."""
+class CheckResult:
+    """One line: what was checked, and a sentence about it."""
 
     verdict: Verdict
     about: str
@@ -30,32 +30,32 @@ class Finding:
         return f"{self.verdict:<4} {self.about:<9} {self.sentence}"
 
 
-def fine(about: str, sentence: str) -> Finding:
+def fine(about: str, sentence: str) -> CheckResult:
     """It works."""
-    return Finding(verdict=Verdict.OK, about=about, sentence=sentence)
+    return CheckResult(verdict=Verdict.OK, about=about, sentence=sentence)
 
 
-def skipped(about: str, sentence: str) -> Finding:
-    """It was not looked at."""
-    return Finding(verdict=Verdict.SKIPPED, about=about, sentence=sentence)
+def skipped(about: str, sentence: str) -> CheckResult:
+    """It was not checked."""
+    return CheckResult(verdict=Verdict.SKIPPED, about=about, sentence=sentence)
 
 
-def warning(about: str, sentence: str) -> Finding:
+def warning(about: str, sentence: str) -> CheckResult:
     """It works, but not for ever."""
-    return Finding(verdict=Verdict.WARNING, about=about, sentence=sentence)
+    return CheckResult(verdict=Verdict.WARNING, about=about, sentence=sentence)
 
 
-def failed(about: str, sentence: str) -> Finding:
+def failed(about: str, sentence: str) -> CheckResult:
     """It does not work; the sentence says what to do."""
-    return Finding(verdict=Verdict.FAILED, about=about, sentence=sentence)
+    return CheckResult(verdict=Verdict.FAILED, about=about, sentence=sentence)
 
 
-def unserved(about: str, access: Access, workspaces: Mapping[str, str]) -> list[Finding]:
+def unserved(about: str, access: Access, workspaces: Mapping[str, str]) -> list[CheckResult]:
     """One for each of a platform's workspaces (names by id) in which nobody is answered."""
     not_served = sorted(refused(access, frozenset(workspaces)))
     return [warning(about, f"{workspaces[each]} ({each}): {WHY_REFUSED}") for each in not_served]
 
 
-def failures(about: str, mistake: Exception) -> Iterable[Finding]:
+def failures(about: str, mistake: Exception) -> Iterable[CheckResult]:
     """One for each sentence of a mistake."""
     return [failed(about, line) for line in str(mistake).splitlines()]
