@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage import agents, backup, conversations, installations, turns
+from storage import agents, backup, installations
 from storage.backup import Layout, Page
 from storage.database import Database, open_database
 from storage.drivers.internals import kinds_of
@@ -174,14 +174,11 @@ async def test_leases_are_given_back(database: Database) -> None:
     for table in COLUMNS:
         await sql.rows(database, f"DELETE FROM {sql.quoted(database, table)}")  # noqa: S608  # of ours
     await backup.fill(database, given_pages(rows), AT)
-    taken = await conversations.claim_one(
-        conversation_id=where.id, owner="another", now=AT + timedelta(seconds=1), seconds=15
-    )
+    taken = await given.claimed(where.id, AT + timedelta(seconds=1), owner="another")
     assert taken
     assert not taken.is_takeover
     assert taken.token > lease.token
-    again = await turns.open_next(taken, revision="r1", now=AT)
-    assert again
+    again = await given.opened(taken, AT)
     assert again.turn.id == opened.turn.id
     assert again.turn.interruptions == 0
     await given.answered(taken, again, AT)

@@ -26,6 +26,15 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 from bots.__main__ import main
 main()
 """
+# The program, which dies when it has done the first rows.
+KILLED = """
+import os, signal
+from bots.__main__ import main
+from core import kill_points
+
+kill_points.watch(lambda place: place.startswith("rows") and os.kill(os.getpid(), signal.SIGKILL))
+main()
+"""
 
 
 def refused(ended: Ended, *words: str) -> None:
@@ -154,3 +163,28 @@ async def test_progress_is_shown_at_a_terminal(program: Program) -> None:
         await terminal.shows(" rows")
         await terminal.shows("again.jsonl: ")
         assert await terminal.ended() == 0
+
+
+@pytest.mark.usefixtures("backed_up")
+async def test_a_restore_that_was_killed_is_begun_again(program: Program, elsewhere: str) -> None:
+    life = Life(
+        arguments=("restore", "boat.jsonl"),
+        folder=program.folder,
+        environment={"DATABASE_URL": elsewhere},
+        source=KILLED,
+    )
+    assert (await (await piped(life)).ended()).code == -9
+    program.set(DATABASE_URL=elsewhere)
+    ended = await program.run("restore", "boat.jsonl")
+    assert (ended.code, ended.err) == (0, "")
+    assert "Mira" in (await program.run("ask", "assistant", ASKED)).out
+
+
+@pytest.mark.usefixtures("backed_up")
+async def test_a_backup_that_was_killed_is_no_file_of_that_name(program: Program) -> None:
+    life = Life(
+        arguments=("backup", "again.jsonl"), folder=program.folder, environment={}, source=KILLED
+    )
+    assert (await (await piped(life)).ended()).code == -9
+    assert "again.jsonl" not in os.listdir(program.folder)
+    assert (await program.run("backup", "again.jsonl")).code == 0
