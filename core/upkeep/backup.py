@@ -64,7 +64,7 @@ async def restore(database: Database, file: Path, now: datetime, progress: Progr
     """
     if await backup.is_in_use(database):
         raise ConfigMistake(
-            "A bot, or a chat, has this database open: stop it, and begin again with an empty one."
+            "Another process has this database open, as a bot or a chat has: stop it first."
         )
     async with aclosing(_told(Reader(file).pages(), progress)) as pages:
         await backup.fill(database, pages, now)

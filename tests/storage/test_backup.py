@@ -14,7 +14,7 @@ from storage.backup import Layout, Page
 from storage.database import Database, open_database
 from storage.drivers.internals import kinds_of
 from storage.errors import DatabaseUnusable, NewerDatabase
-from storage.models import Agent, Conversation, Message, Usage
+from storage.models import Agent, Conversation, Message, Turn, Usage
 from tests.patience import PATIENCE
 from tests.storage import given, processes, sql
 
@@ -95,6 +95,7 @@ for each in EVERYTHING["installation"]:
     each[COLUMNS["installation"].index("bot")] = SEALED
 EVERYTHING["message"][0][COLUMNS["message"].index("text")] = HARD
 EVERYTHING["message"][0][COLUMNS["message"].index("role")] = "user"
+EVERYTHING["turn"][0][COLUMNS["turn"].index("state")] = "done"
 EVERYTHING["conversation"][0][COLUMNS["conversation"].index("owner")] = None
 
 
@@ -163,6 +164,28 @@ async def test_long_rows_are_read_a_few_at_a_time(database: Database) -> None:
         found = [len(page.rows) async for page in pages if page.table == "message"]
     assert sum(found) == 40
     assert max(found[1:]) <= 3
+
+
+async def test_columns_that_an_older_version_did_not_have_are_filled(database: Database) -> None:
+    """Those that migrations have added, each with its default or NULL."""
+    added = {"named_at", "readers", "interruptions", "lone_tries", "failures", "tried_at"}
+    older: list[Page] = []
+    async for page in given_pages(EVERYTHING):
+        columns = [name for name in page.columns if name not in added]
+        kept = [
+            [value for name, value in zip(page.columns, row, strict=True) if name not in added]
+            for row in page.rows
+        ]
+        older.append(Page(table=page.table, columns=tuple(columns), rows=kept))
+
+    async def pages() -> AsyncIterator[Page]:
+        for page in older:
+            yield page
+
+    await backup.fill(database, pages(), AT)
+    assert (await Conversation.get(id=7)).readers == ""
+    assert (await Turn.get(id=7)).interruptions == 0
+    assert (await Agent.get(id=7)).named_at is None
 
 
 async def test_leases_are_given_back(database: Database) -> None:
