@@ -14,9 +14,10 @@ from rich.console import Console
 from bots.cli.start import exit_with, with_settings
 from core import clock
 from core.config.settings import Settings
+from core.errors import ConfigMistake
 from core.upkeep import backup as backups
 from core.upkeep.backup_file import Contents
-from storage.database import open_database
+from storage.database import examine, open_database
 
 _LEFT_OUT = (
     "{} installed workspaces were left out, since their tokens are not encrypted: set "
@@ -38,6 +39,9 @@ def backup(
 
 
 async def _written(settings: Settings, file: Path) -> int:
+    found = await examine(settings.database_url)
+    if found.newest is None:  # opened, it would be made
+        raise ConfigMistake("There is no database of Moorings yet: check DATABASE_URL.")
     database = await open_database(settings.database_url)
     try:
         with Console(stderr=True).status("Backing up …") as status:

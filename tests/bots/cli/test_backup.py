@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sqlite3
@@ -15,6 +16,7 @@ from tests import conftest, databases
 from tests.bots.cli.test_run import until_ready
 from tests.bots.program import Program
 from tests.forked import Ended, Life, piped
+from tests.patience import PATIENCE
 from tests.peers.discord.peer import DiscordPeer
 
 BOAT = "Remember that my boat is called Mira."
@@ -126,7 +128,7 @@ async def test_a_database_under_a_running_bot_is_refused(
         program.set(DISCORD_TOKEN=discord.token, DISCORD_API_URL=discord.api_url)
         process = await program.start("run")
         await until_ready(site, process)
-        refused(await program.run("restore", "boat.jsonl"), "has this database open: stop it")
+        refused(await program.run("restore", "boat.jsonl"), "has this database open")
         process.kill()
         await process.wait()
 
@@ -188,3 +190,26 @@ async def test_a_backup_that_was_killed_is_no_file_of_that_name(program: Program
     assert (await (await piped(life)).ended()).code == -9
     assert "again.jsonl" not in os.listdir(program.folder)
     assert (await program.run("backup", "again.jsonl")).code == 0
+
+
+async def test_where_there_is_no_database_none_is_made(program: Program) -> None:
+    into(program, "other")
+    refused(await program.run("backup", "b.jsonl"), "check DATABASE_URL")
+    assert {"other.db", "b.jsonl"}.isdisjoint(os.listdir(program.folder))
+
+
+async def test_a_bot_backs_up_by_itself(program: Program) -> None:
+    (program.folder / "agents.toml").write_text('[backup]\nto = "backups"\n')
+    assert (await program.run("ask", "assistant", BOAT)).code == 0
+    async with DiscordPeer() as discord:
+        program.set(DISCORD_TOKEN=discord.token, DISCORD_API_URL=discord.api_url)
+        process = await program.start("run")
+        async with asyncio.timeout(PATIENCE):
+            while b"backup written" not in await process.stderr.readline():
+                assert process.returncode is None
+        process.kill()
+        await process.wait()
+    [name] = os.listdir(program.folder / "backups")
+    program.set(DATABASE_URL="sqlite://./other.db")
+    assert (await program.run("restore", f"backups/{name}")).code == 0
+    assert "Mira" in (await program.run("ask", "assistant", ASKED)).out
