@@ -148,6 +148,14 @@ async def test_a_clock_that_was_years_ahead_does_not_stop_it(
     assert await look(sqlite, hands, plan)
 
 
+async def test_while_another_process_does_it_nothing_is_done(
+    sqlite: Database, hands: Hands, plan: BackupPlan
+) -> None:
+    async with sqlite.only_one("backup"):
+        assert not await look(sqlite, hands, plan)
+    assert await look(sqlite, hands, plan)
+
+
 async def test_its_age_is_known(sqlite: Database, hands: Hands, plan: BackupPlan) -> None:
     await look(sqlite, hands, plan)
     hands.forward(HOUR)
