@@ -26,6 +26,8 @@ from storage.errors import StorageError
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
+_CONTESTED_SECONDS = 0.05
+_SPREAD = 4  # times as many as are wanted: processes that look at once choose among them at random
 
 
 class Worker:
@@ -43,6 +45,7 @@ class Worker:
         self._draining = asyncio.Event()
         self._is_looking = False
         self._claiming = set[int]()  # conversations
+        self._is_contested = False
         self.backlog = Backlog(self.wake)
 
     async def check(self) -> None:
@@ -149,7 +152,11 @@ class Worker:
     ) -> bool:
         """Serve what waits, as far as each channel's share goes; whether more may wait."""
         limit = self._shares.at_once
-        found = await self._find(queues, limit) if limit else []
+        spread = _SPREAD if self._is_contested else 1
+        self._is_contested = False
+        found = await self._find(queues, limit * spread) if limit else []
+        if len(found) > limit:
+            found = random.sample(found, limit)
         for each in found:
             channel = Address.parse(each.address).channel.key
             self._shares.take(channel)
@@ -174,7 +181,14 @@ class Worker:
             self._claiming.discard(found.id)
         if serving:
             await serving.run_or_leave()
+        else:
+            self._lost()
         return serving is not None
+
+    def _lost(self) -> None:
+        """Another process was quicker: the next look, soon, is for others than it finds."""
+        self._is_contested = True
+        asyncio.get_running_loop().call_later(_CONTESTED_SECONDS, self.wake)
 
     def _ended(self, channel: str, task: asyncio.Task[bool]) -> None:
         """What could not be claimed waits for the next poll: else it might be tried on and on."""
