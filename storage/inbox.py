@@ -28,7 +28,10 @@ from storage.models import Conversation, InboxMessage, InboxState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A message as it came in; `position` orders those of a conversation as the platform does."""
+    """A message as it came in; `position` orders those of a conversation as the platform does.
+
+    `thread` is the address of the one that it stands in or opens.
+    """
 
     key: str
     conversation_id: int
@@ -39,6 +42,7 @@ class Received:
     reply_to: str | None
     sent_at: datetime
     attachments: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+    thread: str | None = None
 
 
 async def add(received: Received, now: datetime, limits: Sequence[Limit] = ()) -> bool:

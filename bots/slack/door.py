@@ -27,6 +27,7 @@ from bots.slack.happenings import (
 from bots.slack.home import FORGET, Homes
 from bots.slack.people import People
 from bots.slack.refusals import Refusals
+from bots.slack.words import Words
 from core.address import Address
 from core.commands.controls import Controls
 from core.errors import NotAllowed, Transient, UserMistake
@@ -59,6 +60,7 @@ class Room:
 
     people: People
     commands: SlackCommands
+    words: Words
     controls: Controls
     homes: Homes
     refusals: Refusals
@@ -148,6 +150,8 @@ class Door:
                 self._ignored(body)
 
     async def _hear(self, heard: Heard) -> None:
+        if await self._room.words.obeyed(heard):
+            return
         try:
             accepted = await self._reception.hear(heard)
         except NotAllowed as refused:

@@ -21,7 +21,7 @@ from bots.slack.happenings import (
     Uninstalled,
     Withdrawn,
 )
-from bots.slack.markup import mentioned, plain, without_mention
+from bots.slack.markup import is_for_others, mentioned, plain, without_mention
 from core.address import Address, Readers
 from core.messaging.messages import Attachment, Author, Heard
 from core.text import cleaned
@@ -265,6 +265,7 @@ def _heard(
         position=position(ts),
         is_direct=text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D"),
         is_mention=is_mention,
+        is_for_others=is_for_others(text, {bot, user}),
         attachments=tuple(_attachments(raw)),
     )
 

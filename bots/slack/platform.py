@@ -27,8 +27,9 @@ from bots.slack.members import Members
 from bots.slack.people import People
 from bots.slack.personas import Persona
 from bots.slack.reader import Bot, Reader
-from bots.slack.refusals import Refusals
+from bots.slack.refusals import Refusals, Whispers
 from bots.slack.uninstall import uninstall
+from bots.slack.words import Words
 from bots.slack.workspaces import Workspaces
 from bots.wording import Wording
 from core.clock import Clock
@@ -101,10 +102,12 @@ class SlackPlatform:
         runtime.gate.join("slack", Members(reader, lambda: frozenset(self._known)))
         commands = Commands(runtime.directory, runtime.agents_file, runtime.clock)
         controls = Controls(worker, runtime.intake, runtime.directory, runtime.clock)
-        errands = Errands()
-        refusals = Refusals(self._client, runtime.gate, errands)
+        whispers = Whispers(self._client, errands := Errands())
+        refusals = Refusals(whispers, runtime.gate, errands)
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
         chat = ChatCommands(commands, controls, reception, Wording(MARKUP))
+        spoken = SlackCommands(chat, people, runtime.agents_file, runtime.clock)
+        words = Words(spoken, lambda: runtime.directory.names, whispers, runtime.clock)
         sources = Sources(
             teams=self._teams,
             reader=reader,
@@ -112,13 +115,15 @@ class SlackPlatform:
             reception=reception,
             cursors=Cursors(runtime.clock),
             refusals=refusals,
+            words=words,
         )
         catch_up = CatchUp(
             sources, runtime.clock, hours=self._settings.catch_up_hours, backlog=worker.backlog
         )
         room = Room(
             people=people,
-            commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
+            commands=spoken,
+            words=words,
             controls=controls,
             refusals=refusals,
             homes=Homes(self._client, people, commands, runtime.gate, errands),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from weakref import WeakValueDictionary
 
@@ -11,10 +12,11 @@ from core import kill_points
 from core.address import Address, Readers
 from core.clock import Clock
 from core.config.agents_file import AgentsFile
+from core.messaging import threads
 from core.messaging.access import Gate
 from core.messaging.directory import Directory
 from core.messaging.messages import Heard, Incoming
-from core.messaging.routing import route, unaddressed
+from core.messaging.routing import agent_at, route, unaddressed
 from core.text import cleaned
 from storage import conversations, facts, inbox, places
 from storage.allowances import UsedUp
@@ -115,6 +117,7 @@ def _received(incoming: Incoming, author: str, conversation_id: int) -> inbox.Re
         reply_to=incoming.reply_to,
         sent_at=incoming.sent_at,
         attachments=[asdict(attachment) for attachment in incoming.attachments],
+        thread=incoming.thread,
     )
 
 
@@ -143,9 +146,10 @@ class Reception:
 
         When this returns, the platform may be told that the message arrived. Twins, as Slack's
         two events of a mention, wait for each other: the second one never reaches the database,
-        unless it knows better who can read the message.
+        unless it knows better who can read the message. What is said in one thread is heard one
+        after the other: who goes on there depends on what was said before.
         """
-        async with self._hearing.setdefault(heard.key, asyncio.Lock()):
+        async with self._alone(heard.key), self._in_turn(heard):
             readers = heard.stands_at.readers
             before, known = self._stored.get(heard.key, (Readers.UNKNOWN, None))
             if known and readers in (before, Readers.UNKNOWN):
@@ -154,6 +158,12 @@ class Reception:
             if accepted:
                 self._keep(heard.key, readers, accepted)
             return accepted
+
+    def _alone(self, key: str) -> asyncio.Lock:
+        return self._hearing.setdefault(key, asyncio.Lock())
+
+    def _in_turn(self, heard: Heard) -> AbstractAsyncContextManager[None]:
+        return self._alone(heard.stands_at.key) if heard.thread else nullcontext()
 
     def _keep(self, key: str, readers: Readers, accepted: Accepted) -> None:
         if len(self._stored) >= _MOST_KEPT:
@@ -164,6 +174,10 @@ class Reception:
         found = await route(heard, self._file, self._directory)
         if found is None or not (cleaned(found.text) or heard.attachments):
             return None
+        if not found.is_called and not await self.gate.lets(
+            heard.author, found.address, found.agent
+        ):
+            return None  # who spoke to nobody here is not told that they may not
         incoming = Incoming(
             key=heard.key,
             address=found.address,
@@ -173,8 +187,19 @@ class Reception:
             position=heard.position,
             reply_to=found.reply_to,
             attachments=heard.attachments,
+            thread=found.thread,
         )
         return await self._intake.accept(incoming, found.agent)
+
+    async def leave(self, heard: Heard) -> bool:
+        """Let nobody go on in a thread until called again; False if that was said before.
+
+        Raises:
+            NotAllowed: they may not ask there either.
+        """
+        at = heard.stands_at
+        await self.gate.check(heard.author, at, await agent_at(at, self._file, self._directory))
+        return await threads.leave(at, heard.position, heard.sent_at)
 
     async def is_first(self, accepted: Accepted) -> bool:
         """Whether nothing was accepted before that is answered at the same place."""
