@@ -7,6 +7,7 @@ from typing import assert_never
 
 from bots.discord.happenings import Edited, Happening, Withdrawn
 from bots.discord.refusals import Refusals
+from bots.discord.wording import WORDING
 from core.errors import NotAllowed, UserMistake
 from core.messaging.intake import Reception
 from core.messaging.messages import Heard
@@ -43,6 +44,8 @@ class Door:
         """Store a message; whether it has to be answered and was not known."""
         try:
             with storing():
+                if _is_leave(heard):
+                    return await self._leave(heard)
                 accepted = await self._reception.hear(heard)
         except NotAllowed as refused:
             self._refusals.answer(heard, refused)
@@ -51,3 +54,14 @@ class Door:
             log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
             return False
         return accepted is not None and accepted.is_new
+
+    async def _leave(self, heard: Heard) -> bool:
+        """All else that can be commanded has its slash command, in threads, too."""
+        if await self._reception.leave(heard):
+            self._refusals.say(heard, WORDING.left(is_thread=True))
+        return False
+
+
+def _is_leave(heard: Heard) -> bool:
+    is_called = heard.is_mention and heard.thread is not None and not heard.is_direct
+    return is_called and heard.text.strip().casefold().rstrip(".!") == "leave"

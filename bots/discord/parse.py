@@ -47,6 +47,7 @@ def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
         answers=str(said.reference.message_id)
         if said.reference and _is_reply_to(said, me)
         else None,
+        is_for_others=_is_for_others(said, me),
         attachments=tuple(attachments(said)),
     )
 
@@ -70,10 +71,26 @@ def _is_mention(said: discord.Message, me: int) -> bool:
 
 def _is_reply_to(said: discord.Message, me: int) -> bool:
     """Whether it answers the bot, also where the reply does not ping it."""
+    answered = _answered(said)
+    return answered is not None and answered.author.id == me
+
+
+def _answered(said: discord.Message) -> discord.Message | None:
+    """The message that it replies to, if Discord shows it."""
     if said.type is not discord.MessageType.reply or said.reference is None:
-        return False
+        return None
     answered = said.reference.resolved
-    return isinstance(answered, discord.Message) and answered.author.id == me
+    return answered if isinstance(answered, discord.Message) else None
+
+
+def _is_for_others(said: discord.Message, me: int) -> bool:
+    """Whether it mentions a person, a role or everybody, or replies to somebody else."""
+    own = {me, said.author.id}
+    people = {user.id for user in said.mentions}
+    if answered := _answered(said):
+        people.add(answered.author.id)
+    is_for_many = said.mention_everyone or len(said.role_mentions) > len(_own_roles(said, me))
+    return bool(people - own) or is_for_many
 
 
 def _own_roles(said: discord.Message, me: int) -> list[discord.Role]:

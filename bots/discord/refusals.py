@@ -25,9 +25,17 @@ class Refusals:
         """Say it as a reply, soon."""
         self._errands.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
 
+    def say(self, heard: Heard, words: str) -> None:
+        """Say anything else as a reply, in Discord's markup, soon."""
+        self._errands.add("reply", lambda: self._reply(heard, words))
+
     async def _answer(self, heard: Heard, text: str) -> None:
+        if await self._gate.may_be_told(heard.author, heard.place):
+            await self._reply(heard, text)
+
+    async def _reply(self, heard: Heard, text: str) -> None:
         anchor = Anchor.parse(heard.reply_to or "")
-        if anchor.message is None or not await self._gate.may_be_told(heard.author, heard.place):
+        if anchor.message is None:
             return
         async with self._rest.call("a refusal") as client:
             channel = client.get_partial_messageable(anchor.channel)

@@ -56,20 +56,24 @@ class AgentGroup(app_commands.Group):
     @app_commands.command(description="Let another agent answer in this channel")
     @app_commands.describe(
         agent="Who answers from now on",
-        listen="Whether it answers every message, or only when it is mentioned",
+        listen="Whether it answers every message, when it is mentioned, or strictly only then",
         conversation="Who shares one history",
     )
     async def use(
         self,
         interaction: discord.Interaction,
         agent: str,
-        listen: Literal["all", "mention"] = "all",
+        listen: Literal["all", "mention", "mention-only"] = "all",
         conversation: Literal["channel", "thread", "user"] | None = None,
     ) -> None:
         shared_by = SharedBy(conversation) if conversation else None
         await self._obeying.obey(
             interaction, lambda caller: self._chat.use(caller, agent, Listen(listen), shared_by)
         )
+
+    @app_commands.command(description="Let nobody go on here who is not called again")
+    async def leave(self, interaction: discord.Interaction) -> None:
+        await self._obeying.obey(interaction, self._chat.leave)
 
     @app_commands.command(name="list", description="Who there is")
     async def everyone(self, interaction: discord.Interaction) -> None:
