@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.slack import parse
+from bots.slack import fields
 from bots.slack.failures import FAILURES
 from core.errors import Transient
 
@@ -52,4 +52,4 @@ def _code(error: SlackApiError) -> str:
     response: object = error.response
     if not isinstance(response, AsyncSlackResponse) or response.status_code != 200:
         return ""
-    return parse.text_at(response.data, "error")
+    return fields.text_at(response.data, "error")

@@ -38,7 +38,6 @@ from core.messaging.storing import storing
 log = logging.getLogger(__name__)
 
 _LAST_ATTEMPT = 3  # Slack delivers an event once, and three times again
-_MOST_KINDS = 500  # of what is not understood, each logged once
 _NOT_UNDERSTOOD = "I did not understand that. Please try again."
 
 
@@ -76,7 +75,6 @@ class Door:
     def __init__(self, reception: Reception, room: Room) -> None:
         self._reception = reception
         self._room = room
-        self._unknown: set[str] = set()
         self._capacity = Capacity()
 
     async def take(self, kind: str, body: object, *, attempt: int = 0) -> str:
@@ -214,8 +212,5 @@ class Door:
 
     def _ignored(self, body: object) -> str:
         """Slack would deliver it again and again if it were not acknowledged."""
-        kind = parse.kind(body)
-        if kind not in self._unknown and len(self._unknown) < _MOST_KINDS:
-            self._unknown.add(kind)
-            log.info("deliveries ignored", extra={"kind": kind})
+        log.debug("delivery dropped", extra={"kind": parse.kind(body)})
         return ""

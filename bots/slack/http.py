@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bots.errands import Errands
-from bots.slack import parse
+from bots.slack import fields, parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.door import Door, Kind
 from bots.slack.markup import reply
@@ -91,8 +91,8 @@ async def _answer(door: Door, content: bytes, headers: Headers) -> Response:
     attempt = headers.get("x-slack-retry-num", "")
     if kind is None:
         return Response()
-    if parse.text_at(body, "type") == "url_verification":
-        return PlainTextResponse(parse.text_at(body, "challenge"))
+    if fields.text_at(body, "type") == "url_verification":
+        return PlainTextResponse(fields.text_at(body, "challenge"))
     try:
         words = await door.take(kind, body, attempt=int(attempt) if attempt.isdecimal() else 0)
     except Transient as error:

@@ -77,6 +77,8 @@ def _link(target: str, label: str) -> str:
     bare = target.removeprefix("mailto:").removeprefix("tel:")
     if not label or label == bare or target.removeprefix("https://").strip("/") == label:
         return bare
+    if target.removeprefix("http://").strip("/") == label:  # Slack made it of a name: deploy.sh
+        return label
     return f"{label} ({bare})"
 
 

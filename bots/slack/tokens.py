@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.slack import parse
+from bots.slack import fields
 from bots.slack.asking import SaidNo, asked, web
 from bots.slack.reader import Bot
 from core.errors import ConfigMistake, Transient
@@ -44,7 +44,7 @@ async def identify(token: str, api_url: str) -> Bot:
     """
     _check_prefix(_BOT, token)
     body = await _checked(_BOT, web(api_url, token).auth_test())
-    return Bot(team=parse.id_at(body, "team_id"), user=parse.id_at(body, "user_id"))
+    return Bot(team=fields.id_at(body, "team_id"), user=fields.id_at(body, "user_id"))
 
 
 async def check_sockets(token: str, api_url: str) -> None:

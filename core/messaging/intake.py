@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +22,8 @@ from core.text import cleaned
 from storage import conversations, facts, inbox, places
 from storage.allowances import UsedUp
 from storage.models import Conversation
+
+log = logging.getLogger(__name__)
 
 _MOST_KEPT = 2_000  # messages; one that is delivered again later is known to the database
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
@@ -172,7 +175,10 @@ class Reception:
 
     async def _hear(self, heard: Heard) -> Accepted | None:
         found = await route(heard, self._file, self._directory)
-        if found is None or not (cleaned(found.text) or heard.attachments):
+        if found is None:
+            return None
+        if not (cleaned(found.text) or heard.attachments):
+            log.debug("message dropped", extra={"kind": "empty", "key": heard.key})
             return None
         if not found.is_called and not await self.gate.lets(
             heard.author, found.address, found.agent

@@ -7,6 +7,10 @@ from datetime import datetime
 
 from core.address import Address
 
+# What somebody said who wrote to the bot, and nothing that can be read.
+NO_WORDS = "[a mention without words]"
+UNREADABLE = "[a message without anything that I can read]"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:

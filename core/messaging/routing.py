@@ -11,7 +11,7 @@ from core.config.agents_file import AgentsFile
 from core.config.binding import Binding, Listen, SharedBy
 from core.messaging import threads
 from core.messaging.directory import Directory
-from core.messaging.messages import Heard
+from core.messaging.messages import NO_WORDS, Heard
 from storage import places
 
 _NAMED = re.compile(
@@ -118,6 +118,8 @@ def _addressed(heard: Heard, agents: Collection[str]) -> tuple[str | None, str]:
     if (match := _NAMED.fullmatch(heard.text)) and (name := by_name.get(match["name"].casefold())):
         return name, match["rest"]
     if heard.is_mention or heard.is_direct:
+        if name := by_name.get(heard.text.strip().rstrip(" :,").casefold()):
+            return name, NO_WORDS
         first, _, rest = heard.text.strip().partition(" ")
         if rest and (name := by_name.get(first.casefold())):
             return name, rest.strip()
