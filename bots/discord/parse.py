@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import discord
 
+from bots.discord import contents
 from bots.discord.anchor import Anchor
 from bots.discord.happenings import Edited
 from bots.discord.markup import plain, without_mention
 from bots.discord.people import author_of
 from bots.discord.spot import Spot
-from core.messaging.messages import Attachment, Heard
+from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Heard
 from core.text import cleaned
+
+log = logging.getLogger(__name__)
 
 # What reading an event raises that is not as Discord describes it.
 MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
@@ -28,6 +32,7 @@ def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
         one of MALFORMED: the message is not as Discord describes it.
     """
     if not _is_spoken(said, me):
+        log.debug("message dropped", extra={"kind": _kind(said)})
         return None
     beside = Anchor(channel=spot.channel, message=said.id).key
     inside = Anchor(channel=said.id, message=said.id).key
@@ -62,6 +67,10 @@ def _is_spoken(said: discord.Message, me: int) -> bool:
     """Whether a person wrote it: neither an app, ours or another, nor Discord itself."""
     is_app = said.author.bot or said.webhook_id is not None or said.author.id == me
     return said.type in _SPOKEN and not is_app
+
+
+def _kind(said: discord.Message) -> str:
+    return "app" if said.type in _SPOKEN else str(said.type.name)
 
 
 def _is_mention(said: discord.Message, me: int) -> bool:
@@ -103,15 +112,18 @@ def _text(said: discord.Message, me: int) -> str:
     people = {user.id: user.display_name for user in said.mentions}
     people |= {role.id: role.name for role in said.role_mentions}
     places = {channel.id: channel.name for channel in said.channel_mentions}
-    forwarded = [snapshot.content for snapshot in said.message_snapshots]
-    words = [without_mention(said.content, own), *forwarded]
-    return plain("\n".join(filter(None, words)), people, places)
+    words = [without_mention(said.content, own), contents.beside(said)]
+    found = plain("\n".join(filter(None, words)), people, places)
+    if found.strip() or said.attachments or not (said.content or said.guild is None):
+        return found
+    return NO_WORDS if said.content.strip() else UNREADABLE
 
 
 def attachments(said: discord.Message) -> Iterator[Attachment]:
     """The files of a message, and of those that it forwards."""
     forwarded = [file for snapshot in said.message_snapshots for file in snapshot.attachments]
-    for file in [*said.attachments, *forwarded][:_MOST_FILES]:
+    files = [file for file in [*said.attachments, *forwarded] if not contents.spoken_in(file)]
+    for file in files[:_MOST_FILES]:
         yield Attachment(
             name=cleaned(file.filename)[:190] or "file",
             kind=cleaned(file.content_type or "")[:100] or "application/octet-stream",
