@@ -30,7 +30,7 @@ from storage.models import Conversation, InboxMessage, InboxState
 class Received:
     """A message as it came in; `position` orders those of a conversation as the platform does.
 
-    `thread` is the address of the one that it stands in or opens.
+    `thread` is the address of the one that it stands in or opens, `quotes` what it refers to.
     """
 
     key: str
@@ -43,6 +43,7 @@ class Received:
     sent_at: datetime
     attachments: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     thread: str | None = None
+    quotes: list[dict[str, str]] | None = None
 
 
 async def add(received: Received, now: datetime, limits: Sequence[Limit] = ()) -> bool:

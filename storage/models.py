@@ -154,6 +154,7 @@ class InboxMessage(Model):
     author = fields.CharField(max_length=190)
     text = fields.TextField()
     attachments = fields.JSONField[list[dict[str, object]]]()
+    quotes = fields.JSONField[list[dict[str, str]] | None](null=True)
     reply_to = fields.CharField(max_length=190, null=True)
     thread = fields.CharField(max_length=190, null=True)
     state = fields.CharEnumField(InboxState, max_length=16)

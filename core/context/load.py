@@ -66,12 +66,26 @@ async def _with_past(brought: Material, lease: Lease) -> Material:
 
 def _question(lease: Lease, question: InboxMessage, files: Files) -> Question:
     return Question(
-        text=question.text,
+        text=_with_quotes(question),
         speaker=_speaker(lease, question.author),
         author=question.author,
         said_at=question.sent_at,
         files=files.of(question),
     )
+
+
+def _with_quotes(question: InboxMessage) -> str:
+    """What it refers to stands in front for this turn alone: the history has what was said."""
+    quotes = [_quoted(quote.get("author", ""), quote["text"]) for quote in question.quotes or ()]
+    return "\n\n".join([*quotes, question.text])
+
+
+def _quoted(author: str, text: str) -> str:
+    """Somebody else's words, marked as such."""
+    if not author:
+        return "[a reply to a message that is gone]"
+    lines = "\n".join(f"> {line}" for line in text.split("\n"))
+    return f"[a reply to {author}, who said:]\n{lines}"
 
 
 def _note(fact: Fact) -> Note:

@@ -16,8 +16,8 @@ from core.config.agents_file import AgentsFile
 from core.messaging import threads
 from core.messaging.access import Gate
 from core.messaging.directory import Directory
-from core.messaging.messages import Heard, Incoming
-from core.messaging.routing import agent_at, route, unaddressed
+from core.messaging.messages import Heard, Incoming, Quote
+from core.messaging.routing import Route, agent_at, route, unaddressed
 from core.text import cleaned
 from storage import conversations, facts, inbox, places
 from storage.allowances import UsedUp
@@ -121,7 +121,13 @@ def _received(incoming: Incoming, author: str, conversation_id: int) -> inbox.Re
         sent_at=incoming.sent_at,
         attachments=[asdict(attachment) for attachment in incoming.attachments],
         thread=incoming.thread,
+        quotes=[_stored(quote) for quote in incoming.quotes] or None,
     )
+
+
+def _stored(quote: Quote) -> dict[str, str]:
+    author = _one_line(quote.author.name) if quote.author else ""
+    return {"author": author, "text": cleaned(quote.text)}
 
 
 def _one_line(name: str) -> str:
@@ -194,8 +200,20 @@ class Reception:
             reply_to=found.reply_to,
             attachments=heard.attachments,
             thread=found.thread,
+            quotes=await self._readable(heard, found),
         )
         return await self._intake.accept(incoming, found.agent)
+
+    async def _readable(self, heard: Heard, found: Route) -> tuple[Quote, ...]:
+        """What it refers to, without what is said by people whom the agent does not listen to."""
+        return tuple(
+            [
+                quote
+                for quote in heard.quotes
+                if quote.author is None
+                or await self.gate.lets(quote.author, found.address, found.agent)
+            ]
+        )
 
     async def leave(self, heard: Heard) -> bool:
         """Let nobody go on in a thread until called again; False if that was said before.

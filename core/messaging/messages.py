@@ -43,6 +43,14 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What somebody said before that a message refers to; without an author it is gone."""
+
+    author: Author | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """One message of a channel, before anybody knows who answers it.
 
@@ -52,7 +60,7 @@ class Heard:
     `reply_to` is what an answer has to be given to stand beside it, `reply_in` to stand in the
     thread that it opens. `text` is without the mention of the bot. `agent` was named beside it,
     as by a command; `answers` is the platform's id of the bot's message that it replies to.
-    `is_for_others`: it mentions somebody else, or replies to one.
+    `is_for_others`: it mentions somebody else, or replies to one. `quotes` is what it refers to.
     """
 
     key: str
@@ -71,6 +79,7 @@ class Heard:
     agent: str | None = None
     answers: str | None = None
     is_for_others: bool = False
+    quotes: tuple[Quote, ...] = ()
 
     @property
     def stands_at(self) -> Address:
@@ -98,6 +107,7 @@ class Incoming:
     reply_to: str | None = None
     attachments: tuple[Attachment, ...] = ()
     thread: str | None = None
+    quotes: tuple[Quote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

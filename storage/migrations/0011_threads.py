@@ -15,6 +15,11 @@ class Migration(migrations.Migration):
             name="thread",
             field=fields.CharField(null=True, max_length=190),
         ),
+        ops.AddField(
+            model_name="InboxMessage",
+            name="quotes",
+            field=fields.JSONField(null=True),
+        ),
         ops.AddIndex(
             model_name="InboxMessage",
             index=Index(fields=["thread", "position"], name="inbox_thread"),

@@ -12,7 +12,13 @@ from storage.inbox import Received
 THREAD = "slack/T1/C1/9.5"
 
 
-async def ask(name: str, position: int, now: datetime, thread: str | None = THREAD) -> str:
+async def ask(
+    name: str,
+    position: int,
+    now: datetime,
+    thread: str | None = THREAD,
+    quotes: list[dict[str, str]] | None = None,
+) -> str:
     """A question to this agent at this position; its key."""
     agent = await agents.record(name=name, revision="r", config={}, now=now)
     conversation = await conversations.find_or_open(
@@ -28,9 +34,17 @@ async def ask(name: str, position: int, now: datetime, thread: str | None = THRE
         reply_to=None,
         sent_at=now,
         thread=thread,
+        quotes=quotes,
     )
     await inbox.add(received, now)
     return received.key
+
+
+async def test_what_a_message_refers_to_is_kept_with_it(database: Database, now: datetime) -> None:
+    quotes = [{"author": "Ben", "text": "La grue est en panne"}]
+    keys = [await ask("Ada", 10, now), await ask("Ada", 20, now, quotes=quotes)]
+    found = [await inbox.by_key(key) for key in keys]
+    assert [each and each.quotes for each in found] == [None, quotes]
 
 
 async def test_who_was_asked_last_before_a_message(database: Database, now: datetime) -> None:
