@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import discord
 
-from core.text import clipped
+from core.text import cleaned, clipped
 
 _MOST = 50  # parts of one component
 _DEEPEST = 4
@@ -22,6 +22,15 @@ def beside(said: discord.Message) -> str:
     pieces += _components(said.components, 0)
     pieces += [_forwarded(snapshot) for snapshot in said.message_snapshots]
     return clipped(_joined(pieces), _LONGEST)
+
+
+def named(said: discord.Message) -> str:
+    """Of a message that is only quoted: its files by name, and what an app shows in embeds."""
+    files = [
+        f"[file: {cleaned(file.filename)}]" for file in said.attachments if not spoken_in(file)
+    ]
+    embeds = said.embeds if said.author.bot else ()
+    return clipped(_joined([*map(_embed, embeds), *files]), _LONGEST)
 
 
 def spoken_in(file: discord.Attachment) -> bool:

@@ -13,8 +13,8 @@ from bots.discord.happenings import Edited
 from bots.discord.markup import plain, without_mention
 from bots.discord.people import author_of
 from bots.discord.spot import Spot
-from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Heard
-from core.text import cleaned
+from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Heard, Quote
+from core.text import cleaned, clipped
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError
 
 _SPOKEN = {discord.MessageType.default, discord.MessageType.reply}
 _MOST_FILES = 20
+_LONGEST_QUOTE = 4_000  # characters
 
 
 def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
@@ -54,6 +55,7 @@ def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
         else None,
         is_for_others=_is_for_others(said, me),
         attachments=tuple(attachments(said)),
+        quotes=tuple(_quotes(said, me)),
     )
 
 
@@ -90,6 +92,19 @@ def _answered(said: discord.Message) -> discord.Message | None:
         return None
     answered = said.reference.resolved
     return answered if isinstance(answered, discord.Message) else None
+
+
+def _quotes(said: discord.Message, me: int) -> Iterator[Quote]:
+    """The message that it replies to; what the bot said stands in its own history."""
+    if said.type is not discord.MessageType.reply or said.reference is None:
+        return
+    answered = said.reference.resolved
+    if isinstance(answered, discord.DeletedReferencedMessage):
+        yield Quote(author=None)
+    elif isinstance(answered, discord.Message) and answered.author.id != me:
+        text = "\n".join(filter(None, [_text(answered, me), contents.named(answered)]))
+        if text:
+            yield Quote(author=author_of(answered.author), text=clipped(text, _LONGEST_QUOTE))
 
 
 def _is_for_others(said: discord.Message, me: int) -> bool:
