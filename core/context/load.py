@@ -23,10 +23,14 @@ _UNANSWERED = "(This was not answered.)"  # else a model answers it now; why not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the turn brings: its questions with their files, its steps so far, its tools."""
+    """What the turn brings: its questions with their files, its steps so far, its tools.
+
+    `before` is what others said before them, to be shown in front of the first.
+    """
 
     questions: Sequence[InboxMessage]
     files: Files = _NO_FILES
+    before: str = ""
     journal: Sequence[PromptMessage] = ()
     tools: Sequence[ToolSpec] = ()
 
@@ -38,7 +42,7 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
         instructions=spec.instructions,
         window=spec.window_tokens,
         budget=budget,
-        questions=[_question(lease, each, asked.files) for each in asked.questions],
+        questions=_questions(lease, asked),
         journal=asked.journal,
         tools=sum(map(_length, asked.tools)),
     )
@@ -62,6 +66,11 @@ async def _with_past(brought: Material, lease: Lease) -> Material:
         in_front=frozenset(summary.facts if summary else ()),
         history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in history],
     )
+
+
+def _questions(lease: Lease, asked: Asked) -> list[Question]:
+    first, *others = [_question(lease, each, asked.files) for each in asked.questions]
+    return [replace(first, text=asked.before + first.text), *others]
 
 
 def _question(lease: Lease, question: InboxMessage, files: Files) -> Question:

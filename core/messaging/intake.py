@@ -211,7 +211,7 @@ class Reception:
                 quote
                 for quote in heard.quotes
                 if quote.author is None
-                or await self.gate.lets(quote.author, found.address, found.agent)
+                or (quote.text and await self.gate.lets(quote.author, found.address, found.agent))
             ]
         )
 

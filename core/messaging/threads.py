@@ -30,6 +30,17 @@ async def goes_on(heard: Heard, binding: Binding | None, *, listens: bool) -> st
     return _next(asked, binding)
 
 
+async def unheard_after(at: Address, position: int) -> int | None:
+    """Since when nobody was heard in the thread of a question; None if all before it was.
+
+    0: since its beginning, as no agent was asked there before.
+    """
+    asked = await threads.asked_last(at.key, before=position)
+    if asked is None:
+        return 0
+    return asked.position if await _left_last(at, position) > asked.position else None
+
+
 def _next(asked: threads.Asked | None, binding: Binding | None) -> str | None:
     """Who was bound there since is the one who answers there now."""
     is_older = binding and (asked is None or (binding.since and asked.sent_at < binding.since))
