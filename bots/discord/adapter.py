@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import discord
 
+from bots.discord import earlier
 from bots.discord.echoes import Echoes
 from bots.discord.failures import NOT_OURS, UNKNOWN_MESSAGE, DiscordRefused
 from bots.discord.messages import Messages
@@ -24,7 +25,7 @@ from core import clock
 from core.address import Address
 from core.errors import ConfigMistake, Transient
 from core.messaging.adapter import KeptFile, Limits
-from core.messaging.messages import Attachment, Outgoing
+from core.messaging.messages import Attachment, Outgoing, Quote
 
 _INTERVAL = 1.2  # seconds between two edits in a channel: four in five seconds of the five it takes
 _LIMITS = Limits(text_length=1_900, seconds_between_edits=_INTERVAL, takes_files=True)
@@ -38,7 +39,7 @@ _UNTIL_MENDED = 120.0  # seconds between two tries of what the operator has to m
 
 
 class DiscordAdapter:
-    """Adapter, ShowsWork and FetchesFiles of Discord. Message ids are Discord's.
+    """Adapter, ShowsWork, FetchesFiles and ReadsThreads of Discord. Message ids are Discord's.
 
     A message has its key as nonce for ever. Discord knows a nonce for some minutes: that covers
     what is still on its way when it is looked for. What was tried before that is in the history.
@@ -54,6 +55,7 @@ class DiscordAdapter:
     ) -> None:
         """`name_of` an agent stands above its answers, unless it is None."""
         self._echoes = echoes
+        self._rest = rest
         self._messages = Messages(rest, name_of)
         self._readback = Readback(rest)
         self._files = addresses(rest.api_url)
@@ -108,6 +110,11 @@ class DiscordAdapter:
         """Discord shows for ten seconds that somebody types."""
         with _mended_later():
             await self._messages.type(outgoing)
+
+    async def said_in(self, thread: Address, *, after: int, before: int) -> list[Quote]:
+        """What was said in a thread between these messages, as `ReadsThreads` wants it."""
+        with _mended_later():
+            return await earlier.said_in(self._rest, thread, after=after, before=before)
 
     async def look_up(self, _place: Address, attachment: Attachment) -> KeptFile:
         """Its address is all that it takes, and no token; it is valid for about a day."""

@@ -94,6 +94,17 @@ def _answered(said: discord.Message) -> discord.Message | None:
     return answered if isinstance(answered, discord.Message) else None
 
 
+def words_of(said: discord.Message, me: int) -> str:
+    """All that a message says where it is only quoted."""
+    pieces = filter(None, [_text(said, me), contents.named(said)])
+    return clipped("\n".join(pieces), _LONGEST_QUOTE)
+
+
+def is_spoken(said: discord.Message) -> bool:
+    """Whether a person or an app wrote it, and not Discord itself."""
+    return said.type in _SPOKEN
+
+
 def _quotes(said: discord.Message, me: int) -> Iterator[Quote]:
     """The message that it replies to; what the bot said stands in its own history."""
     if said.type is not discord.MessageType.reply or said.reference is None:
@@ -102,9 +113,7 @@ def _quotes(said: discord.Message, me: int) -> Iterator[Quote]:
     if isinstance(answered, discord.DeletedReferencedMessage):
         yield Quote(author=None)
     elif isinstance(answered, discord.Message) and answered.author.id != me:
-        text = "\n".join(filter(None, [_text(answered, me), contents.named(answered)]))
-        if text:
-            yield Quote(author=author_of(answered.author), text=clipped(text, _LONGEST_QUOTE))
+        yield Quote(author=author_of(answered.author), text=words_of(answered, me))
 
 
 def _is_for_others(said: discord.Message, me: int) -> bool:

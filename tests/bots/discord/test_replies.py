@@ -1,4 +1,4 @@
-"""A reply carries the message that it answers, as a quotation with its author."""
+"""What a message refers to is shown: what it replies to, and what was said in its thread."""
 
 from __future__ import annotations
 
@@ -94,3 +94,21 @@ async def test_a_long_one_is_cut(server: Server) -> None:
         [seen] = await shown(server, discord.general)
     assert len(seen) < 4_200
     assert "characters left out" in seen
+
+
+async def test_a_mention_in_the_middle_of_a_thread_carries_it(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(f'{AGENTS}[access]\ndeny = ["discord/4004"]\n'):
+        plan = discord.say(discord.general, discord.ben, "a plan")
+        thread = discord.open_thread(plan, "plan", discord.ben)
+        discord.say(thread, discord.ben, CRANE)
+        discord.say_as_other_bot(thread, "alarm 7")
+        discord.say(thread, discord.anna, f"{discord.mention} summarise this thread")
+        [first] = await shown(server, thread)
+        discord.say(thread, discord.anna, f"<@{discord.ben}> can you?")
+        discord.say(thread, discord.ben, "at six")
+        discord.say(thread, discord.anna, f"{discord.mention} when?")
+        then = (await shown(server, thread, 2))[-1]
+    heading = "[said by others in this thread before:]"
+    assert first == f"{heading}\n> Ben: {CRANE}\n> otherbot: alarm 7\n\nsummarise this thread"
+    assert then == f"{heading}\n> Anna: @Ben can you?\n> Ben: at six\n\nwhen?"
