@@ -10,8 +10,10 @@ from collections.abc import (
     Sequence,
 )
 
+from humanize import naturalsize, naturaltime
+
 from bots import model_checkup
-from bots.finding import Finding, failed, failures, fine, skipped
+from bots.check_result import CheckResult, failed, failures, fine, skipped, warning
 from bots.slack import checkup
 from bots.slack.checkup import Wanted
 from bots.slack.manifest import EVENTS, SCOPES
@@ -26,50 +28,56 @@ from core.errors import ConfigMistake
 from core.late import late
 from core.messaging.installations import Installations
 from core.tools.catalogue import toolbox
+from core.upkeep import nightly
+from core.upkeep.space import why_short
 from storage.database import Condition, open_database
 from storage.database import examine as examine_database
 from storage.errors import StorageError
+from storage.sizes import space
 
-ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[Finding]]]
+ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[CheckResult]]]
 _UNTOLD = Access(workspaces=frozenset({EVERY_WORKSPACE}))  # by a file that cannot be read
 
 
-async def examine() -> AsyncIterator[Finding]:
+async def examine() -> AsyncIterator[CheckResult]:
     """Look at everything that this process could be started with; changes nothing."""
     try:
         settings = from_environment()
     except ConfigMistake as mistake:
-        for finding in failures("settings", mistake):
-            yield finding
+        for result in failures("settings", mistake):
+            yield result
         return
     yield fine("settings", "the environment and .env can be read")
     file: AgentsFile | None = None
     try:
         file = read_agents_file(settings.config)
     except ConfigMistake as mistake:
-        for finding in failures("agents", mistake):
-            yield finding
+        for result in failures("agents", mistake):
+            yield result
     else:
-        async for finding in _agents(settings, file):
-            yield finding
-    finding, condition = await _database(settings)
-    yield finding
+        async for result in _agents(settings, file):
+            yield result
+    result, condition = await _database(settings)
+    yield result
+    for result in _room(condition):
+        yield result
+    yield await _backup(settings, file, condition)
     yield _secrets(settings)
-    async for finding in _slack(settings, file, condition):
-        yield finding
-    for finding in await _discord(settings, file):
-        yield finding
+    async for result in _slack(settings, file, condition):
+        yield result
+    for result in await _discord(settings, file):
+        yield result
     yield _http(settings)
 
 
-async def _agents(settings: Settings, file: AgentsFile) -> AsyncIterator[Finding]:
+async def _agents(settings: Settings, file: AgentsFile) -> AsyncIterator[CheckResult]:
     """What the agents file names: agents, their tools, and each agent's models."""
     whence = f"{settings.config}" if settings.config else "no agents.toml, so the built-in one"
     yield fine("agents", f"{whence}: {', '.join(file.agents)}; {file.default_agent} by default")
-    for finding in _tools(file):
-        yield finding
-    for finding in await model_checkup.examine(settings, file.agents.values()):
-        yield finding
+    for result in _tools(file):
+        yield result
+    for result in await model_checkup.examine(settings, file.agents.values()):
+        yield result
 
 
 def _wanted(file: AgentsFile | None) -> Wanted:
@@ -80,7 +88,7 @@ def _wanted(file: AgentsFile | None) -> Wanted:
     return Wanted(scopes=SCOPES, events=EVENTS, access=file.access, has_groups=bool(groups))
 
 
-def _tools(file: AgentsFile) -> Iterator[Finding]:
+def _tools(file: AgentsFile) -> Iterator[CheckResult]:
     found: set[str] = set()
     is_whole = True
     for spec in file.agents.values():
@@ -94,7 +102,7 @@ def _tools(file: AgentsFile) -> Iterator[Finding]:
         yield fine("tools", ", ".join(sorted(found)) or "none")
 
 
-async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
+async def _database(settings: Settings) -> tuple[CheckResult, Condition | None]:
     try:
         found = await examine_database(settings.database_url)
     except StorageError as error:
@@ -108,7 +116,41 @@ async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
     return fine("database", schema), found
 
 
-def _secrets(settings: Settings) -> Finding:
+def _room(condition: Condition | None) -> list[CheckResult]:
+    """Of a server's disk nobody tells."""
+    if condition is None or condition.file is None or condition.newest is None:
+        return []
+    found = space(condition.file)
+    if short := why_short(found):
+        return [warning("disk", why) for why in short]
+    return [
+        fine("disk", f"the database has {naturalsize(found.size)}, {naturalsize(found.free)} free")
+    ]
+
+
+async def _backup(
+    settings: Settings, file: AgentsFile | None, condition: Condition | None
+) -> CheckResult:
+    if file is None or file.backup is None:
+        return skipped("backup", "not configured (write [backup] into the agents file)")
+    if condition is None or condition.missing:
+        return skipped("backup", "the database cannot tell yet")
+    database = await open_database(settings.database_url)
+    try:
+        age = await nightly.age(clock.now())
+    finally:
+        await database.close()
+    if age is None:
+        return warning("backup", "there is none yet: a bot that runs writes the first one at once")
+    if age > nightly.LATE:
+        return warning(
+            "backup",
+            f"the last one was {naturaltime(age)}: look for `backup failed` in the log of the bot",
+        )
+    return fine("backup", f"the last one was {naturaltime(age)}, {file.backup.keep} are kept")
+
+
+def _secrets(settings: Settings) -> CheckResult:
     if settings.secret_key:
         return fine("tokens", "tokens of installed workspaces are encrypted in the database")
     return skipped(
@@ -120,15 +162,15 @@ def _secrets(settings: Settings) -> Finding:
 
 async def _slack(
     settings: Settings, file: AgentsFile | None, condition: Condition | None
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     installed: list[Grant] = []
     try:
         installed = await _installed(settings, condition)
     except ConfigMistake as mistake:
-        for finding in failures("tokens", mistake):
-            yield finding
-    for finding in await checkup.examine(settings, _wanted(file), installed):
-        yield finding
+        for result in failures("tokens", mistake):
+            yield result
+    for result in await checkup.examine(settings, _wanted(file), installed):
+        yield result
 
 
 async def _installed(settings: Settings, condition: Condition | None) -> list[Grant]:
@@ -142,7 +184,7 @@ async def _installed(settings: Settings, condition: Condition | None) -> list[Gr
         await database.close()
 
 
-async def _discord(settings: Settings, file: AgentsFile | None) -> list[Finding]:
+async def _discord(settings: Settings, file: AgentsFile | None) -> list[CheckResult]:
     """Importing Discord's SDK takes half a second: only where there is a token."""
     if settings.discord_token is None:
         return [skipped("discord", "not configured (set DISCORD_TOKEN)")]
@@ -150,7 +192,7 @@ async def _discord(settings: Settings, file: AgentsFile | None) -> list[Finding]
     return await examine(settings, file.bindings if file else (), file.access if file else _UNTOLD)
 
 
-def _http(settings: Settings) -> Finding:
+def _http(settings: Settings) -> CheckResult:
     port, admin_port = settings.port, settings.admin_port
     if admin_port not in (None, port):
         public = f"PORT {port}: /healthz; " if port else ""

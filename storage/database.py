@@ -12,6 +12,7 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
+from storage.drivers.apart import Apart, apart
 from storage.drivers.internals import enter, is_entered, thread_of
 from storage.drivers.lock import if_free, only_one
 from storage.drivers.pool import connect, hurry
@@ -67,6 +68,14 @@ class Database:
         """As `only_one`, without waiting for whoever has it; says whether it is held here now."""
         return if_free(self._context.connections.get(self.url.dialect), self.url, name)
 
+    def apart(self) -> AbstractAsyncContextManager[Apart]:
+        """A connection of its own for one long transaction, beside all that the verbs do.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: there is none to be had.
+        """
+        return apart(self._context.connections.get(self.url.dialect), self.url)
+
     def hurry(self, seconds: float) -> None:
         """Give up so many seconds from now what a server has not answered by then.
 
@@ -108,9 +117,13 @@ async def open_database(url: str) -> Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """How a database was found: the newest migration that it has, and those that it lacks."""
+    """How a database was found: the newest migration that it has, and those that it lacks.
+
+    `file` is the SQLite file; None for a server.
+    """
 
     shown: str
+    file: Path | None
     newest: str | None
     missing: tuple[str, ...]
 
@@ -126,7 +139,9 @@ async def examine(url: str) -> Condition:
         _check_folder(parsed.file)
         if not parsed.file.exists():
             _check_may_create(parsed.file)
-            return Condition(shown=parsed.shown, newest=None, missing=tuple(known()))
+            return Condition(
+                shown=parsed.shown, file=parsed.file, newest=None, missing=tuple(known())
+            )
     context = TortoiseContext()
     try:
         with context:
@@ -139,7 +154,7 @@ async def examine(url: str) -> Condition:
     finally:
         await context.close_connections()
     newest = applied[-1] if applied else None
-    return Condition(shown=parsed.shown, newest=newest, missing=tuple(missing))
+    return Condition(shown=parsed.shown, file=parsed.file, newest=newest, missing=tuple(missing))
 
 
 async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:

@@ -26,14 +26,12 @@ def beside(said: discord.Message) -> str:
 
 def named(said: discord.Message) -> str:
     """Of a message that is only quoted: its files by name, and what an app shows in embeds."""
-    files = [
-        f"[file: {cleaned(file.filename)}]" for file in said.attachments if not spoken_in(file)
-    ]
+    files = [f"[file: {cleaned(file.filename)}]" for file in said.attachments if not is_voice(file)]
     embeds = said.embeds if said.author.bot else ()
     return clipped(_joined([*map(_embed, embeds), *files]), _LONGEST)
 
 
-def spoken_in(file: discord.Attachment) -> bool:
+def is_voice(file: discord.Attachment) -> bool:
     """Whether somebody has spoken the file: it is named in words."""
     return file.is_voice_message()
 
@@ -72,7 +70,7 @@ def _stickers(stickers: Iterable[discord.StickerItem]) -> Iterator[str]:
 
 def _voice(files: Iterable[discord.Attachment]) -> Iterator[str]:
     for file in files:
-        if spoken_in(file):
+        if is_voice(file):
             seconds = int(file.duration or 0)
             yield f"[voice message, {seconds // 60}:{seconds % 60:02}]"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import discord
 
 from bots.discord import parse
-from bots.discord.people import author_of
 from bots.discord.rest import Rest
 from core.address import Address
 from core.messaging.messages import Quote
@@ -26,9 +25,9 @@ async def said_in(rest: Rest, thread: Address, *, after: int, before: int) -> li
             if said.id <= after:
                 break
             found.append(said)
-    spoken = (said for said in reversed(found) if parse.is_spoken(said) and _is_others(said, rest))
+    spoken = (said for said in reversed(found) if parse.is_said(said) and _is_others(said, rest))
     quotes = (
-        Quote(author=author_of(said.author), text=parse.words_of(said, rest.user))
+        Quote(author=parse.author_of(said.author), text=parse.words_of(said, rest.user))
         for said in spoken
     )
     return [quote for quote in quotes if quote.text]

@@ -1,4 +1,4 @@
-"""Reads what Slack sends: raw bodies in, typed happenings out, and None for all the rest."""
+"""Reads what Slack sends: raw bodies in, typed events out, and None for all the rest."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bots.slack.contents import VOICE, markup_of
-from bots.slack.fields import at, id_at, items_at, text_at
-from bots.slack.happenings import (
+from bots.slack.events import (
     ChatOpened,
     Edited,
     Event,
@@ -23,6 +22,7 @@ from bots.slack.happenings import (
     Uninstalled,
     Withdrawn,
 )
+from bots.slack.fields import at, id_at, items_at, text_at
 from bots.slack.markup import is_for_others, mentioned, plain, without_mention
 from core.address import Address, Readers
 from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Author, Heard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.errands import Errands
+from bots.background import Background
 from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
 from core.address import Address
@@ -17,13 +17,13 @@ from core.messaging.messages import Author, Heard
 class Whispers:
     """Tells somebody something beside what they wrote, soon; what a crash cuts off is not said."""
 
-    def __init__(self, client: SlackClient, errands: Errands) -> None:
+    def __init__(self, client: SlackClient, background: Background) -> None:
         self._client = client
-        self._errands = errands
+        self._background = background
 
     def answer(self, heard: Heard, words: str) -> None:
         """Say it, in Slack's markup, where the message stands."""
-        self._errands.add(
+        self._background.add(
             "whisper", lambda: self.tell(heard.author, heard.place, heard.thread, words)
         )
 
@@ -48,10 +48,10 @@ class Whispers:
 class Refusals:
     """What a crash cuts off is not said: whoever asks once more is told in an hour."""
 
-    def __init__(self, whispers: Whispers, gate: Gate, errands: Errands) -> None:
+    def __init__(self, whispers: Whispers, gate: Gate, background: Background) -> None:
         self._whispers = whispers
         self._gate = gate
-        self._errands = errands
+        self._background = background
 
     def answer(self, heard: Heard, refused: NotAllowed) -> None:
         """Say it where the message stands."""
@@ -60,7 +60,7 @@ class Refusals:
     def tell(self, author: Author, place: Address, thread: str | None, refused: NotAllowed) -> None:
         """Say it in a channel, or in a thread of it, soon."""
         text = escaped(str(refused))
-        self._errands.add("refusal", lambda: self._tell(author, place, thread, text))
+        self._background.add("refusal", lambda: self._tell(author, place, thread, text))
 
     async def _tell(self, author: Author, place: Address, thread: str | None, text: str) -> None:
         if await self._gate.may_be_told(author, place):

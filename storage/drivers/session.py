@@ -255,7 +255,11 @@ async def _leave(_: _PostgresConnection) -> None:
     """Nothing is left to be reset: every statement is one of a transaction, or sets nothing."""
 
 
-_POSTGRES = "SET statement_timeout = '{0}s'; SET idle_in_transaction_session_timeout = '{0}s'"
+# By its name a restore finds out whether a bot is there.
+_POSTGRES = (
+    "SET application_name = 'moorings'; SET statement_timeout = '{0}s';"
+    " SET idle_in_transaction_session_timeout = '{0}s'"
+)
 _FOUND_ROWS = 2  # as the protocol of MySQL numbers it
 # LIKE is to tell Team from team, as elsewhere. MySQL has no such limit, and takes what MariaDB
 # reads for a comment.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.messaging.messages import NO_WORDS
-from tests.bots.discord.bots import Server
+from tests.bots.discord.server import Server
 from tests.peers.discord.wire import Json
 
 AGENTS = "[agents.assistant]\n[agents.support]\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bots.discord.bots import Server
-from tests.bots.discord.commanding import Harbour
+from tests.bots.discord.command_server import CommandServer
+from tests.bots.discord.server import Server
 
 AGENTS = "[agents.assistant]\n[agents.support]\n"
 TEXTS = "SELECT text FROM inbox ORDER BY position"
@@ -23,8 +23,8 @@ def bound(server: Server, listen: str, conversation: str = "thread") -> str:
 
 
 @pytest.fixture
-def harbour(server: Server) -> Harbour:
-    return Harbour(discord=server.discord, endpoint=server.endpoint, folder=server.folder)
+def command_server(server: Server) -> CommandServer:
+    return CommandServer(discord=server.discord, endpoint=server.endpoint, folder=server.folder)
 
 
 async def joined(server: Server) -> str:
@@ -141,13 +141,13 @@ async def test_it_leaves_a_thread_when_it_is_told_so_until_it_is_called(
     assert told.text == "I answer in this thread only when somebody calls me again."
 
 
-async def test_it_leaves_by_command(harbour: Harbour) -> None:
-    discord = harbour.discord
-    async with harbour.commanded():
-        thread = await joined(harbour)
+async def test_it_leaves_by_command(command_server: CommandServer) -> None:
+    discord = command_server.discord
+    async with command_server.commanded():
+        thread = await joined(command_server)
         given = discord.command("agent leave", {}, thread, discord.anna)
         await discord.until(lambda: discord.reply(given) is not None)
-        assert await heard_after(harbour, thread, "and then?") == ["hello", "the end"]
+        assert await heard_after(command_server, thread, "and then?") == ["hello", "the end"]
 
 
 async def test_follow_ups_that_were_missed_are_judged_as_if_they_had_been_heard(

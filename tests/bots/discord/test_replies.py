@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bots.discord.bots import Server
+from tests.bots.discord.server import Server
 from tests.peers.discord.wire import Json
 
 AGENTS = "[agents.assistant]\n"

@@ -67,7 +67,9 @@ async def test_a_follow_up_needs_no_mention(workspace: Workspace, conversation: 
         slack.say(HERE, ANNA, "elsewhere")
         slack.say(HERE, ANNA, "in another one", slack.say(HERE, BEN, "a plan"))
         await slack.until_quiet()
-    assert workspace.said(HERE, thread) == ["You said: hello", "You said: and who mends it?"]
+    first, second = workspace.said(HERE, thread)
+    assert first.endswith("> ben: the crane is broken\n\nhello")
+    assert second == "You said: and who mends it?"
     assert workspace.rows(TEXTS) == [("hello",), ("and who mends it?",)]
 
 
