@@ -97,29 +97,28 @@ class SlackPlatform:
     def ways_in(self, worker: Worker, watch: Watch = _WATCH) -> WaysIn:
         """Every way in, with one dispatcher behind them."""
         runtime, reader = self._runtime, Reader(self._client)
-        file = runtime.agents_file
+        clock, file = runtime.clock, runtime.agents_file
         people = People(reader)
         runtime.gate.join("slack", Members(reader, lambda: frozenset(self._known)))
-        commands = Commands(runtime.directory, file, runtime.clock)
-        controls = Controls(worker, runtime.intake, runtime.directory, runtime.clock)
+        commands = Commands(runtime.directory, file, clock)
+        controls = Controls(worker, runtime.intake, runtime.directory, clock)
         whispers = Whispers(self._client, background := Background())
         refusals = Refusals(whispers, runtime.gate, background)
         reception = Reception(runtime.intake, runtime.directory, file)
         chat = ChatCommands(commands, controls, reception, Wording(MARKUP))
-        spoken = SlackCommands(chat, people, file, runtime.clock)
-        words = Words(spoken, lambda: runtime.directory.names, whispers, runtime.clock)
+        spoken = SlackCommands(chat, people, file, clock)
+        words = Words(spoken, lambda: runtime.directory.names, whispers, clock)
         sources = Sources(
             teams=self._teams,
             reader=reader,
             people=people,
             reception=reception,
-            cursors=Cursors(runtime.clock),
+            cursors=Cursors(clock),
             refusals=refusals,
             words=words,
         )
-        catch_up = CatchUp(
-            sources, runtime.clock, hours=self._settings.catch_up_hours, backlog=worker.backlog
-        )
+        hours = self._settings.catch_up_hours
+        catch_up = CatchUp(sources, clock, hours=hours, backlog=worker.backlog)
         handlers = Handlers(
             people=people,
             commands=spoken,

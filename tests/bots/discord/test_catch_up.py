@@ -191,7 +191,7 @@ async def test_upkeep_after_a_quiet_month_changes_nothing_of_what_is_found(serve
         discord.say(place, discord.anna, "missed", ago=60)
     async with server.bot(server.support_listens) as bot:
         for place in places:
-            assert (await server.answered(place, 2))[-1].endswith("You said: missed")
+            assert (await server.answered(place, 2))[-1].endswith("missed")
         await bot.listener.caught_up()
     assert [text for (text,) in server.rows("SELECT text FROM inbox")] == ["missed"] * 3
 
