@@ -12,11 +12,12 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
+from storage.drivers.connecting import connect, told
 from storage.drivers.internals import enter, is_entered, thread_of
 from storage.drivers.lock import if_free, only_one
-from storage.drivers.pool import connect, hurry
-from storage.drivers.session import options
-from storage.drivers.transaction import database_errors, reading, translate
+from storage.drivers.pool import hurry
+from storage.drivers.reach import unreached
+from storage.drivers.transaction import database_errors, reading
 from storage.drivers.url import DatabaseUrl, parse
 from storage.errors import DatabaseUnusable
 from storage.migration import condition, known, migrate
@@ -99,7 +100,7 @@ async def open_database(url: str) -> Database:
             await _connect(context, parsed)
         is_open = True
     except database_errors() as error:
-        raise translate(error) from error
+        raise unreached(error, parsed) from error
     finally:
         if not is_open:
             await context.close_connections()
@@ -132,10 +133,10 @@ async def examine(url: str) -> Condition:
         with context:
             await context.init(config=configuration(parsed))
             if parsed.seconds:
-                await connect(context.connections.get(parsed.dialect), parsed.seconds)
+                await connect(context.connections.get(parsed.dialect), parsed)
             applied, missing = await condition(context.connections.get(parsed.dialect))
     except database_errors() as error:
-        raise translate(error) from error
+        raise unreached(error, parsed) from error
     finally:
         await context.close_connections()
     newest = applied[-1] if applied else None
@@ -149,7 +150,7 @@ async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
         set_global_context(context)  # the verbs run in any task, not only in those below this one
     connection = context.connections.get(url.dialect)
     if url.seconds:
-        await connect(connection, url.seconds)
+        await connect(connection, url)
     if isinstance(connection, SqliteClient):
         await connection.execute_script("SELECT count(*) FROM sqlite_master")  # pyright: ignore[reportUnknownMemberType]  # Tortoise's decorator loses it
         _let_go_at_exit(connection)
@@ -164,7 +165,7 @@ def configuration(url: DatabaseUrl) -> dict[str, object]:
     """
     credentials = dict(url.credentials)
     if url.seconds:
-        credentials |= options(url.dialect, url.seconds)
+        credentials |= told(url)
     if url.file and _has_content(url.file):
         del credentials["auto_vacuum"]  # changes nothing any more, and would take the write lock
     return {

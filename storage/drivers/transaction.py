@@ -254,7 +254,11 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
         DatabaseUnusable,
         "The server has no such database: create it, or correct DATABASE_URL.",
     ),
-    'role ".*" does not exist|authentication failed|access denied': (
+    "no schema has been selected": (
+        DatabaseUnusable,
+        "The database has no such schema: create it (CREATE SCHEMA …), or correct DATABASE_URL.",
+    ),
+    'role ".*" does not exist|authentication failed|no postgresql user|access denied': (
         DatabaseUnusable,
         "The database server refuses this user or password: correct DATABASE_URL.",
     ),
