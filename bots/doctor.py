@@ -99,9 +99,10 @@ async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
         found = await examine_database(settings.database_url)
     except StorageError as error:
         return failed("database", str(error)), None
+    where = f"{found.shown}, through a pooler" if found.is_pooled else found.shown
     if found.newest is None:
-        return fine("database", f"{found.shown}, empty: its tables are made at the start"), found
-    schema = f"{found.shown}, schema {found.newest}"
+        return fine("database", f"{where}, empty: its tables are made at the start"), found
+    schema = f"{where}, schema {found.newest}"
     if found.missing:
         later = f"{found.missing[-1]} comes with `moorings migrate`, or at the next start"
         return fine("database", f"{schema}; {later}"), found

@@ -109,11 +109,15 @@ async def open_database(url: str) -> Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """How a database was found: the newest migration that it has, and those that it lacks."""
+    """How a database was found: the newest migration that it has, and those that it lacks.
+
+    `is_pooled` is whether a connection pooler stands before it.
+    """
 
     shown: str
     newest: str | None
     missing: tuple[str, ...]
+    is_pooled: bool = False
 
 
 async def examine(url: str) -> Condition:
@@ -132,15 +136,18 @@ async def examine(url: str) -> Condition:
     try:
         with context:
             await context.init(config=configuration(parsed))
+            is_pooled = False
             if parsed.seconds:
-                await connect(context.connections.get(parsed.dialect), parsed)
+                is_pooled = await connect(context.connections.get(parsed.dialect), parsed)
             applied, missing = await condition(context.connections.get(parsed.dialect))
     except database_errors() as error:
         raise unreached(error, parsed) from error
     finally:
         await context.close_connections()
     newest = applied[-1] if applied else None
-    return Condition(shown=parsed.shown, newest=newest, missing=tuple(missing))
+    return Condition(
+        shown=parsed.shown, newest=newest, missing=tuple(missing), is_pooled=is_pooled
+    )
 
 
 async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:

@@ -63,19 +63,23 @@ def told(url: DatabaseUrl) -> dict[str, object]:
     return {"ssl": ssl, "init": _begin(url), "reset": _leave}
 
 
-async def connect(connection: BaseDBAsyncClient, url: DatabaseUrl) -> None:
+async def connect(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
     """Open a client's pool; no statement or transaction of it takes longer than `url.seconds`.
+
+    Says whether a pooler stands between.
 
     Raises:
         TimeoutError: the server does not answer.
     """
     if url.seconds is None:
         raise TypeError("only a server is connected to")
+    is_pooled = bool(url.pooled)
     async with asyncio.timeout(url.seconds):
         try:
             await connection.create_connection(with_db=True)
         except PoolerBetween:
             log.info("pooler found", extra={"database": url.shown})
+            is_pooled = True
             tell(connection, {"init": None, **_through_pooler(url)})
             await connection.create_connection(with_db=True)
         except DBConnectionError as error:
@@ -85,6 +89,7 @@ async def connect(connection: BaseDBAsyncClient, url: DatabaseUrl) -> None:
             await connection.create_connection(with_db=True)
     dialect, seconds = url.dialect, url.seconds
     put_pool(connection, lambda pool: LimitedPool(pool, dialect, seconds))
+    return is_pooled
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -245,6 +245,11 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
         DatabaseUnusable,
         "The disk failed while the database was used: check the disk, then start again.",
     ),
+    'prepared statement ".*" (already exists|does not exist)': (
+        DatabaseBusy,
+        "A connection pooler stands before the database now: start the program again, and write "
+        "no pgbouncer=false in DATABASE_URL.",
+    ),
     "already exists": (
         DatabaseUnusable,
         "The database has tables of another program, or of a migration that was interrupted: "
@@ -262,7 +267,12 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
         DatabaseUnusable,
         "The database server refuses this user or password: correct DATABASE_URL.",
     ),
-    "too many (clients|connections)|connection slots": (
+    "query_wait_timeout": (
+        DatabaseBusy,
+        "The connection pooler had no connection to the database server free in time; it is tried "
+        "again. Where that happens often, allow it more (default_pool_size).",
+    ),
+    "too many (clients|connections)|connection slots|no more connections|max ?client": (
         DatabaseBusy,
         "The database server has no connection left: allow more there, or set ?maxsize= lower.",
     ),
