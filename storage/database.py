@@ -145,9 +145,7 @@ async def examine(url: str) -> Condition:
     finally:
         await context.close_connections()
     newest = applied[-1] if applied else None
-    return Condition(
-        shown=parsed.shown, newest=newest, missing=tuple(missing), is_pooled=is_pooled
-    )
+    return Condition(shown=parsed.shown, newest=newest, missing=tuple(missing), is_pooled=is_pooled)
 
 
 async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:

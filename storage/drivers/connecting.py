@@ -19,7 +19,8 @@ from storage.drivers.url import DatabaseUrl
 
 log = logging.getLogger(__name__)
 
-_LIMITS = "statement_timeout", "idle_in_transaction_session_timeout"
+_LIMITS: tuple[str, ...] = "statement_timeout", "idle_in_transaction_session_timeout"
+_IN_ASYNCPG = {Trust.PLAIN: False, Trust.ALLOW: "allow", Trust.PREFER: "prefer"}
 _FOUND_ROWS = 2  # as the protocol of MySQL numbers it
 # LIKE is to tell Team from team, as elsewhere. MySQL has no such limit, and takes what MariaDB
 # reads for a comment.
@@ -53,11 +54,10 @@ def told(url: DatabaseUrl) -> dict[str, object]:
     trust = url.tls.trust
     if url.dialect == "mysql":
         # An update counts the rows that it finds, as everywhere, not only those it changes.
-        how = {"init_command": _MARIADB.format(url.seconds), "client_flag": _FOUND_ROWS}
+        how: dict[str, object] = {"init_command": _MARIADB.format(url.seconds)}
+        how["client_flag"] = _FOUND_ROWS
         return {**how, "ssl": url.tls.context()} if trust > Trust.PLAIN else how
-    ssl = url.tls.context() if trust >= Trust.ENCRYPTED else trust.name.lower()
-    if trust is Trust.PLAIN:
-        ssl = False
+    ssl = url.tls.context() if trust >= Trust.ENCRYPTED else _IN_ASYNCPG[trust]
     if url.pooled:
         return {"ssl": ssl, "reset": _leave, **_through_pooler(url)}
     return {"ssl": ssl, "init": _begin(url), "reset": _leave}
@@ -128,7 +128,7 @@ def _through_pooler(url: DatabaseUrl) -> dict[str, object]:
 
 
 def _settings(url: DatabaseUrl) -> dict[str, str]:
-    settings = {name: f"{url.seconds}s" for name in _LIMITS}
+    settings = dict.fromkeys(_LIMITS, f"{url.seconds}s")
     return {**settings, "search_path": url.schema} if url.schema else settings
 
 

@@ -88,7 +88,7 @@ async def _of_server(
 ) -> AsyncGenerator[bool]:
     key = _key(url, name)
     async with _session(connection) as session:
-        while not (is_mine := await _is_taken(session, key, connection)) and waits:
+        while not (is_mine := await _is_taken(session, key, connection)) and waits:  # noqa: ASYNC110  # nobody could set an event
             await asyncio.sleep(_POLL_SECONDS)
         if not is_mine:
             yield False

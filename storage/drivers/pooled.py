@@ -4,14 +4,17 @@ What a session would keep there (prepared statements, settings, locks) is somebo
 Imported where PostgreSQL is used only: it imports the driver.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportIncompatibleMethodOverride=false
+# asyncpg says no types
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import cast
 
 from asyncpg import Connection
-
-R = TypeVar("R")
 
 
 def pooled(begin: str) -> type[Connection]:
@@ -21,30 +24,26 @@ def pooled(begin: str) -> type[Connection]:
     connection of the server, unless both are in a transaction.
     """
 
-    class Pooled(Connection):
+    class Pooled(Connection):  # type: ignore[misc]  # asyncpg says no types
         __slots__ = ()
 
-        async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        async def execute(self, query: str, *args: object, **how: object) -> str:
             if query.startswith("BEGIN"):
                 query = f"{query.rstrip(';')}; {begin}"
-            act = super().execute
-            if not args:  # in one go, then
-                return await act(query, timeout=timeout)
-            return await self._whole(lambda: act(query, *args, timeout=timeout))
+            act = partial(super().execute, query, *args, **how)
+            status = await (self._whole(act) if args else act())  # without, it is one thing
+            return cast("str", status)
 
-        async def fetch(self, query: str, *args: object, **how: Any) -> list[Any]:  # noqa: ANN401  # as the driver has it
-            act = super().fetch
-            return await self._whole(lambda: act(query, *args, **how))
+        async def fetch(self, *args: object, **how: object) -> object:
+            return await self._whole(partial(super().fetch, *args, **how))
 
-        async def fetchval(self, query: str, *args: object, **how: Any) -> Any:  # noqa: ANN401  # as above
-            act = super().fetchval
-            return await self._whole(lambda: act(query, *args, **how))
+        async def fetchval(self, *args: object, **how: object) -> object:
+            return await self._whole(partial(super().fetchval, *args, **how))
 
-        async def fetchrow(self, query: str, *args: object, **how: Any) -> Any:  # noqa: ANN401  # as above
-            act = super().fetchrow
-            return await self._whole(lambda: act(query, *args, **how))
+        async def fetchrow(self, *args: object, **how: object) -> object:
+            return await self._whole(partial(super().fetchrow, *args, **how))
 
-        async def _whole(self, act: Callable[[], Awaitable[R]]) -> R:
+        async def _whole(self, act: Callable[[], Awaitable[object]]) -> object:
             if self.is_in_transaction():
                 return await act()
             async with self.transaction():

@@ -20,7 +20,11 @@ _CERTIFICATES: Mapping[int, str] = {
     **dict.fromkeys((62, 64), "is for another host: write the host that stands in it"),
 }
 _ROOT = {"postgres": "sslrootcert", "mysql": "ssl-ca"}
-_NO_TLS = "rejected SSL upgrade"  # asyncpg has no type of its own for it
+_REFUSES_TLS = "rejected SSL upgrade"  # asyncpg has no type of its own for it
+_NO_TLS = (
+    "has no TLS, or none that both sides know: turn it on there, or leave its options out of "
+    "DATABASE_URL where the network between is trusted"
+)
 
 
 def unreached(error: BaseException, url: DatabaseUrl) -> StorageError:
@@ -32,35 +36,27 @@ def unreached(error: BaseException, url: DatabaseUrl) -> StorageError:
 
 
 def _of_network(error: OSError, url: DatabaseUrl) -> StorageError:
-    place = f"The database server at {url.place}"
+    kind: type[StorageError] = DatabaseBusy
     match error:
         case PoolerBetween():
-            return DatabaseBusy(f"{place} is a pooler now: start again, or add ?pgbouncer=true.")
-        case ssl.SSLCertVerificationError():
-            what = _CERTIFICATES.get(error.verify_code, "does not prove who it is: correct it")
-            root = _ROOT[url.dialect]
-            return DatabaseUnusable(f"{place} has a certificate that {what.format(root)}.")
+            what = "is a pooler now: start again, or add ?pgbouncer=true"
         case ssl.SSLError():
-            return DatabaseUnusable(
-                f"{place} speaks no TLS, or none that both sides know: turn it on there, or take "
-                "its options out of DATABASE_URL where the network between is trusted."
-            )
+            kind, what = DatabaseUnusable, _of_tls(error, url)
         case socket.gaierror():
-            host = url.credentials["host"]
-            return DatabaseBusy(f"{place} has a name that is not found: check {host}, and DNS.")
+            what = f"has a name that is not found: check {url.credentials['host']}, and DNS"
         case TimeoutError():
-            return DatabaseBusy(
-                f"{place} gives no answer in time; check its address and the firewalls between."
-            )
+            what = "gives no answer in time; check its address and the firewalls between"
         case ConnectionRefusedError() | FileNotFoundError():
-            return DatabaseBusy(
-                f"{place} cannot be reached: nothing listens there; check the address, and that "
-                "it runs."
-            )
-        case _ if _NO_TLS in str(error):
-            return DatabaseUnusable(
-                f"{place} has no TLS: turn it on there, or write sslmode=disable where the "
-                "network between is trusted."
-            )
+            what = "cannot be reached: nothing listens there; check the address, and that it runs"
+        case _ if _REFUSES_TLS in str(error):
+            kind, what = DatabaseUnusable, _NO_TLS
         case _:
-            return DatabaseBusy(f"{place} cannot be reached; check that it runs.")
+            what = "cannot be reached; check that it runs"
+    return kind(f"The database server at {url.place} {what}.")
+
+
+def _of_tls(error: ssl.SSLError, url: DatabaseUrl) -> str:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return _NO_TLS
+    what = _CERTIFICATES.get(error.verify_code, "does not prove who it is: correct it")
+    return f"has a certificate that {what.format(_ROOT[url.dialect])}"

@@ -6,6 +6,7 @@ import json
 import ssl
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 from storage.drivers.options import Dialect, Options, refused
 
@@ -135,9 +136,7 @@ def _trust(options: Options, dialect: Dialect, root: str) -> Trust:
     return max(asked, default=Trust.PREFER if dialect == "postgres" else Trust.PLAIN)
 
 
-def _word(
-    options: Options, name: str, words: dict[str, Trust], dialect: Dialect
-) -> Trust | None:
+def _word(options: Options, name: str, words: dict[str, Trust], dialect: Dialect) -> Trust | None:
     given = options.text(name)
     if given is None:
         return None
@@ -152,12 +151,10 @@ def _word(
 def _for_node(given: str) -> bool | None:
     """Hosts print `ssl={"rejectUnauthorized":true}`."""
     try:
-        read: object = json.loads(given)
+        rejects = cast("dict[str, object]", json.loads(given))
     except ValueError:
         return None
-    if isinstance(read, dict) and read.keys() == {"rejectUnauthorized"}:
-        return bool(read["rejectUnauthorized"])
-    return None
+    return bool(rejects["rejectUnauthorized"]) if set(rejects) == {"rejectUnauthorized"} else None
 
 
 def _asked_otherwise(options: Options) -> list[Trust]:
@@ -166,9 +163,10 @@ def _asked_otherwise(options: Options) -> list[Trust]:
         asked.append(Trust.AUTHORITY)
     # asyncpg cannot bind the login to the channel. What that is for, that nobody stands between,
     # a certificate proves as well.
-    if options.boolean("ssl_verify_identity") or options.one_of(
-        "channel_binding", "disable", "prefer", "require"
-    ) == "require":
+    if (
+        options.boolean("ssl_verify_identity")
+        or options.one_of("channel_binding", "disable", "prefer", "require") == "require"
+    ):
         asked.append(Trust.IDENTITY)
     if options.boolean("ssl_disabled"):
         asked.append(Trust.PLAIN)

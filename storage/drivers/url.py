@@ -40,7 +40,7 @@ _SQLITE = {
 _BUSY_TIMEOUT = 10_000  # ms
 _POOL = 5
 _COMMAND_TIMEOUT = 30  # s
-_PASSWORD = (
+_ENCODED = (
     "what is / ? # or @ in a user's name or password must be percent-encoded there: "
     "%2F, %3F, %23, %40."
 )
@@ -86,11 +86,11 @@ def parse(url: str) -> DatabaseUrl:
         port = split.port
     except ValueError:
         raise DatabaseUnusable(
-            f"DATABASE_URL cannot be read: its host or port is malformed; {_PASSWORD}"
+            f"DATABASE_URL cannot be read: its host or port is malformed; {_ENCODED}"
         ) from None  # it quotes what stands where the port should: part of a password, often
     if dialect := _SERVERS.get(split.scheme.partition("+")[0]):
         if "@" in split.path or "@" in split.query.partition("=")[0]:
-            raise DatabaseUnusable(f"DATABASE_URL cannot be read: {_PASSWORD}")
+            raise DatabaseUnusable(f"DATABASE_URL cannot be read: {_ENCODED}")
         return _server(split, dialect, port)
     given = f"'{split.scheme}' is unknown" if split.scheme else "it has no scheme"
     raise DatabaseUnusable(f"DATABASE_URL cannot be used: {given}; write {_EXAMPLES}.")

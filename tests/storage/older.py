@@ -9,8 +9,8 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from storage.database import Database, configuration
-from storage.drivers.internals import ExactExecutor
 from storage.drivers.connecting import connect
+from storage.drivers.internals import ExactExecutor
 from storage.drivers.url import parse
 from tests.storage import sql
 

@@ -13,6 +13,7 @@ import pytest
 from storage import inbox
 from storage.database import Database, examine, open_database
 from storage.errors import DatabaseBusy, StorageError
+from storage.models import Conversation
 from tests.conftest import NEEDS_SERVER, skip_or_fail
 from tests.patience import PATIENCE
 from tests.peers import pgbouncer
@@ -121,18 +122,27 @@ async def test_a_pooler_is_seen(pooler: PgBouncer, server: PostgresServer) -> No
 
 
 async def test_who_denies_the_pooler_is_told(pooler: PgBouncer, now: datetime) -> None:
+    database = await open_database(f"{pooler.url}?pgbouncer=false")
     with pytest.raises(DatabaseBusy, match="A connection pooler stands before the database"):
-        for _ in range(3):  # until a statement's name is there, or not there
-            database = await open_database(f"{pooler.url}?pgbouncer=false")
-            try:
-                await given.conversation(now)
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(8):
-                        group.create_task(database.probe())
-            except* DatabaseBusy as group_of:
-                raise group_of.exceptions[0] from None
-            finally:
-                await database.close()
+        await _ask_much(now)
+    await database.close()
+
+
+async def _ask_much(now: datetime) -> None:
+    """Until a statement is looked for where it is not."""
+    where = await given.conversation(now)
+    failures: list[DatabaseBusy] = []
+
+    async def receive(name: str) -> None:
+        try:
+            await given.received(where, name, now)
+        except DatabaseBusy as error:
+            failures.append(error)
+
+    async with asyncio.TaskGroup() as group:
+        for name in "abcdefgh":
+            group.create_task(receive(name))
+    raise failures[0]
 
 
 async def test_nothing_is_left_to_the_next_one_who_uses_a_connection(
@@ -198,12 +208,12 @@ async def test_a_server_that_is_started_again_behind_a_pooler_is_busy_meanwhile(
             await given.received(where, "meanwhile", now)
         await server.start()
         async with asyncio.timeout(PATIENCE):
-            while not await _is_received(where, now):
+            while not await _is_received(where, now):  # noqa: ASYNC110  # nobody could set an event
                 await asyncio.sleep(0.05)
         await database.close()
 
 
-async def _is_received(where: given.Conversation, now: datetime) -> bool:
+async def _is_received(where: Conversation, now: datetime) -> bool:
     try:
         return await given.received(where, "after", now)
     except DatabaseBusy:

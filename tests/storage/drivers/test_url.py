@@ -169,7 +169,9 @@ def test_a_schema_can_be_chosen(option: str) -> None:
         ("?prepareThreshold=0", True),
     ],
 )
-def test_a_pooler_can_be_told_as_hosts_tell_it(options: str, pooled: bool | None) -> None:  # noqa: FBT001  # a table
+def test_a_pooler_can_be_told_as_hosts_tell_it(
+    options: str, pooled: bool | None
+) -> None:  # a table
     assert parse(f"postgres://db/moorings{options}").pooled is pooled
 
 
