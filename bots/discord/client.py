@@ -11,6 +11,7 @@ from contextlib import suppress
 import discord
 from aiohttp import TraceConfig
 
+from bots.connections import Connector
 from bots.discord import internals
 from bots.discord.failures import FAILURES
 from bots.discord.gaps import Tracked
@@ -39,6 +40,7 @@ class Client(discord.AutoShardedClient):
             intents=discord.Intents(
                 guilds=True, guild_messages=True, dm_messages=True, message_content=reads_content
             ),
+            connector=Connector(limit=0),
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,

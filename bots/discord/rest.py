@@ -9,6 +9,7 @@ from typing import Self
 
 import discord
 
+from bots.connections import Connector
 from bots.discord import internals
 from bots.discord.failures import FAILURES, translated
 from bots.discord.internals import LONGEST_LIMIT, GlobalLimit, point_at
@@ -41,6 +42,7 @@ class Rest:
         client = discord.Client(
             intents=discord.Intents(guilds=True),  # discord.py warns of clients without
             allowed_mentions=discord.AllowedMentions.none(),
+            connector=Connector(limit=0),
             max_messages=None,
             max_ratelimit_timeout=LONGEST_LIMIT,
             http_trace=limit.heard_by(guard()),

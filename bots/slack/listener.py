@@ -7,13 +7,12 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bots.errands import Errands
 from bots.slack import parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.connection import Client, Connection, Receive
 from bots.slack.door import Door, Kind
+from bots.slack.web import OwnWebClient
 from core.clock import monotonic
 from core.errors import Transient
 from core.messaging.intake import Intake
@@ -120,7 +119,7 @@ class SocketListener:
     def _client(self, receive: Receive) -> Client:
         sdk = logging.getLogger(f"{__name__}.sdk")
         sdk.setLevel(logging.WARNING)
-        web = AsyncWebClient(base_url=self._line.api_url, timeout=10, retry_handlers=[], logger=sdk)
+        web = OwnWebClient(api_url=self._line.api_url, timeout=10, logger=sdk)
         return Client(self._line.app_token, web, self._line.watch.ping_interval, receive)
 
 
