@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientRequest, ClientTimeout, TCPConnector
+from aiohttp import ClientProxyConnectionError, ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
@@ -36,7 +37,11 @@ class Connector(TCPConnector):
         proxy = self._network.proxy_for(str(req.url))
         if proxy and proxy.startswith(_SOCKS):
             req.update_proxy(None, None, None)
-            return await self._socks(proxy).connect(req, traces, timeout)
+            try:
+                return await self._socks(proxy).connect(req, traces, timeout)
+            except _socks_errors() as error:
+                why = OSError(errno.ECONNREFUSED, "the proxy does not let it through")
+                raise ClientProxyConnectionError(req.connection_key, why) from error
         req.update_proxy(URL(proxy) if proxy else None, None, None)
         return await super().connect(req, traces, timeout)
 
@@ -58,3 +63,9 @@ class Connector(TCPConnector):
             _, connector = self._by_socks.popitem()
             await connector.close()
         await super().close(abort_ssl=abort_ssl)
+
+
+def _socks_errors() -> tuple[type[Exception], ...]:
+    """All that can happen before a request leaves."""
+    names = ("ProxyError", "ProxyConnectionError", "ProxyTimeoutError")
+    return tuple(late("python_socks", name) for name in names)

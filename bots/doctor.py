@@ -31,6 +31,7 @@ from storage.database import examine as examine_database
 from storage.errors import StorageError
 
 ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[Finding]]]
+_CLOCK_SECONDS = 5
 _UNTOLD = Access(workspaces=frozenset({EVERY_WORKSPACE}))  # by a file that cannot be read
 
 
@@ -54,6 +55,8 @@ async def examine() -> AsyncIterator[Finding]:
             yield finding
     finding, condition = await _database(settings)
     yield finding
+    if condition and (difference := _clock(condition)):
+        yield difference
     yield _secrets(settings)
     async for finding in _slack(settings, file, condition):
         yield finding
@@ -96,7 +99,7 @@ def _tools(file: AgentsFile) -> Iterator[Finding]:
 
 async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
     try:
-        found = await examine_database(settings.database_url)
+        found = await examine_database(settings.database_url, clock.now)
     except StorageError as error:
         return failed("database", str(error)), None
     where = f"{found.shown}, through a pooler" if found.is_pooled else found.shown
@@ -107,6 +110,18 @@ async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
         later = f"{found.missing[-1]} comes with `moorings migrate`, or at the next start"
         return fine("database", f"{schema}; {later}"), found
     return fine("database", schema), found
+
+
+def _clock(found: Condition) -> Finding | None:
+    """Clocks that differ let processes take conversations from each other."""
+    if abs(found.ahead_seconds) < _CLOCK_SECONDS:
+        return None
+    how = "ahead of" if found.ahead_seconds > 0 else "behind"
+    return failed(
+        "clock",
+        f"this machine is {abs(found.ahead_seconds):.0f} seconds {how} the database server: "
+        "let both follow NTP",
+    )
 
 
 def _secrets(settings: Settings) -> Finding:

@@ -101,11 +101,12 @@ class Endpoints:
             HELD.hold_for_good([at.api_key])
             client_type: type[AsyncOpenAI] = late("openai", "AsyncOpenAI")
             omit: Any = late("openai", "omit")
+            unsent: dict[str, Any] = dict.fromkeys(_UNSENT, omit)
             self._clients[key] = client_type(
                 base_url=at.base_url,
                 api_key=at.api_key,
                 max_retries=2,
-                default_headers=dict.fromkeys(_UNSENT, omit),
+                default_headers=unsent,
                 http_client=_opened(at.base_url),
             )
         return self._clients[key]
