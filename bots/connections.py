@@ -68,4 +68,4 @@ class Connector(TCPConnector):
 def _socks_errors() -> tuple[type[Exception], ...]:
     """All that can happen before a request leaves."""
     names = ("ProxyError", "ProxyConnectionError", "ProxyTimeoutError")
-    return tuple(late("python_socks", name) for name in names)
+    return tuple(late("aiohttp_socks", name) for name in names)

@@ -22,13 +22,14 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A proxy for addresses of either kind, but for the hosts of `direct`; None is no proxy.
+    """A proxy for addresses without TLS and one for those with it; None is no proxy.
 
-    `bundle` is a PEM file, or a folder of them, instead of the authorities of the system.
+    Hosts of `direct` are reached without. `bundle` is a PEM file, or a folder of them, instead of
+    the authorities of the system.
     """
 
-    http: str | None = None
-    https: str | None = None
+    plain: str | None = None
+    secure: str | None = None
     direct: str = ""
     bundle: str | None = None
 
@@ -36,7 +37,7 @@ class Network:
         """The proxy through which this address is reached."""
         split = urlsplit(url)
         is_secure = split.scheme in {"https", "wss"}
-        proxy = self.https if is_secure else self.http
+        proxy = self.secure if is_secure else self.plain
         if proxy is None or not split.hostname or self._is_direct(split):
             return None
         return proxy
@@ -82,7 +83,7 @@ def read(variables: Mapping[str, str]) -> Network:
     bundle = _bundle(variables, mistakes)
     if mistakes:
         raise ConfigMistake("\n".join(dict.fromkeys(mistakes)))
-    return Network(http=proxies["http"], https=proxies["https"], direct=direct, bundle=bundle)
+    return Network(plain=proxies["http"], secure=proxies["https"], direct=direct, bundle=bundle)
 
 
 def _set(variables: Mapping[str, str], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

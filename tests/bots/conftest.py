@@ -41,7 +41,7 @@ async def proxy(request: pytest.FixtureRequest) -> AsyncIterator[Proxy]:
     """The one that all in this process have to go through, of each kind."""
     async with Proxy("ana:a-secret") as proxy:
         address = getattr(proxy, request.param)
-        network.use(network.Network(http=address, https=address))
+        network.use(network.Network(plain=address, secure=address))
         yield proxy
     network.use(network.Network())
 

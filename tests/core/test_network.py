@@ -40,7 +40,7 @@ def test_a_proxy_is_found_however_it_is_spelled(
 
 
 def test_sockets_go_the_way_of_what_they_begin_as() -> None:
-    network = Network(http="http://a:1", https="http://b:2")
+    network = Network(plain="http://a:1", secure="http://b:2")
     assert network.proxy_for("ws://example.com/") == "http://a:1"
     assert network.proxy_for("wss://example.com/") == "http://b:2"
 

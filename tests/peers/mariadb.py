@@ -29,10 +29,12 @@ _OPTIONS = ("--no-defaults", "--innodb-buffer-pool-size=8M", "--innodb-log-file-
 class MariaDbServer:
     """A server on a free port of the loopback, whose user `root` has no password.
 
-    It runs as another user when the tests run as root, which MariaDB refuses.
+    `home` is the data of a server that `install` made. It runs as another user when the tests run
+    as root, which MariaDB refuses.
     """
 
-    def __init__(self, certificate: Certificate | None = None) -> None:
+    def __init__(self, home: Path, certificate: Certificate | None = None) -> None:
+        self._home = home
         self._certificate = certificate
         self._folder = Path()
         self._port = 0
@@ -64,12 +66,11 @@ class MariaDbServer:
         data = f"--datadir={self._folder / 'data'}"
         if user := _user():
             shutil.chown(self._folder, user)
-        install = ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        made = await self._run("mariadb-install-db", *_OPTIONS, data, *install)
-        assert await made.wait() == 0, (self._folder / "log").read_text()
+        await _copy(self._home, self._folder / "data")
         self._port = free_port()
         here = [f"--port={self._port}", "--bind-address=127.0.0.1", f"--socket={self.socket}"]
-        self._process = await self._run("mariadbd", *_OPTIONS, data, *here, *self._tls())
+        command = ["mariadbd", *_OPTIONS, data, *here, *self._tls()]
+        self._process = await _run(self._folder, *command)
         async with asyncio.timeout(PATIENCE):
             while not await self._answers():
                 assert self._process.returncode is None, (self._folder / "log").read_text()
@@ -101,21 +102,40 @@ class MariaDbServer:
             await self._process.wait()
         shutil.rmtree(self._folder)
 
-    async def _run(self, program: str, *arguments: str) -> Process:
-        user = _user()
-        with (self._folder / "log").open("a") as log:
-            return await asyncio.create_subprocess_exec(
-                program,
-                *arguments,
-                cwd=self._folder,
-                env={"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                stdin=DEVNULL,
-                stdout=log,
-                stderr=log,
-                user=user,
-                group=user and pwd.getpwnam(user).pw_gid,
-                extra_groups=user and [],
-            )
+
+async def install(home: Path) -> None:
+    """Leave the data of a server in this folder."""
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as name:
+        folder = Path(name)
+        if user := _user():
+            shutil.chown(folder, user)
+        how = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        made = await _run(
+            folder, "mariadb-install-db", *_OPTIONS, *how, f"--datadir={folder / 'data'}"
+        )
+        assert await made.wait() == 0, (folder / "log").read_text()
+        await _copy(folder / "data", home)
+
+
+async def _copy(data: Path, to: Path) -> None:
+    process = await asyncio.create_subprocess_exec("cp", "-aT", data, to)
+    assert await process.wait() == 0
+
+
+async def _run(folder: Path, *command: str) -> Process:
+    user = _user()
+    with (folder / "log").open("a") as log:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            cwd=folder,
+            env={"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=log,
+            user=user,
+            group=user and pwd.getpwnam(user).pw_gid,
+            extra_groups=user and [],
+        )
 
 
 def available() -> bool:

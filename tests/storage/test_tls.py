@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +14,7 @@ import pytest
 
 from storage.database import examine, open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
-from tests.conftest import NEEDS_SERVER, skip_or_fail
+from tests.conftest import NEEDS_SERVER, Once, skip_or_fail
 from tests.peers import mariadb
 from tests.peers.certificates import Authority, Certificate
 from tests.peers.mariadb import MariaDbServer
@@ -47,9 +49,15 @@ def make(request: pytest.FixtureRequest) -> Make:
     """Starts a server of each kind, with a certificate or without."""
     if request.param == "postgres":
         return _postgres(request.getfixturevalue("cluster"))
+    return partial(MariaDbServer, request.getfixturevalue("mariadb_home"))
+
+
+@pytest.fixture(scope="session")
+def mariadb_home(once: Once) -> Path:
+    """What every new server of MariaDB begins with."""
     if not mariadb.available():
         skip_or_fail(f"{NEEDS_SERVER} of its own: apt install mariadb-server")
-    return MariaDbServer
+    return once("mariadb", lambda home: asyncio.run(mariadb.install(home)))
 
 
 @pytest.fixture
@@ -165,10 +173,8 @@ async def test_postgres_can_be_reached_by_its_socket(cluster: Path) -> None:
         assert not await is_encrypted(url)
 
 
-async def test_mariadb_can_be_reached_by_its_socket() -> None:
-    if not mariadb.available():
-        skip_or_fail(f"{NEEDS_SERVER} of its own: apt install mariadb-server")
-    async with MariaDbServer() as server:
+async def test_mariadb_can_be_reached_by_its_socket(mariadb_home: Path) -> None:
+    async with MariaDbServer(mariadb_home) as server:
         assert not await is_encrypted(f"mysql://root@localhost/moorings?socket={server.socket}")
 
 
