@@ -11,7 +11,7 @@ _MOST = 1_000  # more could not be acknowledged in time
 
 
 class Capacity:
-    """One for each door. Whoever sent what is refused has it still, and tries again."""
+    """One for each way in. Whoever sent what is refused has it still, and tries again."""
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most

@@ -11,7 +11,7 @@ from collections.abc import (
 )
 
 from bots import model_checkup
-from bots.finding import Finding, failed, failures, fine, skipped
+from bots.check_result import CheckResult, failed, failures, fine, skipped
 from bots.slack import checkup
 from bots.slack.checkup import Wanted
 from bots.slack.manifest import EVENTS, SCOPES
@@ -30,49 +30,49 @@ from storage.database import Condition, open_database
 from storage.database import examine as examine_database
 from storage.errors import StorageError
 
-ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[Finding]]]
+ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[CheckResult]]]
 _CLOCK_SECONDS = 5
 _UNTOLD = Access(workspaces=frozenset({EVERY_WORKSPACE}))  # by a file that cannot be read
 
 
-async def examine() -> AsyncIterator[Finding]:
+async def examine() -> AsyncIterator[CheckResult]:
     """Look at everything that this process could be started with; changes nothing."""
     try:
         settings = from_environment()
     except ConfigMistake as mistake:
-        for finding in failures("settings", mistake):
-            yield finding
+        for result in failures("settings", mistake):
+            yield result
         return
     yield fine("settings", "the environment and .env can be read")
     file: AgentsFile | None = None
     try:
         file = read_agents_file(settings.config)
     except ConfigMistake as mistake:
-        for finding in failures("agents", mistake):
-            yield finding
+        for result in failures("agents", mistake):
+            yield result
     else:
-        async for finding in _agents(settings, file):
-            yield finding
-    finding, condition = await _database(settings)
-    yield finding
+        async for result in _agents(settings, file):
+            yield result
+    result, condition = await _database(settings)
+    yield result
     if condition and (difference := _clock(condition)):
         yield difference
     yield _secrets(settings)
-    async for finding in _slack(settings, file, condition):
-        yield finding
-    for finding in await _discord(settings, file):
-        yield finding
+    async for result in _slack(settings, file, condition):
+        yield result
+    for result in await _discord(settings, file):
+        yield result
     yield _http(settings)
 
 
-async def _agents(settings: Settings, file: AgentsFile) -> AsyncIterator[Finding]:
+async def _agents(settings: Settings, file: AgentsFile) -> AsyncIterator[CheckResult]:
     """What the agents file names: agents, their tools, and each agent's models."""
     whence = f"{settings.config}" if settings.config else "no agents.toml, so the built-in one"
     yield fine("agents", f"{whence}: {', '.join(file.agents)}; {file.default_agent} by default")
-    for finding in _tools(file):
-        yield finding
-    for finding in await model_checkup.examine(settings, file.agents.values()):
-        yield finding
+    for result in _tools(file):
+        yield result
+    for result in await model_checkup.examine(settings, file.agents.values()):
+        yield result
 
 
 def _wanted(file: AgentsFile | None) -> Wanted:
@@ -83,7 +83,7 @@ def _wanted(file: AgentsFile | None) -> Wanted:
     return Wanted(scopes=SCOPES, events=EVENTS, access=file.access, has_groups=bool(groups))
 
 
-def _tools(file: AgentsFile) -> Iterator[Finding]:
+def _tools(file: AgentsFile) -> Iterator[CheckResult]:
     found: set[str] = set()
     is_whole = True
     for spec in file.agents.values():
@@ -97,7 +97,7 @@ def _tools(file: AgentsFile) -> Iterator[Finding]:
         yield fine("tools", ", ".join(sorted(found)) or "none")
 
 
-async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
+async def _database(settings: Settings) -> tuple[CheckResult, Condition | None]:
     try:
         found = await examine_database(settings.database_url, clock.now)
     except StorageError as error:
@@ -112,7 +112,7 @@ async def _database(settings: Settings) -> tuple[Finding, Condition | None]:
     return fine("database", schema), found
 
 
-def _clock(found: Condition) -> Finding | None:
+def _clock(found: Condition) -> CheckResult | None:
     """Clocks that differ let processes take conversations from each other."""
     if abs(found.ahead_seconds) < _CLOCK_SECONDS:
         return None
@@ -124,7 +124,7 @@ def _clock(found: Condition) -> Finding | None:
     )
 
 
-def _secrets(settings: Settings) -> Finding:
+def _secrets(settings: Settings) -> CheckResult:
     if settings.secret_key:
         return fine("tokens", "tokens of installed workspaces are encrypted in the database")
     return skipped(
@@ -136,15 +136,15 @@ def _secrets(settings: Settings) -> Finding:
 
 async def _slack(
     settings: Settings, file: AgentsFile | None, condition: Condition | None
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[CheckResult]:
     installed: list[Grant] = []
     try:
         installed = await _installed(settings, condition)
     except ConfigMistake as mistake:
-        for finding in failures("tokens", mistake):
-            yield finding
-    for finding in await checkup.examine(settings, _wanted(file), installed):
-        yield finding
+        for result in failures("tokens", mistake):
+            yield result
+    for result in await checkup.examine(settings, _wanted(file), installed):
+        yield result
 
 
 async def _installed(settings: Settings, condition: Condition | None) -> list[Grant]:
@@ -158,7 +158,7 @@ async def _installed(settings: Settings, condition: Condition | None) -> list[Gr
         await database.close()
 
 
-async def _discord(settings: Settings, file: AgentsFile | None) -> list[Finding]:
+async def _discord(settings: Settings, file: AgentsFile | None) -> list[CheckResult]:
     """Importing Discord's SDK takes half a second: only where there is a token."""
     if settings.discord_token is None:
         return [skipped("discord", "not configured (set DISCORD_TOKEN)")]
@@ -166,7 +166,7 @@ async def _discord(settings: Settings, file: AgentsFile | None) -> list[Finding]
     return await examine(settings, file.bindings if file else (), file.access if file else _UNTOLD)
 
 
-def _http(settings: Settings) -> Finding:
+def _http(settings: Settings) -> CheckResult:
     port, admin_port = settings.port, settings.admin_port
     if admin_port not in (None, port):
         public = f"PORT {port}: /healthz; " if port else ""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
 
-from bots.finding import Finding, failed, fine, warning
+from bots.check_result import CheckResult, failed, fine, warning
 from core import clock
 from core.config.model_choice import ModelChoice
 from core.config.settings import Settings
@@ -24,17 +24,17 @@ _HARDLY_ALIKE = 0.3  # of 1
 _WARN_BEFORE = timedelta(days=180)
 
 
-async def examine(settings: Settings, specs: Iterable[AgentSpec]) -> list[Finding]:
+async def examine(settings: Settings, specs: Iterable[AgentSpec]) -> list[CheckResult]:
     """Ask every model of these agents for an answer, with the agent's tools, to its end."""
     endpoints = Endpoints(_LIMITS)
     choice = ModelChoice(settings, endpoints, may_demo=False)
-    findings: list[Finding] = []
+    results: list[CheckResult] = []
     try:
         for spec, names in _each_once(specs).items():
-            findings += await _model(choice, spec, ", ".join(names))
+            results += await _model(choice, spec, ", ".join(names))
     finally:
         await endpoints.close()
-    return findings
+    return results
 
 
 def _each_once(specs: Iterable[AgentSpec]) -> Mapping[AgentSpec, list[str]]:
@@ -48,7 +48,7 @@ def _each_once(specs: Iterable[AgentSpec]) -> Mapping[AgentSpec, list[str]]:
     return dict(found.values())
 
 
-async def _model(choice: ModelChoice, spec: AgentSpec, whose: str) -> Sequence[Finding]:
+async def _model(choice: ModelChoice, spec: AgentSpec, whose: str) -> Sequence[CheckResult]:
     try:
         model = choice.of(spec)
         await _answered(model, spec)
@@ -101,7 +101,7 @@ async def _nearest(choice: ModelChoice, spec: AgentSpec) -> str:
     return f" It lists {nearest[0]!r}, but no {spec.model!r}." if nearest else ""
 
 
-async def _shutdown(choice: ModelChoice, spec: AgentSpec, whose: str) -> list[Finding]:
+async def _shutdown(choice: ModelChoice, spec: AgentSpec, whose: str) -> list[CheckResult]:
     found = await choice.listing(spec)
     day = found.shutdowns.get(spec.model) if found else None
     if day is None or day - clock.now().date() > _WARN_BEFORE:

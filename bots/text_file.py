@@ -44,7 +44,10 @@ class TextFile:
 
 
 def file_of(outgoing: Outgoing, limits: Limits) -> TextFile | None:
-    """What is longer than a message is one code block or one table; see `core.turn.split`."""
+    """The file for a text that is longer than a message: one code block or table.
+
+    See `core.turn.split`.
+    """
     is_long = len(outgoing.text) > limits.text_length
     return as_file(outgoing.text, outgoing.key) if is_long else None
 
@@ -58,6 +61,11 @@ def as_file(text: str, key: str) -> TextFile:
         ending, content = "csv", _as_csv(text)
     written = in_written_order(content)
     return TextFile(name=f"answer-{key}.{ending}", content=f"{written}\n".encode())
+
+
+def is_file_of(key: str, name: str) -> bool:
+    """Whether a file with this name was made for this key."""
+    return name.startswith(f"answer-{key}.")
 
 
 def cut(text: str, length: int) -> str:

@@ -1,4 +1,4 @@
-"""Conversations: opened once, claimed by one process at a time, handed over, given back."""
+"""Conversations: opened once, found when they have work, kept, given back."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Q
+from tortoise.expressions import F
 
-from storage.drivers.script import Script, changed, reading_script, script, select, whole
-from storage.drivers.transaction import reading, transaction, write_first
+from storage.drivers.script import (
+    Script,
+    marks,
+    reading_script,
+    rows,
+    script,
+    select,
+    whole,
+)
+from storage.drivers.transaction import reading, write_first
 from storage.lease import Lease, fence, held, left, milliseconds
 from storage.models import (
     Conversation,
@@ -21,8 +29,6 @@ from storage.models import (
 )
 
 _FIND = f"{select(Conversation)} WHERE agent_id = ? AND address = ?"
-_READY = f"{select(Conversation)} WHERE id = ? AND ready_at <= ? FOR UPDATE SKIP LOCKED"
-_CLAIM = "UPDATE conversation SET token = token + 1, owner = ?, ready_at = ? WHERE id = ?"
 
 
 async def find_or_open(
@@ -71,75 +77,51 @@ async def show_to(readers: str, *, conversation_id: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apart:
-    """What is not claimed: what lies at or below these addresses, and what is of these agents."""
+    """What is left out: what lies at or below these addresses, what is of these agents, and these.
+
+    `ids` are of conversations.
+    """
 
     addresses: Sequence[str] = ()
     agents: Collection[int] = ()
+    ids: Collection[int] = ()
 
 
 _NOTHING = Apart()
 
 
-async def claim(
-    *,
-    queues: Sequence[str],
-    owner: str,
-    now: datetime,
-    seconds: float,
-    limit: int,
-    apart_from: Apart = _NOTHING,
-) -> list[Lease]:
-    """Lease up to `limit` conversations of these queues that have work, longest waiting first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A conversation that can be claimed."""
 
-    Takeover is the same statement: a lease that lapsed is a conversation whose time has come.
+    id: int
+    agent_id: int
+    address: str
+
+
+_ALL_READY = "SELECT id, agent_id, address FROM conversation WHERE queue IN ({}) AND ready_at <= ?"
+_OLDEST_FIRST = " ORDER BY ready_at LIMIT ?"
+_OUTSIDE = " AND address <> ? AND substr(address, 1, ?) <> ?"
+
+
+@reading_script
+def all_ready(
+    *, queues: Sequence[str], now: datetime, limit: int, apart_from: Apart = _NOTHING
+) -> Script[list[Ready]]:
+    """Up to `limit` conversations of these queues that have work, longest waiting first.
+
+    Nothing is locked: others may claim them meanwhile.
     """
-    apart = [_inside(path) for path in apart_from.addresses]
-    if apart_from.agents:
-        apart.append(Q(agent_id__in=list(apart_from.agents)))
-    left_out = Q(*apart, join_type=Q.OR)
-    return await _claim(Q(~left_out, queue__in=list(queues)), owner, now, seconds, limit)
-
-
-@script
-def claim_one(
-    *, conversation_id: int, owner: str, now: datetime, seconds: float
-) -> Script[Lease | None]:
-    """Lease this conversation if it has work and nobody else holds it."""
-    found = yield from whole(Conversation, _READY, conversation_id, milliseconds(now))
-    if not found:
-        return None
-    lease = _leased(found[0], owner, seconds)
-    yield from changed(_CLAIM, owner, lease.expires(now), conversation_id)
-    return lease
-
-
-@transaction
-async def _claim(which: Q, owner: str, now: datetime, seconds: float, limit: int) -> list[Lease]:
-    rows = (
-        await Conversation.filter(which, ready_at__lte=milliseconds(now))
-        .order_by("ready_at")
-        .limit(limit)
-        .select_for_update(skip_locked=True)
-    )
-    leases = [_leased(row, owner, seconds) for row in rows]
-    if leases:
-        await Conversation.filter(id__in=[row.id for row in rows]).update(
-            token=F("token") + 1, owner=owner, ready_at=leases[0].expires(now)
-        )
-    return leases
-
-
-def _leased(row: Conversation, owner: str, seconds: float) -> Lease:
-    return Lease(
-        conversation_id=row.id,
-        agent_id=row.agent_id,
-        address=row.address,
-        opened_by=row.opened_by,
-        token=row.token + 1,
-        seconds=seconds,
-        is_takeover=row.owner not in (None, owner),  # whoever claims has not died
-        readers=row.readers,
-    )
+    text, values = _ALL_READY.format(marks(len(queues))), [*queues, milliseconds(now)]
+    for column, others in (("agent_id", apart_from.agents), ("id", apart_from.ids)):
+        if others:
+            text += f" AND {column} NOT IN ({marks(len(others))})"
+            values += others
+    for path in apart_from.addresses:
+        text += _OUTSIDE
+        values += (path, len(path) + 1, f"{path}/")
+    found = yield from rows(text + _OLDEST_FIRST, *values, limit)
+    return [Ready(id=row[0], agent_id=row[1], address=row[2]) for row in found]
 
 
 @write_first
@@ -198,10 +180,6 @@ async def take_from(owners: Sequence[str], now: datetime) -> int:
     return await Conversation.filter(owner__in=list(owners)).update(
         token=F("token") + 1, ready_at=milliseconds(now)
     )
-
-
-def _inside(path: str) -> Q:
-    return Q(address=path) | Q(address__startswith=f"{path}/")
 
 
 async def _has_work(conversation_id: int) -> bool:

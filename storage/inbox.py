@@ -22,6 +22,7 @@ from storage.drivers.script import (
     whole,
 )
 from storage.drivers.transaction import reading, transaction
+from storage.errors import StorageError
 from storage.lease import milliseconds
 from storage.models import Conversation, InboxMessage, InboxState
 
@@ -41,16 +42,38 @@ class Received:
     attachments: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
 
 
-async def add(received: Received, now: datetime, limits: Sequence[Limit] = ()) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A conversation as this process has seen it."""
+
+    id: int
+    agent_id: int
+    address: str
+    readers: str
+
+
+class Changed(StorageError):
+    """The conversation is not as it is known, so nothing was stored."""
+
+
+async def add(
+    received: Received,
+    now: datetime,
+    limits: Sequence[Limit] = (),
+    *,
+    where: Known | None = None,
+) -> bool:
     """Store a message and make its conversation claimable; False if its key is known already.
 
     When this returns, the message survives whatever happens: now the platform may be told.
+    `where` is its conversation, for whoever has not read that just now.
 
     Raises:
+        Changed: the conversation is not like `where` any more.
         UsedUp: it is one too many for one of these limits, and is not stored.
     """
     try:
-        await _add(received, now, limits)
+        await _add(received, now, limits, where)
     except IntegrityError:
         return False
     return True
@@ -58,13 +81,21 @@ async def add(received: Received, now: datetime, limits: Sequence[Limit] = ()) -
 
 _COLUMNS = (*(each.name for each in fields(Received)), "state", "received_at")
 _READY = "UPDATE conversation SET ready_at = COALESCE(ready_at, ?) WHERE id = ?"
+_READY_AS_KNOWN = f"{_READY} AND agent_id = ? AND address = ? AND readers = ?"
 _ADD = insert(InboxMessage, _COLUMNS)
 
 
 @script
-def _add(received: Received, now: datetime, limits: Sequence[Limit]) -> Script[None]:
+def _add(
+    received: Received, now: datetime, limits: Sequence[Limit], where: Known | None
+) -> Script[None]:
     # The conversation's row first: it orders this against a claim and a release.
-    yield from changed(_READY, milliseconds(now), received.conversation_id)
+    if where is None:
+        yield from changed(_READY, milliseconds(now), received.conversation_id)
+    else:
+        known = (where.agent_id, where.address, where.readers)
+        if not (yield from changed(_READY_AS_KNOWN, milliseconds(now), where.id, *known)):
+            raise Changed(f"the conversation at {where.address} is not as it was")
     values = [getattr(received, name) for name in _COLUMNS[:-2]]
     yield from added(_ADD, *values, InboxState.WAITING, now)
     # After it, so that what comes twice is counted once; for when it was said, so that what was

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.drivers.script import Script, changed, rows
-from storage.drivers.session import Row
+from storage.drivers.script import Script, changed, select, whole
 from storage.errors import LeaseLost
 from storage.models import Conversation
 
@@ -48,11 +47,11 @@ async def fence(lease: Lease, now: datetime) -> None:
     """
     mine = Conversation.filter(id=lease.conversation_id, token=lease.token)
     if not await mine.update(ready_at=lease.expires(now)):
-        raise LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")
+        raise _lost(lease)
 
 
-def held(lease: Lease, columns: str = "id") -> Script[Row]:
-    """These columns of the conversation, first in every script that needs the lease.
+def held(lease: Lease) -> Script[Conversation]:
+    """The conversation, first in a script that needs the lease and changes more than one row.
 
     The row stays locked to the end of the transaction. Nothing is written: whoever works renews
     the lease by itself, and each new version of the row would be one more entry of its index.
@@ -60,20 +59,34 @@ def held(lease: Lease, columns: str = "id") -> Script[Row]:
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    found = yield from rows(_HELD.format(columns), lease.conversation_id, lease.token)
+    found = yield from whole(Conversation, _HELD, lease.conversation_id, lease.token)
     if not found:
-        raise LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")
+        raise _lost(lease)
     return found[0]
+
+
+def fenced(lease: Lease, statement: str, *values: object) -> Script[None]:
+    """As `held`, in the statement itself, which is to change one row and ends with `IF_HELD`.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since, so that it changed none.
+    """
+    if not (yield from changed(statement, *values, lease.conversation_id, lease.token)):
+        raise _lost(lease)
 
 
 def left(lease: Lease) -> Script[bool]:
     """Give the conversation back if nothing waits in it; whether it was.
 
-    Its row has to be `held`, so that nothing is added meanwhile: a statement that waits for the
+    Its row has to be locked, so that nothing is added meanwhile: a statement that waits for the
     row itself would not see what was added while it waited.
     """
     where = lease.conversation_id
     return bool((yield from changed(_LEAVE, where, where, where)))
+
+
+def _lost(lease: Lease) -> LeaseLost:
+    return LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")
 
 
 _LEAVE = (
@@ -82,4 +95,5 @@ _LEAVE = (
     " WHERE conversation_id = ? AND state IN ('waiting', 'taken'))"
     " AND NOT EXISTS (SELECT id FROM outbox WHERE conversation_id = ? AND state = 'due')"
 )
-_HELD = "SELECT {} FROM conversation WHERE id = ? AND token = ? FOR UPDATE"
+_HELD = f"{select(Conversation)} WHERE id = ? AND token = ? FOR UPDATE"
+IF_HELD = " AND EXISTS (SELECT id FROM conversation WHERE id = ? AND token = ? FOR UPDATE)"

@@ -21,7 +21,8 @@ from storage.models import (
     SummaryKind,
 )
 
-_PAGE = 100
+_PAGE = 100  # messages
+_LONGEST_PAGE = 1_000
 _NEWER_THAN_ANY = 2**62
 _FIELDS = ("seq", "role", "author", "text", "tokens", "said_at")
 
@@ -40,7 +41,7 @@ class Entry:
 
 _PAGE_BEFORE = (
     f"SELECT {', '.join(_FIELDS)} FROM message WHERE conversation_id = ? AND seq > ? AND seq < ?"  # noqa: S608  # names of ours
-    f" ORDER BY seq DESC LIMIT {_PAGE}"
+    " ORDER BY seq DESC LIMIT ?"
 )
 
 
@@ -55,19 +56,24 @@ def window(
     (conversation_id, seq).
     """
     newest_first: list[Entry] = []
-    before, room = _NEWER_THAN_ANY, tokens
+    before, room, limit = _NEWER_THAN_ANY, tokens, _PAGE
     while room > 0:
-        page = yield from rows(_PAGE_BEFORE, conversation_id, after_seq, before)
+        page = yield from rows(_PAGE_BEFORE, conversation_id, after_seq, before, limit)
         for row in page:
             entry = _entry(*row)
             room -= min(entry.tokens, at_most)
             newest_first.append(entry)
             if room <= 0:
                 break
-        if len(page) < _PAGE:
+        if len(page) < limit:
             break
-        before = newest_first[-1].seq
+        before, limit = newest_first[-1].seq, _next_page(len(newest_first), tokens, room)
     return newest_first[::-1]
+
+
+def _next_page(read: int, tokens: int, room: int) -> int:
+    """How many messages should be enough, if they are as long as those that were read."""
+    return min(_LONGEST_PAGE, 10 + 11 * read * room // (10 * max(tokens - room, 1)))
 
 
 def _entry(  # a row

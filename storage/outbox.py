@@ -2,62 +2,66 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 
-from storage.drivers.script import Script, changed, reading_script, script, select, whole
+from storage.drivers.internals import as_read, listed
+from storage.drivers.script import (
+    Script,
+    one_statement,
+    reading_script,
+    script,
+    select,
+    whole,
+)
 from storage.drivers.transaction import write_first
-from storage.lease import Lease, fence, held, left
+from storage.lease import IF_HELD, Lease, fence, fenced, left
 from storage.models import OutboxMessage, OutboxState
 
 _DUE = f"{select(OutboxMessage)} WHERE conversation_id = ? AND state = 'due' ORDER BY turn_id, part"
-_BEGUN = "UPDATE outbox SET attempts = attempts + 1, tried_at = ? WHERE id = ?"
-_FAILED = "UPDATE outbox SET failures = failures + 1 WHERE id = ?"
-_OPENED = "UPDATE outbox SET message_id = ? WHERE id = ?"
-_DELIVERED = "UPDATE outbox SET state = 'delivered', message_id = ?, delivered_at = ? WHERE id = ?"
-
-
-def all_due(conversation_id: int) -> Script[list[OutboxMessage]]:
-    """What a conversation has to deliver, in order; inside of the caller's script."""
-    return (yield from whole(OutboxMessage, _DUE, conversation_id))
+_BEGUN = f"UPDATE outbox SET attempts = attempts + 1, tried_at = ? WHERE id = ?{IF_HELD}"  # noqa: S608  # as above
+_FAILED = f"UPDATE outbox SET failures = failures + 1 WHERE id = ?{IF_HELD}"  # noqa: S608  # text of ours
+_OPENED = f"UPDATE outbox SET message_id = ? WHERE id = ?{IF_HELD}"  # noqa: S608  # text of ours
+_DELIVERED = (
+    f"UPDATE outbox SET state = 'delivered', message_id = ?, delivered_at = ? WHERE id = ?"  # noqa: S608  # as above
+    f"{IF_HELD}"
+)
 
 
 @reading_script
 def due(conversation_id: int) -> Script[list[OutboxMessage]]:
     """What a conversation has to deliver, in order."""
-    return (yield from all_due(conversation_id))
+    return (yield from whole(OutboxMessage, _DUE, conversation_id))
 
 
-@script
+@one_statement
 def begin(lease: Lease, *, outbox_id: int, now: datetime) -> Script[None]:
     """Record that the message is about to be posted: from now on it may be there.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    yield from held(lease)
-    yield from changed(_BEGUN, now, outbox_id)
+    yield from fenced(lease, _BEGUN, now, outbox_id)
 
 
-@script
+@one_statement
 def fail(lease: Lease, *, outbox_id: int) -> Script[None]:
     """Record that the platform did not take the finished message.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    yield from held(lease)
-    yield from changed(_FAILED, outbox_id)
+    yield from fenced(lease, _FAILED, outbox_id)
 
 
-@script
+@one_statement
 def opened(lease: Lease, *, outbox_id: int, message_id: str) -> Script[None]:
     """Record the platform's id of a message whose text still grows.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    yield from held(lease)
-    yield from changed(_OPENED, message_id, outbox_id)
+    yield from fenced(lease, _OPENED, message_id, outbox_id)
 
 
 @script
@@ -71,8 +75,7 @@ def delivered(
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    yield from held(lease)
-    yield from changed(_DELIVERED, message_id, now, outbox_id)
+    yield from fenced(lease, _DELIVERED, message_id, now, outbox_id)
     return leaves and (yield from left(lease))
 
 
@@ -94,3 +97,18 @@ _OF_TURN = f"{select(OutboxMessage)} WHERE turn_id = ? ORDER BY part"
 def of_turn(turn_id: int) -> Script[list[OutboxMessage]]:
     """The visible messages of one answer, in order."""
     return (yield from whole(OutboxMessage, _OF_TURN, turn_id))
+
+
+def due_now(
+    draft: OutboxMessage, text: str, message_id: str | None, intended_at: datetime | None
+) -> OutboxMessage:
+    """The row of a draft after the end of its turn, which made it due."""
+    known = {name: getattr(draft, name) for name in listed(OutboxMessage)}
+    known |= {"text": text, "state": OutboxState.DUE, "message_id": message_id}
+    known |= {"attempts": draft.attempts + 1, "tried_at": intended_at or draft.tried_at}
+    return as_read(OutboxMessage, known.values())
+
+
+def new_key() -> str:
+    """A key that no other database has used: platforms keep it with the message."""
+    return secrets.token_hex(8)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import AsyncIterator, Callable
 
 from bots import logs
+from bots.check_result import CheckResult, Verdict
 from bots.cli.start import exit_with
-from bots.finding import Finding, Verdict
 from bots.terminal.harmless import harmless
 from core.late import late
 from core.redaction import HELD
@@ -20,9 +20,9 @@ def doctor() -> None:
 
 
 async def _said() -> int:
-    examine: Callable[[], AsyncIterator[Finding]] = late("bots.doctor", "examine")
+    examine: Callable[[], AsyncIterator[CheckResult]] = late("bots.doctor", "examine")
     has_failed = False
-    async for finding in examine():
-        print(HELD.hidden(harmless(str(finding))), flush=True)
-        has_failed |= finding.verdict is Verdict.FAILED
+    async for result in examine():
+        print(HELD.hidden(harmless(str(result))), flush=True)
+        has_failed |= result.verdict is Verdict.FAILED
     return int(has_failed)

@@ -71,6 +71,6 @@ def _discord(settings: Settings) -> str:
             "https://discord.com/developers/applications, copy the token from Bot > Reset Token, "
             "and write DISCORD_TOKEN=… into .env. docs/discord.md shows each click."
         )
-    application_of: Callable[[str], int] = late("bots.discord.tokens", "application_of")
+    application_of: Callable[[str], int] = late("bots.discord.rest", "application_of")
     made: Callable[[int], str] = late("bots.discord.manifest", "manifest")
     return made(application_of(settings.discord_token.get_secret_value()))

@@ -1,4 +1,4 @@
-"""The way out to Discord: answers posted once, edited while they grow, found after a crash."""
+"""The adapter of Discord: posts and edits answers, and finds what a crash left unrecorded."""
 
 from __future__ import annotations
 
@@ -11,81 +11,87 @@ from hashlib import sha256
 
 import discord
 
-from bots.discord.echoes import Echoes
+from bots.discord.channels import destination_of
 from bots.discord.failures import NOT_OURS, UNKNOWN_MESSAGE, DiscordRefused
+from bots.discord.format import LONGEST, name_length
 from bots.discord.messages import Messages
-from bots.discord.place import place_of
-from bots.discord.readback import Readback
 from bots.discord.rest import Rest
+from bots.discord.sent_messages import SentMessages, Traces
 from bots.downloads import NAME, download, kept_at, origin_of
 from bots.previews import Previews
-from bots.text_file import file_of
+from bots.text_file import TextFile, file_of
 from core import clock
 from core.address import Address
 from core.errors import ConfigMistake, Transient
 from core.messaging.adapter import KeptFile, Limits
 from core.messaging.messages import Attachment, Outgoing
 
-_INTERVAL = 1.2  # seconds between two edits in a channel: four in five seconds of the five it takes
-_LIMITS = Limits(text_length=1_900, seconds_between_edits=_INTERVAL, takes_files=True)
+_INTERVAL = 1.2  # seconds: Discord takes five edits in five seconds in a channel
 _HOSTS = {"https://cdn.discordapp.com", "https://media.discordapp.net"}
 _WITHOUT_FILES = {"https://discord.com"}
 _FILE = rf"(?!/api/)(?:/\w+)?/(?:ephemeral-)?attachments/\w+/\w+/{NAME}(?:\?[\w=&.~%-]*)?"
 _UNEDITABLE = {UNKNOWN_MESSAGE, NOT_OURS}
-_OLDEST = timedelta(days=2)  # how far back is looked for what was posted who knows when
+_OLDEST = timedelta(days=2)  # how far back to search if the time of the post is unknown
 _SKEW = timedelta(minutes=5)  # between Discord's clock and ours
-_UNTIL_MENDED = 120.0  # seconds between two tries of what the operator has to mend
+_CONFIG_RETRY_SECONDS = 120.0  # the operator has to act first
 
 
 class DiscordAdapter:
-    """Adapter, ShowsWork and FetchesFiles of Discord. Message ids are Discord's.
+    """Implements Adapter, ShowsWork and FetchesFiles. Message ids are Discord's.
 
-    A message has its key as nonce for ever. Discord knows a nonce for some minutes: that covers
-    what is still on its way when it is looked for. What was tried before that is in the history.
+    A post has its key as nonce: for some minutes Discord answers a repeated nonce with the message
+    that has it already. That covers a post still on its way while `find` looks for it; an older
+    post is in the channel's history.
     """
 
     def __init__(
         self,
         rest: Rest,
         name_of: Callable[[str], str | None],
-        echoes: Echoes,
+        sent: SentMessages,
         *,
         now: clock.Clock = clock.now,
     ) -> None:
-        """`name_of` an agent stands above its answers, unless it is None."""
-        self._echoes = echoes
+        """`name_of` gives the name above an agent's answers, None for no name."""
+        self._limits = Limits(
+            text_length=LONGEST,
+            seconds_between_edits=_INTERVAL,
+            takes_files=True,
+            name_length=lambda agent: name_length(name_of(agent)),
+            counts_messages=True,
+        )
+        self._sent = sent
         self._messages = Messages(rest, name_of)
-        self._readback = Readback(rest)
-        self._files = addresses(rest.api_url)
+        self._files = file_urls(rest.api_url)
         self._previews = Previews(_INTERVAL)
         self._now = now
 
     @property
     def limits(self) -> Limits:
-        """Discord takes 2,000 characters; the rest is for the name and for drawing tables."""
-        return _LIMITS
+        """Discord takes 2,000 characters, the agent's name above them included."""
+        return self._limits
 
     def may_preview(self, outgoing: Outgoing) -> bool:
-        """Nothing waits behind a preview, and no preview behind anything."""
-        channel = place_of(outgoing).channel
+        """False while another call runs in the channel: previews neither wait nor delay others."""
+        channel = destination_of(outgoing).channel
         return not self._messages.is_writing(channel) and self._previews.is_due(
             str(channel), outgoing.key, outgoing.text
         )
 
     async def post(self, outgoing: Outgoing) -> str:
-        """Post the message, or the file that it is.
+        """Post the message, or a file if the text is longer than a message.
 
-        One that arrived and was deleted by somebody some minutes ago is refused.
+        Discord refuses a nonce whose message was deleted within the last minutes.
         """
         return await self._post(outgoing, nonce=outgoing.key)
 
     async def edit(self, message_id: str, outgoing: Outgoing) -> str:
-        """Replace text and buttons; an ended answer whose message is gone is posted anew."""
-        self._note(outgoing)
-        if file_of(outgoing, _LIMITS):
+        """Replace text and buttons; a finished answer whose message was deleted is posted again."""
+        self._track(outgoing)
+        if self._file_of(outgoing):
             return message_id
         try:
-            with _mended_later():
+            with _retried_after_mistakes():
                 await self._messages.edit(int(message_id), outgoing)
         except DiscordRefused as refused:
             if not outgoing.is_final or refused.code not in _UNEDITABLE:
@@ -94,59 +100,77 @@ class DiscordAdapter:
         return message_id
 
     async def find(self, outgoing: Outgoing) -> str | None:
-        """As Discord told back, or read back by the key that the buttons carry."""
-        if echoed := self._echoes.find(outgoing.key):
-            return str(echoed)
-        place = place_of(outgoing)
+        """The message of an earlier try: as the gateway told, else from the history."""
+        return await self._find(outgoing)
+
+    async def _find(self, outgoing: Outgoing, *, gone: str = "") -> str | None:
+        known = str(self._sent.by_nonce(outgoing.key) or "")
+        if known and known != gone:
+            return known
+        destination = destination_of(outgoing)
         oldest = (outgoing.tried_at or self._now() - _OLDEST) - _SKEW
-        after = max(place.oldest, discord.utils.time_snowflake(oldest))
-        with _mended_later():
-            found = await self._readback.find(place, outgoing.key, after=after)
+        after = max(
+            destination.oldest,
+            discord.utils.time_snowflake(oldest),
+            int(outgoing.follows or 0),
+        )
+        traces = Traces(
+            key=outgoing.key,
+            content=None if outgoing.is_last else self._messages.content(outgoing),
+            question=destination.oldest if outgoing.is_first else None,
+        )
+        with _retried_after_mistakes():
+            found = await self._sent.find(destination, traces, after=after)
         return str(found) if found else None
 
     async def working(self, outgoing: Outgoing) -> None:
-        """Discord shows for ten seconds that somebody types."""
-        with _mended_later():
-            await self._messages.type(outgoing)
+        """Show "is typing", for ten seconds."""
+        with _retried_after_mistakes():
+            await self._messages.show_typing(outgoing)
 
     async def look_up(self, _place: Address, attachment: Attachment) -> KeptFile:
-        """Its address is all that it takes, and no token; it is valid for about a day."""
+        """The URL suffices, without a token; Discord keeps it valid for about a day."""
         return KeptFile(attachment=attachment, read=partial(self._read, attachment.url))
 
-    async def _read(self, address: str, limit: int) -> bytes:
-        return await download(address, limit, place=self._files)
+    async def _read(self, url: str, limit: int) -> bytes:
+        return await download(url, limit, place=self._files)
 
     async def _post(self, outgoing: Outgoing, *, nonce: str) -> str:
-        self._note(outgoing)
-        with _mended_later():
-            return str(await self._messages.post(outgoing, file_of(outgoing, _LIMITS), nonce=nonce))
+        self._track(outgoing)
+        with _retried_after_mistakes():
+            return str(await self._messages.post(outgoing, self._file_of(outgoing), nonce=nonce))
 
     async def _post_anew(self, message_id: str, outgoing: Outgoing) -> str:
-        """Whoever did so before may have died of it, so that it is looked for first.
+        """Post a deleted message again, unless a process that died meanwhile already did.
 
-        The nonce is another one, as the key's leads to the message that is gone; it follows from
-        that, so that the next try has it too.
+        The key as nonce would lead to the deleted message. The other nonce is derived from that
+        message's id, so that every further try uses the same one.
         """
         nonce = sha256(f"{outgoing.key}/{message_id}".encode()).hexdigest()[:16]
-        return await self.find(outgoing) or await self._post(outgoing, nonce=nonce)
+        return await self._find(outgoing, gone=message_id) or await self._post(
+            outgoing, nonce=nonce
+        )
 
-    def _note(self, outgoing: Outgoing) -> None:
-        channel = str(place_of(outgoing).channel)
+    def _file_of(self, outgoing: Outgoing) -> TextFile | None:
+        return file_of(outgoing, self._limits)
+
+    def _track(self, outgoing: Outgoing) -> None:
+        channel = str(destination_of(outgoing).channel)
         if outgoing.is_final:
             self._previews.end(channel, outgoing.key)
         else:
             self._previews.show(channel, outgoing.key, outgoing.text)
 
 
-def addresses(api_url: str) -> re.Pattern[str]:
-    """Where files are kept. An API that is not Discord's own, as in tests, keeps them itself."""
+def file_urls(api_url: str) -> re.Pattern[str]:
+    """Matches the URLs of Discord's files. Another API, as in tests, keeps them itself."""
     return kept_at((_HOSTS | {origin_of(api_url)}) - _WITHOUT_FILES, _FILE)
 
 
 @contextmanager
-def _mended_later() -> Iterator[None]:
-    """What the operator has to mend is waited for: the answer is not lost meanwhile."""
+def _retried_after_mistakes() -> Iterator[None]:
+    """Turns ConfigMistake into Transient: the answer waits until the operator has acted."""
     try:
         yield
     except ConfigMistake as mistake:
-        raise Transient(str(mistake), retry_after=_UNTIL_MENDED) from mistake
+        raise Transient(str(mistake), retry_after=_CONFIG_RETRY_SECONDS) from mistake

@@ -1,4 +1,4 @@
-"""Finds what was written while nobody listened, and lets it be answered once, oldest first."""
+"""Catches up on messages that came while the bot was not connected, the oldest first."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TypeVar
 import discord
 
 from bots.discord import parse
-from bots.discord.door import Door
-from bots.discord.failures import FAILURES, DiscordRefused, translated
-from bots.discord.gaps import Gap, Gaps, Tracked
-from bots.discord.spot import Spot, spot_of
+from bots.discord.channels import Location, location_of
+from bots.discord.dispatch import Dispatcher
+from bots.discord.failures import FAILURES, MALFORMED, DiscordRefused, translated
+from bots.discord.missed_messages import Gap, MissedMessages, Tracked
 from core.address import Address, Readers
 from core.clock import Clock
 from core.errors import ConfigMistake, Transient
@@ -27,23 +27,23 @@ T = TypeVar("T")
 Job = Callable[[discord.Client], Awaitable[None]]
 Look = Callable[[discord.Client], Awaitable[list[Gap]]]
 
-_AT_ONCE = 4  # channels
+_AT_ONCE = 4  # channels that are read at a time
 _MOST = 500  # messages of a channel: the newest
 _RETRY_SECONDS = 5.0
 _HISTORY_SECONDS = 60.0
 
 
 class CatchUp:
-    """Works in the background; what comes in meanwhile is never kept waiting.
+    """Reads channels in the background, while new messages are stored as they come.
 
-    A channel's or thread's cursor is the id of a message up to which everything was heard there.
-    It moves while nothing is being caught up there, and some time after the message came, so
-    that what Discord sends out of order came, too.
+    The cursor of a channel or thread is a message id up to which everything there is stored. It
+    moves only while nothing is read there, and some seconds after a message is stored: Discord may
+    send an earlier message later.
     """
 
     def __init__(
         self,
-        door: Door,
+        dispatcher: Dispatcher,
         cursors: Cursors,
         clock: Clock,
         *,
@@ -51,72 +51,79 @@ class CatchUp:
         me: int,
         backlog: Backlog,
     ) -> None:
-        """`me` is the bot's user."""
-        self._door = door
+        """Reads what is younger than `hours`, nothing for 0; `me` is the bot's user id."""
+        self._dispatcher = dispatcher
         self._cursors = cursors
-        self._gaps = Gaps(cursors, clock, hours=hours, me=me)
+        self._missed = MissedMessages(cursors, clock, hours=hours, me=me)
         self._reads = hours > 0
         self._me = me
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._due: asyncio.Queue[Job] = asyncio.Queue()
         self._open = 0
         self._looking = 0
         self._backlog = backlog
         backlog.expect("discord")
-        self._is_announced = False
+        self._knows_servers = False
         self._reading: set[int] = set()
-        self._in_sync: dict[int | None, object] = {}
-        self._wanted: dict[int | None, object] = {}
-        self._fresh: dict[Address, int] = {}
-        self._settled: dict[Address, int] = {}
+        # By server, None for direct messages: the check asked for last, and the one done last.
+        self._asked: dict[int | None, object] = {}
+        self._done: dict[int | None, object] = {}
+        self._stored_ids: dict[Address, int] = {}
+        self._due_ids: dict[Address, int] = {}
         self.has_caught_up = asyncio.Event()
 
-    def lost(self, shard: int, shards: int) -> None:
-        """A session of this shard began: nothing is known of what was said before it."""
-        for number in [each for each in self._wanted if each and (each >> 22) % shards == shard]:
-            del self._wanted[number]
-        if shard:  # direct messages come to the first one
+    def session_began(self, shard: int, shards: int) -> None:
+        """A shard has a new session: Discord does not send what came before it."""
+        for number in [each for each in self._asked if each and (each >> 22) % shards == shard]:
+            del self._asked[number]
+        if shard:  # direct messages come to shard 0
             return
-        now = self._gaps.now()
-        self._server_behind(None, lambda client: self._gaps.in_directs(client, now))
+        now = self._missed.now()
+        self._check_server(None, lambda client: self._missed.in_directs(client, now))
 
-    def behind(self, guild: discord.Guild) -> None:
-        """Something may have been missed in this server, whose channels are known now."""
-        announced = self._gaps.announced(guild)  # before anything comes in that is said later
-        self._server_behind(guild.id, lambda client: self._gaps.in_server(client, guild, announced))
+    def check_server(self, guild: discord.Guild) -> None:
+        """Look for missed messages in a server, whose channels are known now."""
+        announced = self._missed.announced(guild)  # before any later message is stored
+        self._check_server(
+            guild.id, lambda client: self._missed.in_server(client, guild, announced)
+        )
 
-    def shown(self, channel: Tracked) -> None:
-        """Something may have been missed in this channel or thread."""
-        self._channel_behind(channel.id, lambda _: self._gaps.in_one(channel))
+    def check_channel(self, channel: Tracked) -> None:
+        """Look for missed messages in one channel or thread."""
+        self._check_channel(channel.id, lambda _: self._missed.in_channel(channel))
 
-    def missed(self, spot: Spot) -> None:
-        """Something that came in this channel or thread was left out."""
-        self._channel_behind(spot.channel, lambda client: self._gaps.in_place(client, spot))
+    def check_location(self, location: Location) -> None:
+        """Look for messages here that came but were left out."""
+        self._check_channel(
+            location.channel, lambda client: self._missed.in_location(client, location)
+        )
 
-    def announced(self) -> None:
-        """Every server was named."""
-        self._is_announced = True
+    def all_servers_known(self) -> None:
+        """The gateway has sent all servers of the bot."""
+        self._knows_servers = True
         self._check()
 
-    def heard(self, spot: Spot, message: int) -> None:
-        """A message that came in is stored."""
-        if spot.guild is None and self._gaps.is_unknown(spot.channel):
-            self._channel_behind(
-                spot.channel, lambda client: self._gaps.in_direct(client, spot.channel)
+    def stored(self, location: Location, message: int) -> None:
+        """A message from the gateway is stored."""
+        if location.guild is None and self._missed.is_unknown(location.channel):
+            self._check_channel(
+                location.channel, lambda client: self._missed.in_direct(client, location.channel)
             )
-        if self._is_in_sync(spot):
-            self._fresh[spot.cursor] = max(message, self._fresh.get(spot.cursor, 0))
+        if self._is_in_sync(location):
+            self._stored_ids[location.cursor] = max(
+                message, self._stored_ids.get(location.cursor, 0)
+            )
 
     async def run(self, every: float) -> None:
-        """Move the cursors of what was heard `every` so many seconds, until cancelled."""
+        """Move the cursors to the stored messages `every` so many seconds, until cancelled."""
         while True:
             await asyncio.sleep(every)
-            due, self._settled, self._fresh = self._settled, self._fresh, {}
+            due, self._due_ids, self._stored_ids = self._due_ids, self._stored_ids, {}
             for cursor, position in due.items():
                 await self._advance(cursor, position)
 
     async def follow(self, client: discord.Client) -> None:
-        """Catch up wherever this client says that something was missed, until cancelled."""
+        """Do what the other methods have asked for, with this client, until cancelled."""
         self._due, self._open, self._looking = asyncio.Queue(), 0, 0
         self._reading.clear()
         async with asyncio.TaskGroup() as group:
@@ -124,25 +131,26 @@ class CatchUp:
                 job = await self._due.get()
                 group.create_task(self._do(job, client))
 
-    def _is_in_sync(self, spot: Spot) -> bool:
-        wanted = self._wanted.get(spot.guild)
-        is_whole = wanted is not None and self._in_sync.get(spot.guild) is wanted
-        return is_whole and spot.channel not in self._reading
+    def _is_in_sync(self, location: Location) -> bool:
+        """Whether everything there before the newest message is stored."""
+        asked = self._asked.get(location.guild)
+        is_checked = asked is not None and self._done.get(location.guild) is asked
+        return is_checked and location.channel not in self._reading
 
-    def _server_behind(self, number: int | None, look: Look) -> None:
-        self._wanted[number] = wish = object()
+    def _check_server(self, number: int | None, look: Look) -> None:
+        self._asked[number] = check = object()
 
         async def job(client: discord.Client) -> None:
-            await self._fill(client, look)
-            self._in_sync[number] = wish
+            await self._catch_up(client, look)
+            self._done[number] = check
 
         self._add(job)
 
-    def _channel_behind(self, channel: int, look: Look) -> None:
+    def _check_channel(self, channel: int, look: Look) -> None:
         self._reading.add(channel)
 
         async def job(client: discord.Client) -> None:
-            await self._fill(client, look)
+            await self._catch_up(client, look)
             self._reading.discard(channel)
 
         self._add(job)
@@ -158,17 +166,17 @@ class CatchUp:
         self._check()
 
     def _check(self) -> None:
-        if self._is_announced and not self._looking:
+        if self._knows_servers and not self._looking:
             self._backlog.knows_all("discord")
-        if self._is_announced and not self._open:
+        if self._knows_servers and not self._open:
             self.has_caught_up.set()
             self._backlog.is_whole("discord")
 
-    async def _fill(self, client: discord.Client, look: Look) -> None:
-        async with self._turn:
-            found = await self._insist(lambda: look(client)) or []
+    async def _catch_up(self, client: discord.Client, look: Look) -> None:
+        async with self._slots:
+            found = await self._retry(lambda: look(client)) or []
         if not self.has_caught_up.is_set():
-            self._backlog.expect(*(gap.spot.address.key for gap in found))
+            self._backlog.expect(*(gap.location.address.key for gap in found))
         self._looking -= 1
         self._check()
         async with asyncio.TaskGroup() as group:
@@ -177,74 +185,74 @@ class CatchUp:
 
     async def _read(self, gap: Gap, client: discord.Client) -> None:
         await self._channel(gap, client)
-        self._backlog.has_read(gap.spot.address)
+        self._backlog.has_read(gap.location.address)
 
     async def _channel(self, gap: Gap, client: discord.Client) -> None:
-        """Hear what was said there since, or, if nothing is caught up, let it be."""
-        said = await self._insist(lambda: self._history(gap)) if self._reads else []
+        """Read and store a gap's messages, and move the cursor behind them."""
+        said = await self._retry(lambda: self._history(gap)) if self._reads else []
         if said is None:
             return
-        spot = gap.spot
-        if said and spot.parent and spot.readers is Readers.UNKNOWN:
-            spot = await self._insist(lambda: _looked_at(client, spot)) or spot
+        location = gap.location
+        if said and location.parent and location.readers is Readers.UNKNOWN:
+            location = await self._retry(lambda: _with_readers(client, location)) or location
         news = 0
         for message in said:
-            news += await self._hear(message, spot)
-        await self._advance(gap.spot.cursor, max([gap.last, *(each.id for each in said)]))
+            news += await self._hear(message, location)
+        await self._advance(gap.location.cursor, max([gap.last, *(each.id for each in said)]))
         if len(said) == _MOST:
-            extra = {"channel": gap.spot.channel, "newest": _MOST}
-            log.warning("more was missed than is caught up", extra=extra)
+            extra = {"channel": gap.location.channel, "newest": _MOST}
+            log.warning("more messages were missed than are caught up on", extra=extra)
         if news:
-            log.info("caught up", extra={"channel": gap.spot.channel, "messages": news})
+            log.info("caught up", extra={"channel": gap.location.channel, "messages": news})
 
     async def _history(self, gap: Gap) -> list[discord.Message]:
-        """In its turn: a channel that cannot be read keeps no other one waiting."""
-        async with self._turn:
+        """The messages of a gap; holds one of the few slots only while it reads."""
+        async with self._slots:
             return await _history(gap)
 
-    async def _hear(self, said: discord.Message, spot: Spot) -> bool:
+    async def _hear(self, said: discord.Message, location: Location) -> bool:
         try:
-            heard = parse.message(said, spot, self._me)
-        except parse.MALFORMED as error:
+            heard = parse.message(said, location, self._me)
+        except MALFORMED as error:
             log.warning("message not understood", extra={"why": type(error).__name__})
             return False
-        return bool(heard and await self._insist(lambda: self._door.hear(heard)))
+        return bool(heard and await self._retry(lambda: self._dispatcher.hear(heard)))
 
     async def _advance(self, cursor: Address, position: int) -> None:
-        await self._insist(lambda: _stored(self._cursors.advance(cursor, position)))
+        await self._retry(lambda: _stored(self._cursors.advance(cursor, position)))
 
-    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Make the call until it works; None where Discord will not have it."""
+    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Repeat the call until it works; None if Discord refuses it for good."""
         while True:
             try:
                 return await call()
             except Transient as later:
-                log.warning("catching up is put off", extra={"why": str(later)})
+                log.warning("catching up later", extra={"why": str(later)})
                 await asyncio.sleep(later.retry_after or _RETRY_SECONDS)
             except (DiscordRefused, ConfigMistake) as refused:
                 log.warning("cannot catch up", extra={"why": str(refused)})
                 return None
 
 
-async def _looked_at(client: discord.Client, spot: Spot) -> Spot:
-    """The same thread with its readers: what is remembered of it does not tell them."""
+async def _with_readers(client: discord.Client, location: Location) -> Location:
+    """The same thread with its readers, which the database does not know."""
     try:
-        return spot_of(await client.fetch_channel(spot.channel)) or spot
+        return location_of(await client.fetch_channel(location.channel)) or location
     except FAILURES as error:
-        raise translated(error, f"channel {spot.channel}") from error
+        raise translated(error, f"channel {location.channel}") from error
 
 
 async def _history(gap: Gap) -> list[discord.Message]:
-    """What was said after the start, oldest first; if that is too much, the newest of it."""
+    """The newest 500 messages after the gap's start, the oldest of them first."""
     after = discord.Object(gap.start)
     try:
         pages = gap.channel.history(limit=_MOST, after=after, oldest_first=False)
         async with asyncio.timeout(_HISTORY_SECONDS):
             said = [message async for message in pages]
     except FAILURES as error:
-        raise translated(error, f"the history of {gap.spot.channel}") from error
-    except (RuntimeError, *parse.MALFORMED) as error:  # closed meanwhile; not as described
-        raise DiscordRefused(f"the history of {gap.spot.channel}", 0) from error
+        raise translated(error, f"the history of {gap.location.channel}") from error
+    except (RuntimeError, *MALFORMED) as error:  # closed meanwhile; not as described
+        raise DiscordRefused(f"the history of {gap.location.channel}", 0) from error
     said.reverse()
     return said
 

@@ -1,4 +1,4 @@
-"""The Markdown of a model as Discord shows it: tables drawn, nothing that pings, never empty."""
+"""Turns a model's Markdown into a message: tables drawn as text, no pings, never empty."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from rich.cells import cell_len
 
 from bots import table
 from bots.links import plain_links
+from core.graphemes import head
 from core.text import in_written_order
 
-LONGEST = 2_000  # characters of a message
+LONGEST = 2_000  # code points of a message: discord/discord-api-docs#1315
 
 _LONGEST_NAME = 80
 _NAMELESS = "(empty)"
-_HARMLESS_AT = "\N{FULLWIDTH COMMERCIAL AT}"  # looks like @, pings nobody, and is as long
+_SAFE_AT = "\N{FULLWIDTH COMMERCIAL AT}"  # looks like @, pings nobody, and is as long
 _WORD = re.compile(r"@(?=(?:everyone|here)(?!\w|[./-]\w))", re.IGNORECASE)
 _ROLE = re.compile(r"<@&\d+>")
 _FENCE = re.compile(r"^ {0,3}(`{3,16}(?=[^`]*$)|~{3,16}(?!~))")
@@ -30,36 +31,41 @@ _TABLE = re.compile(
 Draw = Callable[[list[list[str]]], Iterator[str]]
 
 
-def shown(text: str, name: str | None) -> str:
-    """What the message says, below the name of whoever says it; Discord takes no empty one.
+def render(text: str, name: str | None) -> str:
+    """The content of a message, below the agent's name; "(empty)" for nothing.
 
-    Where the tables make it too long for a message, they are drawn narrower, or left as they are.
+    If drawn tables make it longer than a message, they are drawn narrower, or left as Markdown.
+    The name is left out if it is longer than it was when the answer was split.
     """
-    plain, above = harmless(text), byline(name)
-    drawn = (
-        f"{above}\n{said}".strip()
-        for said in (_drawn(plain, _aligned), _drawn(plain, _narrow), plain.strip() or _NAMELESS)
-    )
-    longest = ""
-    for longest in drawn:
-        if len(longest) <= LONGEST:
-            return longest
-    return longest
+    plain, above = sanitized(text), byline(name)
+    above = f"{above}\n" if above else ""
+    for draw in (_aligned, _narrow):
+        content = above + _drawn(plain, draw)
+        if len(content) <= LONGEST:
+            return content
+    as_is = plain.strip() or _NAMELESS
+    return above + as_is if len(above + as_is) <= LONGEST else as_is
 
 
 def byline(name: str | None) -> str:
-    """The small line with a name; empty for none."""
-    return f"-# {harmless(' '.join(name.split()))[:_LONGEST_NAME]}" if name else ""
+    """The line in small print with the agent's name; empty for none."""
+    return f"-# {head(sanitized(' '.join(name.split())), _LONGEST_NAME)}" if name else ""
 
 
-def harmless(text: str) -> str:
-    """The text without anything that pings everybody or a role; never longer than it was.
+def name_length(name: str | None) -> int:
+    """How many characters the name takes above a text, with its line break."""
+    above = byline(name)
+    return len(above) + 1 if above else 0
 
-    What would show otherwise than it reads goes, too: see `plain_links` and `in_written_order`.
-    The rest that may look like a ping, as in `@here/maps`, is none by `AllowedMentions.none()`.
+
+def sanitized(text: str) -> str:
+    """The text without pings of everybody or a role; never longer than it was.
+
+    Links whose text hides their address and bidirectional controls go, too: see `plain_links` and
+    `in_written_order`. `@here/maps` stays: every call sends `AllowedMentions.none()` as well.
     """
     text = plain_links(in_written_order(text))
-    return _WORD.sub(_HARMLESS_AT, _ROLE.sub(f"{_HARMLESS_AT}role", text))
+    return _WORD.sub(_SAFE_AT, _ROLE.sub(f"{_SAFE_AT}role", text))
 
 
 def _drawn(text: str, draw: Draw) -> str:
@@ -94,10 +100,9 @@ def _narrow(cells: list[list[str]]) -> Iterator[str]:
 
 
 def _pieces(text: str) -> Iterator[tuple[bool, str]]:
-    """Words and code blocks by turns, with whether it is code.
+    """The text in pieces, each with whether it is a code block.
 
-    A block that is still open is closed; one of tildes, which Discord does not know, is one of
-    backticks.
+    An open block is closed. Discord knows no fences of tildes: they become backticks.
     """
     marker, run = "", list[str]()
     for line in text.split("\n"):

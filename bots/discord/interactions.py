@@ -1,4 +1,4 @@
-"""What people do on Discord besides writing: commands, the message menu, buttons."""
+"""Commands, the message menu and buttons, put together for `moorings run`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from discord import app_commands
 
 from bots.capacity import Capacity
 from bots.commands import ChatCommands
-from bots.discord import sync
-from bots.discord.callers import caller_of
-from bots.discord.commands import DiscordCommands
-from bots.discord.presses import Presses
-from bots.discord.responses import is_news
-from bots.discord.tree import AgentGroup, Tree, add_asking
+from bots.discord.buttons import ButtonHandler
+from bots.discord.command_tree import AgentGroup, Tree, add_asking, synchronise
+from bots.discord.commands import DiscordCommands, caller_of
+from bots.discord.responses import is_worth_logging
 from bots.discord.wording import WORDING
 from core.commands.agent import Commands
 from core.commands.controls import Controls
@@ -28,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Interactions:
-    """One in a process, for one client after the other. Nothing of it is lost in a restart."""
+    """One for each process, for one gateway client after the other. Keeps nothing in memory."""
 
     def __init__(self, runtime: Runtime, worker: Worker) -> None:
         directory, file, clock = runtime.directory, runtime.agents_file, runtime.clock
@@ -40,41 +38,41 @@ class Interactions:
             WORDING,
         )
         self._capacity = Capacity()
-        self._obeying = DiscordCommands(self._chat, self._capacity)
-        self._presses = Presses(controls, self._capacity)
+        self._commands = DiscordCommands(self._chat, self._capacity)
+        self._buttons = ButtonHandler(controls, self._capacity)
         self._file = file
         self._once_per_change = runtime.once_per_change
         self._tree: Tree | None = None
-        runtime.when_reloaded(self._renew)
+        runtime.when_reloaded(self._reload)
 
     def attach(self, client: discord.Client) -> app_commands.CommandTree[discord.Client]:
-        """The commands of a client that has none yet."""
-        logging.getLogger("discord.app_commands.tree").addFilter(is_news)
+        """Give a client its commands, before it connects."""
+        logging.getLogger("discord.app_commands.tree").addFilter(is_worth_logging)
         self._tree = tree = Tree(client)
         self._fill(tree)
         return tree
 
     async def pressed(self, interaction: discord.Interaction) -> None:
-        """A button was pressed."""
-        await self._presses.pressed(interaction)
+        """Handle the press of a button."""
+        await self._buttons.pressed(interaction)
 
     async def synchronise(self, tree: app_commands.CommandTree[discord.Client]) -> None:
-        """Let Discord know the commands, if they changed."""
-        await sync.synchronise(tree, self._once_per_change)
+        """Send the commands to Discord if they changed."""
+        await synchronise(tree, self._once_per_change)
 
-    async def _renew(self) -> None:
-        """The agents file has been read again: its commands may be others."""
+    async def _reload(self) -> None:
+        """The agents file was read again: its commands may have changed."""
         if tree := self._tree:
             tree.clear_commands(guild=None)
             self._fill(tree)
             await self.synchronise(tree)
 
     def _fill(self, tree: Tree) -> None:
-        tree.add_command(AgentGroup(self._chat, self._obeying, self._names))
-        add_asking(tree, self._obeying, self._file.commands)
+        tree.add_command(AgentGroup(self._chat, self._commands, self._names))
+        add_asking(tree, self._commands, self._file.commands)
 
     async def _names(self, interaction: discord.Interaction) -> Sequence[str]:
-        """Those that somebody may ask there; none while the database does not tell."""
+        """The agents that the person may ask there; none while the database does not answer."""
         caller = caller_of(interaction)
         try:
             with storing(), self._capacity.used():

@@ -1,4 +1,4 @@
-"""All that is used of discord.py beyond its public API; beside it a test knows each of them."""
+"""Everything that is used of discord.py and not public; test_internals.py checks each."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from yarl import URL
 
 from core.clock import monotonic
 
-LONGEST_LIMIT = 30.0  # seconds: what Discord has us wait for longer is tried again later
+LONGEST_LIMIT = 30.0  # seconds: after a longer Retry-After, discord.py gives up the call
 
 _OWN_API, _OWN_GATEWAY = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
 _TOO_MANY = 429
 
 
 def point_at(api_url: str | None) -> None:
-    """Have discord.py, everywhere in this process, talk to this API; None: to Discord's own.
+    """Set the base URL of the API for this whole process; None for Discord's own.
 
-    The gateway of another API is taken from its `/gateway/bot`; until then its host stands for it.
+    Sets a gateway on the same host, too, until `connect_to` gets the one from `/gateway/bot`.
     """
     Route.BASE = api_url.rstrip("/") if api_url else _OWN_API
     DiscordWebSocket.DEFAULT_GATEWAY = _socket_of(URL(api_url)) if api_url else _OWN_GATEWAY
@@ -31,82 +31,82 @@ def point_at(api_url: str | None) -> None:
 
 
 def api_url() -> str:
-    """Where the API is."""
+    """The base URL of the API."""
     return Route.BASE
 
 
 def connect_to(gateway: str) -> None:
-    """Have discord.py start its sessions there, also those that follow a lost one."""
+    """Set the URL at which discord.py starts sessions, also those that replace a lost one."""
     DiscordWebSocket.DEFAULT_GATEWAY = URL(gateway)
 
 
 async def gateway(client: discord.Client) -> object:
-    """What `/gateway/bot` answers: its address, and how many sessions may be started."""
+    """The JSON of `/gateway/bot`: the gateway's URL, and how many sessions may be started."""
     answer: object = await client.http.request(Route("GET", "/gateway/bot"))
     return answer
 
 
 async def open_thread(client: discord.Client, channel: int, message: int, name: str) -> None:
-    """Open a thread at a message; the public way asks for the channel first."""
+    """Open a thread from a message; discord.py's public method fetches the channel first."""
     await client.http.start_thread_with_message(
         channel, message, name=name, auto_archive_duration=1440
     )
 
 
 async def unarchive(client: discord.Client, thread: int) -> None:
-    """Take a thread out of the archive; the public way asks for the thread first."""
+    """Unarchive a thread; discord.py's public method fetches the thread first."""
     await client.http.edit_channel(thread, archived=False)
 
 
-async def cut(client: discord.Client) -> None:
-    """End the connections of a client that does not close."""
+async def abort(client: discord.Client) -> None:
+    """Drop the connections of a client that does not close."""
     await client.http.close()
 
 
-def lines_left_behind(client: discord.Client) -> list[DiscordWebSocket]:
-    """Open lines of this client that only the threads of their heartbeats know."""
+def leftover_sockets(client: discord.Client) -> list[DiscordWebSocket]:
+    """This client's open gateway sockets that only their heartbeat threads still hold."""
     beating = [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler)]
-    lines = [thread.ws for thread in beating if thread.ws._keep_alive is thread]
-    return [line for line in lines if line._connection is client._connection]
+    sockets = [thread.ws for thread in beating if thread.ws._keep_alive is thread]
+    return [socket for socket in sockets if socket._connection is client._connection]
 
 
 def payloads(tree: app_commands.CommandTree[discord.Client]) -> list[dict[str, object]]:
-    """The commands as Discord would be sent them."""
+    """The JSON of all commands, as Discord is sent it."""
     return [dict(command.to_dict(tree)) for command in tree.get_commands()]
 
 
 class GlobalLimit:
-    """Ends Discord's global limit for the calls of a client, where nobody else does.
+    """Releases the calls that wait for Discord's global rate limit, if discord.py does not.
 
-    discord.py lets the one call that was told of the limit end it for all: if that is cut off
-    while it waits, all others wait for ever.
+    In discord.py the call that got the 429 releases all others when the limit is over. If that
+    call is cancelled while it waits, the others would wait for ever.
     """
 
     def __init__(self) -> None:
         self._ends_at = 0.0
 
-    def heard_by(self, trace: TraceConfig) -> TraceConfig:
-        """The trace of a client's requests, which tells of limits from now on."""
-        trace.on_request_end.append(self._hear)
+    def watch(self, trace: TraceConfig) -> TraceConfig:
+        """Learn the limit's end from the responses of this trace; returns the trace."""
+        trace.on_request_end.append(self._response)
         return trace
 
-    def left(self, client: discord.Client) -> None:
-        """A call ended that may have been the one to end the limit: end it in time, not sooner."""
+    def release(self, client: discord.Client) -> None:
+        """Call this after each call: it may have been the one to release the others in time."""
         if not client.http._global_over.is_set():
             now = monotonic()
-            if self._ends_at < now:  # nobody told
+            if self._ends_at < now:  # no response told
                 self._ends_at = now + LONGEST_LIMIT
             self._end(client)
 
     def _end(self, client: discord.Client) -> None:
-        """Now, or when the limit is over, which may have been set again meanwhile."""
+        """End the limit now or, if it has not passed or was set again, later."""
         seconds = self._ends_at - monotonic()
         if seconds <= 0:
             client.http._global_over.set()
         else:
             asyncio.get_running_loop().call_later(seconds, self._end, client)
 
-    async def _hear(self, _: ClientSession, __: object, ended: TraceRequestEndParams) -> None:
+    async def _response(self, _: ClientSession, __: object, ended: TraceRequestEndParams) -> None:
         headers = ended.response.headers
         if ended.response.status == _TOO_MANY and "X-RateLimit-Global" in headers:
             told = headers.get("Retry-After", "")

@@ -1,4 +1,4 @@
-"""What the bot needs of Discord: permissions, intents, and the address that invites it."""
+"""The permissions and intents that the bot needs, and the link that invites it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import discord
 
-from bots.discord.tokens import PORTAL
+from bots.discord.rest import PORTAL
 
-# As discord.py names them, and as Discord shows them.
+# discord.py's names, and Discord's.
 PERMISSIONS = {
     "view_channel": "View Channels",
     "send_messages": "Send Messages",
@@ -17,24 +17,24 @@ PERMISSIONS = {
     "read_message_history": "Read Message History",
     "attach_files": "Attach Files",
 }
-# To be switched on by hand; the others need no switch.
+# Switched on by hand in the developer portal.
 PRIVILEGED = {"message_content": "Message Content Intent"}
 SCOPES = ("bot", "applications.commands")
 
 
 def invitation(application: int) -> str:
-    """The address at which somebody adds the bot to a server."""
+    """The link with which somebody adds the bot to a server."""
     asked = discord.Permissions(**dict.fromkeys(PERMISSIONS, True))
     return discord.utils.oauth_url(application, permissions=asked, scopes=SCOPES)
 
 
 def bot_page(application: int) -> str:
-    """Where the token and the intents are."""
+    """The page of the developer portal with the token and the intents."""
     return f"{PORTAL}/{application}/bot"
 
 
 def manifest(application: int) -> str:
-    """The invitation alone in the first line, for machines; below it what to do, for people."""
+    """What `moorings manifest discord` prints: the invitation in line 1, then what to do."""
     return "\n".join(
         [
             invitation(application),

@@ -1,4 +1,4 @@
-"""What Discord knows of people that they may be let in by: servers and roles."""
+"""Tells the gate which servers somebody is in, and which roles they have there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import logging
 
 import discord
 
-from bots.discord.failures import DiscordRefused
-from bots.discord.parse import MALFORMED
-from bots.discord.people import author_of
+from bots.discord.failures import MALFORMED, DiscordRefused
+from bots.discord.parse import author_of
 from bots.discord.rest import Rest
 from core.address import Address
 from core.clock import monotonic
@@ -21,9 +20,9 @@ log = logging.getLogger(__name__)
 
 _ROLE = "discord/role/"
 _DIRECT = "@me"
-_FRESH_SECONDS = 300.0  # that what was asked about a person holds
-_PATIENCE = 2.0  # seconds: whoever asks waits meanwhile
-_MOST_KEPT = 10_000
+_FRESH_SECONDS = 300.0  # for which fetched roles are used
+_FETCH_SECONDS = 2.0  # a person waits meanwhile
+_CACHE_SIZE = 10_000
 _NOT_THERE = {10004, 10007}  # an unknown server, an unknown member
 
 Person = tuple[str, str]
@@ -31,7 +30,7 @@ Roles = frozenset[str]
 
 
 class Members:
-    """A guard for the gate, which knows the servers of one client after the other."""
+    """The gate's guard for Discord. It reads the servers of the gateway client in use."""
 
     def __init__(self, rest: Rest, gate: Gate) -> None:
         self._rest = rest
@@ -40,46 +39,46 @@ class Members:
         self._servers: dict[str, str] = {}
         self._roles: dict[Person, tuple[float, Roles | None]] = {}
 
-    def follow(self, client: discord.Client) -> None:
-        """Go by what this client is told from now on."""
+    def use(self, client: discord.Client) -> None:
+        """Read the servers of this client from now on."""
         self._client = client
 
-    def look(self) -> None:
-        """The servers that the bot is in may be others now."""
-        if self._client and self._client.guilds:  # a client that is not connected knows none
+    def refresh(self) -> None:
+        """Read the servers again, and report them to the gate."""
+        if self._client and self._client.guilds:  # none before the client is connected
             self._servers = {str(guild.id): guild.name for guild in self._client.guilds}
             self._gate.report(self._servers)
 
     def workspaces(self, at: Address) -> frozenset[str]:
         """The servers that the bot is in."""
         if self._client and len(self._client.guilds) != len(self._servers):
-            self.look()
+            self.refresh()
         return frozenset(self._servers) | ({at.parts[0]} - {_DIRECT})
 
     async def among(
         self, author: Author, at: Address, workspaces: frozenset[str]
     ) -> frozenset[str]:
-        """The server that it was said in; who writes directly is asked for in each of them."""
+        """Those of these servers that the author is in; asks Discord only for direct messages."""
         if at.parts[0] != _DIRECT:
             return workspaces & {at.parts[0]}
         servers = workspaces & self.workspaces(at)
-        return frozenset([each for each in servers if await self._asked(each, author.id)])
+        return frozenset([each for each in servers if await self._roles_of(each, author.id)])
 
     async def belongings(
         self, author: Author, at: Address, wanted: frozenset[str]
     ) -> frozenset[str] | None:
-        """Their roles of these; None: Discord does not tell of one server."""
+        """Those of the `wanted` roles that the author has; None if Discord does not tell."""
         roles = author.roles
         if roles is None:
-            servers = self._having(wanted) if at.parts[0] == _DIRECT else {at.parts[0]}
-            found = [await self._asked(each, author.id) for each in sorted(servers)]
+            servers = self._servers_with(wanted) if at.parts[0] == _DIRECT else {at.parts[0]}
+            found = [await self._roles_of(each, author.id) for each in sorted(servers)]
             if None in found:
                 return None
             roles = frozenset().union(*(each or () for each in found))
         return frozenset(each for each in wanted if each.removeprefix(_ROLE) in roles)
 
-    def _having(self, roles: frozenset[str]) -> set[str]:
-        """The servers that have one of these roles, and those that do not tell theirs."""
+    def _servers_with(self, roles: frozenset[str]) -> set[str]:
+        """The servers that have one of these roles, or whose roles are not known."""
         guilds = self._client.guilds if self._client else []
         if not guilds:
             return set(self._servers)
@@ -89,19 +88,22 @@ class Members:
             if guild.unavailable or any(f"{_ROLE}{role.id}" in roles for role in guild.roles)
         }
 
-    async def _asked(self, server: str, person: str) -> Roles | None:
-        """Their roles there, at least everybody's, or none; None: Discord does not tell."""
+    async def _roles_of(self, server: str, person: str) -> Roles | None:
+        """A person's roles in a server, from the cache or Discord; None if Discord does not tell.
+
+        A member has at least @everyone; for somebody else they are empty.
+        """
         until, known = self._roles.get((server, person), (0.0, None))
         if monotonic() < until:
             return known
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_FETCH_SECONDS):
                 known = await self._fetched(int(server), int(person))
         except (MooringsError, TimeoutError, *MALFORMED) as error:
             extra = {"server": server, "why": str(error) or type(error).__name__}
-            log.warning("member not told", extra=extra)
+            log.warning("roles of a member unknown", extra=extra)
             return None
-        if len(self._roles) >= _MOST_KEPT:
+        if len(self._roles) >= _CACHE_SIZE:
             self._roles.clear()
         self._roles[server, person] = monotonic() + _FRESH_SECONDS, known
         return known

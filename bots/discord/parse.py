@@ -1,98 +1,94 @@
-"""Reads messages of discord.py: what people say, and None for all the rest."""
+"""Turns discord.py's messages into the core's values; None for what nobody has to answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import discord
 
-from bots.discord.anchor import Anchor
-from bots.discord.happenings import Edited
-from bots.discord.markup import plain, without_mention
-from bots.discord.people import author_of
-from bots.discord.spot import Spot
-from core.messaging.messages import Attachment, Heard
+from bots.discord.channels import Location, ReplyTo
+from core.messaging.messages import Attachment, Author, Heard
 from core.text import cleaned
 
-# What reading an event raises that is not as Discord describes it.
-MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
-
-_SPOKEN = {discord.MessageType.default, discord.MessageType.reply}
+_FROM_PEOPLE = {discord.MessageType.default, discord.MessageType.reply}
 _MOST_FILES = 20
+# https://discord.com/developers/docs/reference#message-formatting
+_MARKUP = re.compile(
+    r"<(?:(?P<sign>@[!&]?|#)(?P<id>\d{1,20})"
+    r"|a?(?P<emoji>:\w{1,64}:)\d{1,20}"
+    r"|t:(?P<time>-?\d{1,12})(?::\w)?"
+    r"|(?P<command>/[^<>:\n]{1,100}):\d{1,20})>"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 253_402_300_799  # seconds: the end of the year 9999
 
 
-def message(said: discord.Message, spot: Spot, me: int) -> Heard | None:
-    """A message that stands there; None if nobody has to answer it. `me` is the bot's user.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """A message that has a new text now."""
+
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """The message with this key was deleted."""
+
+    key: str
+
+
+Event = Heard | Edited | Deleted
+
+
+def message(said: discord.Message, location: Location, me: int) -> Heard | None:
+    """A person's message, None for all others. `me` is the bot's user id.
 
     Raises:
-        one of MALFORMED: the message is not as Discord describes it.
+        one of MALFORMED: the message is not as Discord's documentation says.
     """
-    if not _is_spoken(said, me):
+    if not _is_from_person(said, me):
         return None
-    beside = Anchor(channel=spot.channel, message=said.id).key
-    inside = Anchor(channel=said.id, message=said.id).key
+    beside = ReplyTo(channel=location.channel, message=said.id).key
+    inside = ReplyTo(channel=said.id, message=said.id).key
     return Heard(
-        key=spot.key(said.id),
-        place=spot.place,
-        thread=str(spot.channel) if spot.parent else None,
-        opens=str(said.id) if spot.has_threads else None,
+        key=location.message_key(said.id),
+        place=location.channel_address,
+        thread=str(location.channel) if location.parent else None,
+        opens=str(said.id) if location.has_threads else None,
         reply_to=beside,
-        reply_in=inside if spot.has_threads else beside,
+        reply_in=inside if location.has_threads else beside,
         author=author_of(said.author),
         text=_text(said, me),
         sent_at=said.created_at,
         position=said.id,
-        is_direct=spot.guild is None,
+        is_direct=location.guild is None,
         is_mention=_is_mention(said, me),
         answers=str(said.reference.message_id)
-        if said.reference and _is_reply_to(said, me)
+        if said.reference and _is_reply_to_bot(said, me)
         else None,
         attachments=tuple(attachments(said)),
     )
 
 
-def edited(update: discord.RawMessageUpdateEvent, spot: Spot, me: int) -> Edited | None:
-    """A message that a person edited; links that unfold and threads that open change it, too."""
-    heard = message(update.message, spot, me) if update.message.edited_at else None
+def edited(update: discord.RawMessageUpdateEvent, location: Location, me: int) -> Edited | None:
+    """A person's edit, None for other updates: Discord also sends one when a link unfurls."""
+    heard = message(update.message, location, me) if update.message.edited_at else None
     return Edited(heard=heard) if heard else None
 
 
-def _is_spoken(said: discord.Message, me: int) -> bool:
-    """Whether a person wrote it: neither an app, ours or another, nor Discord itself."""
-    is_app = said.author.bot or said.webhook_id is not None or said.author.id == me
-    return said.type in _SPOKEN and not is_app
-
-
-def _is_mention(said: discord.Message, me: int) -> bool:
-    is_named = any(user.id == me for user in said.mentions)
-    return is_named or bool(_own_roles(said, me)) or _is_reply_to(said, me)
-
-
-def _is_reply_to(said: discord.Message, me: int) -> bool:
-    """Whether it answers the bot, also where the reply does not ping it."""
-    if said.type is not discord.MessageType.reply or said.reference is None:
-        return False
-    answered = said.reference.resolved
-    return isinstance(answered, discord.Message) and answered.author.id == me
-
-
-def _own_roles(said: discord.Message, me: int) -> list[discord.Role]:
-    """The role that Discord made for the bot, if it is mentioned: its name is the bot's."""
-    return [role for role in said.role_mentions if role.tags and role.tags.bot_id == me]
-
-
-def _text(said: discord.Message, me: int) -> str:
-    own = [f"<@{me}>", f"<@!{me}>", *(role.mention for role in _own_roles(said, me))]
-    people = {user.id: user.display_name for user in said.mentions}
-    people |= {role.id: role.name for role in said.role_mentions}
-    places = {channel.id: channel.name for channel in said.channel_mentions}
-    forwarded = [snapshot.content for snapshot in said.message_snapshots]
-    words = [without_mention(said.content, own), *forwarded]
-    return plain("\n".join(filter(None, words)), people, places)
+def author_of(user: discord.User | discord.Member) -> Author:
+    """The author; `roles` (with @everyone) are known of a server's member only."""
+    roles = None
+    if isinstance(user, discord.Member):
+        roles = frozenset(str(role.id) for role in user.roles)
+    return Author(id=str(user.id), name=user.display_name, roles=roles)
 
 
 def attachments(said: discord.Message) -> Iterator[Attachment]:
-    """The files of a message, and of those that it forwards."""
+    """The files of a message, and of the messages that it forwards."""
     forwarded = [file for snapshot in said.message_snapshots for file in snapshot.attachments]
     for file in [*said.attachments, *forwarded][:_MOST_FILES]:
         yield Attachment(
@@ -101,3 +97,68 @@ def attachments(said: discord.Message) -> Iterator[Attachment]:
             size=file.size,
             url=file.url,
         )
+
+
+def without_mentions(text: str, mentions: Iterable[str]) -> str:
+    """The text without these mentions, and without a comma or colon after one at its start."""
+    any_of = "|".join(re.escape(each) for each in mentions)
+    text = re.sub(rf"\A\s*(?:{any_of})[ \t]*[:,]?\s*", "", text)
+    return re.sub(rf"[ \t]*(?:{any_of})", "", text).strip()
+
+
+def plain(text: str, people: Mapping[int, str], channels: Mapping[int, str]) -> str:
+    """The text with Discord's markup as people see it: `<@1>` becomes `@anna`.
+
+    `people` are names of the mentioned people and roles by id. An id without a name stays.
+    """
+    return _MARKUP.sub(lambda found: _plain(found, people, channels), text)
+
+
+def _plain(found: re.Match[str], people: Mapping[int, str], channels: Mapping[int, str]) -> str:
+    if found["sign"]:
+        names, number = (channels if found["sign"] == "#" else people), int(found["id"])
+        return f"{found['sign'][0]}{names.get(number) or number}"
+    if found["time"]:
+        return _time(int(found["time"])) or found[0]
+    return found["emoji"] or found["command"]
+
+
+def _time(seconds: int) -> str:
+    """In UTC; Discord itself shows it to each reader in their own time zone."""
+    if not 0 <= seconds <= _LATEST:
+        return ""
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"
+
+
+def _is_from_person(said: discord.Message, me: int) -> bool:
+    """Whether a person wrote it, rather than an app (ours or another) or Discord itself."""
+    is_app = said.author.bot or said.webhook_id is not None or said.author.id == me
+    return said.type in _FROM_PEOPLE and not is_app
+
+
+def _is_mention(said: discord.Message, me: int) -> bool:
+    is_named = any(user.id == me for user in said.mentions)
+    return is_named or bool(_bot_roles(said, me)) or _is_reply_to_bot(said, me)
+
+
+def _is_reply_to_bot(said: discord.Message, me: int) -> bool:
+    """Also of a reply that was sent with its ping switched off."""
+    if said.type is not discord.MessageType.reply or said.reference is None:
+        return False
+    answered = said.reference.resolved
+    return isinstance(answered, discord.Message) and answered.author.id == me
+
+
+def _bot_roles(said: discord.Message, me: int) -> list[discord.Role]:
+    """The mentioned roles that Discord made for the bot: they have the bot's name."""
+    return [role for role in said.role_mentions if role.tags and role.tags.bot_id == me]
+
+
+def _text(said: discord.Message, me: int) -> str:
+    own = [f"<@{me}>", f"<@!{me}>", *(role.mention for role in _bot_roles(said, me))]
+    people = {user.id: user.display_name for user in said.mentions}
+    people |= {role.id: role.name for role in said.role_mentions}
+    channels = {channel.id: channel.name for channel in said.channel_mentions}
+    forwarded = [snapshot.content for snapshot in said.message_snapshots]
+    words = [without_mentions(said.content, own), *forwarded]
+    return plain("\n".join(filter(None, words)), people, channels)

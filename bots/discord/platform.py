@@ -1,26 +1,24 @@
-"""Puts Discord together for `moorings run`: the way out, the way in, and what both need."""
+"""Puts the parts of Discord together for `moorings run`."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-from bots.discord import line
+from bots.background import Background
+from bots.discord import client
 from bots.discord.adapter import DiscordAdapter
 from bots.discord.catch_up import CatchUp
-from bots.discord.door import Door
-from bots.discord.echoes import Echoes
-from bots.discord.inflow import Inflow
+from bots.discord.channels import ChannelLookup
+from bots.discord.client import Handlers
+from bots.discord.dispatch import Dispatcher, Refusals
+from bots.discord.identify_limit import IdentifyLimit
+from bots.discord.ingest import Ingest
 from bots.discord.interactions import Interactions
-from bots.discord.line import Line, Watch
-from bots.discord.listener import GatewayListener
+from bots.discord.listener import ConnectionSettings, GatewayListener
 from bots.discord.members import Members
-from bots.discord.parents import Parents
-from bots.discord.refusals import Refusals
-from bots.discord.rest import Rest
-from bots.discord.starts import Starts
-from bots.discord.tokens import log_in
-from bots.errands import Errands
+from bots.discord.rest import Rest, log_in
+from bots.discord.sent_messages import SentMessages
 from bots.listening import WaysIn
 from core.errors import Transient
 from core.messaging.cursors import Cursors
@@ -31,24 +29,24 @@ from core.turn.worker import Worker
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 2.0
-_WATCH = Watch()
+_DEFAULT_SETTINGS = ConnectionSettings()
 
 
 class DiscordPlatform:
-    """Made once in a process; whoever opened it closes it."""
+    """One for each process. Whoever opens it closes it."""
 
     def __init__(self, runtime: Runtime, rest: Rest, token: str) -> None:
         self._runtime = runtime
         self._rest = rest
         self._token = token
-        self._echoes = Echoes()
+        self._sent = SentMessages(rest)
         self._members = Members(rest, runtime.gate)
         runtime.gate.join("discord", self._members)
-        self.adapter = DiscordAdapter(rest, self._name_of, self._echoes)
+        self.adapter = DiscordAdapter(rest, self._display_name, self._sent)
 
     @classmethod
     async def open(cls, runtime: Runtime) -> DiscordPlatform:
-        """Try the token, and wait for Discord where it cannot be reached.
+        """Log in, waiting for Discord while it cannot be reached.
 
         Raises:
             ConfigMistake: Discord does not accept the token.
@@ -65,46 +63,54 @@ class DiscordPlatform:
                 return cls(runtime, rest, token)
 
     def ways_in(self, worker: Worker) -> WaysIn:
-        """The way in, with commands and buttons."""
+        """The listener, with commands and buttons."""
         listener = self.listener(worker, Interactions(self._runtime, worker))
         return WaysIn(listener=listener, check=listener.check)
 
     def listener(
-        self, worker: Worker, interactions: line.Interactions, watch: Watch = _WATCH
+        self,
+        worker: Worker,
+        interactions: client.Interactions,
+        settings: ConnectionSettings = _DEFAULT_SETTINGS,
     ) -> GatewayListener:
-        """The way in, with one door behind it."""
+        """A listener. What it receives and what it catches up on goes to one dispatcher."""
         runtime, me = self._runtime, self._rest.user
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
-        errands, hours = Errands(), runtime.settings.catch_up_hours
-        door = Door(reception, Refusals(self._rest, runtime.gate, errands))
+        background, hours = Background(), runtime.settings.catch_up_hours
+        dispatcher = Dispatcher(reception, Refusals(self._rest, runtime.gate, background))
         catch_up = CatchUp(
-            door, Cursors(runtime.clock), runtime.clock, hours=hours, me=me, backlog=worker.backlog
+            dispatcher,
+            Cursors(runtime.clock),
+            runtime.clock,
+            hours=hours,
+            me=me,
+            backlog=worker.backlog,
         )
-        how = Line(
-            token=self._token,
-            starts=Starts(self._rest),
-            inflow=Inflow(
-                door,
-                Parents(self._rest),
+        handlers = Handlers(
+            ingest=Ingest(
+                dispatcher,
+                ChannelLookup(self._rest),
                 me,
-                most=watch.most_waiting,
-                missed=catch_up.missed,
+                size=settings.queue_size,
+                on_missed=catch_up.check_location,
             ),
             catch_up=catch_up,
             interactions=interactions,
-            echoes=self._echoes,
+            identify_limit=IdentifyLimit(self._rest),
+            sent=self._sent,
             members=self._members,
-            errands=errands,
-            watch=watch,
         )
-        return GatewayListener(how)
+        return GatewayListener(self._token, handlers, background, settings)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._rest.close()
 
-    def _name_of(self, agent: str) -> str | None:
-        """The name above an answer; the default agent is the bot itself, unless it has one."""
+    def _display_name(self, agent: str) -> str | None:
+        """The name above an agent's answers; None for the default agent, which is the bot itself.
+
+        A `display_name` in the agents file is always shown.
+        """
         file = self._runtime.agents_file
         spec = file.agents.get(agent)
         if spec and spec.display_name:

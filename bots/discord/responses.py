@@ -1,4 +1,8 @@
-"""Answers to interactions: whichever process acknowledges one first answers it."""
+"""Responses to interactions. Of two processes, the one that acknowledges first responds.
+
+Each function returns or ignores whether Discord took the response; none raises. Discord waits
+three seconds for the acknowledgement, and takes the rest for fifteen minutes.
+"""
 
 from __future__ import annotations
 
@@ -10,77 +14,79 @@ from typing import TypeVar
 import discord
 
 from bots.discord.failures import FAILURES
+from core.graphemes import head
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Another process was faster, as in a rolling deploy; or the three seconds are over.
-_OTHERS = {40060, 10062}
+# Another process acknowledged it, as in a rolling deploy; or the three seconds are over.
+_LOST = {40060, 10062}
 _SECONDS = 10.0
-_ON_TIME_SECONDS = 1.5  # of the three that Discord gives
+_DEFER_AFTER_SECONDS = 1.5
 _LONGEST = 2_000
 _NOBODY = discord.AllowedMentions.none()
 
 
-async def tell(interaction: discord.Interaction, text: str, *, is_public: bool = False) -> bool:
-    """Acknowledge it with these words; False if they are not shown."""
-    return await _shown(
+async def respond(interaction: discord.Interaction, text: str, *, is_public: bool = False) -> bool:
+    """Acknowledge with this text, shown to the person alone unless public; False if it failed."""
+    return await _sent(
         interaction.response.send_message(
             _cut(text), ephemeral=not is_public, allowed_mentions=_NOBODY, suppress_embeds=True
         )
     )
 
 
-async def take(interaction: discord.Interaction) -> bool:
-    """Acknowledge a command that `follow` answers, for its author alone; False: leave it alone."""
-    return await _shown(interaction.response.defer(ephemeral=True, thinking=True))
+async def defer(interaction: discord.Interaction) -> bool:
+    """Acknowledge a command now, for `edit_response`; False: another process responds to it."""
+    return await _sent(interaction.response.defer(ephemeral=True, thinking=True))
 
 
-async def nod(interaction: discord.Interaction) -> bool:
-    """Acknowledge a press without a word."""
-    return await _shown(interaction.response.defer())
+async def acknowledge(interaction: discord.Interaction) -> bool:
+    """Acknowledge a button press without a text."""
+    return await _sent(interaction.response.defer())
 
 
-async def follow(interaction: discord.Interaction, text: str) -> bool:
-    """Answer what was taken."""
-    return await _shown(
+async def edit_response(interaction: discord.Interaction, text: str) -> bool:
+    """Put this text into the response that was deferred."""
+    return await _sent(
         interaction.edit_original_response(content=_cut(text), allowed_mentions=_NOBODY)
     )
 
 
-async def on_time(
+async def run_or_defer(
     interaction: discord.Interaction, work: Coroutine[None, None, T], *, is_public: bool
 ) -> tuple[T, bool]:
-    """What the work gives, and whether it took so long that the interaction was taken meanwhile."""
+    """The result of the work, and whether the interaction was deferred while it ran."""
     async with asyncio.TaskGroup() as group:
         working = group.create_task(work)
-        done, _ = await asyncio.wait({working}, timeout=_ON_TIME_SECONDS)
+        done, _ = await asyncio.wait({working}, timeout=_DEFER_AFTER_SECONDS)
         if not done:
-            await _shown(interaction.response.defer(ephemeral=not is_public, thinking=True))
+            await _sent(interaction.response.defer(ephemeral=not is_public, thinking=True))
         await asyncio.wait({working})
     return working.result(), not done
 
 
-def is_news(record: logging.LogRecord) -> bool:
-    """Whether what discord.py logs is more than that another process suggested names first."""
+def is_worth_logging(record: logging.LogRecord) -> bool:
+    """A log filter: leaves out discord.py's error that another process responded first."""
     error = record.exc_info[1] if record.exc_info else None
-    return not (isinstance(error, discord.HTTPException) and error.code in _OTHERS)
+    return not (isinstance(error, discord.HTTPException) and error.code in _LOST)
 
 
 def _cut(text: str) -> str:
-    """As much as Discord takes; a link is left out whole, for its end keeps its preview away."""
-    kept = text[:_LONGEST]
-    is_in_link = len(text) > _LONGEST and kept.rfind("<") > kept.rfind(">")
-    return kept[: kept.rfind("<")] if is_in_link else kept
+    """At most 2,000 characters, without part of a link: `<https://…` would show a preview."""
+    if len(text) <= _LONGEST:
+        return text
+    kept = head(text, _LONGEST)
+    return kept[: kept.rfind("<")] if kept.rfind("<") > kept.rfind(">") else kept
 
 
-async def _shown(answering: Awaitable[object]) -> bool:
+async def _sent(responding: Awaitable[object]) -> bool:
     try:
         async with asyncio.timeout(_SECONDS):
-            await answering
+            await responding
     except discord.HTTPException as refused:
-        if refused.code not in _OTHERS:
+        if refused.code not in _LOST:
             log.warning("interaction not answered", extra={"code": refused.code or refused.status})
         return False
     except FAILURES as error:

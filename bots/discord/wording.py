@@ -1,4 +1,4 @@
-"""How commands answer on Discord: its signs, and what only it has to say."""
+"""The texts and the markup of responses on Discord."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _LONGEST_QUOTE = 1_200  # characters
 
 
 def escaped(text: str) -> str:
-    """Plain text that Discord shows as it is: it cannot ping, become markup, or load a preview."""
+    """Escape plain text: it cannot ping, be read as markup, or show a link's preview."""
     return _LINK.sub(r"<\g<0>>", escape_mentions(escape_markdown(in_written_order(text))))
 
 
 def asked(question: str, asking: str) -> str:
-    """What everybody sees of a question that was asked by command; its end may be cut off."""
+    """The public response to `/agent ask`: the text `asking`, and the question as a quotation."""
     quoted = re.sub("^", "> ", escaped(clipped(cleaned(question), _LONGEST_QUOTE)), flags=re.M)
     return f"{asking}\n{quoted}"
 

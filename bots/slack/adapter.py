@@ -13,9 +13,8 @@ from bots.previews import Previews
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
 from bots.slack.files import Files
-from bots.slack.messages import GONE, Messages
-from bots.slack.personas import Persona
-from bots.slack.readback import Readback, Sought
+from bots.slack.messages import GONE, Messages, Persona
+from bots.slack.reader import Readback, Sought
 from bots.slack.streams import Streams
 from bots.text_file import TextFile, cut, file_of
 from core import clock

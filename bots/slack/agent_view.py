@@ -5,7 +5,7 @@ from __future__ import annotations
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.errands import Errands
+from bots.background import Background
 from bots.slack.client import SlackClient
 from core.address import Address
 from core.commands.agent import Commands
@@ -27,22 +27,22 @@ class AgentView:
         commands: Commands,
         reception: Reception,
         file: AgentsFile,
-        errands: Errands,
+        background: Background,
     ) -> None:
         self._client = client
         self._commands = commands
         self._reception = reception
         self._file = file
-        self._errands = errands
+        self._background = background
 
     def greet(self, place: Address, user: str) -> None:
         """Somebody has opened the tab: suggest what its agent can be asked, if they may."""
-        self._errands.add("suggested prompts", lambda: self._suggest(place, user))
+        self._background.add("suggested prompts", lambda: self._suggest(place, user))
 
     def entitle(self, heard: Heard, accepted: Accepted) -> None:
         """Call a thread of the tab by its first question."""
         if heard.is_direct and heard.thread and heard.text.strip():
-            self._errands.add("title", lambda: self._entitle(heard, accepted))
+            self._background.add("title", lambda: self._entitle(heard, accepted))
 
     async def _suggest(self, place: Address, user: str) -> None:
         agent = self._file.agents.get(await self._commands.agent_at(place))

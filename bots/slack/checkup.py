@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.finding import Finding, failed, fine, skipped, unserved
-from bots.slack.asking import SaidNo, asked, web
+from bots.check_result import CheckResult, failed, fine, skipped, unserved
 from bots.slack.client import SLACK
-from bots.slack.tokens import check_sockets, identify
+from bots.slack.tokens import SaidNo, asked, check_sockets, identify, web
 from bots.slack.workspaces import Grant
 from core.config.access import OPEN, Access
 from core.config.settings import Settings
@@ -43,7 +42,9 @@ class Wanted:
     has_groups: bool = False  # somebody is let in as a member of one
 
 
-async def examine(settings: Settings, wanted: Wanted, installed: Sequence[Grant]) -> list[Finding]:
+async def examine(
+    settings: Settings, wanted: Wanted, installed: Sequence[Grant]
+) -> list[CheckResult]:
     """Everything that the tokens let anybody know; asks Slack, changes nothing."""
     given = (
         settings.slack_bot_token,
@@ -54,20 +55,20 @@ async def examine(settings: Settings, wanted: Wanted, installed: Sequence[Grant]
     )
     if not any(given):
         return [skipped(_ABOUT, "not configured (set SLACK_BOT_TOKEN and SLACK_APP_TOKEN)")]
-    findings = [failed(_ABOUT, sentence) for sentence in _missing(settings)]
+    results = [failed(_ABOUT, sentence) for sentence in _missing(settings)]
     url = settings.slack_api_url or SLACK
     served = {grant.team: grant.team_name for grant in installed}
     if settings.slack_bot_token:
         found, own = await _bot(settings.slack_bot_token.get_secret_value(), url, wanted)
-        findings, served = findings + found, served | own
+        results, served = results + found, served | own
     if settings.slack_app_token:
-        findings.append(await _sockets(settings.slack_app_token.get_secret_value(), url))
+        results.append(await _sockets(settings.slack_app_token.get_secret_value(), url))
     if settings.slack_client_id and settings.slack_client_secret:
         secret = settings.slack_client_secret.get_secret_value()
-        findings.append(await _oauth(settings.slack_client_id, secret, url))
+        results.append(await _oauth(settings.slack_client_id, secret, url))
     for grant in installed:
-        findings += await _installation(grant, url, wanted)
-    return [*findings, *unserved(_ABOUT, wanted.access, served), _of_events(wanted)]
+        results += await _installation(grant, url, wanted)
+    return [*results, *unserved(_ABOUT, wanted.access, served), _of_events(wanted)]
 
 
 def _missing(settings: Settings) -> Iterable[str]:
@@ -87,7 +88,7 @@ def _missing(settings: Settings) -> Iterable[str]:
         yield "PORT is not set: Slack's events and the install page come in there."
 
 
-async def _bot(token: str, url: str, wanted: Wanted) -> tuple[list[Finding], dict[str, str]]:
+async def _bot(token: str, url: str, wanted: Wanted) -> tuple[list[CheckResult], dict[str, str]]:
     """What there is to say of the token, and the workspace that it is of, its name by its id."""
     try:
         await identify(token, url)
@@ -101,7 +102,7 @@ async def _bot(token: str, url: str, wanted: Wanted) -> tuple[list[Finding], dic
     return [found, *_scopes(answer, "the bot token", wanted)], {team: name}
 
 
-async def _sockets(token: str, url: str) -> Finding:
+async def _sockets(token: str, url: str) -> CheckResult:
     try:
         await check_sockets(token, url)
     except (ConfigMistake, Transient) as error:
@@ -109,7 +110,7 @@ async def _sockets(token: str, url: str) -> Finding:
     return fine(_ABOUT, "SLACK_APP_TOKEN opens Socket Mode")
 
 
-async def _oauth(client_id: str, secret: str, url: str) -> Finding:
+async def _oauth(client_id: str, secret: str, url: str) -> CheckResult:
     """Slack looks at id and secret before it looks at the code, which is none."""
     call = web(url).oauth_v2_access(client_id=client_id, client_secret=secret, code="none")
     _, code = await _answered(call)
@@ -118,7 +119,7 @@ async def _oauth(client_id: str, secret: str, url: str) -> Finding:
     return failed(_ABOUT, _OAUTH_WORDS.get(code, f"Slack refuses SLACK_CLIENT_ID: {code}."))
 
 
-async def _installation(grant: Grant, url: str, wanted: Wanted) -> list[Finding]:
+async def _installation(grant: Grant, url: str, wanted: Wanted) -> list[CheckResult]:
     where = f"{grant.team_name or 'workspace'} ({grant.team})"
     answer, code = await _answered(web(url, grant.bot_token).auth_test())
     if answer is None:
@@ -127,7 +128,7 @@ async def _installation(grant: Grant, url: str, wanted: Wanted) -> list[Finding]
     return [fine(_ABOUT, f"installed in {where}"), *_scopes(answer, where, wanted)]
 
 
-def _scopes(answer: AsyncSlackResponse, whose: str, wanted: Wanted) -> list[Finding]:
+def _scopes(answer: AsyncSlackResponse, whose: str, wanted: Wanted) -> list[CheckResult]:
     """Slack names a token's scopes in a header of every answer."""
     header = answer.headers.get("x-oauth-scopes")
     if header is None:
@@ -153,7 +154,7 @@ def _lack(whose: str, scopes: Sequence[str]) -> str:
     )
 
 
-def _of_events(wanted: Wanted) -> Finding:
+def _of_events(wanted: Wanted) -> CheckResult:
     return skipped(
         _ABOUT,
         "Slack shows subscriptions to no token: if nothing comes in, compare Event Subscriptions "

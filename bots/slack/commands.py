@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bots.commands import Caller, ChatCommands
-from bots.slack.happenings import Shortcut, SlashCommand
+from bots.slack.events import Shortcut, SlashCommand
 from bots.slack.parse import position
 from bots.slack.people import People
 from bots.slack.reader import Channel

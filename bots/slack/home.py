@@ -16,7 +16,7 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bots.errands import Errands
+from bots.background import Background
 from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
 from bots.slack.people import People
@@ -37,20 +37,25 @@ class Homes:
     """Shows the tab to whoever opened it."""
 
     def __init__(
-        self, client: SlackClient, people: People, commands: Commands, gate: Gate, errands: Errands
+        self,
+        client: SlackClient,
+        people: People,
+        commands: Commands,
+        gate: Gate,
+        background: Background,
     ) -> None:
         self._client = client
         self._people = people
         self._commands = commands
         self._gate = gate
-        self._errands = errands
+        self._background = background
 
     def show(self, team: str, user: str, direct: str) -> None:
         """Show it soon; `direct` is the channel of this person's direct messages.
 
         Whoever may not ask is shown that, and nothing else.
         """
-        self._errands.add("home", lambda: self._publish(team, user, direct))
+        self._background.add("home", lambda: self._publish(team, user, direct))
 
     async def forget(self, team: str, user: str, direct: str, value: str) -> None:
         """Forget a fact that this person has told, and show the tab without it."""

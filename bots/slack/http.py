@@ -1,4 +1,4 @@
-"""The way in by HTTP: signed events, commands and interactivity, through the same door."""
+"""The way in by HTTP: signed events, commands and interactivity, through the same dispatcher."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bots.errands import Errands
+from bots.background import Background
 from bots.slack import parse
 from bots.slack.catch_up import CatchUp
-from bots.slack.door import Door, Kind
+from bots.slack.dispatch import Dispatcher, Kind
 from bots.slack.markup import reply
 from core.errors import Transient
 from core.messaging.intake import Intake
@@ -28,7 +28,7 @@ _MOST_BYTES = 2**22
 _CONTENT_SECONDS = 3.0  # as long as Slack waits for the whole answer
 
 
-def routes(door: Door, signing_secret: str, clock: Clock | None = None) -> list[Route]:
+def routes(dispatcher: Dispatcher, signing_secret: str, clock: Clock | None = None) -> list[Route]:
     """One endpoint at each path: which of them a kind of request comes to does not matter."""
     verifier = SignatureVerifier(signing_secret, clock or Clock())
 
@@ -36,7 +36,7 @@ def routes(door: Door, signing_secret: str, clock: Clock | None = None) -> list[
         content = await _content(request)
         if content is None or not _is_signed(verifier, content, request):
             return PlainTextResponse("not signed by Slack\n", status_code=401)
-        return await _answer(door, content, request.headers)
+        return await _answer(dispatcher, content, request.headers)
 
     return [Route(path, receive, methods=["POST"]) for path in PATHS]
 
@@ -44,16 +44,16 @@ def routes(door: Door, signing_secret: str, clock: Clock | None = None) -> list[
 class HttpListener:
     """What has to run beside the routes. They answer for as long as the port is open."""
 
-    def __init__(self, catch_up: CatchUp, errands: Errands) -> None:
+    def __init__(self, catch_up: CatchUp, background: Background) -> None:
         self._catch_up = catch_up
-        self._errands = errands
+        self._background = background
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
         """Until `stop`."""
         self._catch_up.listen(is_listening=True)
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._errands.run()),
+                group.create_task(self._background.run()),
                 group.create_task(self._catch_up.run()),
             ]
             await stop.wait()
@@ -86,7 +86,7 @@ def _is_signed(verifier: SignatureVerifier, content: bytes, request: Request) ->
         return False
 
 
-async def _answer(door: Door, content: bytes, headers: Headers) -> Response:
+async def _answer(dispatcher: Dispatcher, content: bytes, headers: Headers) -> Response:
     kind, body = _read(content, headers.get("content-type", ""))
     attempt = headers.get("x-slack-retry-num", "")
     if kind is None:
@@ -94,7 +94,9 @@ async def _answer(door: Door, content: bytes, headers: Headers) -> Response:
     if parse.text_at(body, "type") == "url_verification":
         return PlainTextResponse(parse.text_at(body, "challenge"))
     try:
-        words = await door.take(kind, body, attempt=int(attempt) if attempt.isdecimal() else 0)
+        words = await dispatcher.take(
+            kind, body, attempt=int(attempt) if attempt.isdecimal() else 0
+        )
     except Transient as error:
         extra = {"kind": parse.kind(body), "why": str(error)}
         log.warning("not stored, so not acknowledged", extra=extra)

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bots.errands import Errands
+from bots.background import Background
 from bots.slack import parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.connection import Client, Connection, Receive
-from bots.slack.door import Door, Kind
+from bots.slack.dispatch import Dispatcher, Kind
 from bots.slack.web import OwnWebClient
 from core.clock import monotonic
 from core.errors import Transient
@@ -35,7 +35,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class SocketSettings:
     """How to reach Socket Mode."""
 
     app_token: str = field(repr=False)
@@ -44,13 +44,19 @@ class Line:
 
 
 class SocketListener:
-    """Everything that comes by the sockets goes through one door."""
+    """Hands everything that comes by the sockets to the dispatcher."""
 
-    def __init__(self, line: Line, door: Door, catch_up: CatchUp, errands: Errands) -> None:
-        self._line = line
-        self._door = door
+    def __init__(
+        self,
+        line: SocketSettings,
+        dispatcher: Dispatcher,
+        catch_up: CatchUp,
+        background: Background,
+    ) -> None:
+        self._settings = line
+        self._dispatcher = dispatcher
         self._catch_up = catch_up
-        self._errands = errands
+        self._background = background
         self.is_listening = False
         self._connections = [Connection(self._client, self._take) for _ in range(_SOCKETS)]
 
@@ -65,7 +71,7 @@ class SocketListener:
                 group.create_task(self._watch()),
             ]
             taking = [
-                group.create_task(self._errands.run()),
+                group.create_task(self._background.run()),
                 *(group.create_task(connection.run()) for connection in self._connections),
             ]
             await stop.wait()
@@ -93,13 +99,13 @@ class SocketListener:
                 log.info("listening to Slack")
             elif self.is_listening and not is_live:
                 log.warning("no socket to Slack is open")
-            if is_live and monotonic() - live_at > self._line.watch.gap:
+            if is_live and monotonic() - live_at > self._settings.watch.gap:
                 self._catch_up.missed()
             if is_live:
                 live_at = monotonic()
             self.is_listening = is_live
             self._catch_up.listen(is_listening=is_live)
-            await asyncio.sleep(min(1.0, self._line.watch.ping_interval))
+            await asyncio.sleep(min(1.0, self._settings.watch.ping_interval))
 
     async def _take(self, frame: object, is_late: bool) -> str | None:  # noqa: FBT001  # a callback
         """What is too late to be acknowledged, Slack sends again, but not what people did."""
@@ -108,7 +114,7 @@ class SocketListener:
             return None
         attempt = parse.at(frame, "retry_attempt")
         try:
-            return await self._door.take(
+            return await self._dispatcher.take(
                 kind, body, attempt=attempt if isinstance(attempt, int) else 0
             )
         except Transient as error:
@@ -119,8 +125,8 @@ class SocketListener:
     def _client(self, receive: Receive) -> Client:
         sdk = logging.getLogger(f"{__name__}.sdk")
         sdk.setLevel(logging.WARNING)
-        web = OwnWebClient(api_url=self._line.api_url, timeout=10, logger=sdk)
-        return Client(self._line.app_token, web, self._line.watch.ping_interval, receive)
+        web = OwnWebClient(api_url=self._settings.api_url, timeout=10, logger=sdk)
+        return Client(self._settings.app_token, web, self._settings.watch.ping_interval, receive)
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.metadata import Metadata
@@ -13,7 +14,6 @@ from bots.slack import blocks
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
 from bots.slack.format import fallback
-from bots.slack.personas import Persona
 from bots.slack.posted import EVENT_TYPE, receipt, upload_place
 from bots.text_file import TextFile
 from core.errors import Transient
@@ -156,3 +156,21 @@ async def _shown(outgoing: Outgoing, show: Callable[[list[Block]], Awaitable[str
 def _metadata(outgoing: Outgoing) -> Metadata:
     """Whoever is in the channel can read it, so that it says nothing."""
     return Metadata(event_type=EVENT_TYPE, event_payload={"key": outgoing.key})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persona:
+    """Its name, and an :emoji: or the address of a picture."""
+
+    name: str | None = None
+    icon: str | None = None
+
+    @property
+    def emoji(self) -> str | None:
+        """The icon, if it is an emoji."""
+        return self.icon if self.icon and self.icon.startswith(":") else None
+
+    @property
+    def picture(self) -> str | None:
+        """The icon, if it is the address of a picture."""
+        return self.icon if self.icon and not self.emoji else None

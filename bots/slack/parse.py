@@ -1,4 +1,4 @@
-"""Reads what Slack sends: raw bodies in, typed happenings out, and None for all the rest."""
+"""Reads what Slack sends: raw bodies in, typed events out, and None for all the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bots.slack.happenings import (
+from bots.slack.events import (
     ChatOpened,
     Edited,
     Event,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 
+from bots.background import Background
 from bots.commands import ChatCommands
-from bots.errands import Errands
 from bots.listening import WaysIn
 from bots.slack import tokens
 from bots.slack.adapter import SlackAdapter
@@ -18,17 +18,17 @@ from bots.slack.agent_view import AgentView
 from bots.slack.catch_up import CatchUp, Sources
 from bots.slack.client import SLACK, SlackClient
 from bots.slack.commands import SlackCommands
-from bots.slack.door import Door, Room
+from bots.slack.dispatch import Dispatcher, Handlers
 from bots.slack.home import Homes
-from bots.slack.listener import Line, SocketListener, Watch
+from bots.slack.install import uninstall
+from bots.slack.listener import SocketListener, SocketSettings, Watch
 from bots.slack.manifest import SCOPES
 from bots.slack.markup import MARKUP
 from bots.slack.members import Members
+from bots.slack.messages import Persona
 from bots.slack.people import People
-from bots.slack.personas import Persona
 from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals
-from bots.slack.uninstall import uninstall
 from bots.slack.workspaces import Workspaces
 from bots.wording import Wording
 from core.clock import Clock
@@ -95,14 +95,14 @@ class SlackPlatform:
         return platform
 
     def ways_in(self, worker: Worker, watch: Watch = _WATCH) -> WaysIn:
-        """Every way in, with one door behind them."""
+        """Every way in, with one dispatcher behind them."""
         runtime, reader = self._runtime, Reader(self._client)
         people = People(reader)
         runtime.gate.join("slack", Members(reader, lambda: frozenset(self._known)))
         commands = Commands(runtime.directory, runtime.agents_file, runtime.clock)
         controls = Controls(worker, runtime.intake, runtime.directory, runtime.clock)
-        errands = Errands()
-        refusals = Refusals(self._client, runtime.gate, errands)
+        background = Background()
+        refusals = Refusals(self._client, runtime.gate, background)
         reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
         chat = ChatCommands(commands, controls, reception, Wording(MARKUP))
         sources = Sources(
@@ -116,45 +116,49 @@ class SlackPlatform:
         catch_up = CatchUp(
             sources, runtime.clock, hours=self._settings.catch_up_hours, backlog=worker.backlog
         )
-        room = Room(
+        handlers = Handlers(
             people=people,
             commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
             controls=controls,
             refusals=refusals,
-            homes=Homes(self._client, people, commands, runtime.gate, errands),
-            agent_view=AgentView(self._client, commands, reception, runtime.agents_file, errands),
+            homes=Homes(self._client, people, commands, runtime.gate, background),
+            agent_view=AgentView(
+                self._client, commands, reception, runtime.agents_file, background
+            ),
             uninstalled=self._uninstalled,
             missed=catch_up.missed,
-            whisper=lambda url, words: errands.add(
+            whisper=lambda url, words: background.add(
                 "whisper", lambda: self._client.tell(url, words)
             ),
         )
-        return self._wired(Door(reception, room), catch_up, errands, watch)
+        return self._wired(Dispatcher(reception, handlers), catch_up, background, watch)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    def _wired(self, door: Door, catch_up: CatchUp, errands: Errands, watch: Watch) -> WaysIn:
+    def _wired(
+        self, dispatcher: Dispatcher, catch_up: CatchUp, background: Background, watch: Watch
+    ) -> WaysIn:
         app_token = _value(self._settings.slack_app_token)
         if app_token is None:
             listener: type[http.HttpListener] = late("bots.slack.http", "HttpListener")
-            return WaysIn(listener=listener(catch_up, errands), routes=self._routes(door))
-        line = Line(
+            return WaysIn(listener=listener(catch_up, background), routes=self._routes(dispatcher))
+        settings = SocketSettings(
             app_token=app_token,
             api_url=self._settings.slack_api_url or SLACK,
             watch=watch,
         )
-        sockets = SocketListener(line, door, catch_up, errands)
-        return WaysIn(listener=sockets, routes=self._routes(door), check=sockets.check)
+        sockets = SocketListener(settings, dispatcher, catch_up, background)
+        return WaysIn(listener=sockets, routes=self._routes(dispatcher), check=sockets.check)
 
-    def _routes(self, door: Door) -> list[Route]:
+    def _routes(self, dispatcher: Dispatcher) -> list[Route]:
         """Slack's SDK for installations takes 60 ms and 6 MB: a bot with a token needs none."""
         settings = self._settings
         found: list[Route] = []
         if secret := _value(settings.slack_signing_secret):
-            heard: Callable[[Door, str], list[Route]] = late("bots.slack.http", "routes")
-            found += heard(door, secret)
+            heard: Callable[[Dispatcher, str], list[Route]] = late("bots.slack.http", "routes")
+            found += heard(dispatcher, secret)
         client_secret = _value(settings.slack_client_secret)
         if settings.slack_client_id and client_secret:
             app_type: type[install.App] = late("bots.slack.install", "App")

@@ -41,7 +41,7 @@ class Rates:
         A post waits as long as it takes: put off, it would begin behind those that came later.
         """
         self._patience = patience
-        self._buckets: dict[Key, AsyncLimiter] = {}
+        self._buckets: dict[Key, _Bucket] = {}
         self._blocked_until: dict[Key, float] = {}
 
     async def wait(self, team: str, method: str, channel: str = "") -> None:
@@ -59,7 +59,9 @@ class Rates:
             return
         try:
             async with asyncio.timeout(None if method in _IN_A_CHANNEL else self._patience):
-                await self._bucket(key).acquire()
+                bucket = self._bucket(key)
+                async with bucket.turn:
+                    await bucket.acquire()
         except TimeoutError as error:
             raise NotDone(
                 f"too many calls of {method} wait.", retry_after=self._patience
@@ -84,7 +86,7 @@ class Rates:
             self._blocked_until.pop(key, None)
         return max(left, 0)
 
-    def _bucket(self, key: Key) -> AsyncLimiter:
+    def _bucket(self, key: Key) -> _Bucket:
         if key not in self._buckets:
             if len(self._buckets) >= _MANY:
                 self._forget_empty()
@@ -101,11 +103,19 @@ class Rates:
         self._buckets = in_use
 
 
-def _new_bucket(method: str) -> AsyncLimiter:
+class _Bucket(AsyncLimiter):
+    """A limiter where nobody overtakes those that wait, also when the loop wakes them late."""
+
+    def __init__(self, calls: float, seconds: float) -> None:
+        super().__init__(calls, seconds)
+        self.turn = asyncio.Lock()
+
+
+def _new_bucket(method: str) -> _Bucket:
     if method in _IN_A_CHANNEL:
-        return AsyncLimiter(_POSTS, _POST_SECONDS)
+        return _Bucket(_POSTS, _POST_SECONDS)
     a_minute = _TIERS[_TIER_OF.get(method, 3)] - _BURST
-    return AsyncLimiter(_BURST, 60 * _BURST / a_minute)
+    return _Bucket(_BURST, 60 * _BURST / a_minute)
 
 
 def _key(team: str, method: str, channel: str) -> Key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.errands import Errands
+from bots.background import Background
 from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
 from core.address import Address
@@ -17,10 +17,10 @@ from core.messaging.messages import Author, Heard
 class Refusals:
     """What a crash cuts off is not said: whoever asks once more is told in an hour."""
 
-    def __init__(self, client: SlackClient, gate: Gate, errands: Errands) -> None:
+    def __init__(self, client: SlackClient, gate: Gate, background: Background) -> None:
         self._client = client
         self._gate = gate
-        self._errands = errands
+        self._background = background
 
     def answer(self, heard: Heard, refused: NotAllowed) -> None:
         """Say it where the message stands."""
@@ -29,7 +29,7 @@ class Refusals:
     def tell(self, author: Author, place: Address, thread: str | None, refused: NotAllowed) -> None:
         """Say it in a channel, or in a thread of it, soon."""
         text = escaped(str(refused))
-        self._errands.add("refusal", lambda: self._tell(author, place, thread, text))
+        self._background.add("refusal", lambda: self._tell(author, place, thread, text))
 
     async def _tell(self, author: Author, place: Address, thread: str | None, text: str) -> None:
         if not await self._gate.may_be_told(author, place):

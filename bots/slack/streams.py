@@ -14,7 +14,7 @@ from bots.slack import blocks
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
 from bots.slack.format import shown
-from bots.slack.personas import Persona
+from bots.slack.messages import Persona
 from bots.slack.posted import receipt
 from core.clock import monotonic
 from core.errors import Transient

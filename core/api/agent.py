@@ -46,7 +46,7 @@ class Agent:
         `configuration` takes what an agent's table in agents.toml takes: model, instructions
         (or system_prompt), memory, tools, temperature, reasoning_effort, api, base_url,
         api_key_env, fallback_models, first_token_seconds, window_tokens, daily_usd, display_name,
-        icon. An existing agent keeps its history and
+        icon, max_messages. An existing agent keeps its history and
         facts. A tool may be given as the function itself if it stands in an importable module.
 
         Raises:

@@ -30,7 +30,7 @@ async def answer_to(accepted: Accepted, worker: Worker) -> Answer:
     """
     answer = None if accepted.is_new else await _find(accepted)
     while answer is None:
-        is_attended = await worker.attend(accepted.conversation_id)
+        is_attended = await worker.attend(accepted.conversation_id, accepted.agent_id)
         answer = await _find(accepted)
         if answer is None and not is_attended:
             await asyncio.sleep(_POLL_SECONDS)

@@ -22,13 +22,17 @@ from core.config.validation import (
     plain_words,
 )
 from core.errors import ConfigMistake
-from core.llm import Api
+from core.llm import Api, PromptCache
 
 DEFAULT_INSTRUCTIONS = (
     "You are a helpful assistant. You talk with people in a chat, so be brief and concrete. "
     "Say so when you do not know something, and ask when a question is unclear."
 )
-_LOOKS = {"display_name", "icon", "suggested_prompts", "first_token_seconds"}  # say nothing
+# These change no answer, and so no fingerprint.
+_LOOKS = {
+    *("display_name", "icon", "suggested_prompts", "max_messages"),
+    *("first_token_seconds", "prompt_cache"),
+}
 _ADDED = {"reasoning_effort": None, "api": "auto"}  # later: unset, they change no fingerprint
 
 _NOTHING_ELSE = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
@@ -55,6 +59,8 @@ class AgentConfig:
     display_name: _FilledIn | None = None
     icon: _FilledIn | None = None
     suggested_prompts: Annotated[tuple[_FilledIn, ...], Field(max_length=4)] = ()
+    max_messages: int = Field(default=4, strict=True, ge=1, le=100)
+    prompt_cache: PromptCache = PromptCache.AUTO
     window_tokens: int = Field(default=16_000, strict=True, ge=1_000, le=10_000_000)
     daily_usd: DailyUsd = None
 

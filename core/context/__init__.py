@@ -74,6 +74,7 @@ async def build(
             facts=[fact.id for fact in material.facts],
             now=cut_at,
         )
+        asked.memory.forget()
         kill_points.reach("history cut, model not asked")
     return Prompt(
         messages=render(shown),

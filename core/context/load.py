@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from core.address import Address
 from core.context.decide import Material, Note, Question, Said, most_of_one
@@ -12,13 +12,40 @@ from core.llm import PromptMessage, Role, ToolSpec
 from core.llm.tokens import estimate
 from core.messaging.attachments import Files
 from core.messaging.directory import KnownAgent
-from storage import facts, messages, summaries
+from storage import facts, past
 from storage.lease import Lease
 from storage.messages import Entry
 from storage.models import Fact, InboxMessage, MessageRole
+from storage.past import Past
 
 _NO_FILES = Files()
 _UNANSWERED = "(This was not answered.)"  # else a model answers it now; why not, it would repeat
+
+
+class Memory:
+    """What came before a turn, read once: while it goes on, only facts can be added.
+
+    Somebody may reset the view meanwhile: that holds from the next turn on.
+    """
+
+    def __init__(self) -> None:
+        self._past: Past | None = None
+        self._budget = 0
+
+    async def read(self, lease: Lease, budget: int) -> Past:
+        """As much as may fit into `budget` tokens."""
+        scope = Address.parse(lease.address, lease.readers).scope
+        if self._past and budget == self._budget:
+            known = await facts.current(agent_id=lease.agent_id, scope=scope)
+            return replace(self._past, facts=known)
+        at_most = most_of_one(budget)
+        self._past = await past.read(lease, scope=scope, tokens=budget, at_most=at_most)
+        self._budget = budget
+        return self._past
+
+    def forget(self) -> None:
+        """Read it again: the view of the history begins elsewhere now."""
+        self._past = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +56,7 @@ class Asked:
     files: Files = _NO_FILES
     journal: Sequence[PromptMessage] = ()
     tools: Sequence[ToolSpec] = ()
+    memory: Memory = field(default_factory=Memory)
 
 
 async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Material:
@@ -42,25 +70,16 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
         journal=asked.journal,
         tools=sum(map(_length, asked.tools)),
     )
-    return await _with_past(brought, lease) if spec.memory else brought
-
-
-async def _with_past(brought: Material, lease: Lease) -> Material:
-    here = Address.parse(lease.address, lease.readers)
-    current = await facts.current(agent_id=lease.agent_id, scope=here.scope)
-    summary = await summaries.newest(lease.conversation_id)
-    history = await messages.window(
-        lease.conversation_id,
-        after_seq=summary.upto_seq if summary else 0,
-        tokens=brought.budget,
-        at_most=most_of_one(brought.budget),
-    )
+    if not spec.memory:
+        return brought
+    before = await asked.memory.read(lease, budget)
+    summary = before.summary
     return replace(
         brought,
         summary=summary.text if summary else "",
-        facts=[_note(fact) for fact in current],
+        facts=[_note(fact) for fact in before.facts],
         in_front=frozenset(summary.facts if summary else ()),
-        history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in history],
+        history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in before.history],
     )
 
 

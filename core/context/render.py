@@ -18,7 +18,8 @@ def render(shown: Shown) -> list[PromptMessage]:
     turn to turn stands before something that does not, so that a provider's prompt cache keeps
     hitting.
     """
-    said = _merged([_front(shown), *shown.history, *_with_tail(shown.tail, shown.asked)])
+    history = _with_stable_end(shown.history)
+    said = _merged([_front(shown), *history, *_with_tail(shown.tail, shown.asked)])
     return [*said, *shown.journal]
 
 
@@ -28,7 +29,17 @@ def _front(shown: Shown) -> PromptMessage:
         sections.append(_listed(_REMEMBERED, shown.front))
     if shown.summary:
         sections.append(f"Earlier in this conversation:\n{shown.summary}")
-    return PromptMessage(role=Role.SYSTEM, content="\n\n".join(sections))
+    return PromptMessage(role=Role.SYSTEM, content="\n\n".join(sections), ends_stable=True)
+
+
+def _with_stable_end(history: Sequence[PromptMessage]) -> list[PromptMessage]:
+    """Marked at a person's newest message: an agent's cannot carry the mark to an endpoint."""
+    marked = list(history)
+    for at in reversed(range(len(marked))):
+        if marked[at].role is Role.USER:
+            marked[at] = replace(marked[at], ends_stable=True)
+            break
+    return marked
 
 
 def _with_tail(newer: Notes, asked: Sequence[PromptMessage]) -> list[PromptMessage]:

@@ -17,6 +17,14 @@ class Api(StrEnum):
     RESPONSES = "responses"
 
 
+class PromptCache(StrEnum):
+    """What an endpoint is told for its prompt cache."""
+
+    AUTO = "auto"  # OpenAI's own endpoint what its model takes, others nothing
+    EXPLICIT = "explicit"
+    OFF = "off"
+
+
 class Role(StrEnum):
     """Who speaks in a prompt."""
 
@@ -55,7 +63,8 @@ class PromptMessage:
 
     `said_at` and `author` are known for messages from history; an endpoint is sent neither.
     `images` are data URLs, and only a person's message has any. `native` stands for the whole
-    message where the model that wrote it is asked again.
+    message where the model that wrote it is asked again. `ends_stable`: it and all before it will
+    stand in the next prompt just so.
     """
 
     role: Role
@@ -66,6 +75,7 @@ class PromptMessage:
     author: str = ""
     images: tuple[str, ...] = ()
     native: Native | None = None
+    ends_stable: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +95,7 @@ class ModelRequest:
     model takes no tools: it gives what they would have told about the question. `allow` is awaited
     before each call, with the model's name and what it is sent: it says how many tokens the output
     may have (None: any), which is then `max_output`, or raises what is to stop the call.
+    `cache_key` is opaque, and the same for all prompts of one conversation.
     """
 
     messages: tuple[PromptMessage, ...]
@@ -95,6 +106,8 @@ class ModelRequest:
     briefing: Callable[[], Awaitable[str]] | None = None
     allow: Callable[[str, ModelRequest], Awaitable[int | None]] | None = None
     max_output: int | None = None
+    cache_key: str = ""
+    prompt_cache: PromptCache = PromptCache.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

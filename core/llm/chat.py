@@ -11,6 +11,7 @@ from core.llm import (
     Finished,
     ModelRequest,
     Native,
+    PromptCache,
     PromptMessage,
     Retracted,
     Role,
@@ -19,6 +20,7 @@ from core.llm import (
     ToolCall,
     ToolSpec,
 )
+from core.llm.caching import fields, marked
 from core.llm.calls import Calls, parsable
 from core.llm.events import Event
 from core.llm.thinking import Speech
@@ -38,9 +40,10 @@ class Chat:
         """Only fields that every endpoint knows; the rest by request."""
         body: dict[str, Any] = {
             "model": model,
-            "messages": [_message(each, model) for each in request.messages],
+            "messages": _messages(request, model),
             "stream": True,
             "stream_options": {"include_usage": True},
+            **fields(request),
         }
         if request.tools:
             body["tools"] = [_tool(tool) for tool in request.tools]
@@ -151,6 +154,13 @@ def _longer(known: object, piece: object) -> object:
 def _merged(known: dict[str, Any], extra: Mapping[str, object]) -> dict[str, Any]:
     function = {**mapping_of(extra.get("function")), **known["function"]}
     return {**extra, **known, "function": function}
+
+
+def _messages(request: ModelRequest, model: str) -> Sequence[Mapping[str, object]]:
+    written = [_message(each, model) for each in request.messages]
+    if request.prompt_cache is not PromptCache.EXPLICIT:
+        return written
+    return list(map(marked, written, request.messages))
 
 
 def _message(message: PromptMessage, model: str) -> Mapping[str, object]:

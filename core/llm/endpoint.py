@@ -15,6 +15,7 @@ from openai import AsyncOpenAI, AsyncStream
 
 from core.errors import ModelDown, ModelRefused
 from core.llm import Api, Begun, Finished, ModelEvent, ModelRequest
+from core.llm.caching import resolved
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint, of_error, of_event
 from core.llm.events import Event, Malformed, events
@@ -140,16 +141,20 @@ class EndpointModel:
     def _wire(self) -> Wire:
         if self._api is not Api.AUTO:
             return _WIRES[self._api]
+        return _WIRES[self._learnt.api or (Api.RESPONSES if self._is_openais else Api.CHAT)]
+
+    @property
+    def _is_openais(self) -> bool:
         host = self._client.base_url.host
-        is_openais_own = host == _OPENAIS_OWN or host.endswith(f".{_OPENAIS_OWN}")
-        return _WIRES[self._learnt.api or (Api.RESPONSES if is_openais_own else Api.CHAT)]
+        return host == _OPENAIS_OWN or host.endswith(f".{_OPENAIS_OWN}")
 
     async def _attempt(self, request: ModelRequest) -> _Attempt:
         wire, learnt = self._wire, self._learnt
         lessons = learnt.lessons
         needs_briefing = request.tools and request.briefing and not learnt.takes_tools
         briefing = await request.briefing() if needs_briefing and request.briefing else ""
-        adapted = learnt.adapted(request, briefing)
+        asked = resolved(request, self.name, is_openais=self._is_openais)
+        adapted = learnt.adapted(asked, briefing)
         if request.allow:
             most = await request.allow(self.name, adapted)
             adapted = replace(adapted, max_output=learnt.output_within(most))

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.llm import Api, ModelRequest, PromptMessage, Role
+from core.llm import Api, ModelRequest, PromptCache, PromptMessage, Role
+from core.llm.caching import MARK, OPTIONS
 from core.llm.complaint import Complaint
 from core.llm.tokens import estimate, shortened
 
@@ -175,6 +176,8 @@ class Learnt:
 
     def _field(self, complaint: Complaint, body: Mapping[str, Any]) -> str | None:
         name = _named(complaint, [key for key in body if key not in _ESSENTIAL])
+        if MARK in f"{complaint.parameter} {complaint.message}":
+            name = OPTIONS
         if name is None or name in self.left_out:
             return None
         if name == "instructions":
@@ -209,6 +212,8 @@ class Learnt:
             messages = _without_system(messages)
         if self.must_alternate:
             messages = _alternating(messages)
+        if OPTIONS in self.left_out and request.prompt_cache is PromptCache.EXPLICIT:
+            request = replace(request, prompt_cache=PromptCache.OFF)
         return replace(
             request,
             messages=messages,

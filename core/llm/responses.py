@@ -12,6 +12,7 @@ from core.llm import (
     Finished,
     ModelRequest,
     Native,
+    PromptCache,
     PromptMessage,
     Retracted,
     Role,
@@ -20,6 +21,7 @@ from core.llm import (
     ToolCall,
     ToolSpec,
 )
+from core.llm.caching import fields, marked
 from core.llm.calls import Calls, parsable
 from core.llm.events import Event
 from core.llm.thinking import Speech
@@ -43,17 +45,16 @@ class Responses:
 
     def body(self, model: str, request: ModelRequest) -> dict[str, Any]:
         """Reasoning comes back encrypted, since the endpoint is not to keep it."""
-        spoken = [each for each in request.messages if each.role is not Role.SYSTEM]
-        told = [each.content for each in request.messages if each.role is Role.SYSTEM]
         body: dict[str, Any] = {
             "model": model,
-            "input": list(chain.from_iterable(_items(each, model) for each in spoken)),
+            "input": _input(request, model),
             "stream": True,
             "store": False,
             "include": ["reasoning.encrypted_content"],
+            **fields(request),
         }
-        if told:
-            body["instructions"] = "\n\n".join(told)
+        if told := _instructions(request):
+            body["instructions"] = told
         if request.tools:
             body["tools"] = [_tool(tool) for tool in request.tools]
         if request.temperature is not None:
@@ -182,6 +183,21 @@ def _can_go_back(item: Mapping[str, Any]) -> bool:
     return bool(item.get("encrypted_content") or item.get("content"))
 
 
+def _instructions(request: ModelRequest) -> str:
+    """Among the messages instead where marks are set: here is no place for one."""
+    if request.prompt_cache is PromptCache.EXPLICIT:
+        return ""
+    return "\n\n".join(each.content for each in request.messages if each.role is Role.SYSTEM)
+
+
+def _input(request: ModelRequest, model: str) -> list[Mapping[str, object]]:
+    if request.prompt_cache is PromptCache.EXPLICIT:
+        each_item = ((item, each) for each in request.messages for item in _items(each, model))
+        return [marked(item, each) for item, each in each_item]
+    spoken = (each for each in request.messages if each.role is not Role.SYSTEM)
+    return list(chain.from_iterable(_items(each, model) for each in spoken))
+
+
 def _items(message: PromptMessage, model: str) -> Iterable[Mapping[str, object]]:
     """Each with its type: some endpoints insist on it."""
     native = message.native
@@ -191,7 +207,8 @@ def _items(message: PromptMessage, model: str) -> Iterable[Mapping[str, object]]
         case Role.USER | Role.SYSTEM:
             parts: list[dict[str, Any]] = [{"type": "input_text", "text": message.content}]
             parts += [{"type": "input_image", "image_url": image} for image in message.images]
-            return [{"type": "message", "role": "user", "content": parts}]
+            role = "user" if message.role is Role.USER else "developer"
+            return [{"type": "message", "role": role, "content": parts}]
         case Role.ASSISTANT:
             return _assistant(message)
         case Role.TOOL:

@@ -10,18 +10,31 @@ from core.address import Address
 from core.messaging.messages import Attachment, Outgoing
 
 
+def _no_name(_agent: str) -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one message of a platform can hold, and how often it may be edited.
 
-    `text_length` is in characters. `seconds_between_edits` is None where an answer is not
-    shown while it grows. `takes_files`: code or a table that is longer than a message may be
-    handed over whole, and becomes a file.
+    `text_length` is in characters (code points), including the agent's name where one stands
+    above each message: `name_length` tells how many it takes, for an agent's name.
+    `seconds_between_edits` is None where an answer is not shown while it grows. `takes_files`:
+    code or a table that is longer than a message may be handed over whole, and becomes a file.
+    `counts_messages`: an answer of more messages than its agent's `max_messages` becomes its first
+    part and a file.
     """
 
     text_length: int
     seconds_between_edits: float | None
     takes_files: bool = False
+    name_length: Callable[[str], int] = _no_name
+    counts_messages: bool = False
+
+    def length_for(self, agent: str) -> int:
+        """How many characters of this agent's answer one message can hold."""
+        return self.text_length - self.name_length(agent)
 
 
 class Adapter(Protocol):

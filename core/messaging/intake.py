@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from weakref import WeakValueDictionary
 
@@ -17,10 +18,11 @@ from core.messaging.messages import Heard, Incoming
 from core.messaging.routing import route, unaddressed
 from core.text import cleaned
 from storage import conversations, facts, inbox, places
-from storage.allowances import UsedUp
-from storage.models import Conversation
+from storage.allowances import Limit, UsedUp
+from storage.inbox import Changed, Known
 
 _MOST_KEPT = 2_000  # messages; one that is delivered again later is known to the database
+_MOST_KNOWN = 5_000  # conversations
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
 
 
@@ -29,6 +31,7 @@ class Accepted:
     """A message that is stored now; `is_new` is False for one that was already."""
 
     agent: str
+    agent_id: int
     conversation_id: int
     key: str
     is_new: bool
@@ -42,6 +45,7 @@ class Intake:
         self._clock = clock
         self.gate = gate
         self._wake = _nobody
+        self._known = OrderedDict[tuple[int, str], Known]()
 
     def wake_with(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever a message has been stored: a worker of this process goes on."""
@@ -57,23 +61,50 @@ class Intake:
         limits = await self.gate.admit(incoming.author, incoming.address, agent_name)
         agent = await self._directory.get(agent_name)
         author = _one_line(incoming.author.name)
-        conversation = await self._conversation(agent.id, incoming.address, author)
         kill_points.reach("received, not stored")
-        received = _received(incoming, author, conversation.id)
         try:
-            is_new = await inbox.add(received, self._clock(), limits)
+            where, is_new = await self._store(incoming, author, agent.id, limits)
         except UsedUp as used_up:
             raise self.gate.refusal(used_up, incoming.author) from used_up
         kill_points.reach("stored, not acknowledged")
         self._wake()
         return Accepted(
             agent=agent.spec.name,
-            conversation_id=conversation.id,
+            agent_id=agent.id,
+            conversation_id=where,
             key=incoming.key,
             is_new=is_new,
         )
 
-    async def _conversation(self, agent_id: int, address: Address, author: str) -> Conversation:
+    async def _store(
+        self, incoming: Incoming, author: str, agent_id: int, limits: Sequence[Limit]
+    ) -> tuple[int, bool]:
+        """The id of the conversation, and whether the message is new.
+
+        A conversation that is known from an earlier message is not read again: the statement that
+        makes it claimable finds it unchanged, or nothing is stored.
+        """
+        address, now = incoming.address, self._clock()
+        where = self._known.get((agent_id, address.key))
+        if where and address.readers.since(Readers(where.readers)) == where.readers:
+            received = _received(incoming, author, where.id)
+            try:
+                return where.id, await inbox.add(received, now, limits, where=where)
+            except Changed:
+                pass
+        where = await self._conversation(agent_id, address, author)
+        self._keep(where)
+        received = _received(incoming, author, where.id)
+        return where.id, await inbox.add(received, now, limits)
+
+    def _keep(self, where: Known) -> None:
+        key = (where.agent_id, where.address)
+        self._known[key] = where
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    async def _conversation(self, agent_id: int, address: Address, author: str) -> Known:
         """The conversation there; who can read it is written only when that is news."""
         readers = address.readers
         conversation = await conversations.find_or_open(
@@ -90,7 +121,9 @@ class Intake:
             if address.is_private_thread:
                 await _withdraw_facts(agent_id, address)
             await conversations.show_to(known, conversation_id=conversation.id)
-        return conversation
+        return Known(
+            id=conversation.id, agent_id=agent_id, address=address.key, readers=known.value
+        )
 
 
 async def _withdraw_facts(agent_id: int, address: Address) -> None:

@@ -102,6 +102,8 @@ class Outgoing:
     `tried_at` it was last about to be posted, by whichever process; None: never yet.
     `asked_by` is the platform's id of who asked, known while the answer grows. `is_notice`: it
     says why the answer does not grow.
+    A long answer has several messages: `is_first` and `is_last` tell which of them this is, and
+    `follows` is the platform's id of the one before, set where this one has to be found.
     """
 
     key: str
@@ -110,6 +112,9 @@ class Outgoing:
     text: str
     reply_to: str | None
     is_final: bool
+    is_first: bool = True
+    is_last: bool = True
+    follows: str | None = None
     tried_at: datetime | None = None
     asked_by: str | None = None
     is_notice: bool = False

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import zip_longest
 
 from core import kill_points, metrics
 from core.address import Address
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
+from core.graphemes import head
 from core.messaging.adapter import Adapter
 from core.messaging.messages import Outgoing
 from core.stray import contained
@@ -29,14 +31,17 @@ _LONGEST_WAIT = 60.0  # seconds between two tries
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """What a conversation has to deliver, in order.
+    """What a conversation has to deliver, in order; without `rows` it is to be read.
 
     The post of the row with the id `intended` was intended just now, by this process: it has not
     been made.
     """
 
-    rows: Sequence[OutboxMessage]
+    rows: Sequence[OutboxMessage] | None = None
     intended: int | None = None
+
+
+_UNREAD = Due()
 
 
 class Visible:
@@ -54,8 +59,12 @@ class Visible:
         agent_name: str,
         *,
         is_intended: bool = False,
+        is_last: bool = True,
     ) -> None:
-        """`is_intended`: its post was intended just now, and has not been made."""
+        """`is_intended`: its post was intended just now, and has not been made.
+
+        `is_last`: no other message of this answer comes after it.
+        """
         self.row = row
         self.outgoing = Outgoing(
             key=row.key,
@@ -64,11 +73,13 @@ class Visible:
             text=row.text,
             reply_to=row.reply_to,
             is_final=True,
+            is_first=row.part == 1,
+            is_last=is_last,
             tried_at=row.tried_at,
         )
         self._hold = hold
         self._adapter = adapter
-        self._message_id = row.message_id
+        self.message_id = row.message_id
         self.may_be_there = row.attempts > 0 and not is_intended
         self._is_intended = is_intended
 
@@ -79,24 +90,32 @@ class Visible:
             Transient, DeliveryRefused: as the adapter does.
             LeaseLost: somebody else may be showing it.
         """
-        if self._message_id is None and self.may_be_there:
-            self._message_id = await self._adapter.find(outgoing)
-        if self._message_id is None:
+        if self.message_id is None and self.may_be_there:
+            self.message_id = await self._find(outgoing)
+        if self.message_id is None:
             await self._intend()
             self._hold.check()
-            self._message_id = await self._adapter.post(outgoing)
+            self.message_id = await self._adapter.post(outgoing)
         else:
             self._hold.check()
-            self._message_id = await self._adapter.edit(self._message_id, outgoing)
-        return self._message_id
+            self.message_id = await self._adapter.edit(self.message_id, outgoing)
+        return self.message_id
 
     async def preview(self, outgoing: Outgoing) -> None:
         """As `show`, and keep the id, so that whoever ends the turn edits the same message."""
-        before = self._message_id
+        before = self.message_id
         message_id = await self.show(outgoing)
         if message_id != before:
             kill_points.reach("posted, not recorded")
             await outbox.opened(self._hold.lease, outbox_id=self.row.id, message_id=message_id)
+
+    async def _find(self, outgoing: Outgoing) -> str | None:
+        """What an earlier try posted. Its parts are posted in order: it comes after the others."""
+        if self.row.part > 1:
+            parts = await outbox.of_turn(self.row.turn_id)
+            before = [each.message_id for each in parts if each.part < self.row.part]
+            outgoing = replace(outgoing, follows=next(filter(None, reversed(before)), None))
+        return await self._adapter.find(outgoing)
 
     async def _intend(self) -> None:
         if self._is_intended:
@@ -157,17 +176,16 @@ class Reply:
             self._next_at = monotonic() + self._interval
 
     def _clipped(self, text: str) -> str:
-        limit = self._adapter.limits.text_length
-        return text if len(text) <= limit else f"{text[: limit - 1]}…"
+        limit = self._adapter.limits.length_for(self.to.agent)
+        return text if len(text) <= limit else f"{head(text, limit - 1)}…"
 
 
 async def deliver(
-    hold: Hold, adapter: Adapter, agent_name: str, known: Due | None = None
+    hold: Hold, adapter: Adapter, agent_name: str, due: Due = _UNREAD
 ) -> float | None:
     """Deliver everything that is due, or raise before anything later overtakes it.
 
-    What is due is read, if it is not `known`. With the last of it the conversation is given back,
-    if nothing waits in it.
+    With the last of it the conversation is given back, if nothing waits in it.
 
     What the platform has not taken for long steps aside where something waits behind it, and is
     given up when that is taken; returns after how many seconds it is to be tried again, if it is.
@@ -178,16 +196,19 @@ async def deliver(
     """
     stubborn: OutboxMessage | None = None
     wait = 0.0
-    due = known or Due(rows=await outbox.due(hold.lease.conversation_id))
-    for row in due.rows:
+    rows = due.rows or await outbox.due(hold.lease.conversation_id)
+    for row, following in zip_longest(rows, rows[1:]):
         try:
-            leaves = row is due.rows[-1] and stubborn is None
+            leaves = row is rows[-1] and stubborn is None
             is_intended = row.id == due.intended
-            message = Visible(hold, adapter, row, agent_name, is_intended=is_intended)
+            is_last = following is None or following.turn_id != row.turn_id
+            message = Visible(
+                hold, adapter, row, agent_name, is_intended=is_intended, is_last=is_last
+            )
             is_taken = await _deliver(hold, message, leaves=leaves)
         except Transient as later:
             wait = max(wait, later.retry_after or 0)
-            if stubborn or not await _may_step_aside(hold, row, is_last=row is due.rows[-1]):
+            if stubborn or not await _may_step_aside(hold, row, is_last=row is rows[-1]):
                 raise Transient(str(later), retry_after=wait) from later
             stubborn = row
         else:

@@ -6,6 +6,7 @@ import logging
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 
 from core import context, kill_points
 from core.context import Prompt
@@ -14,6 +15,7 @@ from core.errors import ContextOverflow, ModelDown
 from core.llm import Begun, Finished, ModelRequest, Retracted, TextDelta, ToolCall
 from core.turn.journal import ModelStep, ToolStep
 from core.turn.turn import Turn
+from storage.lease import Lease
 from storage.models import StepKind
 
 log = logging.getLogger(__name__)
@@ -53,15 +55,22 @@ async def run(turn: Turn) -> str:
 
 
 async def _call_model(turn: Turn) -> None:
-    """One model call, journalled; a prompt that is too long is cut until it fits."""
+    """One model call; a prompt that is too long is cut until it fits.
+
+    It is journalled before its tools are called. An answer without any is the last step.
+    """
     try:
         finished = _whole(turn, await _fitting(turn))
         kill_points.reach("answered, not journalled")
-        spent = turn.budget.spent(finished)
-        await turn.record(StepKind.MODEL, ModelStep.of(finished), spent)
-        turn.budget.settled()
+        step, spent = ModelStep.of(finished), turn.budget.spent(finished)
+        if step.tool_calls:
+            await turn.record(StepKind.MODEL, step, spent)
+            turn.budget.settled()
+        else:
+            turn.conclude(step, spent)
     finally:
-        await turn.budget.cut()
+        if not turn.is_concluded:
+            await turn.budget.cut()
 
 
 def _whole(turn: Turn, finished: Finished) -> Finished:
@@ -113,6 +122,7 @@ async def _prompt(turn: Turn, budget: int, *, cut_at: datetime | None) -> Prompt
             files=turn.files,
             journal=turn.journal.as_prompt(),
             tools=turn.toolbox.specs,
+            memory=turn.memory,
         ),
         budget=budget,
         cut_at=cut_at,
@@ -134,7 +144,14 @@ def _request(turn: Turn, prompt: Prompt, budget: int) -> ModelRequest:
         budget=budget,
         briefing=briefing,
         allow=turn.budget.allow,
+        cache_key=_cache_key(turn.hold.lease),
+        prompt_cache=spec.prompt_cache,
     )
+
+
+def _cache_key(lease: Lease) -> str:
+    """Opaque: whoever runs the endpoint reads neither a place nor a number in it."""
+    return sha256(f"{lease.address}/{lease.conversation_id}".encode()).hexdigest()[:32]
 
 
 async def _stream(turn: Turn, request: ModelRequest) -> Finished:

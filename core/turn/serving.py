@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -14,7 +15,6 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
 from core import kill_points, metrics
 from core.address import Address
 from core.clock import monotonic
-from core.context.decide import room_together
 from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
 from core.messaging.adapter import Adapter, ShowsWork
 from core.messaging.attachments import read_files
@@ -26,8 +26,9 @@ from core.turn.hold import Hold
 from core.turn.outcome import Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
 from core.turn.stops import Stops
 from core.turn.turn import Resources, Turn
-from storage import conversations, turns
+from storage import conversations, openings, turns
 from storage.errors import DatabaseBusy, LeaseLost, StorageError
+from storage.openings import OpenTurn
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +48,18 @@ class Serving:
         hold: Hold,
         stops: Stops,
         draining: asyncio.Event,
+        opened: OpenTurn | None = None,
     ) -> None:
-        """Once `draining` is set, nothing is begun any more."""
+        """`opened` is the turn that was opened when the conversation was claimed.
+
+        Once `draining` is set, nothing is begun any more.
+        """
         self._resources = resources
         self._adapter = adapters[Address.parse(hold.lease.address).platform]
         self._hold = hold
         self._stops = stops
         self._draining = draining
+        self._opened = opened
         self._turn: Turn | None = None
 
     async def run(self) -> None:
@@ -125,9 +131,8 @@ class Serving:
     async def _go_on(self) -> None:
         """Raises Transient with the wait before somebody is to go on."""
         hold, directory = self._hold, self._resources.directory
-        agent = await directory.of(hold.lease.agent_id)
-        wait = None
-        if not self._draining.is_set():
+        agent, wait = await directory.of(hold.lease.agent_id), None
+        if not (self._opened or self._draining.is_set()):  # else nothing was due
             wait = await deliver(hold, self._adapter, agent.spec.name)
         while not (hold.is_given_back() or self._draining.is_set()):
             if turn := await self._open(agent):
@@ -135,6 +140,8 @@ class Serving:
                     due = await self._answer(turn)
                 if due is None:
                     return
+                if wait is not None:  # something older is due, too
+                    due = replace(due, rows=None)
                 wait = await deliver(hold, self._adapter, agent.spec.name, due)
             elif wait:
                 raise Transient("the platform does not take an answer", retry_after=wait)
@@ -146,13 +153,11 @@ class Serving:
 
     async def _open(self, agent: KnownAgent) -> Turn | None:
         """The turn over what waits, if anything does."""
-        hold = self._hold
-        opened = await turns.open_next(
-            hold.lease,
-            revision=agent.spec.fingerprint,
-            now=hold.now(),
-            room=room_together(self._resources.window_of(agent.spec)),
-        )
+        hold, opened = self._hold, self._opened
+        self._opened = None
+        if opened is None:
+            plan = self._resources.plan_of(agent.spec)
+            opened = await openings.open_next(hold.lease, plan=plan, now=hold.now())
         if opened is None:
             return None
         self._turn = Turn(self._resources, hold, self._adapter, agent, opened)

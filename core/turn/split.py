@@ -7,9 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from core.graphemes import boundary
+
 _FENCE = re.compile(r"^ {0,3}(`{3,16}(?=[^`]*$)|~{3,16}(?!~))(.*)$")
 _ITEM = re.compile(r"^ {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
 _DELIMITER = re.compile(r"^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_HEADING = re.compile(r"^ {0,3}(?:#{1,6}[ \t]+\S.*|\*\*[^*]+\*\*:?[ \t]*)$")
+_BACKTICKS = re.compile(r"`+")
 _IN_A_FILE = "(The whole is in the file below.)"
 
 
@@ -23,6 +27,10 @@ class _Part:
     def takes(self, lines: Sequence[str], limit: int) -> bool:
         """Whether these lines fit, too."""
         return self._length + bool(self.lines) + _length(lines) <= limit
+
+    def room(self, closing: Sequence[str], limit: int) -> int:
+        """How many characters one more line may have, with these lines behind it."""
+        return limit - self._length - bool(self.lines) - bool(closing) - _length(closing)
 
     def add(self, lines: Sequence[str]) -> None:
         """Append these lines."""
@@ -48,44 +56,71 @@ class _Unit:
     is_complete: bool = False
     may_be_file: bool = False
 
-    def cut(self, limit: int) -> tuple[list[str], _Part]:
-        """The unit as parts of `limit` characters at most, and the last one as yet open."""
-        if _length(self.lines) <= limit:
-            return [], _Part(self.lines)
-        room = limit - _length([*self.opening, *self.closing]) - 2
+    @property
+    def is_heading(self) -> bool:
+        """Whether it is a heading: of `#`, or a line in bold."""
+        return len(self.lines) == 1 and bool(_HEADING.match(self.lines[0]))
+
+    def cut(self, limit: int, above: Sequence[str]) -> tuple[list[str], _Part]:
+        """Parts of `limit` characters at most, and the last one, to which more may be added.
+
+        The first part begins with the lines `above`.
+        """
+        if _length([*above, *self.lines]) <= limit:
+            return [], _Part([*above, *self.lines])
+        longest = limit - _length([*self.opening, *self.closing]) - 2
         done: list[str] = []
-        part = _Part()
+        part, begun = _Part(above), len(above)
         for number, line in enumerate(self.lines, start=1):
-            is_end = self.is_complete and number == len(self.lines)
-            *begun, rest = _short(line, room)
-            if part.lines and not part.takes(
-                [*begun, rest, *([] if is_end else self.closing)], limit
-            ):
+            rest, is_end = line, self.is_complete and number == len(self.lines)
+            closing = [] if is_end else self.closing
+            while not part.takes([rest, *closing], limit):
+                room = part.room(closing, limit)
+                if len(part.lines) == begun or (len(rest) > longest and room >= limit // 2):
+                    end = _end_of_piece(rest, room)
+                    part.add([rest[:end]])
+                    rest = rest[end:]
                 done.append(part.ended(self.closing))
-                part = _Part(self.opening)
-            for piece in begun:
-                done.append(_Part([*part.lines, piece]).ended(self.closing))
-                part = _Part(self.opening)
+                part, begun = _Part(self.opening), len(self.opening)
             part.add([rest])
         return done, part
 
 
-def parts(text: str, limit: int, *, with_files: bool = False) -> list[str]:
-    """At least one part, none longer than `limit` characters.
+def parts(text: str, limit: int, *, with_files: bool = False, most: int | None = None) -> list[str]:
+    """At least one part, none longer than `limit` characters (code points).
 
     Cuts between paragraphs, list items, tables and code blocks, and inside of one only where
     it alone is too long: then between its lines, and in a line only where that alone is too
     long. A code block that is cut is closed in one part and opened again in the next; a table
-    begins again with its head. `limit` is 100 at least.
+    begins again with its head. A heading stands in the part of what follows it. No character as
+    people see it is cut in two. `limit` is 100 at least.
 
     With files, a code block or a table that is too long is one part by itself, whatever its
-    length, and never the first one: it is meant to be shown as a file.
+    length, and never the first one: it is meant to be shown as a file. Of more than `most` parts
+    only the beginning of the first is kept, and the whole text is one code block of Markdown: a
+    file, too.
     """
     if len(text) <= limit:
         return [text]
-    if not with_files:
-        return _packed(_units(text.split("\n"), limit), limit) or [""]
-    return _with_files(text, limit) or [""]
+    if with_files:
+        found = _with_files(text, limit)
+    else:
+        found = _packed(_units(text.split("\n"), limit), limit)
+    if most and len(found) > most:
+        return [_beginning(text, limit), _as_code_block(text)]
+    return found or [""]
+
+
+def _beginning(text: str, limit: int) -> str:
+    note = f"\n\n{_IN_A_FILE}"
+    return f"{parts(text, limit - len(note))[0]}{note}"
+
+
+def _as_code_block(text: str) -> str:
+    """The fence is longer than every run of backticks in the text."""
+    longest = max(map(len, _BACKTICKS.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}markdown\n{text}\n{fence}"
 
 
 def _with_files(text: str, limit: int) -> list[str]:
@@ -100,17 +135,31 @@ def _with_files(text: str, limit: int) -> list[str]:
 
 
 def _packed(units: Iterable[_Unit], limit: int) -> list[str]:
-    """As many units in a part as fit."""
+    """As many units in a part as fit, each with the headings above it."""
     done: list[str] = []
     part = _Part()
-    for unit in units:
-        if part.takes(unit.lines, limit):
-            part.add(unit.lines)
+    for above, unit in _below_headings(units, limit):
+        if part.takes([*above, *unit.lines], limit):
+            part.add([*above, *unit.lines])
             continue
-        whole, rest = unit.cut(limit)
+        whole, rest = unit.cut(limit, above)
         done += [part.ended(), *whole]
         part = rest
     return [each for each in [*done, part.ended()] if each]
+
+
+def _below_headings(units: Iterable[_Unit], limit: int) -> Iterator[tuple[list[str], _Unit]]:
+    """The units but headings, each with the lines of the headings and blank lines above it."""
+    above: list[str] = []
+    for unit in units:
+        is_above = unit.is_heading or (above and not "".join(unit.lines).strip())
+        if is_above and _length([*above, *unit.lines]) < limit // 4:
+            above += unit.lines
+        else:
+            yield above, unit
+            above = []
+    if above:
+        yield [], _Unit(lines=above, opening=[], closing=[])
 
 
 def _units(lines: list[str], limit: int) -> Iterator[_Unit]:
@@ -164,10 +213,13 @@ def _begins_table(lines: list[str], start: int) -> bool:
 
 
 def _end_of_words(lines: list[str], start: int) -> int:
-    """Where the list item or the paragraph that begins at `start` ends."""
+    """Where the heading, the list item or the paragraph that begins at `start` ends."""
     end = start + 1
+    if _HEADING.match(lines[start]):
+        return end
     while lines[start] and end < len(lines) and lines[end]:
-        if _ITEM.match(lines[end]) or _FENCE.match(lines[end]) or _begins_table(lines, end):
+        begins_anew = _ITEM.match(lines[end]) or _FENCE.match(lines[end])
+        if begins_anew or _HEADING.match(lines[end]) or _begins_table(lines, end):
             break
         end += 1
     return end
@@ -177,13 +229,9 @@ def _is_file(unit: _Unit, limit: int) -> bool:
     return unit.may_be_file and _length(unit.lines) > limit
 
 
-def _short(line: str, longest: int) -> Iterator[str]:
-    """Cut after a space, or anywhere."""
-    while len(line) > longest:
-        end = line.rfind(" ", longest // 2, longest) + 1 or longest
-        yield line[:end]
-        line = line[end:]
-    yield line
+def _end_of_piece(line: str, longest: int) -> int:
+    """Where to cut a line: after a space, or else between two characters as people see them."""
+    return boundary(line, line.rfind(" ", longest // 2, longest) + 1 or longest)
 
 
 def _length(lines: Sequence[str]) -> int:

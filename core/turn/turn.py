@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -12,6 +12,8 @@ from core import kill_points, metrics
 from core.address import Address
 from core.clock import Clock
 from core.config.spec import AgentSpec
+from core.context.decide import room_together
+from core.context.load import Memory
 from core.errors import MooringsError
 from core.llm import ChatModel
 from core.llm.tokens import estimate
@@ -29,7 +31,8 @@ from core.turn.outcome import Fail
 from core.turn.split import parts
 from storage import turns
 from storage.models import InboxMessage, MessageRole, StepKind, TurnState
-from storage.turns import Ending, Entry, FinishedStep, OpenTurn
+from storage.openings import OpenTurn, Plan
+from storage.turns import Ending, Entry, FinishedStep
 from storage.usage import Spent
 
 _STOPPED = "(stopped)"
@@ -64,6 +67,10 @@ class Resources:
             known = None
         return min(spec.window_tokens, known or spec.window_tokens)
 
+    def plan_of(self, spec: AgentSpec) -> Plan:
+        """How this agent's turns are opened."""
+        return Plan(revision=spec.fingerprint, room=room_together(self.window_of(spec)))
+
 
 class Turn:
     """One answer to waiting messages of one conversation, in the hands of this process."""
@@ -83,7 +90,9 @@ class Turn:
         self.opened = opened
         self.budget = Budget(agent, opened.turn.id, resources.price, hold.now)
         self.files = Files()
+        self.memory = Memory()
         self._recorded = 0
+        self._last: FinishedStep | None = None
 
     @cached_property
     def journal(self) -> Journal:
@@ -157,13 +166,7 @@ class Turn:
         Raises:
             LeaseLost: somebody else runs this turn now.
         """
-        finished = FinishedStep(
-            turn_id=self.opened.turn.id,
-            number=self.journal.next_number,
-            kind=kind,
-            content=asdict(step),
-            spent=spent,
-        )
+        finished = self._finished(kind, step, spent)
         await self.hold.insist(
             lambda is_again: turns.record(
                 self.hold.lease, finished, self.hold.now(), is_again=is_again
@@ -172,6 +175,29 @@ class Turn:
         self.journal.add(step)
         self._recorded += 1
         kill_points.reach("step journalled")
+
+    def conclude(self, step: ModelStep, spent: Spent) -> None:
+        """Take this for the last step: nothing depends on it but the end, which journals it."""
+        kept = replace(step, text="", native=None)  # the history has the text, and nobody goes on
+        self._last = self._finished(StepKind.MODEL, kept, spent)
+        self.journal.add(step)
+
+    @property
+    def is_concluded(self) -> bool:
+        """Whether its last step is finished, and kept with its end."""
+        return self._last is not None
+
+    def _finished(
+        self, kind: StepKind, step: ModelStep | ToolStep, spent: Spent | None
+    ) -> FinishedStep:
+        return FinishedStep(
+            turn_id=self.opened.turn.id,
+            number=self.journal.next_number,
+            kind=kind,
+            content=asdict(step),
+            spent=spent,
+            is_first_try=self._recorded > 0 or self.opened.is_first_try,
+        )
 
     async def answered(self, text: str) -> Due:
         """End it with its answer."""
@@ -191,21 +217,32 @@ class Turn:
     async def _end(
         self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
     ) -> Due:
-        now, limits = self.hold.now(), self.adapter.limits
+        now, limits, spec = self.hold.now(), self.adapter.limits, self.agent.spec
         asked = [
             _entry(MessageRole.USER, each.author, self.files.remembered(each), each.sent_at)
             for each in self.opened.questions
         ]
         ending = Ending(
             state=state,
-            entries=[*asked, _entry(role, self.agent.spec.name, text, now)],
-            parts=parts(f"{self._above}{text}", limits.text_length, with_files=limits.takes_files),
+            entries=[*asked, _entry(role, spec.name, text, now)],
+            parts=parts(
+                f"{self._above}{text}",
+                limits.length_for(spec.name),
+                with_files=limits.takes_files,
+                most=spec.max_messages if limits.counts_messages else None,
+            ),
             failure=failure,
             intends=not self._message.may_be_there,
+            message_id=self._message.message_id,
+            step=self._last,
         )
-        due = await self.hold.insist(
-            lambda _: turns.end(self.hold.lease, self.opened.turn.id, ending, now)
-        )
+        try:
+            due = await self.hold.insist(
+                lambda _: turns.end(self.hold.lease, self.opened, ending, now)
+            )
+            self.budget.settled()
+        finally:
+            await self.budget.cut()
         metrics.TURNS.labels(state=state.value).inc()
         return Due(rows=due, intended=self.opened.draft.id if ending.intends else None)
 

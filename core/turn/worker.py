@@ -11,6 +11,7 @@ from functools import partial
 
 from core.address import Address
 from core.clock import monotonic
+from core.errors import ConfigMistake
 from core.messaging.adapter import Adapter
 from core.turn.backlog import Backlog
 from core.turn.hold import Hold
@@ -18,14 +19,15 @@ from core.turn.serving import Serving
 from core.turn.shares import Shares
 from core.turn.stops import Stops
 from core.turn.turn import Resources
-from storage import conversations
-from storage.conversations import Apart
+from storage import conversations, openings
+from storage.conversations import Apart, Ready
 from storage.errors import StorageError
-from storage.lease import Lease
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
+_CONTESTED_SECONDS = 0.05
+_SPREAD = 4  # times as many as are wanted: processes that look at once choose among them at random
 
 
 class Worker:
@@ -42,6 +44,8 @@ class Worker:
         self._wakened = asyncio.Event()
         self._draining = asyncio.Event()
         self._is_looking = False
+        self._claiming = set[int]()  # conversations
+        self._is_contested = False
         self.backlog = Backlog(self.wake)
 
     async def check(self) -> None:
@@ -67,7 +71,7 @@ class Worker:
         """
         self.backlog.begin()
         async with asyncio.TaskGroup() as group:
-            serving: set[asyncio.Task[None]] = set()
+            serving: set[asyncio.Task[bool]] = set()
             looking = group.create_task(self._look(queues, stop, group, serving))
             await stop.wait()
             self._is_looking = False
@@ -84,7 +88,7 @@ class Worker:
         queues: Sequence[str],
         stop: asyncio.Event,
         group: asyncio.TaskGroup,
-        serving: set[asyncio.Task[None]],
+        serving: set[asyncio.Task[bool]],
     ) -> None:
         """Begin whatever waits, until `stop`. What a last look finds is given back at once."""
         self._is_looking = True
@@ -94,79 +98,115 @@ class Worker:
                 pass
             await self._rest()
 
-    async def attend(self, conversation_id: int) -> bool:
+    async def attend(self, conversation_id: int, agent_id: int | None = None) -> bool:
         """Serve this one conversation now; False if it has no work or somebody else has it.
+
+        Whoever does not know whose it is leaves `agent_id` out.
 
         Raises:
             DatabaseBusy, DatabaseUnusable: the work stays where it is, for a later claim.
+            ConfigMistake: the agent's record cannot be read here.
         """
         attended = self._resources.attended
         if conversation_id in attended:  # by another task of this process: no need to look
             await attended[conversation_id].wait()
             return True
         if self._resources.company.is_within:  # a tool asks an agent: its turn has a place already
-            return await self._attend(conversation_id)
+            return await self._attend(conversation_id, agent_id)
         async with self._resources.attending:
-            return await self._attend(conversation_id)
+            return await self._attend(conversation_id, agent_id)
 
-    async def _attend(self, conversation_id: int) -> bool:
+    async def _attend(self, conversation_id: int, agent_id: int | None) -> bool:
         ended = self._resources.attended.setdefault(conversation_id, asyncio.Event())
         try:
-            return await self._claimed(conversation_id)
+            if agent_id is None:
+                agent_id = (await conversations.by_id(conversation_id)).agent_id
+            await self._resources.take_over()
+            serving = await self._claimed(conversation_id, agent_id)
+            if serving:
+                await serving.run()
+            return serving is not None
         finally:
             self._resources.attended.pop(conversation_id, None)
             ended.set()
 
-    async def _claimed(self, conversation_id: int) -> bool:
+    async def _claimed(self, conversation_id: int, agent_id: int) -> Serving | None:
+        """Who serves it, with its next turn opened; None if it has no work or is served already."""
         resources = self._resources
-        await resources.take_over()
+        agent = await resources.directory.of(agent_id)
         claimed_at = monotonic()
-        lease = await conversations.claim_one(
+        claimed = await openings.claim(
             conversation_id=conversation_id,
             owner=resources.owner,
             now=resources.clock(),
             seconds=resources.lease_seconds,
+            plan=None if self._draining.is_set() else resources.plan_of(agent.spec),
         )
-        if lease is None:
-            return False
-        await self._serving(lease, claimed_at).run()
-        return True
-
-    def _serving(self, lease: Lease, claimed_at: float) -> Serving:
-        hold = Hold(lease, self._resources.clock, claimed_at=claimed_at)
-        return Serving(self._resources, self._adapters, hold, self._stops, self._draining)
+        if claimed is None:
+            return None
+        hold = Hold(claimed.lease, resources.clock, claimed_at=claimed_at)
+        return Serving(resources, self._adapters, hold, self._stops, self._draining, claimed.opened)
 
     async def _begin(
-        self, queues: Sequence[str], group: asyncio.TaskGroup, serving: set[asyncio.Task[None]]
+        self, queues: Sequence[str], group: asyncio.TaskGroup, serving: set[asyncio.Task[bool]]
     ) -> bool:
         """Serve what waits, as far as each channel's share goes; whether more may wait."""
-        limit, claimed_at = self._shares.at_once, monotonic()
-        leases = await self._claim(queues, limit) if limit else []
-        for lease in leases:
-            channel = Address.parse(lease.address).channel.key
+        limit = self._shares.at_once
+        spread = _SPREAD if self._is_contested else 1
+        self._is_contested = False
+        found = await self._find(queues, limit * spread) if limit else []
+        if len(found) > limit:
+            found = random.sample(found, limit)
+        for each in found:
+            channel = Address.parse(each.address).channel.key
             self._shares.take(channel)
-            task = group.create_task(self._serving(lease, claimed_at).run_or_leave())
+            self._claiming.add(each.id)
+            task = group.create_task(self._serve(each))
             serving.add(task)
             task.add_done_callback(serving.discard)
             task.add_done_callback(partial(self._ended, channel))
-        return bool(leases) and len(leases) == limit
+        return bool(found) and len(found) == limit
 
-    def _ended(self, channel: str, _: object) -> None:
+    async def _serve(self, found: Ready) -> bool:
+        """As `attend`; one that fails must not take the others down."""
+        try:
+            serving = await self._claimed(found.id, found.agent_id)
+        except ConfigMistake:  # told by the directory, once
+            return False
+        except (StorageError, OSError) as error:
+            extra = {"conversation": found.id, "why": str(error)}
+            log.warning("conversation not claimed", extra=extra)
+            return False
+        finally:
+            self._claiming.discard(found.id)
+        if serving:
+            await serving.run_or_leave()
+        else:
+            self._lost()
+        return serving is not None
+
+    def _lost(self) -> None:
+        """Another process was quicker: the next look, soon, is for others than it finds."""
+        self._is_contested = True
+        asyncio.get_running_loop().call_later(_CONTESTED_SECONDS, self.wake)
+
+    def _ended(self, channel: str, task: asyncio.Task[bool]) -> None:
+        """What could not be claimed waits for the next poll: else it might be tried on and on."""
         self._shares.give_back(channel)
-        self.wake()
+        if not task.cancelled() and task.result():
+            self.wake()
 
-    async def _claim(self, queues: Sequence[str], limit: int) -> list[Lease]:
+    async def _find(self, queues: Sequence[str], limit: int) -> list[Ready]:
         try:
             await self._resources.take_over()
-            return await conversations.claim(
+            return await conversations.all_ready(
                 queues=queues,
-                owner=self._resources.owner,
                 now=self._resources.clock(),
-                seconds=self._resources.lease_seconds,
                 limit=limit,
                 apart_from=Apart(
                     addresses=[*self._shares.full, *self.backlog.unread],
                     agents=self._resources.directory.unreadable,
+                    ids=self._claiming,
                 ),
             )
         except (StorageError, OSError) as error:
@@ -182,7 +222,7 @@ class Worker:
             return
 
 
-async def _drained(looking: asyncio.Task[None], serving: set[asyncio.Task[None]]) -> None:
+async def _drained(looking: asyncio.Task[None], serving: set[asyncio.Task[bool]]) -> None:
     await asyncio.wait({looking})
     if serving:
         log.info("draining", extra={"turns": len(serving)})

@@ -7,6 +7,7 @@ it again from its beginning. `?` stands for each value and `"` quotes a name, in
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sqlite3
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, nullcontext, suppress
@@ -66,16 +67,22 @@ def added(text: str, *values: object) -> Script[int]:
     return cast("int", (yield Statement(text, values, _Wants.ID)))
 
 
-def select(model: type[M]) -> str:
-    """All that `whole` needs, from the model's table; conditions follow."""
-    return f"SELECT {_quoted(listed(model))} FROM {_quoted([table_of(model)])}"  # noqa: S608  # names of ours
+def select(model: type[Model], *more: str) -> str:
+    """All that `whole` needs, from the model's table, and `more` after it; conditions follow."""
+    columns = ", ".join((_quoted(listed(model)), *more))
+    return f"SELECT {columns} FROM {_quoted([table_of(model)])}"  # noqa: S608  # names of ours
+
+
+def marks(number: int) -> str:
+    """So many values in a row."""
+    return ", ".join("?" * number)
 
 
 @lru_cache
 def insert(model: type[Model], columns: tuple[str, ...], times: int = 1) -> str:
     """So many new rows with these columns; values are given one row after the other."""
-    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * times)
-    return f"INSERT INTO {_quoted([table_of(model)])} ({_quoted(columns)}) VALUES {marks}"  # noqa: S608  # as above
+    values = ", ".join([f"({marks(len(columns))})"] * times)
+    return f"INSERT INTO {_quoted([table_of(model)])} ({_quoted(columns)}) VALUES {values}"  # noqa: S608  # as above
 
 
 def whole(model: type[M], text: str, *values: object) -> Script[list[M]]:
@@ -106,9 +113,19 @@ def script(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     return _run(verb, is_write=True)
 
 
+def one_statement(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # as above
+    """Run a script of one statement: it is a transaction by itself, begun and ended on its way."""
+    return _run(verb, is_write=False)
+
+
 def reading_script(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # as above
     """Run a script that only reads."""
     return _run(verb, is_write=False)
+
+
+def inside(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Script[R]]:  # type: ignore[explicit-any]  # as above
+    """The script of a verb, to be played inside of another one."""
+    return cast("Callable[P, Script[R]]", inspect.unwrap(verb))
 
 
 def _run(  # type: ignore[explicit-any]  # as above

@@ -112,7 +112,7 @@ def reading(verb: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
 async def to_the_end(work: asyncio.Future[R]) -> R:
     """What comes of it; whoever is cancelled meanwhile learns it when it has ended."""
     try:
-        return await asyncio.shield(work)
+        await asyncio.wait({work})  # a shield would report what it raises after that, on 3.14
     except asyncio.CancelledError:
         while not work.done():
             try:
@@ -122,6 +122,7 @@ async def to_the_end(work: asyncio.Future[R]) -> R:
         if not work.cancelled():
             work.exception()  # looked at, so that asyncio does not report it as forgotten
         raise
+    return work.result()
 
 
 async def retried(once: Callable[[], Awaitable[R]]) -> R:

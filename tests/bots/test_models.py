@@ -54,7 +54,7 @@ def write(program: Program, **agents: str) -> None:
     (program.folder / "agents.toml").write_text(text)
 
 
-async def findings(program: Program) -> list[str]:
+async def results(program: Program) -> list[str]:
     """What doctor says of the models, with the verdict in front; never a trace."""
     ended = await program.run("doctor")
     assert ended.err == ""
@@ -103,7 +103,7 @@ async def test_doctor_says_which_api_and_effort_are_used(
         eve='model = "gpt-6-luna"\napi = "chat"\nreasoning_effort = "high"',
         fay='model = "gpt-6-luna"\napi = "responses"\ntemperature = 0.5',
     )
-    assert await findings(program) == [
+    assert await results(program) == [
         "ok ada: gpt-5.6 answers (Responses, its own effort)",
         "ok ben: gpt-5.6 answers (Chat Completions, effort none)",
         "ok cy: gpt-6-astra answers (Chat Completions, without reasoning_effort, without tools)",
@@ -120,7 +120,7 @@ async def test_doctor_warns_of_a_shutdown_from_half_a_year_before(program: Progr
     write(program, **{name: f'model = "{name}"' for name in models})
     async with Endpoint(models=models) as endpoint:
         program.set(**with_key(endpoint.base_url))
-        lines = await findings(program)
+        lines = await results(program)
     warnings = [line for line in lines if not line.startswith("ok ")]
     date = f"{soon:%d %B %Y}".lstrip("0")
     assert [line.partition(" ")[2] for line in warnings] == [
@@ -131,7 +131,7 @@ async def test_doctor_warns_of_a_shutdown_from_half_a_year_before(program: Progr
 
 async def test_doctor_names_the_model_that_was_meant(program: Program, openai: Endpoint) -> None:
     write(program, ada='model = "gpt-6-lunna"')
-    [line] = await findings(program)
+    [line] = await results(program)
     assert line.startswith("FAIL ada: gpt-6-lunna at 127.0.0.1:")
     assert line.endswith("It lists 'gpt-6-luna', but no 'gpt-6-lunna'.")
 
@@ -166,7 +166,7 @@ async def test_doctor_fails_readably_at_every_shape_of_broken_endpoint(program: 
     write(program, **{name: f'model = "{name}"' for name in SHAPES})
     async with Endpoint(lambda body: SHAPES[body["model"]], models={"m": None}) as endpoint:
         program.set(**with_key(endpoint.base_url))
-        lines = await findings(program)
+        lines = await results(program)
         host = endpoint.base_url.removeprefix("http://").removesuffix("/v1")
     assert len(lines) == len(SHAPES)
     for name, line in zip(SHAPES, lines, strict=True):
@@ -195,7 +195,7 @@ async def test_a_wrong_key_model_or_address_reads_well(
     async with Endpoint(lambda _: fault or "", models={}) as endpoint:
         base_url = endpoint.base_url if fault else "http://127.0.0.1:1/v1"
         program.set(**with_key(base_url))
-        lines = await findings(program)
+        lines = await results(program)
     host = base_url.removeprefix("http://").removesuffix("/v1")
     assert [line.partition(" It lists ")[0] for line in lines] == [
         f"FAIL assistant: gpt-6-luna at {host} {sentence}"
@@ -209,6 +209,6 @@ async def test_a_refusal_that_nobody_understands_is_not_blamed_on_the_length_alo
     refusal = Fail(status=400, param="tools[0].x")
     async with Endpoint(lambda _: refusal, models={"gpt-6-luna": None}) as endpoint:
         program.set(**with_key(endpoint.base_url))
-        [line] = await findings(program)
+        [line] = await results(program)
     assert "does not accept the request (HTTP 400): check the agent's tools." in line
     assert line.endswith("lower the agent's window_tokens.")

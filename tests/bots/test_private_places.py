@@ -18,7 +18,7 @@ from random import Random
 
 import pytest
 
-from tests.bots.discord.town import Harbour as OnDiscord
+from tests.bots.discord.private_places import DiscordPlaces as OnDiscord
 from tests.bots.slack.town import Harbour as OnSlack
 from tests.bots.town import Place, Town
 from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint, Stall

@@ -13,7 +13,7 @@ from core.clock import now
 from core.turn.hold import Hold
 from storage.errors import LeaseLost
 from storage.lease import Lease
-from tests.bots.discord import outward as discord_outward
+from tests.bots.discord import adapter_helpers as discord_helpers
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.slack.peer import SlackPeer
@@ -75,10 +75,10 @@ async def _refused(http: ClientSession, url: str) -> None:
 
 
 async def test_what_waited_for_discords_limits_too_long_is_not_posted(hold: Hold) -> None:
-    async with DiscordPeer() as discord, discord_outward.rest_of(discord) as rest:
-        adapter = discord_outward.adapter_of(rest)
+    async with DiscordPeer() as discord, discord_helpers.rest_of(discord) as rest:
+        adapter = discord_helpers.adapter_of(rest)
         discord.fault("messages.create", "ratelimited", times=1, retry_after=2 * SECONDS)
         with hold.in_force(), pytest.raises(LeaseLost):
-            await adapter.post(discord_outward.outgoing(discord))
+            await adapter.post(discord_helpers.outgoing(discord))
         assert not discord.transcript(discord.general)
-        assert await adapter.post(discord_outward.outgoing(discord))
+        assert await adapter.post(discord_helpers.outgoing(discord))

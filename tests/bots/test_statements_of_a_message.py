@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from bots.discord.internals import point_at
-from tests.bots.discord import bots as discord_bots
-from tests.bots.discord.bots import Server
+from tests.bots.discord import server as discord_server
+from tests.bots.discord.server import Server
 from tests.bots.slack import bots as slack_bots
 from tests.bots.slack.bots import Workspace
 from tests.peers.discord.peer import DiscordPeer
@@ -74,10 +74,12 @@ async def test_a_mention_on_slack(
 async def test_a_mention_on_discord(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    discord_bots.spare_nobody(monkeypatch)
+    discord_server.no_waiting(monkeypatch)
     async with DiscordPeer() as discord:
         server = Server(discord=discord, endpoint=endpoint, folder=tmp_path)
-        async with server.bot(AGENTS, watch=replace(discord_bots.QUICK, settle=600.0)):
+        async with server.bot(
+            AGENTS, connection=replace(discord_server.QUICK, cursor_interval=600.0)
+        ):
 
             async def ask(count: int) -> None:
                 discord.say(discord.general, discord.anna, f"{discord.mention} hello")

@@ -14,7 +14,7 @@ from core.address import Address
 from core.api.caller import CallerAdapter
 from core.messaging.adapter import Adapter
 from core.messaging.messages import Outgoing
-from tests.bots.discord import outward as discord_outward
+from tests.bots.discord import adapter_helpers as discord_helpers
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.platform import Platform
@@ -97,14 +97,14 @@ async def slack() -> AsyncIterator[Subject]:
 
 @pytest.fixture
 async def discord() -> AsyncIterator[Subject]:
-    async with DiscordPeer() as peer, discord_outward.rest_of(peer) as rest:
+    async with DiscordPeer() as peer, discord_helpers.rest_of(peer) as rest:
         question = peer.say(peer.general, peer.anna, "question")
 
         async def seen() -> str:
             return "\n".join(line.text for line in peer.transcript(peer.general))
 
-        first = discord_outward.outgoing(peer, "One", question=question)
-        yield Subject(adapter=discord_outward.adapter_of(rest), outgoing=first, seen=seen)
+        first = discord_helpers.outgoing(peer, "One", question=question)
+        yield Subject(adapter=discord_helpers.adapter_of(rest), outgoing=first, seen=seen)
 
 
 @pytest.fixture(params=["platform", "caller", "screen", "pipe", "slack", "discord"])

@@ -27,11 +27,11 @@ from core.turn.company import Company
 from core.turn.hold import Hold
 from core.turn.turn import Resources, Turn
 from core.turn.worker import Worker
-from storage import agents, conversations, facts, summaries, turns
+from storage import agents, conversations, facts, openings, summaries
 from storage.facts import Statement
 from storage.lease import Lease
 from storage.models import Conversation, Fact, Message, Summary
-from storage.turns import OpenTurn
+from storage.openings import OpenTurn, Plan
 from tests.peers.model import ScriptedModel
 from tests.peers.platform import Platform
 
@@ -147,14 +147,15 @@ class Stage:
 
     async def lease(self, room: str = ROOM) -> Lease:
         """The lease on the conversation there."""
-        leased = await conversations.claim_one(
+        claimed = await openings.claim(
             conversation_id=(await self.conversation(room)).id,
             owner=self.owner,
             now=self.clock(),
             seconds=self.lease_seconds,
+            plan=None,
         )
-        assert leased
-        return leased
+        assert claimed
+        return claimed.lease
 
     async def hold(self, room: str = ROOM) -> Hold:
         """The conversation there, held."""
@@ -162,8 +163,8 @@ class Stage:
 
     async def opened(self, hold: Hold) -> OpenTurn:
         """The turn over what waits there."""
-        revision = self.spec.fingerprint
-        turn = await turns.open_next(hold.lease, revision=revision, now=self.clock())
+        plan = Plan(revision=self.spec.fingerprint, room=40_000)
+        turn = await openings.open_next(hold.lease, plan=plan, now=self.clock())
         assert turn
         return turn
 

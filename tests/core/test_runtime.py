@@ -15,7 +15,7 @@ from core.errors import ConfigMistake
 from core.messaging.intake import Accepted
 from core.messaging.messages import Author, Incoming
 from core.runtime import Runtime
-from storage import conversations, owners
+from storage import openings, owners
 from storage.database import open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable
 from storage.models import Conversation
@@ -46,8 +46,12 @@ async def said(runtime: Runtime, text: str = "Hello") -> Accepted:
 async def leased(runtime: Runtime, owner: str) -> int:
     """A conversation in the hands of this owner."""
     accepted = await said(runtime)
-    assert await conversations.claim_one(
-        conversation_id=accepted.conversation_id, owner=owner, now=runtime.clock(), seconds=15
+    assert await openings.claim(
+        conversation_id=accepted.conversation_id,
+        owner=owner,
+        now=runtime.clock(),
+        seconds=15,
+        plan=None,
     )
     return accepted.conversation_id
 

@@ -68,6 +68,6 @@ async def test_a_message_passes_the_files_that_are_told_in_this_order(stage: Sta
     await worker.attend((await stage.say("Hello")).conversation_id)
     async with traced() as files:
         accepted = await stage.say("And how are you?")
-        await worker.attend(accepted.conversation_id)
+        await worker.attend(accepted.conversation_id, accepted.agent_id)
     assert stage.platform.transcript[-1] == "You said: And how are you?"
     assert files == told()

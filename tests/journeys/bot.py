@@ -95,7 +95,7 @@ def _parsed(event: dict[str, str]) -> Incoming:
     )
 
 
-def _die_at(place: str, times: int) -> None:
+def die_at(place: str, times: int) -> None:
     left = times
 
     def arrive(at: str) -> None:
@@ -133,5 +133,5 @@ def live(
     errors = os.open(ERRORS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(errors, 2)
     if place:
-        _die_at(place, times)
+        die_at(place, times)
     asyncio.run(_main(board))

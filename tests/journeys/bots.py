@@ -50,4 +50,4 @@ async def running(where: Surroundings) -> AsyncIterator[BaseProcess]:
     finally:
         process.kill()
         process.join()
-    assert "Traceback" not in where.errors()
+    assert "Traceback" not in where.errors(), where.errors()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
 from tests.forked import FORKED
@@ -37,7 +38,8 @@ async def ended(process: BaseProcess) -> int:
 async def asked_to_stop(process: BaseProcess) -> int:
     """The exit status after SIGTERM."""
     assert process.pid
-    os.kill(process.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it has just ended, and its status says why
+        os.kill(process.pid, signal.SIGTERM)
     return await ended(process)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from storage import agents, conversations, inbox, turns
+from storage import agents, conversations, inbox, openings, turns
 from storage.database import Database
 from storage.lease import Lease
 from storage.models import Conversation, MessageRole, TurnState
-from storage.turns import Ending, Entry, OpenTurn
+from storage.openings import OpenTurn, Plan
+from storage.turns import Ending, Entry
 from tests.storage import sql
+
+PLAN = Plan(revision="r1", room=40_000)
 
 
 async def conversation(
@@ -63,16 +66,22 @@ async def received(
 
 async def leased(where: Conversation, now: datetime, *, owner: str = "me") -> Lease:
     """The lease on a conversation that has work."""
-    lease = await conversations.claim_one(
-        conversation_id=where.id, owner=owner, now=now, seconds=15
-    )
+    lease = await claimed(where.id, now, owner=owner)
     assert lease
     return lease
 
 
+async def claimed(conversation_id: int, now: datetime, *, owner: str) -> Lease | None:
+    """The lease, if there is work and nobody holds the conversation; no turn is opened."""
+    claimed = await openings.claim(
+        conversation_id=conversation_id, owner=owner, now=now, seconds=15, plan=None
+    )
+    return claimed.lease if claimed else None
+
+
 async def opened(lease: Lease, now: datetime) -> OpenTurn:
     """The turn over what waits there."""
-    turn = await turns.open_next(lease, revision="r1", now=now)
+    turn = await openings.open_next(lease, plan=PLAN, now=now)
     assert turn
     return turn
 
@@ -85,4 +94,4 @@ async def answered(lease: Lease, turn: OpenTurn, now: datetime, *, text: str = "
     ]
     answer = Entry(role=MessageRole.ASSISTANT, author="support", text=text, tokens=5, said_at=now)
     ending = Ending(state=TurnState.DONE, entries=[*entries, answer], parts=[text])
-    await turns.end(lease, turn.turn.id, ending, now)
+    await turns.end(lease, turn, ending, now)

@@ -9,10 +9,15 @@ from functools import partial
 
 import pytest
 
-from storage import agents, conversations, inbox, outbox, turns
+from storage import agents, conversations, inbox, openings, outbox, turns
 from storage.conversations import Apart
 from storage.database import Database
+from storage.drivers.transaction import transaction
 from storage.errors import LeaseLost
+from storage.lease import Lease
+from storage.models import Conversation, OutboxMessage, OutboxState, Step, StepKind
+from storage.openings import OpenTurn
+from storage.turns import FinishedStep
 from tests.patience import PATIENCE
 from tests.storage import given
 
@@ -20,10 +25,8 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 async def _queue(now: datetime, *, owner: str = "me", limit: int = 10) -> list[int]:
-    leases = await conversations.claim(
-        queues=["terminal/main"], owner=owner, now=now, seconds=15, limit=limit
-    )
-    return [lease.conversation_id for lease in leases]
+    found = await conversations.all_ready(queues=["terminal/main"], now=now, limit=limit)
+    return [each.id for each in found if await given.claimed(each.id, now, owner=owner)]
 
 
 async def test_forty_that_open_a_conversation_at_once_get_the_same_one(now: datetime) -> None:
@@ -60,10 +63,13 @@ async def test_channels_that_are_left_out_keep_their_work(now: datetime) -> None
             agent_id=agent.id, address=f"slack/T/{room}", queue="slack", author="ana", now=now
         )
         await given.received(where, room, now)
-    claim = partial(conversations.claim, queues=["slack"], owner="me", now=now, seconds=15)
-    leases = await claim(limit=10, apart_from=Apart(addresses=["slack/T/a_b%", "slack/T/c"]))
-    assert sorted(lease.address for lease in leases) == sorted(f"slack/T/{room}" for room in others)
-    assert len(await claim(limit=10)) == len(left_out)
+    find = partial(conversations.all_ready, queues=["slack"], now=now, limit=10)
+    found = await find(apart_from=Apart(addresses=["slack/T/a_b%", "slack/T/c"]))
+    assert sorted(each.address for each in found) == sorted(f"slack/T/{room}" for room in others)
+    assert len(await find()) == len(left_out) + len(others)
+    ids = [each.id for each in found]
+    assert len(await find(apart_from=Apart(ids=ids))) == len(left_out)
+    assert await find(apart_from=Apart(agents=[agent.id])) == []
 
 
 async def test_a_lease_that_lapsed_in_a_channel_that_is_left_out_is_not_taken_over(
@@ -73,11 +79,9 @@ async def test_a_lease_that_lapsed_in_a_channel_that_is_left_out_is_not_taken_ov
     await given.received(where, "k1", now)
     await given.leased(where, now)
     later = now + timedelta(seconds=16)
-    claim = partial(
-        conversations.claim, queues=[where.queue], owner="other", now=later, seconds=15, limit=1
-    )
-    assert await claim(apart_from=Apart(addresses=[where.address])) == []
-    assert len(await claim(apart_from=Apart(addresses=["terminal/other"]))) == 1
+    find = partial(conversations.all_ready, queues=[where.queue], now=later, limit=1)
+    assert await find(apart_from=Apart(addresses=[where.address])) == []
+    assert len(await find(apart_from=Apart(addresses=["terminal/other"]))) == 1
 
 
 async def test_eight_claimers_get_each_conversation_once(now: datetime) -> None:
@@ -85,7 +89,7 @@ async def test_eight_claimers_get_each_conversation_once(now: datetime) -> None:
     for room in rooms:
         await given.received(room, f"k{room.id}", now)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_queue(now, owner=f"worker{n}", limit=3)) for n in range(8)]
+        tasks = [group.create_task(_queue(now, owner=f"worker{n}", limit=10)) for n in range(8)]
     claimed = sorted(row for task in tasks for row in task.result())
     assert claimed == [room.id for room in rooms]
 
@@ -102,7 +106,7 @@ async def test_a_lapsed_lease_is_taken_over_and_its_old_holder_writes_nothing(
     with pytest.raises(LeaseLost):
         await conversations.keep(zombie, later)
     with pytest.raises(LeaseLost):
-        await turns.open_next(zombie, revision="r1", now=later)
+        await openings.open_next(zombie, plan=given.PLAN, now=later)
     with pytest.raises(LeaseLost):
         await turns.hand_over(zombie, later)
     with pytest.raises(LeaseLost):
@@ -252,3 +256,59 @@ async def test_opening_that_is_cancelled_tears_nothing(now: datetime) -> None:
         await asyncio.wait({opening})
     async with asyncio.timeout(PATIENCE):
         await given.conversation(now, room="afterwards")
+
+
+async def _refused(writing: Awaitable[object]) -> bool:
+    try:
+        await writing
+    except LeaseLost:
+        return True
+    return False
+
+
+async def _begin(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    await outbox.begin(lease, outbox_id=opened.draft.id, now=now)
+
+
+async def _record(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    step = FinishedStep(
+        turn_id=opened.turn.id, number=1, kind=StepKind.TOOL, content={}, is_first_try=True
+    )
+    await turns.record(lease, step, now)
+
+
+async def _receipt(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    await outbox.delivered(lease, outbox_id=opened.draft.id, message_id="m", now=now)
+
+
+async def _ending(lease: Lease, opened: OpenTurn, now: datetime) -> None:
+    await given.answered(lease, opened, now)
+
+
+@pytest.mark.parametrize("write", [_begin, _record, _receipt, _ending])
+async def test_who_writes_while_another_claims_waits_and_writes_nothing(
+    now: datetime, write: Callable[[Lease, OpenTurn, datetime], Awaitable[object]]
+) -> None:
+    """A statement that looked at the lease as it was before would write."""
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    opened = await given.opened(lease, now)
+    claimed, may_commit = asyncio.Event(), asyncio.Event()
+
+    @transaction
+    async def claim() -> None:
+        await Conversation.filter(id=where.id).update(token=lease.token + 1)
+        claimed.set()
+        await may_commit.wait()
+
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(claim())
+        await claimed.wait()
+        writing = group.create_task(_refused(write(lease, opened, now)))
+        await asyncio.wait({writing}, timeout=0.1)  # time enough for one that does not wait
+        may_commit.set()
+    assert writing.result()
+    row = await OutboxMessage.get(id=opened.draft.id)
+    assert (row.attempts, row.state) == (0, OutboxState.DRAFT)
+    assert await Step.all().count() == 0

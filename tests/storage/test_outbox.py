@@ -35,7 +35,7 @@ async def test_what_is_recorded_of_a_message_is_recorded_of_no_other(now: dateti
     lease = await given.leased(where, now)
     turn = await given.opened(lease, now)
     ending = Ending(state=TurnState.DONE, entries=[], parts=["one", "two", "three"])
-    await turns.end(lease, turn.turn.id, ending, now)
+    await turns.end(lease, turn, ending, now)
     first, second, third = await outbox.due(where.id)
     await outbox.begin(lease, outbox_id=first.id, now=now)
     await outbox.fail(lease, outbox_id=first.id)
@@ -61,7 +61,7 @@ async def test_an_answer_is_due_as_a_whole_before_the_next_one(now: datetime) ->
         lease = await given.leased(where, now)
         turn = await given.opened(lease, now)
         ending = Ending(state=TurnState.DONE, entries=[], parts=parts)
-        await turns.end(lease, turn.turn.id, ending, now)
+        await turns.end(lease, turn, ending, now)
         await conversations.release(lease, now)
     assert [row.text for row in await outbox.due(where.id)] == ["one", "two", "three", "four"]
 

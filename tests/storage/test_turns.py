@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import conversations, inbox, messages, outbox, turns, usage
+from storage import conversations, inbox, messages, openings, outbox, turns, usage
 from storage.errors import LeaseLost
 from storage.lease import Lease, milliseconds
 from storage.models import (
@@ -19,6 +19,7 @@ from storage.models import (
     TurnState,
     Usage,
 )
+from storage.openings import Plan
 from storage.turns import Ending, Entry, FinishedStep
 from storage.usage import Spent
 from tests.storage import given
@@ -39,13 +40,14 @@ async def test_what_one_person_wrote_in_a_row_is_answered_together(now: datetime
         batches.append([question.key for question in turn.questions])
         await given.answered(lease, turn, now)
     assert batches == [["a1", "a2"], ["b1"], ["a3"]]
-    assert await turns.open_next(lease, revision="r1", now=now) is None
+    assert await openings.open_next(lease, plan=given.PLAN, now=now) is None
 
 
 async def _batches(where: Conversation, now: datetime, *, room: int = 40_000) -> list[int]:
     """How many messages each turn answers."""
     lease, batches = await given.leased(where, now), list[int]()
-    while turn := await turns.open_next(lease, revision="r1", now=now, room=room):
+    plan = Plan(revision="r1", room=room)
+    while turn := await openings.open_next(lease, plan=plan, now=now):
         batches.append(len(turn.questions))
         await given.answered(lease, turn, now)
     return batches
@@ -263,7 +265,7 @@ async def test_a_failed_turn_leaves_a_notice_and_failed_messages(now: datetime) 
     turn = await given.opened(lease, now)
     notice = Entry(role=MessageRole.NOTICE, author="support", text="no", tokens=1, said_at=now)
     ending = Ending(state=TurnState.FAILED, entries=[notice], parts=["no"], failure="refused")
-    await turns.end(lease, turn.turn.id, ending, now)
+    await turns.end(lease, turn, ending, now)
     row = await turns.by_id(turn.turn.id)
     assert (row.state, row.failure) == (TurnState.FAILED, "refused")
     message = await inbox.by_key("k1")
@@ -277,7 +279,7 @@ async def test_an_answer_in_parts_is_delivered_in_their_order(now: datetime) -> 
     lease = await given.leased(where, now)
     turn = await given.opened(lease, now)
     ending = Ending(state=TurnState.DONE, entries=[], parts=["one", "two", "three"])
-    await turns.end(lease, turn.turn.id, ending, now)
+    await turns.end(lease, turn, ending, now)
     due = await outbox.due(where.id)
     assert [row.text for row in due] == ["one", "two", "three"]
     assert due[0].id == turn.draft.id
@@ -306,7 +308,7 @@ async def test_the_turn_names_the_revision_that_answered_it(now: datetime) -> No
     turn = await given.opened(lease, now)
     await turns.hand_over(lease, now)
     heir = await given.leased(where, now)
-    await turns.open_next(heir, revision="r2", now=now)
+    await openings.open_next(heir, plan=Plan(revision="r2", room=1), now=now)
     assert (await turns.by_id(turn.turn.id)).revision == "r2"
 
 

@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from storage import conversations, outbox, turns
+from storage import conversations, openings, outbox, turns
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from storage.models import MessageRole, OutboxMessage, StepKind, TurnState
-from storage.turns import Ending, Entry, FinishedStep, OpenTurn
+from storage.openings import OpenTurn, Plan
+from storage.turns import Ending, Entry, FinishedStep
 
 SECONDS = 15.0  # that a lease lasts
-STEPS = 2  # of each turn
+STEPS = 3  # of each turn; the last one is journalled with its end
+PLAN = Plan(revision="r1", room=40_000)
 
 
 @dataclass(kw_only=True)
@@ -72,12 +74,17 @@ class Worker:
     async def claim(self, conversation_id: int) -> None:
         """Lease the conversation, if it has work and nobody has it."""
         asked_at = self._work.now
-        self.lease = await conversations.claim_one(
-            conversation_id=conversation_id, owner=self.name, now=asked_at, seconds=SECONDS
+        claimed = await openings.claim(
+            conversation_id=conversation_id,
+            owner=self.name,
+            now=asked_at,
+            seconds=SECONDS,
+            plan=PLAN,
         )
-        if self.lease:
+        if claimed:
+            self.lease = claimed.lease
             self._safe_until = asked_at + timedelta(seconds=SECONDS)
-            self._life = self._serve(self.lease)
+            self._life = self._serve(claimed.lease, claimed.opened)
 
     async def step(self) -> bool:
         """Whether it still holds the lease; what is not done then is left to others."""
@@ -119,38 +126,44 @@ class Worker:
         self.lease = self._life = None
         self.found_nothing = self.is_about_to_post = False
 
-    async def _serve(self, lease: Lease) -> AsyncIterator[None]:
-        async for _ in self._deliver(lease):
-            yield
+    async def _serve(self, lease: Lease, opened: OpenTurn | None) -> AsyncIterator[None]:
+        if opened is None:
+            async for _ in self._deliver(lease, await outbox.due(lease.conversation_id)):
+                yield
         is_idle = False
         while not is_idle:
-            opened = await turns.open_next(lease, revision="r1", now=self._work.now)
-            yield
+            if opened is None:
+                opened = await openings.open_next(lease, plan=PLAN, now=self._work.now)
+                yield
             if opened:
-                async for _ in self._answer(lease, opened):
+                async for _ in self._finish(lease, opened):
                     yield
-                async for _ in self._deliver(lease):
-                    yield
+            opened = None
             self.found_nothing = True
             yield
             is_idle = await conversations.leave_if_idle(lease)
             self.found_nothing = False
 
-    async def _answer(self, lease: Lease, opened: OpenTurn) -> AsyncIterator[None]:
+    async def _finish(self, lease: Lease, opened: OpenTurn) -> AsyncIterator[None]:
         async for _ in self._preview(lease, opened.draft):
             yield
-        for number in range(len(opened.steps) + 1, STEPS + 1):
-            self._check()
-            self._work.do(opened.turn.id, number)
+        for number in range(len(opened.steps) + 1, STEPS):
+            self._do(opened, number)
             yield
-            step = FinishedStep(
-                turn_id=opened.turn.id, number=number, kind=StepKind.TOOL, content={}
-            )
-            await turns.record(lease, step, self._work.now)
+            await turns.record(lease, _step(opened, number), self._work.now)
             self._work.journalled.add((opened.turn.id, number))
             yield
-        await turns.end(lease, opened.turn.id, _ending(opened, self._work.now), self._work.now)
+        self._do(opened, STEPS)
         yield
+        due = await turns.end(lease, opened, _ending(opened, self._work.now), self._work.now)
+        self._work.journalled.add((opened.turn.id, STEPS))
+        yield
+        async for _ in self._deliver(lease, due or await outbox.due(lease.conversation_id)):
+            yield
+
+    def _do(self, opened: OpenTurn, number: int) -> None:
+        self._check()
+        self._work.do(opened.turn.id, number)
 
     async def _preview(self, lease: Lease, draft: OutboxMessage) -> AsyncIterator[None]:
         if draft.message_id:
@@ -165,8 +178,8 @@ class Worker:
         await outbox.opened(lease, outbox_id=draft.id, message_id=draft.key)
         yield
 
-    async def _deliver(self, lease: Lease) -> AsyncIterator[None]:
-        for row in await outbox.due(lease.conversation_id):
+    async def _deliver(self, lease: Lease, due: list[OutboxMessage]) -> AsyncIterator[None]:
+        for row in due:
             if row.message_id or (row.attempts and row.key in self._work.platform.posts):
                 self._check()
                 self._work.platform.finished.add(row.key)
@@ -190,10 +203,27 @@ class Worker:
             raise LeaseLost("it may have lapsed")
 
 
+def _step(opened: OpenTurn, number: int) -> FinishedStep:
+    return FinishedStep(
+        turn_id=opened.turn.id,
+        number=number,
+        kind=StepKind.TOOL,
+        content={},
+        is_first_try=opened.is_first_try,
+    )
+
+
 def _ending(opened: OpenTurn, now: datetime) -> Ending:
+    """In one part or two, of which the first is shown already."""
     asked = [_said(MessageRole.USER, question.text, now) for question in opened.questions]
     answer = _said(MessageRole.ASSISTANT, "answer", now)
-    return Ending(state=TurnState.DONE, entries=[*asked, answer], parts=["answer", "more"])
+    return Ending(
+        state=TurnState.DONE,
+        entries=[*asked, answer],
+        parts=["answer", "more"][: 1 + opened.turn.number % 2],
+        message_id=opened.draft.key,
+        step=_step(opened, STEPS),
+    )
 
 
 def _said(role: MessageRole, text: str, now: datetime) -> Entry:

@@ -1,4 +1,4 @@
-"""A server of the peer's Discord with a model endpoint, for bots to come and go."""
+"""Fixtures: a server on the peer's Discord, a model endpoint, and no long waits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from bots.discord.internals import point_at
 from core import clock
-from tests.bots.discord.bots import Server, spare_nobody
+from tests.bots.discord.server import Server, no_waiting
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
 
@@ -24,13 +24,13 @@ def yesterday() -> float:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Discord is spared for seconds, the peer need not be spared."""
-    spare_nobody(monkeypatch)
+    """The bot waits a tenth of a second where it would wait seconds for Discord."""
+    no_waiting(monkeypatch)
 
 
 @pytest.fixture
 async def server(tmp_path: Path, migrated: Path, no_pauses: None) -> AsyncIterator[Server]:
-    """Anna, Ben, #general and #support, as the peer has them, for a day."""
+    """A server with Anna, Ben, #general and #support, a day old."""
     shutil.copy(migrated, tmp_path / "moorings.db")
     peer = DiscordPeer(now=yesterday)
     peer.advance(_DAY)

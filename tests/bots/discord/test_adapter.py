@@ -1,4 +1,4 @@
-"""Answers reach Discord once, whatever breaks off, with what can be pressed below them."""
+"""The adapter: answers are posted once, whatever breaks off, with buttons below them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from bots.discord import buttons
-from bots.discord.adapter import DiscordAdapter, addresses
+from bots.discord.adapter import DiscordAdapter, file_urls
 from bots.discord.failures import DiscordRefused
 from bots.discord.rest import Rest
 from core import clock
@@ -18,7 +18,7 @@ from core.address import Address
 from core.errors import DeliveryRefused, Transient
 from core.messaging.adapter import FetchesFiles, ShowsWork
 from core.messaging.messages import Attachment
-from tests.bots.discord.outward import adapter_of, bots, in_thread, outgoing, rest_of
+from tests.bots.discord.adapter_helpers import adapter_of, bots, in_thread, outgoing, rest_of
 from tests.patience import PATIENCE
 from tests.peers.discord import payloads
 from tests.peers.discord.mentions import previewed
@@ -54,7 +54,7 @@ def question(discord: DiscordPeer) -> str:
 def test_it_shows_work_and_fetches_files(adapter: DiscordAdapter) -> None:
     assert isinstance(adapter, ShowsWork)
     assert isinstance(adapter, FetchesFiles)
-    assert adapter.limits.text_length <= 1_900
+    assert adapter.limits.text_length == 2_000
 
 
 async def test_an_ended_answer_replies_below_its_agents_name_and_asks_for_feedback(
@@ -122,8 +122,8 @@ async def test_nothing_a_model_writes_misleads_or_loads_itself(
     text = "[bank.example](https://e.example) ![a](https://e.example/a.png) \u202eabc @here/maps"
     message_id = await adapter.post(outgoing(discord, text, is_final=is_final))
     [line] = bots(discord)
-    harmless = "bank.example (https://e.example) [a](https://e.example/a.png) abc @here/maps"
-    assert line.text.splitlines()[-1] == harmless
+    sanitized = "bank.example (https://e.example) [a](https://e.example/a.png) abc @here/maps"
+    assert line.text.splitlines()[-1] == sanitized
     assert line.pings == previewed(discord.backend.world.message_anywhere(message_id)) == ()
 
 
@@ -573,7 +573,7 @@ def test_discord_keeps_files_on_hosts_of_their_own(
     api_url: str, origin: str, *, is_kept: bool
 ) -> None:
     url = f"{origin}/attachments/1/2/notes.txt?ex=6b&is=6a&hm=0f&"
-    assert bool(addresses(api_url).fullmatch(url)) == is_kept
+    assert bool(file_urls(api_url).fullmatch(url)) == is_kept
 
 
 async def test_a_file_takes_no_token(discord: DiscordPeer, adapter: DiscordAdapter) -> None:

@@ -1,4 +1,4 @@
-"""On Discord the agents file says who there is."""
+"""Only agents of the agents file can be asked on Discord."""
 
 from __future__ import annotations
 
@@ -6,59 +6,59 @@ import pytest
 
 from core.config.spec import AgentSpec
 from core.runtime import Runtime
-from tests.bots.discord.bots import Server
-from tests.bots.discord.commanding import AGENTS, Harbour
+from tests.bots.discord.command_server import AGENTS, CommandServer
+from tests.bots.discord.server import Server
 from tests.peers.endpoint import Stall
 
 ONE = "[agents.assistant]\n"
 
 
 @pytest.fixture
-def harbour(server: Server) -> Harbour:
-    return Harbour(discord=server.discord, endpoint=server.endpoint, folder=server.folder)
+def command_server(server: Server) -> CommandServer:
+    return CommandServer(discord=server.discord, endpoint=server.endpoint, folder=server.folder)
 
 
-async def test_an_agent_made_from_python_is_not_asked(harbour: Harbour) -> None:
-    discord = harbour.discord
-    program = await Runtime.open(harbour.settings(ONE))
+async def test_an_agent_made_from_python_is_not_asked(command_server: CommandServer) -> None:
+    discord = command_server.discord
+    program = await Runtime.open(command_server.settings(ONE))
     await program.directory.register(AgentSpec(name="Planner", instructions="Plan."))
     await program.close()
-    async with harbour.commanded(ONE):
+    async with command_server.commanded(ONE):
         discord.dm(discord.anna, "Planner: hello")
-        answers = await harbour.answered(discord.direct(discord.anna))
-        asked = await harbour.command("agent ask", question="hello", agent="Planner")
-        assert "There is no agent 'Planner'" in await harbour.told(asked)
-        assert await harbour.suggested("ask", {"question": "hello", "agent": "P"}) == []
+        answers = await command_server.answered(discord.direct(discord.anna))
+        asked = await command_server.command("agent ask", question="hello", agent="Planner")
+        assert "There is no agent 'Planner'" in await command_server.told(asked)
+        assert await command_server.suggested("ask", {"question": "hello", "agent": "P"}) == []
     assert answers == ["You said: Planner: hello"]
 
 
-async def test_a_retired_agent_answers_nowhere(harbour: Harbour) -> None:
-    discord = harbour.discord
-    async with harbour.commanded(AGENTS):
+async def test_a_retired_agent_answers_nowhere(command_server: CommandServer) -> None:
+    discord = command_server.discord
+    async with command_server.commanded(AGENTS):
         discord.grant(discord.anna, "MANAGE_CHANNELS")
-        await harbour.obeyed("use", discord.anna, agent="support")
+        await command_server.agent_command("use", discord.anna, agent="support")
         first = discord.say(discord.general, discord.ben, "who is here?")
-        await harbour.answered(discord.general)
-        answer = harbour.answers(discord.general)[0]
+        await command_server.answered(discord.general)
+        answer = command_server.answers(discord.general)[0]
     assert answer.reply_to == first
-    async with harbour.commanded(ONE):
+    async with command_server.commanded(ONE):
         discord.say(discord.general, discord.ben, "to nobody")
         discord.say(discord.general, discord.ben, "and you?", reply_to=answer.id)
-        await harbour.answered(discord.general, 2)
-        pressed = await harbour.pressed(answer.id, "Again")
-        assert "There is no agent 'support'" in await harbour.told(pressed)
-    assert harbour.said(discord.general) == [
+        await command_server.answered(discord.general, 2)
+        pressed = await command_server.pressed(answer.id, "Again")
+        assert "There is no agent 'support'" in await command_server.told(pressed)
+    assert command_server.said(discord.general) == [
         "-# support\nYou said: who is here?",
         "You said: and you?",
     ]
 
 
-async def test_what_waits_for_a_retired_agent_is_told_so(harbour: Harbour) -> None:
-    discord = harbour.discord
-    harbour.endpoint.script(Stall())
-    async with harbour.commanded(AGENTS):
+async def test_what_waits_for_a_retired_agent_is_told_so(command_server: CommandServer) -> None:
+    discord = command_server.discord
+    command_server.endpoint.script(Stall())
+    async with command_server.commanded(AGENTS):
         discord.dm(discord.anna, "support: hello")
-        await harbour.endpoint.arrived()
-    async with harbour.commanded(ONE):
-        await harbour.ended_with(discord.direct(discord.anna), "retired")
-    assert len(harbour.endpoint.requests) == 1
+        await command_server.endpoint.arrived()
+    async with command_server.commanded(ONE):
+        await command_server.ended_with(discord.direct(discord.anna), "retired")
+    assert len(command_server.endpoint.requests) == 1

@@ -1,4 +1,4 @@
-"""What was written while nobody listened is answered once, oldest first, and never too late."""
+"""Messages that came while the bot was away are answered once, the oldest first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.runtime import Runtime
-from tests.bots.discord.bots import QUICK, Server
+from tests.bots.discord.server import QUICK, Server
 from tests.patience import PATIENCE
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
@@ -24,7 +24,7 @@ A_QUIET_MONTH = (
 
 @pytest.fixture
 async def down(server: Server) -> Server:
-    """A bot was here, for a day as it were, and is not any more."""
+    """A server with a bot that ran for a day and was stopped."""
     async with server.bot(server.support_listens) as bot:
         await bot.listener.caught_up()
     return server
@@ -343,10 +343,10 @@ async def test_of_too_much_the_newest_is_answered(
     for number in range(500):
         discord.say(discord.general, discord.ben, f"chatter {number}")
     discord.say(discord.general, discord.anna, f"{discord.mention} the newest")
-    async with down.bot(watch=replace(QUICK, settle=5.0)):
+    async with down.bot(connection=replace(QUICK, cursor_interval=5.0)):
         assert await down.answered(discord.general) == ["You said: the newest"]
     assert len(discord.calls(HISTORY)) == 6
-    assert "more was missed than is caught up" in caplog.messages
+    assert "more messages were missed than are caught up on" in caplog.messages
 
 
 async def test_direct_messages_are_looked_for_where_the_first_shard_begins_anew(
@@ -354,8 +354,8 @@ async def test_direct_messages_are_looked_for_where_the_first_shard_begins_anew(
 ) -> None:
     async with server.bot() as bot:
         await bot.listener.caught_up()
-        catch_up = bot.listener._line.catch_up
-        catch_up.lost(1, 2)
+        catch_up = bot.listener._handlers.catch_up
+        catch_up.session_began(1, 2)
         assert catch_up._due.empty()
-        catch_up.lost(0, 2)
+        catch_up.session_began(0, 2)
         assert not catch_up._due.empty()

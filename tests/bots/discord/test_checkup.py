@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from bots.check_result import Verdict
 from bots.discord.checkup import examine
 from bots.discord.manifest import invitation
-from bots.finding import Verdict
 from core.address import Address
 from core.config.access import Access
 from core.config.binding import Binding, Listen, SharedBy
-from tests.bots.discord.bots import Server
+from tests.bots.discord.server import Server
 from tests.peers.discord.world import Kind
 
 
@@ -23,8 +23,8 @@ def bound(*parts: str, listen: Listen = Listen.MENTION, by: SharedBy | None = No
 async def said(server: Server, *bindings: Binding) -> list[str]:
     """All lines, without what they are about."""
     found = await examine(server.settings(), bindings)
-    assert {finding.about for finding in found} == {"discord"}
-    return [f"{finding.verdict} {finding.sentence}" for finding in found]
+    assert {result.about for result in found} == {"discord"}
+    return [f"{result.verdict} {result.sentence}" for result in found]
 
 
 async def about(server: Server, *bindings: Binding) -> list[str]:
@@ -71,8 +71,8 @@ async def test_without_message_content_agents_that_hear_nothing_are_counted(serv
 async def test_a_token_that_was_reset_is_the_only_line(server: Server) -> None:
     settings = server.settings()
     server.discord.spoil_token()
-    [finding] = await examine(settings, ())
-    assert str(finding).startswith("FAIL discord   Discord does not accept the bot token: reset")
+    [result] = await examine(settings, ())
+    assert str(result).startswith("FAIL discord   Discord does not accept the bot token: reset")
 
 
 async def test_discord_out_of_reach_is_told(server: Server) -> None:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bots.discord.anchor import Anchor
+from bots.discord.channels import ReplyTo
+from core.config.spec import AgentSpec
 from storage.database import Database
 from storage.models import OutboxMessage, OutboxState
-from tests.bots.discord.outward import adapter_of, bots, rest_of
+from tests.bots.discord.adapter_helpers import adapter_of, bots, rest_of
 from tests.core.given import Hands, Stage
 from tests.peers.discord.peer import DiscordPeer
 
@@ -52,7 +53,7 @@ async def ask(
     question = discord.say(discord.general, discord.anna, text)
     channel = question if in_thread else discord.general
     room = f"discord/{discord.guild}/{discord.general}{f'/{question}' if in_thread else ''}"
-    reply_to = Anchor(channel=int(channel), message=int(question)).key
+    reply_to = ReplyTo(channel=int(channel), message=int(question)).key
     accepted = await stage.say(text, room=room, reply_to=reply_to)
     await settle(stage, room, accepted.conversation_id)
     return question
@@ -146,7 +147,7 @@ async def test_an_answer_to_a_deleted_question_is_given_all_the_same(
 ) -> None:
     question = discord.say(discord.general, discord.anna, "Hello")
     room = f"discord/{discord.guild}/{discord.general}"
-    reply_to = Anchor(channel=int(discord.general), message=int(question)).key
+    reply_to = ReplyTo(channel=int(discord.general), message=int(question)).key
     accepted = await stage.say("Hello", room=room, reply_to=reply_to)
     discord.delete(question)
     await settle(stage, room, accepted.conversation_id)
@@ -172,15 +173,97 @@ async def test_without_the_history_an_answer_that_broke_off_is_there_once_if_tri
     assert texts(discord) == ["You said: Hello"]
 
 
-async def test_a_long_answer_is_split_below_the_limit(discord: DiscordPeer, stage: Stage) -> None:
-    paragraph = ("All of this is one paragraph. " * 20).strip()
-    stage.model.script("\n\n".join([paragraph] * 8))
+def long_answer(parts: int) -> str:
+    """Fills that many messages, each but the last to Discord's limit."""
+    return "".join(f"{number:x<9} " * 200 for number in range(parts - 1)) + "the end"
+
+
+async def test_the_messages_of_a_long_answer_are_full(discord: DiscordPeer, stage: Stage) -> None:
+    stage.model.script(long_answer(4))
+    await ask(discord, stage)
+    assert [len(text) for text in texts(discord)] == [1_999, 1_999, 1_999, 7]
+    assert " ".join(texts(discord)).split() == long_answer(4).split()
+
+
+async def test_a_long_answer_replies_with_its_first_message_and_ends_with_buttons(
+    discord: DiscordPeer, stage: Stage
+) -> None:
+    stage.model.script(long_answer(3))
     question = await ask(discord, stage)
     lines = bots(discord)
-    assert len(lines) == 3
-    assert "\n\n".join(line.text for line in lines) == "\n\n".join([paragraph] * 8)
-    assert {line.reply_to for line in lines} == {question}
-    assert not any("Stop" in line.buttons for line in lines)
+    assert [line.reply_to for line in lines] == [question, "", ""]
+    assert [line.buttons for line in lines] == [(), (), ("👍", "👎", "Again")]
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+@pytest.mark.parametrize("answer", ["different", "all the same"])
+@pytest.mark.parametrize("trouble", ["drop_after_commit", "drop_before_commit"])
+@pytest.mark.parametrize("skip", [0, 1, 2, 3])
+async def test_each_message_of_a_long_answer_that_broke_off_is_there_once(
+    discord: DiscordPeer, stage: Stage, skip: int, trouble: str, answer: str, in_thread: bool
+) -> None:
+    text = long_answer(4) if answer == "different" else "word " * 1_600
+    stage.model.script(text)
+    discord.fault("messages.create", trouble, times=1, skip=skip)
+    question = await ask(discord, stage, in_thread=in_thread)
+    lines = bots(discord, question if in_thread else "")
+    assert " ".join(line.text for line in lines).split() == text.split()
+    assert len(lines) == 4
+    assert [line.buttons != () for line in lines] == [False, False, False, True]
+    assert [line.reply_to for line in lines] == ["" if in_thread else question, "", "", ""]
+
+
+@pytest.mark.parametrize("trouble", ["drop_after_commit", "drop_before_commit"])
+@pytest.mark.parametrize("skip", [0, 1, 2])
+async def test_the_edit_that_ends_the_first_message_of_a_long_answer_can_break_off(
+    discord: DiscordPeer, stage: Stage, skip: int, trouble: str
+) -> None:
+    stage.model.script(long_answer(3))
+    discord.fault("messages.edit", trouble, times=1, skip=skip)
+    await ask(discord, stage)
+    assert [len(text) for text in texts(discord)] == [1_999, 1_999, 7]
+
+
+async def test_an_answer_of_too_many_messages_becomes_its_first_part_and_a_file(
+    discord: DiscordPeer, stage: Stage
+) -> None:
+    answer = f"# All of it\n\n{long_answer(5)}\n\n```python\nprint()\n```"
+    stage.model.script(answer)
+    question = await ask(discord, stage)
+    first, file = bots(discord)
+    assert first.text.startswith("# All of it\n\n0x")
+    assert first.text.endswith("\n\n(The whole is in the file below.)")
+    assert 1_900 < len(first.text) <= 2_000
+    assert (first.reply_to, first.buttons) == (question, ())
+    assert (file.text, file.reply_to, file.buttons[-1]) == ("", "", "Again")
+    [uploaded] = [
+        each for each in discord.backend.world.attachments.values() if each.name in file.files
+    ]
+    assert uploaded.name.endswith(".md")
+    assert uploaded.content.decode() == f"{answer}\n"
+
+
+async def test_an_agent_may_answer_in_more_messages(
+    discord: DiscordPeer, clock: Hands, sqlite: Database
+) -> None:
+    assert sqlite.file
+    async with rest_of(discord) as rest:
+        spec = AgentSpec(name="Ada", tools=(), max_messages=6)
+        stage = Stage(adapters={"discord": adapter_of(rest)}, clock=clock, spec=spec)
+        stage.model.script(long_answer(6))
+        await ask(discord, stage)
+    assert [len(text) for text in texts(discord)][:5] == [1_996] * 5
+    assert all(text.startswith("-# Ada\n") for text in texts(discord))
+
+
+@pytest.mark.parametrize("skip", [0, 1])
+async def test_a_file_with_the_whole_answer_that_broke_off_is_there_once(
+    discord: DiscordPeer, stage: Stage, skip: int
+) -> None:
+    stage.model.script(long_answer(6))
+    discord.fault("messages.create", "drop_after_commit", times=1, skip=skip)
+    await ask(discord, stage)
+    assert [len(line.files) for line in bots(discord)] == [0, 1]
 
 
 @pytest.mark.parametrize("fault", [None, "drop_after_commit", "drop_before_commit", "banned"])

@@ -1,4 +1,4 @@
-"""What is used of discord.py beyond its public API is what it was when it was last looked at."""
+"""Everything that is used of discord.py and not public is still as it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way in by the gateway: heard, stored, answered once."""
+"""The gateway listener: messages are received, stored and answered once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bots.discord.bots import QUICK, NoInteractions, Server
+from tests.bots.discord.server import QUICK, NoInteractions, Server
 from tests.peers.discord.wire import Json
 from tests.peers.endpoint import Reply
 
@@ -64,7 +64,7 @@ async def test_a_direct_message_needs_no_mention(server: Server) -> None:
 async def test_as_many_shards_as_discord_wants_are_open(server: Server) -> None:
     discord = server.discord
     discord.gateway.shards = 3
-    async with server.bot(watch=replace(QUICK, patience=9), waits=False) as bot:
+    async with server.bot(connection=replace(QUICK, dead_after=9), waits=False) as bot:
         await discord.until(lambda: bot.listener.is_listening)
         assert len(discord.sessions) == 3
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
@@ -81,14 +81,14 @@ async def test_cursors_move_in_every_server_whatever_shard_it_is_on(server: Serv
     while len(channels) < 2:
         guild = discord.add_guild("Pier")
         channels.setdefault((int(guild) >> 22) % 2, discord.add_channel("x", guild=guild))
-    async with server.bot(watch=replace(QUICK, patience=30), waits=False) as bot:
+    async with server.bot(connection=replace(QUICK, dead_after=30), waits=False) as bot:
         await discord.until(lambda: bot.listener.is_listening)
         await bot.listener.caught_up()
         said = [discord.say(channel, discord.anna, "live") for channel in channels.values()]
         await discord.until(lambda: {*said} <= {str(at) for at in server.cursors().values()})
 
 
-async def test_its_own_echo_tells_that_an_answer_is_there(server: Server) -> None:
+async def test_the_gateways_copy_of_an_answer_tells_that_it_is_there(server: Server) -> None:
     """Without it neither the history, which is denied, nor the nonce, forgotten, would."""
     discord = server.discord
     discord.deny(discord.general, "READ_MESSAGE_HISTORY")
@@ -302,8 +302,8 @@ async def test_what_there_is_no_room_for_is_caught_up_on_a_new_connection(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     discord = server.discord
-    narrow = replace(QUICK, most_waiting=3)
-    async with server.bot(server.support_listens, watch=narrow, database_url=server.impatient):
+    narrow = replace(QUICK, queue_size=3)
+    async with server.bot(server.support_listens, connection=narrow, database_url=server.impatient):
         async with server.locked():
             for number in range(20):
                 discord.say(discord.support, discord.anna, f"number {number}")
@@ -311,7 +311,10 @@ async def test_what_there_is_no_room_for_is_caught_up_on_a_new_connection(
         await discord.until(lambda: server.rows(INBOX) == [(20,)])
         await discord.until(lambda: server.rows(f"{INBOX} WHERE state='answered'") == [(20,)])
     assert discord.identifies == 2
-    assert "more comes in than can be stored: connecting again when it is" in caplog.messages
+    assert (
+        "more events come in than can be stored: reconnecting when they are stored"
+        in caplog.messages
+    )
 
 
 async def test_two_bots_with_one_token_answer_once(server: Server) -> None:
@@ -346,7 +349,7 @@ async def test_an_event_that_is_not_as_described_ends_no_more_than_the_connectio
     server: Server,
 ) -> None:
     discord = server.discord
-    async with server.bot(watch=replace(QUICK, patience=30)):
+    async with server.bot(connection=replace(QUICK, dead_after=30)):
         discord.emit("MESSAGE_CREATE", Json(channel_id=discord.general), guild=discord.guild)
         discord.say(discord.general, discord.anna, f"{discord.mention} right behind it")
         said = await server.answered(discord.general)
@@ -376,7 +379,7 @@ async def test_a_session_that_cannot_be_resumed_is_begun_anew(server: Server) ->
 async def test_a_half_open_line_is_replaced(server: Server) -> None:
     discord = server.discord
     discord.gateway.heartbeat_seconds = 0.1
-    async with server.bot(watch=replace(QUICK, silence=1.5)):
+    async with server.bot(connection=replace(QUICK, silent_after=1.5)):
         discord.mute()
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
         assert await server.answered(discord.general) == ["You said: hello"]
@@ -395,7 +398,7 @@ async def test_a_dead_address_to_resume_at_is_not_tried_for_ever(server: Server)
 async def test_a_gateway_that_is_down_at_the_start_is_waited_for(server: Server) -> None:
     discord = server.discord
     discord.fault("gateway.connect", "status", status=503, times=3)
-    async with server.bot(watch=replace(QUICK, patience=0.5), waits=False) as bot:
+    async with server.bot(connection=replace(QUICK, dead_after=0.5), waits=False) as bot:
         with pytest.raises(ConnectionError):
             await bot.listener.check()
         await server.listening(bot)
@@ -423,7 +426,7 @@ async def test_a_refused_token_is_tried_again_after_the_longest_pause(
     server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.discord.listener._LONGEST_PAUSE", 0.5)
-    async with server.bot(watch=replace(QUICK, pause=600.0)):
+    async with server.bot(connection=replace(QUICK, pause=600.0)):
         server.discord.spoil_token()
         server.discord.forget_sessions()
         await server.discord.kick("abort")

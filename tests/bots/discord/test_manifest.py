@@ -10,7 +10,7 @@ from yarl import URL
 
 from bots.discord.client import Client
 from bots.discord.manifest import PERMISSIONS, PRIVILEGED, SCOPES, invitation
-from tests.bots.discord.bots import Server
+from tests.bots.discord.server import Server
 from tests.bots.program import Program
 
 APPLICATION = 1_234_567_890_123_456_789

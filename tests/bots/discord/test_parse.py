@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord import parse
-from bots.discord.spot import Spot, spot_of
+from bots.discord.channels import Location, location_of
+from bots.discord.failures import MALFORMED
 from core.messaging.messages import Heard
 from tests.peers.discord import payloads
 from tests.peers.discord.peer import DiscordPeer
@@ -44,8 +45,8 @@ class Reader:
         """Through discord.py."""
         channel, _ = self.state._get_guild_channel(payload)  # type: ignore[arg-type]  # JSON
         said = discord.Message(state=self.state, channel=channel, data=payload)  # type: ignore[arg-type]  # JSON
-        spot = spot_of(said.channel) or Spot(guild=1, channel=2, parent=3)
-        return parse.message(said, spot, self.me)
+        location = location_of(said.channel) or Location(guild=1, channel=2, parent=3)
+        return parse.message(said, location, self.me)
 
     def heard(self, message: str) -> Heard:
         """A message of the peer that has to be heard."""
@@ -225,7 +226,7 @@ def test_a_real_payload_with_something_else_in_it_fails_only_as_malformed(
     for step in path:
         target = target[step]  # type: ignore[index]  # a place that was found in it
     target[last] = data.draw(json)  # type: ignore[index]  # as above
-    with suppress(*parse.MALFORMED):
+    with suppress(*MALFORMED):
         READER.read(raw)
 
 

@@ -10,7 +10,7 @@ import pytest
 from bots.discord.platform import DiscordPlatform
 from core.errors import ConfigMistake
 from core.runtime import Runtime
-from tests.bots.discord.bots import Server
+from tests.bots.discord.server import Server
 
 
 async def test_a_token_that_discord_refuses_is_a_mistake_of_the_operator(server: Server) -> None:

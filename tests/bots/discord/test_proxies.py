@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from tests.bots.discord.bots import Server
+from tests.bots.discord.server import Server
 from tests.peers.proxy import Proxy
 
 

@@ -17,7 +17,7 @@ from bots.discord.internals import point_at
 from bots.discord.rest import Rest
 from core.clock import monotonic
 from core.errors import ConfigMistake, Transient
-from tests.bots.discord.outward import rest_of
+from tests.bots.discord.adapter_helpers import rest_of
 from tests.peers.discord.peer import DiscordPeer
 
 SECRETS = ("the text", "Bot ", "Ordered by a test")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SlackClient
-from bots.slack.personas import Persona
+from bots.slack.messages import Persona
 from bots.slack.rates import Rates
 from core.address import Address
 from core.messaging.messages import Outgoing

@@ -12,7 +12,7 @@ import pytest
 from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone
-from bots.slack.personas import Persona
+from bots.slack.messages import Persona
 from core import clock
 from core.address import Address
 from core.errors import DeliveryRefused, Transient

@@ -15,6 +15,7 @@ from core.errors import DeliveryRefused, FileUnavailable, Transient
 from core.messaging.messages import Attachment
 from tests.bots.slack.bots import Workspace
 from tests.bots.slack.outward import CHANNEL, adapter_of
+from tests.patience import PATIENCE
 from tests.peers.elsewhere import Elsewhere
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.world import File
@@ -154,7 +155,10 @@ async def test_what_was_lost_while_nobody_listened_is_named(
         await workspace.answered(SUPPORT)
     ts = slack.share_file(SUPPORT, "U0ANNA", "notes.txt", NOTES, text="read this")
     slack.lose_file(SUPPORT, ts, how)  # type: ignore[arg-type]  # as the table above says
+    reading = slack.fault("users.conversations", "delay", seconds=PATIENCE)
     async with workspace.bot(AGENTS):
+        await slack.until_quiet()  # what was read instead would not have the name
+        reading.over.set()
         await workspace.answered(SUPPORT, 2)
     assert f"[file 'notes.txt', 8 Bytes {named}" in said_to_the_model(workspace)
 

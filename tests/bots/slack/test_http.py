@@ -1,4 +1,4 @@
-"""The way in by HTTP: signed, through the same door, and answered 503 where nothing is stored."""
+"""The way in by HTTP: signed, to the same dispatcher; 503 where nothing is stored."""
 
 from __future__ import annotations
 

@@ -265,7 +265,7 @@ async def test_unknown_and_malformed_deliveries_are_acknowledged_and_logged_once
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack = workspace.slack
-    caplog.set_level(logging.INFO, "bots.slack.door")
+    caplog.set_level(logging.INFO, "bots.slack.dispatch")
     async with workspace.bot():
         socket = slack.sockets.live[0]
         for number, frame in enumerate([*HOSTILE, *HOSTILE]):

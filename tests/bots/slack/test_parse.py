@@ -1,4 +1,4 @@
-"""Raw bodies become typed happenings, and nothing makes the parser fail."""
+"""Raw bodies become typed events, and nothing makes the parser fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.slack import parse
-from bots.slack.happenings import (
+from bots.slack.events import (
     ChatOpened,
     Edited,
     HomeOpened,

@@ -55,6 +55,27 @@ async def test_whoever_waits_to_post_keeps_the_place_however_long_that_takes(
     assert posted == list(range(30))
 
 
+async def test_who_comes_before_a_late_loop_wakes_who_waits_is_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rates, posted = Rates(), list[int]()
+
+    async def post(number: int) -> None:
+        await rates.wait("T1", POST, "C1")
+        posted.append(number)
+
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        for number in range(4):
+            group.create_task(post(number))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        late = loop.time() + 2
+        monkeypatch.setattr(loop, "time", lambda: late)
+        await post(4)
+    assert posted == [0, 1, 2, 3, 4]
+
+
 async def test_another_call_is_put_off_when_it_would_wait_too_long() -> None:
     rates = Rates(patience=0.001)
     for _ in range(10):

@@ -11,7 +11,7 @@ import pytest
 from bots.slack import streams
 from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SlackClient
-from bots.slack.personas import Persona
+from bots.slack.messages import Persona
 from bots.slack.streams import Streams
 from core.clock import monotonic
 from core.errors import Transient

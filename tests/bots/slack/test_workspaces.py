@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
-from bots.slack.uninstall import uninstall
+from bots.slack.install import uninstall
 from bots.slack.workspaces import Grant, Workspaces
 from core import clock
 from core.errors import Transient

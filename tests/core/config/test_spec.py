@@ -93,6 +93,11 @@ def test_the_config_survives_json() -> None:
     assert AgentSpec.from_config("support", stored) == FULL
 
 
+@pytest.mark.parametrize("most", [0, 101, 2.5, True])
+def test_a_number_of_messages_that_cannot_be_is_refused(most: object) -> None:
+    assert mistakes(name="a", max_messages=most).startswith("agent 'a': max_messages: ")
+
+
 def test_the_config_does_not_hold_the_name() -> None:
     assert "name" not in FULL.config
 
@@ -117,7 +122,7 @@ def test_a_fingerprint_changes_with_what_influences_an_answer() -> None:
 
 
 def test_a_fingerprint_does_not_change_with_name_and_looks() -> None:
-    looks = replace(FULL, name="other", display_name="Other", icon=":tea:")
+    looks = replace(FULL, name="other", display_name="Other", icon=":tea:", max_messages=9)
     assert looks.fingerprint == FULL.fingerprint
 
 

@@ -50,7 +50,7 @@ async def told(stage: Stage, role: MessageRole, text: str) -> None:
         )
     ]
     ending = Ending(state=TurnState.DONE, entries=entries, parts=[text])
-    await turns.end(hold.lease, opened.turn.id, ending, stage.clock())
+    await turns.end(hold.lease, opened, ending, stage.clock())
     stage.clock.forward(60)
 
 
@@ -114,6 +114,17 @@ def narrow(stage: Stage) -> Stage:
     narrow = Stage(spec=spec)
     narrow.model.script(*["word " * 30] * 100)
     return narrow
+
+
+async def test_what_is_marked_as_stable_stands_in_the_next_prompt_just_so(stage: Stage) -> None:
+    await talk(stage, stage.worker(), *(f"Question {number}" for number in range(6)))
+    sent = [request.messages for request in stage.model.requests]
+    for number, earlier in enumerate(sent[:-1]):
+        ends = [at for at, each in enumerate(earlier) if each.ends_stable]
+        said = [earlier[at].content for at in ends[1:]]
+        assert (ends[0], said) == (0, [f"Question {number - 1}"] if number else [])
+        stable = [(each.role, each.content) for each in earlier[: ends[-1] + 1]]
+        assert stage.model.prompts[number + 1][: len(stable)] == stable
 
 
 async def test_the_view_grows_to_the_budget_and_is_then_cut_to_about_half(narrow: Stage) -> None:

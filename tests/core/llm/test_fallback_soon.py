@@ -20,7 +20,7 @@ from tests.core.llm.asking import KEY, answer_of, client_of, request
 from tests.peers.endpoint import Endpoint, Raw, Reply, Stall
 
 ASKED = request("Hello")
-SOON = 0.1
+SOON = 0.3
 PATIENT = Limits(whole=120, wait=60)
 THINKING = json.dumps({"choices": [{"delta": {"reasoning_content": "Hm."}}]})
 ANSWER = json.dumps({"choices": [{"delta": {"content": "Noon."}, "finish_reason": "stop"}]})

@@ -36,7 +36,11 @@ async def test_a_message_is_stored_as_it_was_said(stage: Stage) -> None:
     assert stored
     conversation = stored.conversation_id
     assert accepted == Accepted(
-        agent="Ada", conversation_id=conversation, key="T1.C1.17", is_new=True
+        agent="Ada",
+        agent_id=(await stage.agent()).id,
+        conversation_id=conversation,
+        key="T1.C1.17",
+        is_new=True,
     )
     assert (stored.author_id, stored.author, stored.text) == ("U1", "Ana", "Hello")
     assert (stored.position, stored.reply_to, stored.sent_at) == (17, "q17", message.sent_at)
@@ -53,6 +57,14 @@ async def test_a_conversation_belongs_to_an_agent_and_an_address(stage: Stage) -
     again = await stage.say("Hello")
     elsewhere = await stage.say("Hello", room="slack/T1/C2")
     assert here.conversation_id == again.conversation_id != elsewhere.conversation_id
+
+
+async def test_a_conversation_that_is_gone_is_opened_anew(stage: Stage) -> None:
+    await stage.say("Hello")
+    await Conversation.all().delete()
+    accepted = await stage.say("Hello again")
+    assert (await conversations.by_id(accepted.conversation_id)).address == ROOM
+    assert (await conversations.by_id(accepted.conversation_id)).ready_at
 
 
 async def _said_to(stage: Stage, readers: Readers, path: str = ROOM, key: str = "k") -> str:

@@ -28,7 +28,7 @@ async def turn_id(stage: Stage, hold: Hold) -> int:
     """A turn that ended with an answer in two parts."""
     opened = await stage.opened(hold)
     ending = Ending(state=TurnState.DONE, entries=[], parts=["One", "Two"])
-    await turns.end(hold.lease, opened.turn.id, ending, stage.clock())
+    await turns.end(hold.lease, opened, ending, stage.clock())
     return opened.turn.id
 
 
@@ -240,7 +240,7 @@ async def test_who_may_have_lost_the_lease_delivers_nothing(stage: Stage) -> Non
     hold = Hold(await stage.lease(), stage.clock, claimed_at=monotonic() - 15)
     opened = await stage.opened(hold)
     ending = Ending(state=TurnState.DONE, entries=[], parts=["One"])
-    await turns.end(hold.lease, opened.turn.id, ending, stage.clock())
+    await turns.end(hold.lease, opened, ending, stage.clock())
     with pytest.raises(LeaseLost, match="lapsed"):
         await deliver(hold, stage.platform, "Ada")
     assert stage.platform.calls == []

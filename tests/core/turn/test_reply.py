@@ -14,7 +14,7 @@ from core.turn.hold import Hold
 from storage import outbox
 from storage.errors import LeaseLost
 from storage.models import OutboxMessage
-from storage.turns import OpenTurn
+from storage.openings import OpenTurn
 from tests.core.given import Stage
 from tests.peers.platform import Platform
 

@@ -12,10 +12,11 @@ from core.llm import Finished, Role, ToolCall
 from core.tools import ToolContext
 from core.turn import runner
 from core.turn.hold import Hold
+from core.turn.journal import ModelStep
 from storage import turns, usage
 from storage.errors import LeaseLost
-from storage.models import Step, Usage
-from storage.turns import OpenTurn
+from storage.models import Step, StepKind, Usage
+from storage.openings import OpenTurn
 from tests.core.given import Stage, tool
 from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
@@ -150,7 +151,8 @@ async def test_every_step_is_on_record_with_what_it_cost(
 ) -> None:
     stage.price = 7
     stage.model.script(calling("noon"), "Noon.")
-    await run(stage, hold)
+    turn = await stage.turn(hold)
+    await turn.answered(await runner.run(turn))
     steps = await Step.all().order_by("number")
     assert [(step.number, step.kind) for step in steps] == [(1, "model"), (2, "tool"), (3, "model")]
     spent = await Usage.all().order_by("step")
@@ -194,10 +196,24 @@ async def test_a_call_that_was_cut_in_the_middle_is_made_again_with_the_same_key
     assert len(stage.model.requests) == 2
 
 
-async def test_an_answer_that_was_finished_is_not_made_again(stage: Stage, hold: Hold) -> None:
-    await run(stage, hold)
-    assert await run(stage, await taken_over(stage)) == "You said: Hello"
-    assert len(stage.model.requests) == 1
+async def test_the_last_step_is_kept_with_the_end_and_its_text_with_the_history(
+    stage: Stage, hold: Hold
+) -> None:
+    turn = await stage.turn(hold)
+    text = await runner.run(turn)
+    assert await Step.all().count() == 0
+    await turn.answered(text)
+    assert (await stage.history())[-1] == ("Ada", "You said: Hello")
+    assert "Hello" not in str((await Step.get()).content)
+
+
+async def test_an_answer_that_a_version_before_journalled_is_not_made_again(
+    stage: Stage, hold: Hold
+) -> None:
+    step = ModelStep(text="Hello to you", model="m", finish_reason="stop")
+    await (await stage.turn(hold)).record(StepKind.MODEL, step)
+    assert await run(stage, await taken_over(stage)) == "Hello to you"
+    assert stage.model.requests == []
 
 
 async def test_a_turn_has_twelve_model_calls_and_the_last_is_offered_no_tools(
@@ -341,9 +357,12 @@ async def test_an_agent_is_asked_with_its_temperature(stage: Stage) -> None:
     assert stage.model.requests[0].temperature == 0.2
 
 
-async def test_who_lost_the_lease_keeps_no_step(stage: Stage, hold: Hold) -> None:
+async def test_who_lost_the_lease_keeps_no_step(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
     opened = await stage.opened(hold)
     stage.platform = Platform(seconds_between_edits=None)
+    stage.model.script(calling("noon"))
     await taken_over(stage)
     with pytest.raises(LeaseLost):
         await run(stage, hold, opened)

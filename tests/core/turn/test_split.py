@@ -79,7 +79,7 @@ def test_a_text_that_fits_is_one_part() -> None:
     ("text", "lengths"),
     [
         ("x" * 100, [100]),
-        ("x" * 101, [98, 3]),
+        ("x" * 101, [100, 1]),
         ("\n".join(["a" * 49, "", "b" * 49, "", "c" * 99]), [100, 99]),
         ("\n".join(["a" * 50, "", "b" * 49, "", "c" * 99]), [50, 49, 99]),
         ("\n".join(["- a" * 33, "- " + "b" * 98]), [99, 100]),
@@ -204,3 +204,49 @@ def test_the_first_part_is_never_a_file() -> None:
 @pytest.mark.parametrize("text", ["\n" * 500, "```\n" + "\n" * 500])
 def test_even_of_nothing_there_is_one_part(text: str) -> None:
     assert len(parts(text, 100)) >= 1
+
+
+@given(st.text("ab |-\n", min_size=400, max_size=900), st.integers(200, 400), st.data())
+def test_no_part_but_the_last_ends_with_a_heading(
+    text: str, limit: int, data: st.DataObject
+) -> None:
+    lines = text.split("\n")
+    for _ in range(data.draw(st.integers(1, 3))):
+        heading = data.draw(st.sampled_from(["# One", "### Two ", "**Three**", "**Four**:"]))
+        lines.insert(data.draw(st.integers(0, len(lines))), heading)
+    for part in parts("\n".join(lines), limit)[:-1]:
+        last = part.rstrip().rsplit("\n", 1)[-1]
+        assert not re.match(r"#{1,6} |\*\*(Three|Four)\*\*", last)
+
+
+def test_a_heading_stands_above_the_beginning_of_a_paragraph_that_is_cut() -> None:
+    found = parts(f"{'a' * 60}\n\n## B\n\n{'b ' * 150}", 100)
+    assert found[0] == "a" * 60
+    assert found[1].startswith("## B\n\nb b")
+    assert len(found[1]) > 90
+
+
+@pytest.mark.parametrize(
+    "character", ["👨‍👩‍👧‍👦", "🇩🇪", "e\N{COMBINING ACUTE ACCENT}", "👍🏽", "한"]
+)
+@pytest.mark.parametrize("before", range(12))
+def test_no_character_as_people_see_it_is_cut_in_two(character: str, before: int) -> None:
+    found = parts(f"{'.' * before}{character * 90}", 100)
+    for part in found:
+        assert part.lstrip(".") == character * part.count(character)
+    assert "".join(found) == f"{'.' * before}{character * 90}"
+
+
+def test_a_character_that_is_longer_than_a_part_is_cut_all_the_same() -> None:
+    text = "a" + "\N{COMBINING ACUTE ACCENT}" * 250
+    assert "".join(parts(text, 100)) == text
+
+
+def test_of_too_many_parts_the_first_stays_and_the_whole_becomes_a_file() -> None:
+    text = "\n".join(["# All", "````", "code", "````", *["word " * 30] * 3])
+    first, whole = parts(text, 100, with_files=True, most=4)
+    assert first.startswith("# All\n````\ncode\n````")
+    assert first.endswith("\n\n(The whole is in the file below.)")
+    assert len(first) <= 100
+    assert whole == f"`````markdown\n{text}\n`````"
+    assert len(parts(text, 100, with_files=True, most=9)) > 4

@@ -12,13 +12,14 @@ async def turn(stage: Stage) -> Asked:
     worker = stage.worker()
     await worker.attend((await stage.say("Hello")).conversation_id)
     async with asked() as statements:
-        await worker.attend((await stage.say("And?")).conversation_id)
+        accepted = await stage.say("And?")
+        await worker.attend(accepted.conversation_id, accepted.agent_id)
     return statements
 
 
 async def test_a_turn_without_tools(stage: Stage) -> None:
     statements = await turn(stage)
-    assert (len(statements), statements.transactions) == (30, 6), "\n".join(statements)
+    assert (len(statements), statements.transactions) == (20, 4), "\n".join(statements)
 
 
 async def test_each_tool_call_costs_no_more_than_its_step(stage: Stage) -> None:
@@ -27,8 +28,8 @@ async def test_each_tool_call_costs_no_more_than_its_step(stage: Stage) -> None:
     stage.tools = [tool("noon", lambda _: "It is noon.")]
     stage.model.script("Hi.", calling("noon"), "Noon.")
     statements = await turn(stage)
-    assert statements.transactions == before.transactions + 2
-    assert len(statements) == len(before) + 10, "\n".join(statements)
+    assert statements.transactions == before.transactions + 1
+    assert len(statements) == len(before) + 4, "\n".join(statements)
 
 
 async def test_of_an_answer_the_index_of_what_is_ready_hears_three_times(stage: Stage) -> None:

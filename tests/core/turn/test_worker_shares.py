@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from core.turn.worker import Worker
-from tests.core.given import Stage
+from tests.core.given import Stage, tool
 from tests.patience import PATIENCE
-from tests.peers.model import Then
+from tests.peers.model import Then, calling
 
 SLOTS = 8
 
@@ -56,6 +56,11 @@ async def test_what_is_asked_in_the_middle_of_floods_is_answered_after_a_few_tur
 
 
 async def test_two_floods_are_answered_by_turns_whichever_came_first(stage: Stage) -> None:
+    """As their turns end: these do not all end at once, for some call a tool, some twice."""
+    stage.tools = [tool("noon", lambda _: "It is noon.")]
+    noon = calling("noon")
+    for _ in range(30):
+        stage.model.script("Short.", noon, "Long.", "Short.", noon, noon, "Longer.")
     await flood(stage, "C1", 40)
     await flood(stage, "C2", 40)
     async with running(stage.worker(slots=SLOTS)):

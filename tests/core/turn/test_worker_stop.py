@@ -120,21 +120,23 @@ async def test_a_second_stop_finds_nothing_more_to_stop(stage: Stage, worker: Wo
 
 
 @pytest.fixture
-def journalled() -> Iterator[asyncio.Event]:
-    """Set when a step is on record: for a turn without tools, when all that is left is to end."""
-    is_journalled = asyncio.Event()
-    kill_points.watch(lambda place: is_journalled.set() if place == "step journalled" else None)
-    yield is_journalled
+def finished() -> Iterator[asyncio.Event]:
+    """Set when an answer is finished: for a turn without tools, when all that is left is to end."""
+    is_finished = asyncio.Event()
+    kill_points.watch(
+        lambda place: is_finished.set() if place == "answered, not journalled" else None
+    )
+    yield is_finished
     kill_points.watch(lambda _: None)
 
 
 async def test_while_a_finished_answer_is_stored_there_is_nothing_to_stop(
-    stage: Stage, worker: Worker, journalled: asyncio.Event
+    stage: Stage, worker: Worker, finished: asyncio.Event
 ) -> None:
     accepted = await stage.say("Hello")
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         attending = group.create_task(worker.attend(accepted.conversation_id))
-        await journalled.wait()
+        await finished.wait()
         assert not worker.interrupt(accepted.conversation_id)
         assert not attending.done()
     assert stage.platform.transcript == ["You said: Hello"]

@@ -1,4 +1,4 @@
-"""The web side: REST calls, attachment downloads, and the door of the gateway."""
+"""The web side: REST calls, attachment downloads, and the way into the gateway."""
 
 from __future__ import annotations
 

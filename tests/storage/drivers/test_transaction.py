@@ -14,7 +14,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from storage import agents, conversations
 from storage.database import Database, open_database
-from storage.drivers.transaction import reading, transaction, translate
+from storage.drivers.transaction import reading, to_the_end, transaction, translate
 from storage.errors import DatabaseBusy, DatabaseUnusable, Unstorable
 from storage.models import Agent, Conversation
 from tests.conftest import SERVERS
@@ -107,6 +107,25 @@ async def test_a_cancelled_task_learns_it_when_its_transaction_has_ended(
     row = await conversations.find(agent_id=where.agent_id, address=where.address)
     assert row
     assert (row.last_seq, row.last_turn) == (7, 7)
+
+
+async def test_what_a_cancelled_task_would_have_raised_is_reported_to_nobody() -> None:
+    """From Python 3.14 on, a shield logs it with its traceback."""
+    loop, reported, goes_on = asyncio.get_running_loop(), list[object](), asyncio.Event()
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+
+    async def failing() -> None:
+        await goes_on.wait()
+        raise Unstorable("so")
+
+    caller = loop.create_task(to_the_end(loop.create_task(failing())))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.sleep(0)
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert reported == []
 
 
 async def test_processes_that_read_and_then_write_to_a_file_wait_for_each_other(

@@ -1,0 +1,84 @@
+"""Hands events to the core: each is stored before `dispatch` returns."""
+
+from __future__ import annotations
+
+import logging
+from typing import assert_never
+
+import discord
+
+from bots.background import Background
+from bots.discord.channels import ReplyTo
+from bots.discord.parse import Deleted, Edited, Event
+from bots.discord.rest import Rest
+from bots.discord.wording import escaped
+from core.errors import NotAllowed, UserMistake
+from core.messaging.access import Gate
+from core.messaging.intake import Reception
+from core.messaging.messages import Heard
+from core.messaging.storing import storing
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Stores what the gateway sends and what catching up finds. Every call can be repeated.
+
+    Discord sends an event once, so whoever calls this tries again after NotStored, which both
+    methods raise while the database refuses or is busy.
+    """
+
+    def __init__(self, reception: Reception, refusals: Refusals) -> None:
+        self._reception = reception
+        self._refusals = refusals
+
+    async def dispatch(self, event: Event) -> None:
+        """Store a new message, its new text, or that it was deleted."""
+        match event:
+            case Heard():
+                await self.hear(event)
+            case Edited():
+                with storing():
+                    await self._reception.change(event.heard)
+            case Deleted():
+                with storing():
+                    await self._reception.withdraw(event.key)
+            case _:
+                assert_never(event)
+
+    async def hear(self, heard: Heard) -> bool:
+        """Store a message; returns whether it is new and will be answered."""
+        try:
+            with storing():
+                accepted = await self._reception.hear(heard)
+        except NotAllowed as refused:
+            self._refusals.answer(heard, refused)
+            return False
+        except UserMistake as mistake:  # a binding made by /agent use names a removed agent
+            log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
+            return False
+        return accepted is not None and accepted.is_new
+
+
+class Refusals:
+    """Replies to people who may not ask, at most once an hour each. Best effort: not stored."""
+
+    def __init__(self, rest: Rest, gate: Gate, background: Background) -> None:
+        self._rest = rest
+        self._gate = gate
+        self._background = background
+
+    def answer(self, heard: Heard, refused: NotAllowed) -> None:
+        """Reply to the message soon, in the background."""
+        self._background.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
+
+    async def _answer(self, heard: Heard, text: str) -> None:
+        reply_to = ReplyTo.parse(heard.reply_to or "")
+        if reply_to.message is None or not await self._gate.may_be_told(heard.author, heard.place):
+            return
+        async with self._rest.call("a refusal") as client:
+            channel = client.get_partial_messageable(reply_to.channel)
+            reference = discord.MessageReference(
+                message_id=reply_to.message, channel_id=reply_to.channel, fail_if_not_exists=False
+            )
+            await channel.send(text, reference=reference, suppress_embeds=True)

@@ -1,0 +1,190 @@
+"""Stores the gateway's events, one after the other in the order they came."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+import discord
+
+from bots.discord import parse
+from bots.discord.channels import ChannelLookup, Location
+from bots.discord.dispatch import Dispatcher
+from bots.discord.failures import MALFORMED
+from bots.discord.parse import Deleted, Event
+from core.errors import ConfigMistake, Transient
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 0.5
+_LOOKUP_RETRY_SECONDS = 5.0
+_MOST_DELAYED = 200  # events of a channel; catching up finds the rest
+
+RawEvent = (
+    discord.Message
+    | discord.RawMessageUpdateEvent
+    | discord.RawMessageDeleteEvent
+    | discord.RawBulkMessageDeleteEvent
+)
+MessageEvent = discord.Message | discord.RawMessageUpdateEvent
+OnStored = Callable[[Location, int], None]
+
+
+class _LocationUnavailable(Exception):
+    """Discord cannot be asked now where this channel is."""
+
+    def __init__(self, channel: int) -> None:
+        super().__init__(channel)
+        self.channel = channel
+
+
+class Ingest:
+    """A queue of events. What cannot be stored yet is tried until it can: it is sent only once."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        channels: ChannelLookup,
+        me: int,
+        *,
+        size: int,
+        on_missed: Callable[[Location], None],
+    ) -> None:
+        """`me` is the bot's user id, `size` how many events may wait.
+
+        `on_missed` is called with the location of events that were left out.
+        """
+        self._dispatcher = dispatcher
+        self._channels = channels
+        self._me = me
+        self._size = size
+        self._on_missed = on_missed
+        self._queue: asyncio.Queue[tuple[RawEvent, OnStored]] = asyncio.Queue()
+        self._delayed: dict[int, deque[tuple[MessageEvent, OnStored]]] = {}
+        self._overflowed: set[int] = set()
+
+    def add(self, event: RawEvent, on_stored: OnStored) -> bool:
+        """Queue an event; False if the queue is full. `on_stored` is called with each message."""
+        delayed = sum(len(each) for each in self._delayed.values())
+        if self._queue.qsize() + delayed >= self._size:
+            return False
+        self._queue.put_nowait((event, on_stored))
+        return True
+
+    async def drained(self) -> None:
+        """Return once the queue is empty. Delayed events may still wait."""
+        await self._queue.join()
+
+    async def run(self) -> None:
+        """Store events until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                event, on_stored = await self._queue.get()
+                try:
+                    await self._store(event, on_stored, group)
+                except MALFORMED as error:
+                    log.warning("event not understood", extra={"why": type(error).__name__})
+                self._queue.task_done()
+
+    async def _store(self, event: RawEvent, on_stored: OnStored, group: asyncio.TaskGroup) -> None:
+        match event:
+            case discord.Message() | discord.RawMessageUpdateEvent():
+                try:
+                    await self._store_message(event, on_stored)
+                except _LocationUnavailable as unavailable:
+                    self._delay(event, on_stored, unavailable.channel, group)
+            case discord.RawMessageDeleteEvent():
+                await self._delete(event, event.message_id)
+            case discord.RawBulkMessageDeleteEvent():
+                for message in sorted(event.message_ids):
+                    await self._delete(event, message)
+
+    async def _store_message(self, event: MessageEvent, on_stored: OnStored) -> None:
+        message = _message_of(event)
+        if message.channel.id in self._delayed:  # its earlier messages come first
+            raise _LocationUnavailable(message.channel.id)
+        await self._store_at(await self._locate(message), event, on_stored)
+
+    async def _store_at(
+        self, location: Location | None, event: MessageEvent, on_stored: OnStored
+    ) -> None:
+        if location is None:
+            return
+        if isinstance(event, discord.Message):
+            await self._dispatch(parse.message(event, location, self._me))
+            on_stored(location, event.id)
+        else:
+            await self._dispatch(parse.edited(event, location, self._me))
+
+    def _delay(
+        self, event: MessageEvent, on_stored: OnStored, channel: int, group: asyncio.TaskGroup
+    ) -> None:
+        """Keep an event aside, so that one channel without a location holds up no other."""
+        if channel not in self._delayed:
+            self._delayed[channel] = deque(maxlen=_MOST_DELAYED)
+            group.create_task(self._store_delayed(channel))
+        if len(self._delayed[channel]) == _MOST_DELAYED:
+            self._overflowed.add(channel)
+        self._delayed[channel].append((event, on_stored))
+
+    async def _store_delayed(self, channel: int) -> None:
+        """Store the channel's delayed events once its location is known."""
+        waiting = self._delayed[channel]
+        while waiting:
+            await asyncio.sleep(_LOOKUP_RETRY_SECONDS)
+            try:
+                location = await self._locate(_message_of(waiting[0][0]))
+                while waiting:
+                    first = waiting[0]
+                    self._report_missed(channel, location)
+                    await self._store_at(location, *first)
+                    if waiting[0] is first:  # else the deque dropped it meanwhile
+                        waiting.popleft()
+            except _LocationUnavailable:
+                continue
+            except MALFORMED as error:
+                log.warning("event not understood", extra={"why": type(error).__name__})
+                waiting.popleft()
+        del self._delayed[channel]
+
+    def _report_missed(self, channel: int, location: Location | None) -> None:
+        """Must come before `on_stored` of any later message, which would move the cursor."""
+        if channel in self._overflowed:
+            self._overflowed.discard(channel)
+            if location:
+                self._on_missed(location)
+
+    async def _delete(
+        self, event: discord.RawMessageDeleteEvent | discord.RawBulkMessageDeleteEvent, message: int
+    ) -> None:
+        location = Location(guild=event.guild_id, channel=event.channel_id)
+        await self._dispatch(Deleted(key=location.message_key(message)))
+
+    async def _locate(self, said: discord.Message) -> Location | None:
+        """The message's location, None for one that is not stored anyway.
+
+        An app's message in an unknown thread is not worth a request.
+        """
+        if said.author.bot and isinstance(said.channel, discord.PartialMessageable):
+            return None
+        try:
+            return await self._channels.locate(said.channel)
+        except (Transient, ConfigMistake) as later:
+            extra = {"channel": said.channel.id, "why": str(later)}
+            log.warning("channel unknown for now", extra=extra)
+            raise _LocationUnavailable(said.channel.id) from later
+
+    async def _dispatch(self, event: Event | None) -> None:
+        while event is not None:
+            try:
+                await self._dispatcher.dispatch(event)
+                return
+            except Transient as later:
+                log.warning("not stored yet", extra={"why": str(later)})
+                await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _message_of(event: MessageEvent) -> discord.Message:
+    return event if isinstance(event, discord.Message) else event.message

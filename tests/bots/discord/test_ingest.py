@@ -1,0 +1,71 @@
+"""The queue of events is bounded, and catching up finds what it has no room for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.bots.discord.server import QUICK, Bot, Server
+
+INBOX = "SELECT count(*) FROM inbox"
+STORED = "SELECT text FROM inbox ORDER BY position"
+
+
+def unknown_thread(server: Server) -> str:
+    """A thread of which nothing but its id is in events, because nobody tells the bot of it."""
+    discord = server.discord
+    thread = discord.add_thread(discord.support, "old", discord.anna)
+    discord.archive(thread)
+    return thread
+
+
+def wake(server: Server, thread: str) -> None:
+    """Somebody takes it out of the archive."""
+    server.discord.backend.world.channels[thread].is_archived = False
+
+
+def aside(bot: Bot) -> int:
+    """How many events wait until it is known where they belong."""
+    ingest = bot.listener._handlers.ingest
+    return sum(len(each) for each in ingest._delayed.values())
+
+
+async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caught_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.ingest._MOST_DELAYED", 3)
+    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+    discord, thread = server.discord, unknown_thread(server)
+    async with server.bot(server.support_listens) as bot:
+        wake(server, thread)
+        discord.fault("channels.get", "status", status=503)
+        for number in range(10):
+            discord.say(thread, discord.anna, f"number {number}")
+        await discord.until(lambda: aside(bot) == 3)
+        discord.say(discord.support, discord.ben, "after them")
+        await discord.until(lambda: server.rows(INBOX) == [(1,)])
+        assert aside(bot) == 3
+        discord.clear_faults()
+        await discord.until(lambda: server.rows(INBOX) == [(11,)])
+    assert server.rows(STORED)[:10] == [(f"number {number}",) for number in range(10)]
+
+
+async def test_what_waits_aside_counts_as_waiting(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+    narrow, discord = replace(QUICK, queue_size=8), server.discord
+    threads = [unknown_thread(server) for _ in range(3)]
+    async with server.bot(server.support_listens, connection=narrow) as bot:
+        discord.fault("channels.get", "status", status=503)
+        for thread in threads:
+            wake(server, thread)
+        for number in range(8):
+            discord.say(threads[number % 3], discord.anna, f"number {number}")
+            await discord.until(lambda: aside(bot) == number + 1)  # noqa: B023  # awaited at once
+        discord.say(threads[0], discord.anna, "one too many")
+        await discord.until(lambda: discord.identifies == 2)
+        assert aside(bot) == 8
+        discord.clear_faults()
+        await discord.until(lambda: server.rows(INBOX) == [(9,)])
