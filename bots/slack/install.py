@@ -1,4 +1,4 @@
-"""Installing the app into workspaces by OAuth, and forgetting one that uninstalled it."""
+"""Installing the app into workspaces by OAuth: the page, the way back, and the SDK's stores."""
 
 from __future__ import annotations
 
@@ -31,12 +31,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from bots.capacity import Capacity
-from bots.slack.client import SlackClient
-from bots.slack.failures import FAILURES, SlackRefused
+from bots.slack.failures import FAILURES
 from bots.slack.web import OwnWebClient
 from bots.slack.workspaces import Grant, Workspaces
 from core.clock import Clock
-from core.errors import ConfigMistake
 from core.messaging.installations import Installations
 from core.messaging.sealing import Broken, Seal
 
@@ -246,25 +244,3 @@ def _page(reason: str) -> str:
         "<!doctype html><title>Not installed</title><h1>Not installed</h1>"
         f"<p>{html.escape(sentence)} <a href='{INSTALL_PATH}'>Begin again</a></p>"
     )
-
-
-log = logging.getLogger(__name__)
-
-
-async def uninstall(team: str, workspaces: Workspaces, client: SlackClient) -> bool:
-    """Forget the workspace's token unless Slack still accepts it; False if it stays.
-
-    The news may come late, when the app has been installed again already.
-
-    Raises:
-        Transient: Slack cannot be asked; the news has to be delivered again.
-    """
-    workspaces.doubt(team)
-    try:
-        await client.read(team, "auth.test", lambda web: web.auth_test())
-    except SlackRefused:  # nothing is installed there
-        return False
-    except ConfigMistake:
-        return await workspaces.remove(team)
-    log.info("workspace has been installed again", extra={"team": team})
-    return False

@@ -20,7 +20,6 @@ from bots.slack.client import SLACK, SlackClient
 from bots.slack.commands import SlackCommands
 from bots.slack.dispatch import Dispatcher, Handlers
 from bots.slack.home import Homes
-from bots.slack.install import uninstall
 from bots.slack.listener import SocketListener, SocketSettings, Watch
 from bots.slack.manifest import SCOPES
 from bots.slack.markup import MARKUP
@@ -29,7 +28,7 @@ from bots.slack.messages import Persona
 from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals
-from bots.slack.workspaces import Workspaces
+from bots.slack.workspaces import Workspaces, uninstall
 from bots.wording import Wording
 from core.clock import Clock
 from core.commands.agent import Commands

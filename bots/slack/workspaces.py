@@ -9,8 +9,10 @@ from datetime import datetime
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
 from core.clock import monotonic
+from core.errors import ConfigMistake
 from core.messaging.installations import Installations, Workspace
 from core.redaction import HELD
 
@@ -109,3 +111,22 @@ def _grant(workspace: Workspace) -> Grant:
     grant = _GRANT.validate_python(workspace.bot)
     HELD.hold(grant.bot_token)
     return grant
+
+
+async def uninstall(team: str, workspaces: Workspaces, client: SlackClient) -> bool:
+    """Forget the workspace's token unless Slack still accepts it; False if it stays.
+
+    The news may come late, when the app has been installed again already.
+
+    Raises:
+        Transient: Slack cannot be asked; the news has to be delivered again.
+    """
+    workspaces.doubt(team)
+    try:
+        await client.read(team, "auth.test", lambda web: web.auth_test())
+    except SlackRefused:  # nothing is installed there
+        return False
+    except ConfigMistake:
+        return await workspaces.remove(team)
+    log.info("workspace has been installed again", extra={"team": team})
+    return False

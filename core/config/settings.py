@@ -46,6 +46,10 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
+def _upper(level: object) -> object:
+    return level.upper() if isinstance(level, str) else level
+
+
 def _existing(path: Path) -> Path:
     if not os.path.exists(path):  # unlike Path.exists, False where looking is forbidden
         raise ValueError(f"names {path}, which is not there; correct it, or leave it out")
@@ -107,7 +111,7 @@ class Settings:
         default=None, validation_alias="MOORINGS_RETENTION_DAYS", gt=0, le=36_500
     )
     log: LogFormat = Field(default=LogFormat.TEXT, validation_alias="MOORINGS_LOG")
-    log_level: Annotated[LogLevel | None, BeforeValidator(str.upper)] = Field(
+    log_level: Annotated[LogLevel | None, BeforeValidator(_upper)] = Field(
         default=None, validation_alias="MOORINGS_LOG_LEVEL"
     )
     variables: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr], repr=False)

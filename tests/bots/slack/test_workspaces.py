@@ -10,8 +10,7 @@ from pydantic import TypeAdapter
 
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
-from bots.slack.install import uninstall
-from bots.slack.workspaces import Grant, Workspaces
+from bots.slack.workspaces import Grant, Workspaces, uninstall
 from core import clock
 from core.errors import Transient
 from core.messaging.installations import Installations, Workspace
