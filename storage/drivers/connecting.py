@@ -121,10 +121,10 @@ def _begin(url: DatabaseUrl) -> object:
 
 
 def _through_pooler(url: DatabaseUrl) -> dict[str, object]:
-    pooled = cast("Callable[[str], type]", import_module("storage.drivers.pooled").pooled)
+    pooled = cast("Callable[..., type]", import_module("storage.drivers.pooled").pooled)
     settings = _settings(url).items()
     begin = "; ".join(f"SET LOCAL {name} = {_quoted(value)}" for name, value in settings)
-    return {"statement_cache_size": 0, "connection_class": pooled(begin)}
+    return {"statement_cache_size": 0, "connection_class": pooled(begin, is_whole=bool(url.schema))}
 
 
 def _settings(url: DatabaseUrl) -> dict[str, str]:

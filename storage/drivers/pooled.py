@@ -17,11 +17,11 @@ from typing import cast
 from asyncpg import Connection
 
 
-def pooled(begin: str) -> type[Connection]:
-    """Connections whose transactions all begin with this, and whose questions are all in one.
+def pooled(begin: str, *, is_whole: bool) -> type[Connection]:
+    """Connections whose transactions all begin with this; `is_whole`: there is nothing else.
 
-    asyncpg prepares a statement and then runs it; between the two a pooler may lend it another
-    connection of the server, unless both are in a transaction.
+    Without statements that are kept, asyncpg prepares each one again in the message that runs it:
+    it does not matter which of the server's connections it was prepared on before.
     """
 
     class Pooled(Connection):  # type: ignore[misc]  # asyncpg says no types
@@ -29,10 +29,9 @@ def pooled(begin: str) -> type[Connection]:
 
         async def execute(self, query: str, *args: object, **how: object) -> str:
             if query.startswith("BEGIN"):
-                query = f"{query.rstrip(';')}; {begin}"
+                return cast("str", await super().execute(f"{query.rstrip(';')}; {begin}"))
             act = partial(super().execute, query, *args, **how)
-            status = await (self._whole(act) if args else act())  # without, it is one thing
-            return cast("str", status)
+            return cast("str", await self._whole(act))
 
         async def fetch(self, *args: object, **how: object) -> object:
             return await self._whole(partial(super().fetch, *args, **how))
@@ -44,7 +43,7 @@ def pooled(begin: str) -> type[Connection]:
             return await self._whole(partial(super().fetchrow, *args, **how))
 
         async def _whole(self, act: Callable[[], Awaitable[object]]) -> object:
-            if self.is_in_transaction():
+            if not is_whole or self.is_in_transaction():
                 return await act()
             async with self.transaction():
                 return await act()
