@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from ssl import SSLError
 from typing import Protocol, cast
@@ -32,6 +32,10 @@ _MARIADB = (
 
 class PoolerBetween(ConnectionError):
     """The server that answers is not the one that was connected to."""
+
+
+class _MakesPooled(Protocol):
+    def __call__(self, begin: str, *, is_whole: bool) -> type: ...
 
 
 class _Connection(Protocol):
@@ -121,7 +125,7 @@ def _begin(url: DatabaseUrl) -> object:
 
 
 def _through_pooler(url: DatabaseUrl) -> dict[str, object]:
-    pooled = cast("Callable[..., type]", import_module("storage.drivers.pooled").pooled)
+    pooled = cast("_MakesPooled", import_module("storage.drivers.pooled").pooled)
     settings = _settings(url).items()
     begin = "; ".join(f"SET LOCAL {name} = {_quoted(value)}" for name, value in settings)
     return {"statement_cache_size": 0, "connection_class": pooled(begin, is_whole=bool(url.schema))}
