@@ -29,7 +29,8 @@ def pooled(begin: str, *, is_whole: bool) -> type[Connection]:
 
         async def execute(self, query: str, *args: object, **how: object) -> str:
             if query.startswith("BEGIN"):
-                return cast("str", await super().execute(f"{query.rstrip(';')}; {begin}"))
+                status: str = await super().execute(f"{query.rstrip(';')}; {begin}")
+                return status
             act = partial(super().execute, query, *args, **how)
             return cast("str", await self._whole(act))
 
