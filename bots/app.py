@@ -43,7 +43,7 @@ async def run(
         reloading = group.create_task(_reload_at(hang_up or asyncio.Event(), runtime))
         log.info("started", extra={"queues": ",".join(queues)})
         if queues:
-            keeping = group.create_task(runtime.upkeep().run(stop))
+            keeping = group.create_task(runtime.keep_up(stop))
             await asyncio.to_thread(runtime.warm_up)
             await worker.run(queues, stop, drain_seconds)
             log.info("worker drained")

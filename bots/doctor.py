@@ -10,8 +10,10 @@ from collections.abc import (
     Sequence,
 )
 
+from humanize import naturalsize, naturaltime
+
 from bots import model_checkup
-from bots.check_result import CheckResult, failed, failures, fine, skipped
+from bots.check_result import CheckResult, failed, failures, fine, skipped, warning
 from bots.slack import checkup
 from bots.slack.checkup import Wanted
 from bots.slack.manifest import EVENTS, SCOPES
@@ -26,9 +28,12 @@ from core.errors import ConfigMistake
 from core.late import late
 from core.messaging.installations import Installations
 from core.tools.catalogue import toolbox
+from core.upkeep import nightly
+from core.upkeep.space import why_short
 from storage.database import Condition, open_database
 from storage.database import examine as examine_database
 from storage.errors import StorageError
+from storage.sizes import space
 
 ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[CheckResult]]]
 _CLOCK_SECONDS = 5
@@ -55,8 +60,9 @@ async def examine() -> AsyncIterator[CheckResult]:
             yield result
     result, condition = await _database(settings)
     yield result
-    if condition and (difference := _clock(condition)):
-        yield difference
+    for result in (*_clock(condition), *_room(condition)):
+        yield result
+    yield await _backup(settings, file, condition)
     yield _secrets(settings)
     async for result in _slack(settings, file, condition):
         yield result
@@ -112,16 +118,52 @@ async def _database(settings: Settings) -> tuple[CheckResult, Condition | None]:
     return fine("database", schema), found
 
 
-def _clock(found: Condition) -> CheckResult | None:
+def _clock(condition: Condition | None) -> list[CheckResult]:
     """Clocks that differ let processes take conversations from each other."""
-    if abs(found.ahead_seconds) < _CLOCK_SECONDS:
-        return None
-    how = "ahead of" if found.ahead_seconds > 0 else "behind"
-    return failed(
-        "clock",
-        f"this machine is {abs(found.ahead_seconds):.0f} seconds {how} the database server: "
-        "let both follow NTP",
-    )
+    if condition is None or abs(condition.ahead_seconds) < _CLOCK_SECONDS:
+        return []
+    seconds = condition.ahead_seconds
+    return [
+        failed(
+            "clock",
+            f"this machine is {abs(seconds):.0f} seconds {'ahead of' if seconds > 0 else 'behind'} "
+            "the database server: let both follow NTP",
+        )
+    ]
+
+
+def _room(condition: Condition | None) -> list[CheckResult]:
+    """Of a server's disk nobody tells."""
+    if condition is None or condition.file is None or condition.newest is None:
+        return []
+    found = space(condition.file)
+    if short := why_short(found):
+        return [warning("disk", why) for why in short]
+    return [
+        fine("disk", f"the database has {naturalsize(found.size)}, {naturalsize(found.free)} free")
+    ]
+
+
+async def _backup(
+    settings: Settings, file: AgentsFile | None, condition: Condition | None
+) -> CheckResult:
+    if file is None or file.backup is None:
+        return skipped("backup", "not configured (write [backup] into the agents file)")
+    if condition is None or condition.missing:
+        return skipped("backup", "the database cannot tell yet")
+    database = await open_database(settings.database_url)
+    try:
+        age = await nightly.age(clock.now())
+    finally:
+        await database.close()
+    if age is None:
+        return warning("backup", "there is none yet: a bot that runs writes the first one at once")
+    if age > nightly.LATE:
+        return warning(
+            "backup",
+            f"the last one was {naturaltime(age)}: look for `backup failed` in the log of the bot",
+        )
+    return fine("backup", f"the last one was {naturaltime(age)}, {file.backup.keep} are kept")
 
 
 def _secrets(settings: Settings) -> CheckResult:

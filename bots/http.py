@@ -18,10 +18,11 @@ from starlette.routing import BaseRoute, Route
 from bots.capacity import Capacity
 from bots.listening import Port
 from bots.web_server import ALWAYS, GOODBYE_SECONDS, WebServer
-from core import metrics
+from core import clock, metrics
 from core.errors import ConfigMistake
 from core.messaging.intake import Intake
 from core.messaging.storing import NotStored
+from core.upkeep import nightly
 from storage import inbox
 from storage.errors import StorageError
 
@@ -102,8 +103,11 @@ class HttpPort(Port):
             with self._asking.used():
                 async with asyncio.timeout(_LOOK_SECONDS):
                     metrics.INBOX_WAITING.set(await inbox.count_waiting())
+                    age = await nightly.age(clock.now())
+                    metrics.BACKUP_AGE.set(math.nan if age is None else age.total_seconds())
         except (StorageError, TimeoutError):
             metrics.INBOX_WAITING.set(math.nan)
+            metrics.BACKUP_AGE.set(math.nan)
         return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -17,3 +17,4 @@ LEASES_HELD = Gauge("moorings_leases_held", "Conversations that this process wor
 INBOX_WAITING = Gauge(
     "moorings_inbox_waiting", "Messages in the database that nobody has begun to answer."
 )
+BACKUP_AGE = Gauge("moorings_backup_age_seconds", "Seconds since the last nightly backup.")

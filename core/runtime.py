@@ -26,6 +26,7 @@ from core.tools.toolbox import Toolbox
 from core.turn.company import Company
 from core.turn.turn import Resources
 from core.turn.worker import Worker
+from core.upkeep.nightly import Nightly
 from core.upkeep.once import OncePerChange
 from core.upkeep.schedule import Keep, Upkeep
 from storage import conversations, owners
@@ -140,8 +141,15 @@ class Runtime:
         return Worker(self.resources, adapters, slots=self.settings.turns)
 
     def upkeep(self) -> Upkeep:
-        """What clears away what nobody needs, beside a worker."""
+        """What clears away what nobody needs."""
         return Upkeep(self._database, self.clock, Keep.of(self.settings))
+
+    async def keep_up(self, stop: asyncio.Event) -> None:
+        """Beside a worker: clear away what nobody needs, and back up, until `stop`."""
+        nightly = Nightly(self._database, self.clock, lambda: self.agents_file.backup)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.upkeep().run(stop))
+            group.create_task(nightly.run(stop))
 
     async def probe(self) -> None:
         """Read something small from the database.

@@ -14,6 +14,7 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
+from storage.drivers.apart import Apart, apart
 from storage.drivers.connecting import connect, told
 from storage.drivers.file import check_openable, check_room
 from storage.drivers.internals import enter, is_entered, thread_of
@@ -74,6 +75,14 @@ class Database:
         """As `only_one`, without waiting for whoever has it; says whether it is held here now."""
         return if_free(self._context.connections.get(self.url.dialect), self.url, name)
 
+    def apart(self) -> AbstractAsyncContextManager[Apart]:
+        """A connection of its own for one long transaction, beside all that the verbs do.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: there is none to be had.
+        """
+        return apart(self._context.connections.get(self.url.dialect), self.url)
+
     def hurry(self, seconds: float) -> None:
         """Give up so many seconds from now what a server has not answered by then.
 
@@ -117,11 +126,13 @@ async def open_database(url: str) -> Database:
 class Condition:
     """How a database was found: the newest migration that it has, and those that it lacks.
 
+    `file` is the SQLite file; None for a server.
     `is_pooled` is whether a connection pooler stands before it; `ahead_seconds` how far the clock
     of this machine is ahead of a server's, if that was asked.
     """
 
     shown: str
+    file: Path | None
     newest: str | None
     missing: tuple[str, ...]
     is_pooled: bool = False
@@ -140,7 +151,9 @@ async def examine(url: str, clock: Callable[[], datetime] | None = None) -> Cond
     if parsed.file:
         check_room(parsed.file)
         if not parsed.file.exists():
-            return Condition(shown=parsed.shown, newest=None, missing=tuple(known()))
+            return Condition(
+                shown=parsed.shown, file=parsed.file, newest=None, missing=tuple(known())
+            )
     context = TortoiseContext()
     try:
         with context:
@@ -157,6 +170,7 @@ async def examine(url: str, clock: Callable[[], datetime] | None = None) -> Cond
     newest = applied[-1] if applied else None
     return Condition(
         shown=parsed.shown,
+        file=parsed.file,
         newest=newest,
         missing=tuple(missing),
         is_pooled=is_pooled,

@@ -10,6 +10,20 @@ from storage.drivers.transaction import reading, transaction
 from storage.models import Installation
 
 
+def sealed(tokens: str) -> dict[str, object]:
+    """What to store of an installation whose tokens are encrypted."""
+    return {"sealed": tokens}
+
+
+def tokens_of(bot: object) -> str | None:
+    """The encrypted tokens of what was stored; None where they are not encrypted."""
+    match bot:
+        case {"sealed": str() as tokens, **others} if not others:  # pyright: ignore[reportUnknownVariableType]  # of a dict of whatever
+            return tokens
+        case _:
+            return None
+
+
 async def store(
     *, platform: str, enterprise: str, team: str, bot: dict[str, object], now: datetime
 ) -> None:

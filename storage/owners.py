@@ -41,6 +41,12 @@ def dead(database: Path | None, *, apart_from: str = "") -> list[str]:
     return [name for name in os.listdir(folder) if name != apart_from and _is_free(folder / name)]
 
 
+def live(database: Path) -> bool:
+    """Whether a process, this one or another, holds such a lock beside the file."""
+    folder = _folder(database)
+    return folder.is_dir() and any(not _is_free(folder / name) for name in os.listdir(folder))
+
+
 def bury(database: Path, owners: list[str]) -> None:
     """Remove the files of dead owners whose leases have been given back."""
     for owner in owners:

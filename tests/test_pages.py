@@ -33,6 +33,7 @@ SECTIONS = {
     "A binding": agents_file._TABLES["bindings"],
     "A command": agents_file._TABLES["commands"],
     "Access": agents_file._TABLES["access"],
+    "Backup": agents_file._TABLES["backup"],
 }
 # What a table of the file leaves to something else where it is not set.
 MEANT = {"instructions": DEFAULT_INSTRUCTIONS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,20 @@ _BUILT_IN_AGENT = "assistant"
 _NOTHING_ELSE = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupPlan:
+    """Every day at this time (UTC) a backup into this folder, where so many are kept."""
+
+    to: Path
+    at: time
+    keep: int
+
+    def due(self, now: datetime) -> datetime:
+        """The last moment at which there should have been one."""
+        today = datetime.combine(now.astimezone(UTC), self.at, UTC)
+        return today if today <= now else today - timedelta(days=1)
+
+
 @dataclass(slots=True, kw_only=True)
 class AgentsFile:
     """What the file says. Every agent that it names exists; `commands` is command to agent.
@@ -49,6 +64,7 @@ class AgentsFile:
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
     access: Access = OPEN
     agent_access: Mapping[str, Access] = field(default_factory=dict[str, Access])
+    backup: BackupPlan | None = None
 
     def become(self, other: AgentsFile) -> None:
         """Say what the other one says."""
@@ -174,6 +190,29 @@ class _CommandTable:
     agent: _ExistingAgent
 
 
+def _folder(name: str, info: ValidationInfo[_Context]) -> str:
+    folder = info.context.directory / name
+    if not name.strip() or (folder.exists() and not folder.is_dir()):
+        raise ValueError(f"has to be a folder, not {name!r}")
+    return str(folder)
+
+
+def _time_of_day(at: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", at):
+        raise ValueError(f"has to be a time of the day in UTC such as '03:00', not {at!r}")
+    return at
+
+
+@checked_dataclass(frozen=True, slots=True, kw_only=True, config=_NOTHING_ELSE)
+class _BackupTable:
+    to: Annotated[str, AfterValidator(_folder)]
+    at: Annotated[str, AfterValidator(_time_of_day)] = "03:00"
+    keep: Annotated[int, Field(ge=1)] = 14
+
+    def meaning(self) -> BackupPlan:
+        return BackupPlan(to=Path(self.to), at=time.fromisoformat(self.at), keep=self.keep)
+
+
 @checked_dataclass(frozen=True, slots=True, kw_only=True, config=_NOTHING_ELSE)
 class _Document:
     default_agent: _ExistingAgent | None = None
@@ -182,6 +221,7 @@ class _Document:
     commands: list[_CommandTable] = Field(default_factory=list[_CommandTable])
     prices: dict[str, Price] = Field(default_factory=dict[str, Price])
     access: Access = OPEN
+    backup: _BackupTable | None = None
 
     def meaning(self) -> AgentsFile:
         tables = self.agents or {_BUILT_IN_AGENT: _AgentTable()}
@@ -196,12 +236,14 @@ class _Document:
             agent_access={
                 name: table.access for name, table in tables.items() if table.access != OPEN
             },
+            backup=self.backup.meaning() if self.backup else None,
         )
 
 
 _TABLES = {
     "access": Access,
     "agents": _AgentTable,
+    "backup": _BackupTable,
     "bindings": _BindingTable,
     "commands": _CommandTable,
     "prices": Price,

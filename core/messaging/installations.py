@@ -15,8 +15,6 @@ from core.messaging.sealing import Broken, seal_of, unreadable
 from storage import installations, oauth_states
 from storage import models as rows
 
-_SEALED = "sealed"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
@@ -58,7 +56,7 @@ class Installations:
         count = 0
         for row in await installations.everyone(self._platform):
             workspace, seal = self._workspace(row), self._seal
-            if seal and not seal.is_newest(str(row.bot.get(_SEALED, "")), self._clock()):
+            if seal and not seal.is_newest(installations.tokens_of(row.bot) or "", self._clock()):
                 count += await installations.reword(row, bot=self._sealed(workspace.bot))
         return count
 
@@ -91,21 +89,21 @@ class Installations:
     def _sealed(self, bot: Mapping[str, object]) -> dict[str, object]:
         if self._seal is None:
             return dict(bot)
-        return {_SEALED: self._seal.seal(json.dumps(dict(bot)).encode(), self._clock())}
+        return installations.sealed(self._seal.seal(json.dumps(dict(bot)).encode(), self._clock()))
 
     def _workspace(self, row: rows.Installation) -> Workspace:
         return Workspace(enterprise=row.enterprise, team=row.team, bot=self._opened(row))
 
     def _opened(self, row: rows.Installation) -> Mapping[str, object]:
         """What was stored before there was a key is not sealed."""
-        sealed = row.bot.get(_SEALED)
+        sealed = installations.tokens_of(row.bot)
         if sealed is None:
             return row.bot
         what = f"The installation of workspace {row.team}"
         if self._seal is None:
             raise unreadable(what, has_key=False)
         try:
-            opened: dict[str, object] = json.loads(self._seal.open(str(sealed), self._clock()))
+            opened: dict[str, object] = json.loads(self._seal.open(sealed, self._clock()))
         except Broken as error:
             raise unreadable(what, has_key=True) from error
         return opened

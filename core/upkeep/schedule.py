@@ -13,10 +13,12 @@ from core.clock import Clock
 from core.config.settings import Settings
 from core.messaging.cursors import Cursors
 from core.upkeep.retention import Retention, give_back
+from core.upkeep.space import why_short
 from storage import allowances, cursors, oauth_states
 from storage.database import Database
 from storage.errors import StorageError
 from storage.retention import Pruned
+from storage.sizes import space
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,9 @@ class Upkeep:
                 return False
             await cursors.see(LOCK, self._clock().isoformat(), self._clock())
         log.info("upkeep done", extra=pruned)
+        if self._database.file:
+            for why in why_short(await asyncio.to_thread(space, self._database.file)):
+                log.warning("room runs short", extra={"why": why})
         return True
 
     async def _do(self, stop: asyncio.Event) -> dict[str, int]:

@@ -77,6 +77,14 @@ async def connect(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
     """
     if url.seconds is None:
         raise TypeError("only a server is connected to")
+    is_pooled = await open_pool(connection, url)
+    dialect, seconds = url.dialect, url.seconds
+    put_pool(connection, lambda pool: LimitedPool(pool, dialect, seconds))
+    return is_pooled
+
+
+async def open_pool(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
+    """As `connect`, and what is asked there may take as long as it likes."""
     is_pooled = bool(url.pooled)
     async with asyncio.timeout(url.seconds):
         try:
@@ -91,8 +99,6 @@ async def connect(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
                 raise
             tell(connection, {"ssl": None})
             await connection.create_connection(with_db=True)
-    dialect, seconds = url.dialect, url.seconds
-    put_pool(connection, lambda pool: LimitedPool(pool, dialect, seconds))
     return is_pooled
 
 

@@ -176,8 +176,10 @@ def _of_postgres(options: Options) -> dict[str, object]:
     }
     if options.text("connect_timeout"):
         told["timeout"] = options.number("connect_timeout", 60, least=1)
-    if name := options.text("application_name"):
-        told["application_name"] = name
+    # By its beginning a restore finds out whether a bot is there.
+    told["application_name"] = " ".join(
+        filter(None, ["moorings", options.text("application_name")])
+    )
     if given := options.text("options"):
         told["server_settings"] = {"options": given}
     return told

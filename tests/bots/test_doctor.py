@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bots.slack.manifest import EVENTS, SCOPES
 from bots.slack.workspaces import Workspaces
 from core import clock
 from core.messaging.installations import Installations
+from storage import cursors
 from storage.database import open_database
 from tests.bots.program import Program
 from tests.bots.slack.test_workspaces import granted
@@ -386,3 +388,28 @@ async def test_discord_is_looked_at_where_the_agents_file_is_faulty(
     ended = await doctor(program)
     assert ended.code == 1
     assert lines(ended, "discord")[0].startswith("ok DISCORD_TOKEN is @agentbot")
+
+
+async def test_a_backup_that_is_not_configured_is_skipped(program: Program) -> None:
+    [line] = lines(await doctor(program), "backup")
+    assert line == "-- not configured (write [backup] into the agents file)"
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        (None, "warn there is none yet: a bot that runs writes the first one at once"),
+        (4, "ok the last one was 4 hours ago, 14 are kept"),
+        (72, "warn the last one was 3 days ago: look for `backup failed` in the log of the bot"),
+    ],
+)
+async def test_the_age_of_the_last_backup_is_told(
+    program: Program, filled_url: str, hours: float | None, told: str
+) -> None:
+    (program.folder / "agents.toml").write_text('[backup]\nto = "backups"\n')
+    if hours:
+        database = await open_database(filled_url)
+        at = clock.now() - timedelta(hours=hours)
+        await cursors.see("backup", at.isoformat(), at)
+        await database.close()
+    assert lines(await doctor(program), "backup") == [told]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bots.http import Check, HttpPort
+from core import clock
 from core.config.settings import Settings
 from core.errors import ConfigMistake
 from core.runtime import Runtime
+from storage import cursors
 from storage.errors import DatabaseBusy
 
 OPERATORS = ("/readyz", "/metrics")
@@ -149,7 +153,17 @@ async def test_metrics_are_text_for_prometheus(runtime: Runtime) -> None:
     async with serving(runtime, {}) as caller:
         answer = await caller.get("/metrics")
     assert "moorings_inbox_waiting 0.0\n" in answer.text
+    assert "moorings_backup_age_seconds NaN\n" in answer.text
     assert "# TYPE moorings_turn_seconds histogram\n" in answer.text
+
+
+async def test_the_age_of_the_last_backup_is_a_metric(runtime: Runtime) -> None:
+    at = clock.now() - timedelta(hours=5)
+    await cursors.see("backup", at.isoformat(), at)
+    async with serving(runtime, {}) as caller:
+        answer = await caller.get("/metrics")
+    [seconds] = re.findall(r"^moorings_backup_age_seconds ([0-9.e+]+)$", answer.text, re.MULTILINE)
+    assert 5 * 3_600 <= float(seconds) < 6 * 3_600
 
 
 async def test_a_route_of_a_platform_is_served(runtime: Runtime) -> None:

@@ -43,6 +43,15 @@ async def test_a_killed_process_is_dead_at_once(file: Path) -> None:
     assert owners.dead(file) == [name]
 
 
+async def test_that_one_lives_is_seen_until_it_dies(file: Path) -> None:
+    assert not owners.live(file)
+    process, _ = await _living(file)
+    assert owners.live(file)
+    process.kill()
+    await process.wait()
+    assert not owners.live(file)
+
+
 async def test_a_living_process_is_not_dead_even_when_it_is_stopped(file: Path) -> None:
     process, _ = await _living(file)
     assert owners.dead(file) == []

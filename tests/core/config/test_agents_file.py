@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.address import Address
-from core.config.agents_file import AgentsFile, read
+from core.config.agents_file import AgentsFile, BackupPlan, read
 from core.config.binding import Binding, Listen, SharedBy
 from core.config.spec import DEFAULT_INSTRUCTIONS, AgentSpec
 from core.errors import ConfigMistake
@@ -206,6 +207,32 @@ def test_instructions_are_read_from_a_file_beside_the_agents_file(directory: Pat
 def test_a_byte_order_mark_and_windows_line_ends_do_not_matter(path: Path) -> None:
     text = b'\xef\xbb\xbf[agents.a]\r\ninstructions = """one\r\ntwo"""\r\n'
     assert written(path, text).agents["a"].instructions == "one\ntwo"
+
+
+def test_a_backup_goes_into_a_folder_beside_the_agents_file(directory: Path, path: Path) -> None:
+    found = written(directory / path, '[backup]\nto = "backups"')
+    assert found.backup == BackupPlan(to=directory / "backups", at=time(3), keep=14)
+    later = written(path, '[backup]\nto = "/srv/b"\nat = "23:59"\nkeep = 1')
+    assert later.backup == BackupPlan(to=Path("/srv/b"), at=time(23, 59), keep=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("[backup]", "1: backup.to: is missing"),
+        ('[backup]\nto = ""', "2: backup.to: has to be a folder, not ''"),
+        ('[backup]\nto = "agents.toml"', "2: backup.to: has to be a folder, not 'agents.toml'"),
+        ('[backup]\nto = "b"\nat = "3:00"', "3: backup.at: has to be a time of the day in UTC "),
+        ('[backup]\nto = "b"\nat = "24:00"', "3: backup.at: has to be a time of the day in UTC "),
+        ('[backup]\nto = "b"\nat = 03:00:00', "3: backup.at: has to be text in quotes, not "),
+        ('[backup]\nto = "b"\nkeep = 0', "3: backup.keep: has to be at least 1, not 0"),
+        ('[backup]\nto = "b"\nhour = 3', "3: backup.hour: unknown key; choose from: 'to', "),
+        ("backup = true", "1: backup: has to be a table, not true"),
+    ],
+)
+def test_a_faulty_backup_is_named_and_explained(path: Path, text: str, mistake: str) -> None:
+    [told] = mistakes(path, text)
+    assert told.startswith(f"agents.toml:{mistake}")
 
 
 @pytest.mark.parametrize(

@@ -370,3 +370,20 @@ def test_what_is_kept_is_what_the_operator_says(
 async def test_a_century_can_be_looked_back(sqlite: Database, hands: Hands) -> None:
     keep = Keep.of(Settings(retention_days=36_500, catch_up_hours=1e300))
     assert await Upkeep(sqlite, hands, keep).look(asyncio.Event())
+
+
+# Where the database's file is as long as a file may be, nearly.
+SHORT = """
+import logging, os, resource
+logging.basicConfig(format="%(message)s %(why)s", level=logging.WARNING)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.path.getsize(FILE) * 1.1),) * 2)
+"""
+
+
+async def test_room_that_runs_short_is_logged(sqlite: Database) -> None:
+    source = SHORT.replace("FILE", repr(str(sqlite.file))) + LOOK
+    process = await processes.start(source, f"sqlite://{sqlite.file}", "")
+    ended = await process.ended(b"\n")
+    assert ended.out.endswith("True\n")
+    assert "room runs short" in ended.err
+    assert "that a file may have here: raise the limit" in ended.err
