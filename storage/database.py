@@ -149,8 +149,10 @@ async def examine(url: str, clock: Callable[[], datetime] | None = None) -> Cond
     """
     parsed = parse(url)
     if parsed.file:
-        check_room(parsed.file)
-        if not parsed.file.exists():
+        if parsed.file.exists():
+            check_openable(parsed.file)
+        else:
+            check_room(parsed.file)
             return Condition(
                 shown=parsed.shown, file=parsed.file, newest=None, missing=tuple(known())
             )

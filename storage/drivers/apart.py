@@ -15,10 +15,11 @@ from tortoise.exceptions import IntegrityError
 
 from storage.drivers.connecting import open_pool, told
 from storage.drivers.internals import Pool, pool_of
+from storage.drivers.options import Dialect
 from storage.drivers.script import as_stored, in_dialect
 from storage.drivers.session import Row, Values, integrity_errors, session_of
 from storage.drivers.transaction import database_errors, to_the_end, translate
-from storage.drivers.url import DatabaseUrl, Dialect
+from storage.drivers.url import DatabaseUrl
 
 
 class _Asked(Protocol):
