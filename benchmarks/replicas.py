@@ -94,7 +94,7 @@ class Instant:
 
 def made(owner: str) -> tuple[Worker, Intake]:
     """A worker, and the intake that wakes it."""
-    directory = Directory([AGENT], clock.now)
+    directory, gate = Directory([AGENT], clock.now), Gate(read(None), clock.now)
     resources = Resources(
         owner=owner,
         directory=directory,
@@ -106,9 +106,10 @@ def made(owner: str) -> tuple[Worker, Intake]:
         take_over=_nothing,
         attending=asyncio.Semaphore(1),
         company=Company(),
+        gate=gate,
     )
     worker = Worker(resources, {"slack": Nowhere()})
-    intake = Intake(directory, clock.now, Gate(read(None), clock.now))
+    intake = Intake(directory, clock.now, gate)
     intake.wake_with(worker.wake)
     return worker, intake
 

@@ -92,6 +92,33 @@ class ChatCommands:
         )
         return self._wording.in_use(agent, listen)
 
+    async def leave(self, caller: Caller) -> str:
+        """Let nobody answer there who is not called: in the thread, or in the channel."""
+        agent = await self._meant(caller)
+        at = caller.stands_at
+        if caller.is_direct:
+            raise UserMistake(self._wording.answers_always())
+        if caller.thread is None:
+            await self._leave_channel(caller, agent)
+        await self._commands.leave(at, position=caller.position)
+        return self._wording.left(is_thread=caller.thread is not None)
+
+    async def _leave_channel(self, caller: Caller, agent: str) -> None:
+        """One that was told from chat to answer everything there does no longer."""
+        binding = await self._commands.binding_at(caller.place)
+        if binding is None or binding.listen is not Listen.ALL:
+            return
+        if binding.since is None:
+            raise UserMistake(self._wording.bound_by_file(agent))
+        await self._check_may_manage(caller, agent)
+        await self._commands.use(
+            caller.place,
+            agent,
+            caller.author.name,
+            listen=Listen.MENTION,
+            conversation=binding.conversation,
+        )
+
     async def list(self, caller: Caller) -> str:
         """Whom they may ask."""
         await self._gate.check(caller.author, caller.stands_at)

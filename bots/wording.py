@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from core.commands.views import Explanation, RememberedFact, Status
 from core.config.binding import Listen
@@ -36,6 +37,19 @@ def question_about(text: str) -> str:
     return f"Please help with this message:\n{quoted}"
 
 
+def listens_to(listen: Listen) -> str:
+    """What an agent answers."""
+    match listen:
+        case Listen.ALL:
+            return "every message"
+        case Listen.MENTION:
+            return "whoever mentions it"
+        case Listen.MENTION_ONLY:
+            return "only whoever mentions it"
+        case _:
+            assert_never(listen)
+
+
 class Wording:
     """One method for each thing there is to say."""
 
@@ -66,7 +80,29 @@ class Wording:
                 f"{self._command('use', agent=agent, listen='mention')} lets it answer only when "
                 "it is mentioned."
             )
-        return f"{self._bold(agent)} answers here from now on, when it is mentioned."
+        if listen is Listen.MENTION_ONLY:
+            return f"{self._bold(agent)} answers here from now on, only when it is mentioned."
+        return (
+            f"{self._bold(agent)} answers here from now on, when it is mentioned. In a thread it "
+            "then goes on until somebody else is spoken to."
+        )
+
+    def left(self, *, is_thread: bool) -> str:
+        """Nobody answers who is not called."""
+        if is_thread:
+            return "I answer in this thread only when somebody calls me again."
+        return "I answer here only when somebody calls me, also in threads that I was asked in."
+
+    def answers_always(self) -> str:
+        """There is nobody else to be spoken to."""
+        return "Whatever you write to me here is for me, so I answer it."
+
+    def bound_by_file(self, agent: str) -> str:
+        """What chat cannot change."""
+        return (
+            f"The agents file lets {agent} answer every message here: ask whoever runs me to "
+            "change it there. In a thread I can leave."
+        )
 
     def agents(self, names: Sequence[str], here: str) -> str:
         """Who there is."""
@@ -78,7 +114,7 @@ class Wording:
 
     def status(self, found: Status) -> str:
         """Who answers here, and what there is to do."""
-        to = "every message" if found.listen is Listen.ALL else "whoever mentions it"
+        to = listens_to(found.listen)
         shared = f", one history for each {found.conversation.value}" if found.conversation else ""
         return (
             f"{self._bold(found.agent)} ({self._escaped(found.model)}) answers {to} here{shared}.\n"
@@ -156,8 +192,9 @@ class Wording:
             f"{command('list')} lists the agents, {command('status')} says who answers here and to "
             "what\n"
             f"{command('use', agent='NAME')} lets another agent answer here; add `mention` to be "
-            "answered only when you mention it, and `channel`, `thread` or `user` for who shares "
-            "one history\n"
+            "answered when you mention it (and in threads that you did it in: not with "
+            "`mention-only`), and `channel`, `thread` or `user` for who shares one history\n"
+            f"{command('leave')} lets it be quiet here, or in this thread, until it is called\n"
             f"{command('facts')}, {command('remember', fact='TEXT')}, "
             f"{command('forget', number='NUMBER')}: what is remembered here\n"
             f"{command('reset')} begins anew, {command('stop')} stops what is being written here\n"

@@ -74,6 +74,7 @@ class Runtime:
             take_over=self.take_over,
             attending=asyncio.Semaphore(_ATTENDED_AT_ONCE),
             company=Company(),
+            gate=self.gate,
         )
         self._reloaded: list[Callable[[], Awaitable[None]]] = []
 

@@ -29,7 +29,10 @@ from storage.models import Conversation, InboxMessage, InboxState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A message as it came in; `position` orders those of a conversation as the platform does."""
+    """A message as it came in; `position` orders those of a conversation as the platform does.
+
+    `thread` is the address of the one that it stands in or opens, `quotes` what it refers to.
+    """
 
     key: str
     conversation_id: int
@@ -40,6 +43,8 @@ class Received:
     reply_to: str | None
     sent_at: datetime
     attachments: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+    thread: str | None = None
+    quotes: list[dict[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

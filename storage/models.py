@@ -154,7 +154,9 @@ class InboxMessage(Model):
     author = fields.CharField(max_length=190)
     text = fields.TextField()
     attachments = fields.JSONField[list[dict[str, object]]]()
+    quotes = fields.JSONField[list[dict[str, str]] | None](null=True)
     reply_to = fields.CharField(max_length=190, null=True)
+    thread = fields.CharField(max_length=190, null=True)
     state = fields.CharEnumField(InboxState, max_length=16)
     turn_id: int | None = fields.BigIntField(null=True)
     sent_at = fields.DatetimeField()
@@ -165,6 +167,7 @@ class InboxMessage(Model):
         indexes = (
             Index(fields=("conversation_id", "state", "position"), name="inbox_waiting"),
             Index(fields=("turn_id",), name="inbox_turn"),
+            Index(fields=("thread", "position"), name="inbox_thread"),
         )
 
 

@@ -253,5 +253,6 @@ def _origin(message: InboxMessage) -> tuple[str, str]:
 
 
 def _length(message: InboxMessage) -> int:
-    words = len(message.text.encode()) + len(message.author.encode())
+    said = [message.text, message.author, *(quote["text"] for quote in message.quotes or ())]
+    words = sum(len(each.encode()) for each in said)
     return words + _FRAME + _FILE * len(message.attachments)

@@ -148,7 +148,7 @@ class _Delete:
         return await rows.delete()
 
     async def empty(self, rows: QuerySet[InboxMessage]) -> int:
-        return await rows.update(text="", author="", attachments=[])
+        return await rows.update(text="", author="", attachments=[], quotes=None)
 
 
 class _Count:

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import discord
 
+from bots.discord import earlier
 from bots.discord.channels import destination_of
 from bots.discord.failures import NOT_OURS, UNKNOWN_MESSAGE, DiscordRefused
 from bots.discord.format import LONGEST, name_length
@@ -24,7 +25,7 @@ from core import clock
 from core.address import Address
 from core.errors import ConfigMistake, Transient
 from core.messaging.adapter import KeptFile, Limits
-from core.messaging.messages import Attachment, Outgoing
+from core.messaging.messages import Attachment, Outgoing, Quote
 
 _INTERVAL = 1.2  # seconds: Discord takes five edits in five seconds in a channel
 _HOSTS = {"https://cdn.discordapp.com", "https://media.discordapp.net"}
@@ -37,7 +38,7 @@ _CONFIG_RETRY_SECONDS = 120.0  # the operator has to act first
 
 
 class DiscordAdapter:
-    """Implements Adapter, ShowsWork and FetchesFiles. Message ids are Discord's.
+    """Implements Adapter, ShowsWork, FetchesFiles and ReadsThreads. Message ids are Discord's.
 
     A post has its key as nonce: for some minutes Discord answers a repeated nonce with the message
     that has it already. That covers a post still on its way while `find` looks for it; an older
@@ -61,6 +62,7 @@ class DiscordAdapter:
             counts_messages=True,
         )
         self._sent = sent
+        self._rest = rest
         self._messages = Messages(rest, name_of)
         self._files = file_urls(rest.api_url)
         self._previews = Previews(_INTERVAL)
@@ -127,6 +129,11 @@ class DiscordAdapter:
         """Show "is typing", for ten seconds."""
         with _retried_after_mistakes():
             await self._messages.show_typing(outgoing)
+
+    async def said_in(self, thread: Address, *, after: int, before: int) -> list[Quote]:
+        """What was said in a thread between these messages, as `ReadsThreads` wants it."""
+        with _retried_after_mistakes():
+            return await earlier.said_in(self._rest, thread, after=after, before=before)
 
     async def look_up(self, _place: Address, attachment: Attachment) -> KeptFile:
         """The URL suffices, without a token; Discord keeps it valid for about a day."""

@@ -106,8 +106,8 @@ def _content(rest: Rest, bindings: Sequence[Binding]) -> CheckResult:
     return skipped(
         _ABOUT,
         "Message Content Intent is off, so only mentions, direct messages and commands are heard; "
-        f"for agents that listen to everything{deaf} switch it on, and Save Changes, at "
-        f"{bot_page(rest.application)}",
+        f"for follow-ups in threads and agents that listen to everything{deaf} switch it on, and "
+        f"Save Changes, at {bot_page(rest.application)}",
     )
 
 

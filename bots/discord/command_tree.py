@@ -66,20 +66,24 @@ class AgentGroup(app_commands.Group):
     @app_commands.command(description="Choose the agent that answers in this channel")
     @app_commands.describe(
         agent="The agent that answers from now on",
-        listen="Whether it answers every message, or only when it is mentioned",
+        listen="Whether it answers every message, when it is mentioned, or strictly only then",
         conversation="What shares one history",
     )
     async def use(
         self,
         interaction: discord.Interaction,
         agent: str,
-        listen: Literal["all", "mention"] = "all",
+        listen: Literal["all", "mention", "mention-only"] = "all",
         conversation: Literal["channel", "thread", "user"] | None = None,
     ) -> None:
         shared_by = SharedBy(conversation) if conversation else None
         await self._commands.run(
             interaction, lambda caller: self._chat.use(caller, agent, Listen(listen), shared_by)
         )
+
+    @app_commands.command(description="Answer here only when called again")
+    async def leave(self, interaction: discord.Interaction) -> None:
+        await self._commands.run(interaction, self._chat.leave)
 
     @app_commands.command(name="list", description="List the agents")
     async def everyone(self, interaction: discord.Interaction) -> None:

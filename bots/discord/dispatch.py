@@ -11,7 +11,7 @@ from bots.background import Background
 from bots.discord.channels import ReplyTo
 from bots.discord.parse import Deleted, Edited, Event
 from bots.discord.rest import Rest
-from bots.discord.wording import escaped
+from bots.discord.wording import WORDING, escaped
 from core.errors import NotAllowed, UserMistake
 from core.messaging.access import Gate
 from core.messaging.intake import Reception
@@ -50,6 +50,8 @@ class Dispatcher:
         """Store a message; returns whether it is new and will be answered."""
         try:
             with storing():
+                if _is_leave(heard):
+                    return await self._leave(heard)
                 accepted = await self._reception.hear(heard)
         except NotAllowed as refused:
             self._refusals.answer(heard, refused)
@@ -58,6 +60,17 @@ class Dispatcher:
             log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
             return False
         return accepted is not None and accepted.is_new
+
+    async def _leave(self, heard: Heard) -> bool:
+        """Everything else has a slash command, which works in threads, too."""
+        if await self._reception.leave(heard):
+            self._refusals.say(heard, WORDING.left(is_thread=True))
+        return False
+
+
+def _is_leave(heard: Heard) -> bool:
+    is_called = heard.is_mention and heard.thread is not None and not heard.is_direct
+    return is_called and heard.text.strip().casefold().rstrip(".!") == "leave"
 
 
 class Refusals:
@@ -72,9 +85,17 @@ class Refusals:
         """Reply to the message soon, in the background."""
         self._background.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
 
+    def say(self, heard: Heard, words: str) -> None:
+        """Reply with anything else, in Discord's markup, soon."""
+        self._background.add("reply", lambda: self._reply(heard, words))
+
     async def _answer(self, heard: Heard, text: str) -> None:
+        if await self._gate.may_be_told(heard.author, heard.place):
+            await self._reply(heard, text)
+
+    async def _reply(self, heard: Heard, text: str) -> None:
         reply_to = ReplyTo.parse(heard.reply_to or "")
-        if reply_to.message is None or not await self._gate.may_be_told(heard.author, heard.place):
+        if reply_to.message is None:
             return
         async with self._rest.call("a refusal") as client:
             channel = client.get_partial_messageable(reply_to.channel)

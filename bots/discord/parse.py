@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,12 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import discord
 
+from bots.discord import contents
 from bots.discord.channels import Location, ReplyTo
-from core.messaging.messages import Attachment, Author, Heard
-from core.text import cleaned
+from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Author, Heard, Quote
+from core.text import cleaned, clipped
+
+log = logging.getLogger(__name__)
 
 _FROM_PEOPLE = {discord.MessageType.default, discord.MessageType.reply}
 _MOST_FILES = 20
+_LONGEST_QUOTE = 4_000  # characters
 # https://discord.com/developers/docs/reference#message-formatting
 _MARKUP = re.compile(
     r"<(?:(?P<sign>@[!&]?|#)(?P<id>\d{1,20})"
@@ -50,6 +55,7 @@ def message(said: discord.Message, location: Location, me: int) -> Heard | None:
         one of MALFORMED: the message is not as Discord's documentation says.
     """
     if not _is_from_person(said, me):
+        log.debug("message dropped", extra={"kind": _kind(said)})
         return None
     beside = ReplyTo(channel=location.channel, message=said.id).key
     inside = ReplyTo(channel=said.id, message=said.id).key
@@ -69,7 +75,9 @@ def message(said: discord.Message, location: Location, me: int) -> Heard | None:
         answers=str(said.reference.message_id)
         if said.reference and _is_reply_to_bot(said, me)
         else None,
+        is_for_others=_is_for_others(said, me),
         attachments=tuple(attachments(said)),
+        quotes=tuple(_quotes(said, me)),
     )
 
 
@@ -90,13 +98,25 @@ def author_of(user: discord.User | discord.Member) -> Author:
 def attachments(said: discord.Message) -> Iterator[Attachment]:
     """The files of a message, and of the messages that it forwards."""
     forwarded = [file for snapshot in said.message_snapshots for file in snapshot.attachments]
-    for file in [*said.attachments, *forwarded][:_MOST_FILES]:
+    files = [file for file in [*said.attachments, *forwarded] if not contents.is_voice(file)]
+    for file in files[:_MOST_FILES]:
         yield Attachment(
             name=cleaned(file.filename)[:190] or "file",
             kind=cleaned(file.content_type or "")[:100] or "application/octet-stream",
             size=file.size,
             url=file.url,
         )
+
+
+def is_said(said: discord.Message) -> bool:
+    """Whether a person or an app wrote it, rather than Discord itself."""
+    return said.type in _FROM_PEOPLE
+
+
+def words_of(said: discord.Message, me: int) -> str:
+    """All that a message says, where it is only quoted."""
+    pieces = filter(None, [_text(said, me), contents.named(said)])
+    return clipped("\n".join(pieces), _LONGEST_QUOTE)
 
 
 def without_mentions(text: str, mentions: Iterable[str]) -> str:
@@ -136,6 +156,10 @@ def _is_from_person(said: discord.Message, me: int) -> bool:
     return said.type in _FROM_PEOPLE and not is_app
 
 
+def _kind(said: discord.Message) -> str:
+    return "app" if is_said(said) else str(said.type.name)
+
+
 def _is_mention(said: discord.Message, me: int) -> bool:
     is_named = any(user.id == me for user in said.mentions)
     return is_named or bool(_bot_roles(said, me)) or _is_reply_to_bot(said, me)
@@ -143,10 +167,34 @@ def _is_mention(said: discord.Message, me: int) -> bool:
 
 def _is_reply_to_bot(said: discord.Message, me: int) -> bool:
     """Also of a reply that was sent with its ping switched off."""
-    if said.type is not discord.MessageType.reply or said.reference is None:
-        return False
-    answered = said.reference.resolved
+    answered = _answered(said)
     return isinstance(answered, discord.Message) and answered.author.id == me
+
+
+def _answered(said: discord.Message) -> discord.Message | discord.DeletedReferencedMessage | None:
+    """The message that it replies to, as far as Discord tells."""
+    if said.type is not discord.MessageType.reply or said.reference is None:
+        return None
+    return said.reference.resolved
+
+
+def _is_for_others(said: discord.Message, me: int) -> bool:
+    """Whether it mentions a person, a role or everybody, or replies to somebody else."""
+    people = {user.id for user in said.mentions}
+    answered = _answered(said)
+    if isinstance(answered, discord.Message):
+        people.add(answered.author.id)
+    is_for_many = said.mention_everyone or len(said.role_mentions) > len(_bot_roles(said, me))
+    return bool(people - {me, said.author.id}) or is_for_many
+
+
+def _quotes(said: discord.Message, me: int) -> Iterator[Quote]:
+    """The message that it replies to; what the bot said stands in its own history."""
+    answered = _answered(said)
+    if isinstance(answered, discord.DeletedReferencedMessage):
+        yield Quote(author=None)
+    elif isinstance(answered, discord.Message) and answered.author.id != me:
+        yield Quote(author=author_of(answered.author), text=words_of(answered, me))
 
 
 def _bot_roles(said: discord.Message, me: int) -> list[discord.Role]:
@@ -159,6 +207,8 @@ def _text(said: discord.Message, me: int) -> str:
     people = {user.id: user.display_name for user in said.mentions}
     people |= {role.id: role.name for role in said.role_mentions}
     channels = {channel.id: channel.name for channel in said.channel_mentions}
-    forwarded = [snapshot.content for snapshot in said.message_snapshots]
-    words = [without_mentions(said.content, own), *forwarded]
-    return plain("\n".join(filter(None, words)), people, channels)
+    words = [without_mentions(said.content, own), contents.beside(said)]
+    found = plain("\n".join(filter(None, words)), people, channels)
+    if found.strip() or said.attachments or not (said.content or said.guild is None):
+        return found
+    return NO_WORDS if said.content.strip() else UNREADABLE

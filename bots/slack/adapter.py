@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from bots.previews import Previews
 from bots.slack.client import SlackClient
+from bots.slack.earlier import Earlier
 from bots.slack.failures import NotDone, SlackRefused
 from bots.slack.files import Files
 from bots.slack.messages import GONE, Messages, Persona
@@ -21,7 +22,7 @@ from core import clock
 from core.address import Address
 from core.errors import ConfigMistake
 from core.messaging.adapter import Asked, KeptFile, Limits
-from core.messaging.messages import Attachment, Outgoing
+from core.messaging.messages import Attachment, Outgoing, Quote
 
 _INTERVAL = 1.5  # seconds between two edits in a workspace: 40 a minute of the 50 that Slack takes
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ _UNTIL_MENDED = 120.0  # seconds between two tries of what the operator has to m
 
 
 class SlackAdapter:
-    """Adapter, ShowsWork and FetchesFiles of Slack. Message ids are Slack's `ts`, or a file's id.
+    """Adapter, ShowsWork, FetchesFiles, ReadsThreads. Message ids are Slack's `ts`, or a file's id.
 
     `settle_seconds` is how long a post that broke off may take until it is certain that it
     never appears: what is not found at once is looked for again after them.
@@ -57,6 +58,7 @@ class SlackAdapter:
         self._streams = streams or Streams(client, persona_of)
         self._readback = Readback(client)
         self._files = Files(client)
+        self._earlier = Earlier(client)
         self._previews = Previews(_INTERVAL)
         self._settle_seconds = settle_seconds
         self._now = now
@@ -100,6 +102,11 @@ class SlackAdapter:
                 raise
             return await self._post_anew(message_id, outgoing, refused.code)
         return message_id
+
+    async def said_in(self, thread: Address, *, after: int, before: int) -> list[Quote]:
+        """What was said in a thread between these positions, as `ReadsThreads` wants it."""
+        with _mended_later():
+            return await self._earlier.said(thread, after=after, before=before)
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """Read back by the key in the metadata, or by the name of a file."""

@@ -16,7 +16,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from bots.slack import parse
+from bots.slack import fields
 from bots.slack.format import shown
 from core.messaging.messages import Outgoing
 
@@ -31,9 +31,9 @@ def answer(outgoing: Outgoing) -> list[Block]:
 
 def growing_key(raw: Sequence[object]) -> str:
     """The key of the growing answer that has these blocks, as history gives them; else empty."""
-    pressed = [parse.at(block, "elements", 0) for block in raw]
+    pressed = [fields.at(block, "elements", 0) for block in raw]
     stops = (
-        parse.text_at(each, "value") for each in pressed if parse.at(each, "action_id") == STOP
+        fields.text_at(each, "value") for each in pressed if fields.at(each, "action_id") == STOP
     )
     return next(stops, "")
 

@@ -15,6 +15,7 @@ from bots.slack.missed import Missed, insist
 from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals
+from bots.slack.words import Words
 from core.address import Address
 from core.clock import Clock
 from core.errors import NotAllowed, UserMistake
@@ -49,6 +50,7 @@ class Sources:
     reception: Reception
     cursors: Cursors
     refusals: Refusals
+    words: Words
 
 
 class _Kept:
@@ -252,10 +254,15 @@ class CatchUp:
     async def _store(self, heard: Heard) -> Accepted | None:
         """Store a message, or leave it out for good: no other one may wait for it for ever."""
         try:
-            return await self._stored(self._from.reception.hear(heard))
+            return await self._stored(self._heard(heard))
         except NeverStored as refused:
             log.warning("message cannot be stored", extra={"key": heard.key, "why": str(refused)})
             return None
+
+    async def _heard(self, heard: Heard) -> Accepted | None:
+        if await self._from.words.obeyed(heard):
+            return None
+        return await self._from.reception.hear(heard)
 
     async def _advance(self, address: Address, position: int) -> None:
         await insist(lambda: self._stored(self._from.cursors.advance(address, position)))

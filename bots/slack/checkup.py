@@ -157,7 +157,8 @@ def _lack(whose: str, scopes: Sequence[str]) -> str:
 def _of_events(wanted: Wanted) -> CheckResult:
     return skipped(
         _ABOUT,
-        "Slack shows subscriptions to no token: if nothing comes in, compare Event Subscriptions "
+        "Slack shows subscriptions to no token: if nothing comes in, or follow-ups in threads are "
+        "not heard, compare Event Subscriptions "
         f"> Subscribe to bot events with {', '.join(wanted.events)}",
     )
 

@@ -16,12 +16,12 @@ from core.clock import Clock
 from core.config.agents_file import AgentsFile
 from core.config.binding import Listen, SharedBy
 from core.errors import UserMistake
-from core.messaging.messages import Author
+from core.messaging.messages import Author, Heard
 
 ASK_AGENT = "ask_agent"
 AGENT = "/agent"
 _LISTEN = {each.value for each in Listen}
-_SHARED_BY = {each.value for each in SharedBy}
+SHARED_BY = {each.value for each in SharedBy}
 _PERMALINK = re.compile(r"https?://\S+/p(\d{10})(\d{6})\S*")
 
 Verb = Callable[[Caller, str], Awaitable[str]]
@@ -37,6 +37,7 @@ class SlackCommands:
         self._clock = clock
         self._verbs: dict[str, Verb] = {
             "use": self._use,
+            "leave": lambda caller, _: chat.leave(caller),
             "list": lambda caller, _: chat.list(caller),
             "status": lambda caller, _: chat.status(caller),
             "facts": lambda caller, rest: chat.facts(caller, rest or None),
@@ -45,6 +46,7 @@ class SlackCommands:
             "reset": lambda caller, rest: chat.reset(caller, rest or None),
             "stop": lambda caller, _: chat.stop(caller),
             "why": self._why,
+            "help": lambda caller, _: _at_once(chat.help()),
         }
 
     async def obey(self, command: SlashCommand) -> str:
@@ -60,6 +62,11 @@ class SlackCommands:
         if obeyed := self._verbs.get(verb.casefold()):
             return await obeyed(self._caller(command), rest.strip())
         return self._chat.help(verb)
+
+    async def obey_word(self, heard: Heard, verb: str, rest: str) -> str:
+        """As `obey`, where a message says one of `/agent`'s words."""
+        obeyed = self._verbs.get(verb)
+        return await self._chat.said(obeyed(self._caller_of(heard), rest)) if obeyed else ""
 
     async def ask_about(self, shortcut: Shortcut) -> str:
         """Ask the channel's agent about a message, in its thread; why that was not done, if so."""
@@ -106,7 +113,7 @@ class SlackCommands:
     async def _use(self, caller: Caller, rest: str) -> str:
         words = rest.split()
         listen, shared_by = Listen.ALL, None
-        while len(words) > 1 and words[-1] in _LISTEN | _SHARED_BY:
+        while len(words) > 1 and words[-1] in _LISTEN | SHARED_BY:
             word = words.pop()
             if word in _LISTEN:
                 listen = Listen(word)
@@ -128,6 +135,19 @@ class SlackCommands:
         turn_id, message_ids = _reference(rest)
         return await self._chat.why(caller, turn_id=turn_id, message_ids=message_ids)
 
+    def _caller_of(self, heard: Heard) -> Caller:
+        team, channel, user = *heard.place.parts, heard.author.id
+        return Caller(
+            key=heard.key,
+            place=heard.place,
+            thread=heard.thread,
+            author=heard.author,
+            position=heard.position,
+            at=heard.sent_at,
+            is_direct=heard.is_direct,
+            may_manage=lambda: self._people.may_manage(team, channel, user),
+        )
+
     def _caller(self, command: SlashCommand) -> Caller:
         now = self._clock()
         return Caller(
@@ -147,6 +167,10 @@ def _check_may_speak(channel: Channel) -> None:
             "I am not in this channel, so I could not answer here. Invite me (/invite and my "
             "name), or write to me directly."
         )
+
+
+async def _at_once(words: str) -> str:
+    return words
 
 
 async def _unasked() -> None:

@@ -14,8 +14,8 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.connections import Connector
+from bots.slack.fields import text_at
 from bots.slack.markup import reply
-from bots.slack.parse import text_at
 from core.clock import monotonic
 
 log = logging.getLogger(__name__)

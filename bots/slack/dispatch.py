@@ -27,6 +27,7 @@ from bots.slack.events import (
 from bots.slack.home import FORGET, Homes
 from bots.slack.people import People
 from bots.slack.refusals import Refusals
+from bots.slack.words import Words
 from core.address import Address
 from core.commands.controls import Controls
 from core.errors import NotAllowed, Transient, UserMistake
@@ -37,7 +38,6 @@ from core.messaging.storing import storing
 log = logging.getLogger(__name__)
 
 _LAST_ATTEMPT = 3  # Slack delivers an event once, and three times again
-_MOST_KINDS = 500  # of what is not understood, each logged once
 _NOT_UNDERSTOOD = "I did not understand that. Please try again."
 
 
@@ -59,6 +59,7 @@ class Handlers:
 
     people: People
     commands: SlackCommands
+    words: Words
     controls: Controls
     homes: Homes
     refusals: Refusals
@@ -74,7 +75,6 @@ class Dispatcher:
     def __init__(self, reception: Reception, handlers: Handlers) -> None:
         self._reception = reception
         self._handlers = handlers
-        self._unknown: set[str] = set()
         self._capacity = Capacity()
 
     async def take(self, kind: str, body: object, *, attempt: int = 0) -> str:
@@ -148,6 +148,8 @@ class Dispatcher:
                 self._ignored(body)
 
     async def _hear(self, heard: Heard) -> None:
+        if await self._handlers.words.obeyed(heard):
+            return
         try:
             accepted = await self._reception.hear(heard)
         except NotAllowed as refused:
@@ -212,8 +214,5 @@ class Dispatcher:
 
     def _ignored(self, body: object) -> str:
         """Slack would deliver it again and again if it were not acknowledged."""
-        kind = parse.kind(body)
-        if kind not in self._unknown and len(self._unknown) < _MOST_KINDS:
-            self._unknown.add(kind)
-            log.info("deliveries ignored", extra={"kind": kind})
+        log.debug("delivery dropped", extra={"kind": parse.kind(body)})
         return ""

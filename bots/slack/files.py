@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from bots.downloads import NAME, download, kept_at, origin_of
-from bots.slack import parse
+from bots.slack import fields, parse
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
 from core.errors import FileUnavailable
@@ -33,12 +33,12 @@ class Files:
         if not attachment.id:  # stored by a version that knew files by their address
             raise SlackRefused("a file", "no_id")
         answer = await self._asked(team, attachment.id)
-        found = parse.attachment(parse.at(answer, "file"))
+        found = parse.attachment(fields.at(answer, "file"))
         if found is None or found.id != attachment.id:
             raise SlackRefused("files.info", "another_file")
         if found.unavailable:
             raise FileUnavailable(found.unavailable)
-        url = parse.text_at(answer, "file", "url_private")
+        url = fields.text_at(answer, "file", "url_private")
         return KeptFile(attachment=found, read=partial(self._read, team, found.id, url))
 
     async def _asked(self, team: str, file_id: str) -> object:

@@ -20,10 +20,11 @@ from bots.background import Background
 from bots.slack.client import SlackClient
 from bots.slack.markup import escaped
 from bots.slack.people import People
+from bots.wording import listens_to
 from core.address import Address
 from core.commands.agent import Commands
 from core.commands.views import OwnFact
-from core.config.binding import Binding, Listen
+from core.config.binding import Binding
 from core.errors import NotAllowed
 from core.messaging.access import Gate
 from core.messaging.messages import Author
@@ -114,7 +115,7 @@ def _bound(binding: Binding) -> str:
     _, *channel = binding.at.parts
     where = f"<#{channel[0]}>" if channel else "the whole workspace"
     thread = ", one thread" if len(channel) > 1 else ""
-    to = "every message" if binding.listen is Listen.ALL else "whoever mentions it"
+    to = listens_to(binding.listen)
     return f"{where}{thread}: *{escaped(binding.agent)}* answers {to}."
 
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bots.background import Background
-from bots.slack import parse
+from bots.slack import fields, parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.dispatch import Dispatcher, Kind
 from bots.slack.markup import reply
@@ -91,8 +91,8 @@ async def _answer(dispatcher: Dispatcher, content: bytes, headers: Headers) -> R
     attempt = headers.get("x-slack-retry-num", "")
     if kind is None:
         return Response()
-    if parse.text_at(body, "type") == "url_verification":
-        return PlainTextResponse(parse.text_at(body, "challenge"))
+    if fields.text_at(body, "type") == "url_verification":
+        return PlainTextResponse(fields.text_at(body, "challenge"))
     try:
         words = await dispatcher.take(
             kind, body, attempt=int(attempt) if attempt.isdecimal() else 0

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bots.background import Background
-from bots.slack import parse
+from bots.slack import fields, parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.connection import Client, Connection, Receive
 from bots.slack.dispatch import Dispatcher, Kind
@@ -109,10 +109,10 @@ class SocketListener:
 
     async def _take(self, frame: object, is_late: bool) -> str | None:  # noqa: FBT001  # a callback
         """What is too late to be acknowledged, Slack sends again, but not what people did."""
-        kind, body = parse.text_at(frame, "type"), parse.at(frame, "payload")
+        kind, body = fields.text_at(frame, "type"), fields.at(frame, "payload")
         if is_late and kind != Kind.EVENT:  # they are told that it failed, and do it again
             return None
-        attempt = parse.at(frame, "retry_attempt")
+        attempt = fields.at(frame, "retry_attempt")
         try:
             return await self._dispatcher.take(
                 kind, body, attempt=attempt if isinstance(attempt, int) else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from bots.wording import Markup
 from core.text import in_written_order
@@ -12,11 +12,17 @@ _LINK = re.compile(r"<([^<>|\n]+)(?:\|([^<>\n]*))?>")
 _ENTITIES = re.compile(r"&(amp|lt|gt);")
 _SIGNS = {"amp": "&", "lt": "<", "gt": ">"}
 _USER = re.compile(r"<@([UW][A-Z0-9]{1,31})(?:\|[^<>\n]*)?>")
+_MANY = re.compile(r"<!(?:here|channel|everyone|subteam\^)")
 
 
 def mentioned(text: str) -> set[str]:
     """The ids of the people that the text mentions."""
     return set(_USER.findall(text))
+
+
+def is_for_others(text: str, own: Set[str]) -> bool:
+    """Whether it mentions somebody besides these people, or a group of people."""
+    return bool(mentioned(text) - own) or bool(_MANY.search(text))
 
 
 def without_mention(text: str, user: str) -> str:
@@ -71,6 +77,8 @@ def _link(target: str, label: str) -> str:
     bare = target.removeprefix("mailto:").removeprefix("tel:")
     if not label or label == bare or target.removeprefix("https://").strip("/") == label:
         return bare
+    if target.removeprefix("http://").strip("/") == label:  # Slack made it of a name: deploy.sh
+        return label
     return f"{label} ({bare})"
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from aiolimiter import AsyncLimiter
 
-from bots.slack import parse
+from bots.slack import fields, parse
 from bots.slack.failures import SlackRefused
 from bots.slack.reader import Bot, Reader
 from core.address import Address
@@ -46,7 +46,7 @@ class Missed:
         said = await self._ask("history", lambda: self._reader.history(team, channel, oldest))
         if said is None:
             return []
-        told = {parse.text_at(raw, "ts") for raw in said}
+        told = {fields.text_at(raw, "ts") for raw in said}
         answered = {root for raw in said if (root := _thread_with_news(raw, start))}
         answered |= await self._answered(channel, [t for t in threads if t not in told], start)
         for thread in sorted(answered):
@@ -62,7 +62,7 @@ class Missed:
         found, left = set[str](), sorted(threads, key=parse.position, reverse=True)
         while left:
             page = await self._backwards(channel, left[0], left[-1])
-            told = {parse.text_at(raw, "ts"): raw for raw in page}
+            told = {fields.text_at(raw, "ts"): raw for raw in page}
             reached = min(map(parse.position, told), default=0)
             here = [thread for thread in left if parse.position(thread) >= reached]
             found |= {each for each in here if _may_have_news(told.get(each), start)}
@@ -115,14 +115,14 @@ async def insist(
 
 def _thread_with_news(raw: object, start: int) -> str | None:
     """The ts of a message whose thread has replies since then."""
-    latest = parse.position(parse.text_at(raw, "latest_reply"))
-    return parse.text_at(raw, "ts") if latest > start else None
+    latest = parse.position(fields.text_at(raw, "latest_reply"))
+    return fields.text_at(raw, "ts") if latest > start else None
 
 
 def _may_have_news(raw: object, start: int) -> bool:
     """Of a thread whose first message is not told, or without its newest reply, nobody knows."""
     return (
-        raw is None or parse.position(parse.text_at(raw, "latest_reply") or ts(start + 1)) > start
+        raw is None or parse.position(fields.text_at(raw, "latest_reply") or ts(start + 1)) > start
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bots.slack.contents import VOICE, markup_of
 from bots.slack.events import (
     ChatOpened,
     Edited,
@@ -21,12 +22,12 @@ from bots.slack.events import (
     Uninstalled,
     Withdrawn,
 )
-from bots.slack.markup import mentioned, plain, without_mention
+from bots.slack.fields import at, id_at, items_at, text_at
+from bots.slack.markup import is_for_others, mentioned, plain, without_mention
 from core.address import Address, Readers
-from core.messaging.messages import Attachment, Author, Heard
+from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Author, Heard
 from core.text import cleaned
 
-_ID = re.compile(r"[A-Z0-9]{2,32}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
 _TS = re.compile(r"([0-9]{1,10})\.([0-9]{6})")
 _TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
@@ -61,36 +62,6 @@ class _Workspace:
     app: str
 
 
-def at(body: object, *path: str | int) -> object:
-    """What stands there in a raw body; None where there is no such place."""
-    for step in path:
-        if isinstance(body, dict) and isinstance(step, str):
-            body = body.get(step)
-        elif isinstance(body, list) and isinstance(step, int) and step < len(body):
-            body = body[step]
-        else:
-            return None
-    return body
-
-
-def text_at(body: object, *path: str | int) -> str:
-    """The string that stands there; empty where there is none."""
-    found = at(body, *path)
-    return found if isinstance(found, str) else ""
-
-
-def id_at(body: object, *path: str | int) -> str:
-    """The id of a workspace, channel or person that stands there; empty where there is none."""
-    found = text_at(body, *path)
-    return found if _ID.fullmatch(found) else ""
-
-
-def items_at(body: object, *path: str | int) -> list[object]:
-    """The list that stands there; empty where there is none."""
-    found = at(body, *path)
-    return found if isinstance(found, list) else []
-
-
 def position(ts: str) -> int:
     """A message's ts in microseconds, which orders the messages of a channel; 0 if it is none."""
     found = _TS.fullmatch(ts)
@@ -112,7 +83,7 @@ def people(body: object) -> set[str]:
     """The ids of the people whose names the body needs."""
     said = [at(body, "event"), at(body, "event", "message"), at(body, "message"), body]
     authors = {id_at(message, "user") for message in said} | {id_at(body, "user", "id")}
-    named = set().union(*(mentioned(text_at(message, "text")) for message in said))
+    named = set().union(*(mentioned(markup_of(message)) for message in said))
     return {user for user in authors | named if _USER_ID.fullmatch(user)}
 
 
@@ -248,10 +219,15 @@ def _heard(
     user, ts = id_at(raw, "user"), text_at(raw, "ts")
     if not (_is_spoken(raw, workspace) and user and position(ts)):
         return None
-    text, bot = text_at(raw, "text"), workspace.bot_user
-    is_mention = bot in mentioned(text) or text_at(raw, "type") == "app_mention"
+    text, bot = markup_of(raw), workspace.bot_user
+    is_mention = bot in mentioned(text_at(raw, "text")) or text_at(raw, "type") == "app_mention"
     said_in = text_at(raw, "thread_ts")
     thread = said_in if position(said_in) and said_in != ts else None
+    is_direct = text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D")
+    files = tuple(_attachments(raw))
+    words = plain(without_mention(text, bot) if bot else text, names).strip()
+    if not (words or files) and (is_direct or is_mention):
+        words = NO_WORDS if is_mention else UNREADABLE
     return Heard(
         key=_key(place, ts),
         place=place,
@@ -260,12 +236,13 @@ def _heard(
         reply_to=thread,
         reply_in=ts,
         author=Author(id=user, name=names.get(user) or user),
-        text=plain(without_mention(text, bot) if bot else text, names),
+        text=words,
         sent_at=_EPOCH + timedelta(microseconds=position(ts)),
         position=position(ts),
-        is_direct=text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D"),
+        is_direct=is_direct,
         is_mention=is_mention,
-        attachments=tuple(_attachments(raw)),
+        is_for_others=is_for_others(text_at(raw, "text"), {bot, user}),
+        attachments=files,
     )
 
 
@@ -298,8 +275,14 @@ def attachment(file: object) -> Attachment | None:
 
 
 def _attachments(raw: object) -> Iterator[Attachment]:
-    for file in items_at(raw, "files")[:_MOST_FILES]:
-        if found := attachment(file):
+    """The files of a message, and of those that it forwards; a voice message is named in words."""
+    shared = items_at(raw, "attachments")[:_MOST_FILES]
+    files = [
+        *items_at(raw, "files"),
+        *(file for each in shared for file in items_at(each, "files")),
+    ]
+    for file in files[:_MOST_FILES]:
+        if text_at(file, "subtype") != VOICE and (found := attachment(file)):
             yield found
 
 
@@ -369,7 +352,7 @@ def _shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
         user=id_at(body, "user", "id"),
         message_ts=ts,
         thread_ts=thread if position(thread) else None,
-        text=plain(text_at(body, "message", "text"), names),
+        text=plain(markup_of(at(body, "message")), names),
         attachments=tuple(_attachments(at(body, "message"))),
         response_url=text_at(body, "response_url"),
     )

@@ -27,7 +27,8 @@ from bots.slack.members import Members
 from bots.slack.messages import Persona
 from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
-from bots.slack.refusals import Refusals
+from bots.slack.refusals import Refusals, Whispers
+from bots.slack.words import Words
 from bots.slack.workspaces import Workspaces, uninstall
 from bots.wording import Wording
 from core.clock import Clock
@@ -96,14 +97,17 @@ class SlackPlatform:
     def ways_in(self, worker: Worker, watch: Watch = _WATCH) -> WaysIn:
         """Every way in, with one dispatcher behind them."""
         runtime, reader = self._runtime, Reader(self._client)
+        file = runtime.agents_file
         people = People(reader)
         runtime.gate.join("slack", Members(reader, lambda: frozenset(self._known)))
-        commands = Commands(runtime.directory, runtime.agents_file, runtime.clock)
+        commands = Commands(runtime.directory, file, runtime.clock)
         controls = Controls(worker, runtime.intake, runtime.directory, runtime.clock)
-        background = Background()
-        refusals = Refusals(self._client, runtime.gate, background)
-        reception = Reception(runtime.intake, runtime.directory, runtime.agents_file)
+        whispers = Whispers(self._client, background := Background())
+        refusals = Refusals(whispers, runtime.gate, background)
+        reception = Reception(runtime.intake, runtime.directory, file)
         chat = ChatCommands(commands, controls, reception, Wording(MARKUP))
+        spoken = SlackCommands(chat, people, file, runtime.clock)
+        words = Words(spoken, lambda: runtime.directory.names, whispers, runtime.clock)
         sources = Sources(
             teams=self._teams,
             reader=reader,
@@ -111,19 +115,19 @@ class SlackPlatform:
             reception=reception,
             cursors=Cursors(runtime.clock),
             refusals=refusals,
+            words=words,
         )
         catch_up = CatchUp(
             sources, runtime.clock, hours=self._settings.catch_up_hours, backlog=worker.backlog
         )
         handlers = Handlers(
             people=people,
-            commands=SlackCommands(chat, people, runtime.agents_file, runtime.clock),
+            commands=spoken,
+            words=words,
             controls=controls,
             refusals=refusals,
             homes=Homes(self._client, people, commands, runtime.gate, background),
-            agent_view=AgentView(
-                self._client, commands, reception, runtime.agents_file, background
-            ),
+            agent_view=AgentView(self._client, commands, reception, file, background),
             uninstalled=self._uninstalled,
             missed=catch_up.missed,
             whisper=lambda url, words: background.add(

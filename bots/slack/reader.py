@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.slack import parse
+from bots.slack import fields, parse
 from bots.slack.blocks import growing_key
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
@@ -59,20 +59,20 @@ class Reader:
     async def bot(self, team: str) -> Bot:
         """The bot itself."""
         answer = (await self._client.read(team, "auth.test", lambda web: web.auth_test())).data
-        return Bot(team=parse.id_at(answer, "team_id"), user=parse.id_at(answer, "user_id"))
+        return Bot(team=fields.id_at(answer, "team_id"), user=fields.id_at(answer, "user_id"))
 
     async def person(self, team: str, user: str) -> Person:
         """Who somebody is."""
         answer = await self._client.read(team, "users.info", lambda web: web.users_info(user=user))
-        found = parse.at(answer.data, "user")
+        found = fields.at(answer.data, "user")
         names = ("profile", "display_name"), ("profile", "real_name"), ("real_name",), ("name",)
-        named = (cleaned(parse.text_at(found, *path))[:_LONGEST_NAME] for path in names)
+        named = (cleaned(fields.text_at(found, *path))[:_LONGEST_NAME] for path in names)
         roles = ("is_admin", "is_owner", "is_primary_owner")
         limits = ("is_restricted", "is_ultra_restricted", "is_stranger")
         return Person(
             name=next((name for name in named if name), user),
-            is_admin=any(parse.at(found, role) is True for role in roles),
-            is_guest=any(parse.at(found, limit) is True for limit in limits),
+            is_admin=any(fields.at(found, role) is True for role in roles),
+            is_guest=any(fields.at(found, limit) is True for limit in limits),
         )
 
     async def group(self, team: str, group: str) -> list[str]:
@@ -80,7 +80,7 @@ class Reader:
         answer = await self._client.read(
             team, "usergroups.users.list", lambda web: web.usergroups_users_list(usergroup=group)
         )
-        found = parse.items_at(answer.data, "users")
+        found = fields.items_at(answer.data, "users")
         return [user for user in found if isinstance(user, str)]
 
     async def creator(self, team: str, channel: str) -> str:
@@ -88,7 +88,7 @@ class Reader:
         answer = await self._client.read(
             team, "conversations.info", lambda web: web.conversations_info(channel=channel)
         )
-        return parse.id_at(answer.data, "channel", "creator")
+        return fields.id_at(answer.data, "channel", "creator")
 
     async def channel(self, team: str, channel: str) -> Channel:
         """A channel; the bot may speak where it is, or in all that are public."""
@@ -99,8 +99,8 @@ class Reader:
             )
         except SlackRefused:
             return Channel(place=place, may_speak=False)
-        found = parse.at(answer.data, "channel")
-        is_in = parse.at(found, "is_member") is True or parse.at(found, "is_im") is True
+        found = fields.at(answer.data, "channel")
+        is_in = fields.at(found, "is_member") is True or fields.at(found, "is_im") is True
         scopes = str(answer.headers.get("x-oauth-scopes", _PUBLIC)).split(",")
         may_speak = is_in or _PUBLIC in {scope.strip() for scope in scopes}
         return Channel(place=parse.channel(found, team) or place, may_speak=may_speak)
@@ -140,7 +140,7 @@ class Reader:
             )
 
         answer = await self._page(team, "conversations.history", page, "")
-        return parse.items_at(answer, "messages")
+        return fields.items_at(answer, "messages")
 
     async def replies(self, team: str, channel: str, thread: str, oldest: str) -> list[object]:
         """What was said in a thread after a ts; its first message may be among it."""
@@ -157,8 +157,8 @@ class Reader:
         cursor = ""
         for _ in range(_MOST_PAGES):
             answer = await self._page(team, method, page, cursor)
-            found += parse.items_at(answer, name)
-            cursor = parse.text_at(answer, "response_metadata", "next_cursor")
+            found += fields.items_at(answer, name)
+            cursor = fields.text_at(answer, "response_metadata", "next_cursor")
             if not cursor:
                 break
         return found

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.slack import parse
+from bots.slack import fields
 from bots.slack.failures import FAILURES
 from bots.slack.reader import Bot
 from bots.slack.web import OwnWebClient
@@ -47,7 +47,7 @@ async def identify(token: str, api_url: str) -> Bot:
     """
     _check_prefix(_BOT, token)
     body = await _checked(_BOT, web(api_url, token).auth_test())
-    return Bot(team=parse.id_at(body, "team_id"), user=parse.id_at(body, "user_id"))
+    return Bot(team=fields.id_at(body, "team_id"), user=fields.id_at(body, "user_id"))
 
 
 async def check_sockets(token: str, api_url: str) -> None:
@@ -117,4 +117,4 @@ def _code(error: SlackApiError) -> str:
     response: object = error.response
     if not isinstance(response, AsyncSlackResponse) or response.status_code != 200:
         return ""
-    return parse.text_at(response.data, "error")
+    return fields.text_at(response.data, "error")

@@ -17,6 +17,7 @@ from core.commands.views import (
 from core.config.agents_file import AgentsFile
 from core.config.binding import Binding, Listen, SharedBy
 from core.errors import UserMistake
+from core.messaging import threads
 from core.messaging.bindings import chosen_in_chat
 from core.messaging.directory import Directory
 from core.messaging.messages import Author
@@ -74,6 +75,17 @@ class Commands:
                     "ask whoever runs me to change it there."
                 )
         await self._directory.bindings.bind(address, agent.spec.name, listen, conversation, person)
+
+    async def leave(self, address: Address, *, position: int) -> bool:
+        """Let whoever was asked there, or in a channel's threads, answer only when called again.
+
+        `position` is that of whoever says so among the messages there. False if it was said before.
+        """
+        return await threads.leave(address, position, self._clock())
+
+    async def binding_at(self, address: Address) -> Binding | None:
+        """Who is bound there."""
+        return await binding_at(address, self._file, self._directory)
 
     async def history(self, address: Address, agent_name: str, *, limit: int) -> list[HistoryEntry]:
         """The newest messages of the conversation, oldest first."""

@@ -10,10 +10,14 @@ from core.address import Address
 
 
 class Listen(StrEnum):
-    """What the agent answers: every message, or only those that name it."""
+    """What the agent answers: every message, those that name it, or only those.
+
+    One that was named in a thread goes on there, except with `MENTION_ONLY`.
+    """
 
     ALL = "all"
     MENTION = "mention"
+    MENTION_ONLY = "mention-only"
 
 
 class SharedBy(StrEnum):

@@ -50,10 +50,14 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the turn brings: its questions with their files, its steps so far, its tools."""
+    """What the turn brings: its questions with their files, its steps so far, its tools.
+
+    `before` is what others said before them, to be shown in front of the first.
+    """
 
     questions: Sequence[InboxMessage]
     files: Files = _NO_FILES
+    before: str = ""
     journal: Sequence[PromptMessage] = ()
     tools: Sequence[ToolSpec] = ()
     memory: Memory = field(default_factory=Memory)
@@ -66,7 +70,7 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
         instructions=spec.instructions,
         window=spec.window_tokens,
         budget=budget,
-        questions=[_question(lease, each, asked.files) for each in asked.questions],
+        questions=_questions(lease, asked),
         journal=asked.journal,
         tools=sum(map(_length, asked.tools)),
     )
@@ -83,14 +87,33 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
     )
 
 
+def _questions(lease: Lease, asked: Asked) -> list[Question]:
+    first, *others = [_question(lease, each, asked.files) for each in asked.questions]
+    return [replace(first, text=asked.before + first.text), *others]
+
+
 def _question(lease: Lease, question: InboxMessage, files: Files) -> Question:
     return Question(
-        text=question.text,
+        text=_with_quotes(question),
         speaker=_speaker(lease, question.author),
         author=question.author,
         said_at=question.sent_at,
         files=files.of(question),
     )
+
+
+def _with_quotes(question: InboxMessage) -> str:
+    """What it refers to stands in front for this turn alone: the history has what was said."""
+    quotes = [_quoted(quote.get("author", ""), quote["text"]) for quote in question.quotes or ()]
+    return "\n\n".join([*quotes, question.text])
+
+
+def _quoted(author: str, text: str) -> str:
+    """Somebody else's words, marked as such."""
+    if not author:
+        return "[a reply to a message that is gone]"
+    lines = "\n".join(f"> {line}" for line in text.split("\n"))
+    return f"[a reply to {author}, who said:]\n{lines}"
 
 
 def _note(fact: Fact) -> Note:

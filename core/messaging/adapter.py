@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from core.address import Address
-from core.messaging.messages import Attachment, Outgoing
+from core.messaging.messages import Attachment, Outgoing, Quote
 
 
 def _no_name(_agent: str) -> int:
@@ -124,5 +124,17 @@ class FetchesFiles(Protocol):
         """Find the file that came with a message at `place`.
 
         This and reading it raise `FileUnavailable`, `Transient` or `DeliveryRefused`.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsThreads(Protocol):
+    """An adapter of a platform that tells what was said in a thread while nobody was asked."""
+
+    async def said_in(self, thread: Address, *, after: int, before: int) -> list[Quote]:
+        """What was said between these positions, oldest first; of much the newest.
+
+        Without what the bot has said. Raises `Transient` or `DeliveryRefused`.
         """
         ...

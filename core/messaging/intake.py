@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from weakref import WeakValueDictionary
 
@@ -12,14 +14,17 @@ from core import kill_points
 from core.address import Address, Readers
 from core.clock import Clock
 from core.config.agents_file import AgentsFile
+from core.messaging import threads
 from core.messaging.access import Gate
 from core.messaging.directory import Directory
-from core.messaging.messages import Heard, Incoming
-from core.messaging.routing import route, unaddressed
+from core.messaging.messages import Heard, Incoming, Quote
+from core.messaging.routing import Route, agent_at, route, unaddressed
 from core.text import cleaned
 from storage import conversations, facts, inbox, places
 from storage.allowances import Limit, UsedUp
 from storage.inbox import Changed, Known
+
+log = logging.getLogger(__name__)
 
 _MOST_KEPT = 2_000  # messages; one that is delivered again later is known to the database
 _MOST_KNOWN = 5_000  # conversations
@@ -148,7 +153,14 @@ def _received(incoming: Incoming, author: str, conversation_id: int) -> inbox.Re
         reply_to=incoming.reply_to,
         sent_at=incoming.sent_at,
         attachments=[asdict(attachment) for attachment in incoming.attachments],
+        thread=incoming.thread,
+        quotes=[_stored(quote) for quote in incoming.quotes] or None,
     )
+
+
+def _stored(quote: Quote) -> dict[str, str]:
+    author = _one_line(quote.author.name) if quote.author else ""
+    return {"author": author, "text": cleaned(quote.text)}
 
 
 def _one_line(name: str) -> str:
@@ -176,9 +188,10 @@ class Reception:
 
         When this returns, the platform may be told that the message arrived. Twins, as Slack's
         two events of a mention, wait for each other: the second one never reaches the database,
-        unless it knows better who can read the message.
+        unless it knows better who can read the message. What is said in one thread is heard one
+        after the other: who goes on there depends on what was said before.
         """
-        async with self._hearing.setdefault(heard.key, asyncio.Lock()):
+        async with self._alone(heard.key), self._in_turn(heard):
             readers = heard.stands_at.readers
             before, known = self._stored.get(heard.key, (Readers.UNKNOWN, None))
             if known and readers in (before, Readers.UNKNOWN):
@@ -188,6 +201,12 @@ class Reception:
                 self._keep(heard.key, readers, accepted)
             return accepted
 
+    def _alone(self, key: str) -> asyncio.Lock:
+        return self._hearing.setdefault(key, asyncio.Lock())
+
+    def _in_turn(self, heard: Heard) -> AbstractAsyncContextManager[None]:
+        return self._alone(heard.stands_at.key) if heard.thread else nullcontext()
+
     def _keep(self, key: str, readers: Readers, accepted: Accepted) -> None:
         if len(self._stored) >= _MOST_KEPT:
             del self._stored[next(iter(self._stored))]
@@ -195,8 +214,15 @@ class Reception:
 
     async def _hear(self, heard: Heard) -> Accepted | None:
         found = await route(heard, self._file, self._directory)
-        if found is None or not (cleaned(found.text) or heard.attachments):
+        if found is None:
             return None
+        if not (cleaned(found.text) or heard.attachments):
+            log.debug("message dropped", extra={"kind": "empty", "key": heard.key})
+            return None
+        if not found.is_called and not await self.gate.lets(
+            heard.author, found.address, found.agent
+        ):
+            return None  # who spoke to nobody here is not told that they may not
         incoming = Incoming(
             key=heard.key,
             address=found.address,
@@ -206,8 +232,31 @@ class Reception:
             position=heard.position,
             reply_to=found.reply_to,
             attachments=heard.attachments,
+            thread=found.thread,
+            quotes=await self._readable(heard, found),
         )
         return await self._intake.accept(incoming, found.agent)
+
+    async def _readable(self, heard: Heard, found: Route) -> tuple[Quote, ...]:
+        """What it refers to, without what is said by people whom the agent does not listen to."""
+        return tuple(
+            [
+                quote
+                for quote in heard.quotes
+                if quote.author is None
+                or (quote.text and await self.gate.lets(quote.author, found.address, found.agent))
+            ]
+        )
+
+    async def leave(self, heard: Heard) -> bool:
+        """Let nobody go on in a thread until called again; False if that was said before.
+
+        Raises:
+            NotAllowed: they may not ask there either.
+        """
+        at = heard.stands_at
+        await self.gate.check(heard.author, at, await agent_at(at, self._file, self._directory))
+        return await threads.leave(at, heard.position, heard.sent_at)
 
     async def is_first(self, accepted: Accepted) -> bool:
         """Whether nothing was accepted before that is answered at the same place."""

@@ -7,6 +7,10 @@ from datetime import datetime
 
 from core.address import Address
 
+# What somebody said who wrote to the bot, and nothing that can be read.
+NO_WORDS = "[a mention without words]"
+UNREADABLE = "[a message without anything that I can read]"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
@@ -39,6 +43,14 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What somebody said before that a message refers to; without an author it is gone."""
+
+    author: Author | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """One message of a channel, before anybody knows who answers it.
 
@@ -48,6 +60,7 @@ class Heard:
     `reply_to` is what an answer has to be given to stand beside it, `reply_in` to stand in the
     thread that it opens. `text` is without the mention of the bot. `agent` was named beside it,
     as by a command; `answers` is the platform's id of the bot's message that it replies to.
+    `is_for_others`: it mentions somebody else, or replies to one. `quotes` is what it refers to.
     """
 
     key: str
@@ -65,6 +78,8 @@ class Heard:
     attachments: tuple[Attachment, ...] = ()
     agent: str | None = None
     answers: str | None = None
+    is_for_others: bool = False
+    quotes: tuple[Quote, ...] = ()
 
     @property
     def stands_at(self) -> Address:
@@ -79,7 +94,8 @@ class Incoming:
     `key` is the platform's own identity of the message, never that of an envelope, so that a
     second delivery has the same one. `position` orders the messages of an address as the
     platform does. `reply_to` is what an answer to it has to be given to stand at the right place: a
-    thread, a message, whatever the platform's adapter knows.
+    thread, a message, whatever the platform's adapter knows. `thread` is the key of the one that
+    it stands in or opens, whatever history it belongs to.
     """
 
     key: str
@@ -90,6 +106,8 @@ class Incoming:
     position: int
     reply_to: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    thread: str | None = None
+    quotes: tuple[Quote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,21 +9,30 @@ from dataclasses import dataclass
 from core.address import Address
 from core.config.agents_file import AgentsFile
 from core.config.binding import Binding, Listen, SharedBy
+from core.messaging import threads
 from core.messaging.directory import Directory
-from core.messaging.messages import Heard
+from core.messaging.messages import NO_WORDS, Heard
 from storage import places
 
-_NAMED = re.compile(r"\s*@?(?P<name>[^\s:,][^:,\n]{0,63}?)\s*[:,]\s+(?P<rest>.+)", re.DOTALL)
+_NAMED = re.compile(
+    r"\s*(?:ask\s+)?@?(?P<name>[^\s:,][^:,\n]{0,63}?)\s*[:,]\s+(?P<rest>.+)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Who answers a message, in which conversation, beside what, and what was asked."""
+    """Who answers a message, in which conversation, beside what, and what was asked.
+
+    `thread` is the key of the one that it stands in or opens. `is_called` is False where the agent
+    only goes on in a thread.
+    """
 
     agent: str
     address: Address
     reply_to: str | None
     text: str
+    thread: str | None
+    is_called: bool
 
 
 async def agent_at(address: Address, file: AgentsFile, directory: Directory) -> str:
@@ -36,7 +45,8 @@ async def route(heard: Heard, file: AgentsFile, directory: Directory) -> Route |
     """Where the message goes; None if nobody should answer it.
 
     The longest binding decides, the agents file before chat. An agent is also reached by name,
-    "support: …" or "@bot support …", wherever the bot is, and by a reply to what it said.
+    "support: …" or "@bot support …", wherever the bot is, and by a reply to what it said. In a
+    thread whoever was asked last goes on.
     """
     agents = directory.names
     binding = await binding_at(heard.stands_at, file, directory)
@@ -44,17 +54,37 @@ async def route(heard: Heard, file: AgentsFile, directory: Directory) -> Route |
     if named is None and heard.answers:
         spoken_to = await places.agent_behind(heard.place.key, heard.answers)
         named = spoken_to if spoken_to in agents else None
-    listens = binding is not None and _listens(binding, heard)
-    if not (named or listens or heard.is_direct or heard.is_mention):
+    bound = binding.agent if binding else file.default_agent
+    is_called = bool(named) or heard.is_direct or heard.is_mention
+    agent = (named or bound) if is_called else await _uncalled(heard, binding)
+    if agent is None or (agent not in agents and not is_called):
         return None
     shared_by = _shared_by(heard, binding)
     opens_thread = shared_by is SharedBy.THREAD and heard.thread is None
+    listens = binding is not None and _listens(binding, heard)
     return Route(
-        agent=named or (binding.agent if binding else file.default_agent),
+        agent=agent,
         address=_conversation(heard, shared_by),
         reply_to=heard.reply_in if opens_thread else heard.reply_to,
         text=text,
+        thread=_thread(heard, opens=opens_thread),
+        is_called=is_called or listens,
     )
+
+
+async def _uncalled(heard: Heard, binding: Binding | None) -> str | None:
+    """Who answers a message that calls nobody; outside of threads the database is not asked."""
+    listens = binding is not None and _listens(binding, heard)
+    if heard.thread is None or (binding and binding.listen is Listen.MENTION_ONLY):
+        return binding.agent if binding and listens else None
+    return await threads.goes_on(heard, binding, listens=listens)
+
+
+def _thread(heard: Heard, *, opens: bool) -> str | None:
+    if heard.is_direct:
+        return None
+    thread = heard.thread or (heard.opens if opens else None)
+    return heard.place.below(thread).key if thread else None
 
 
 async def binding_at(address: Address, file: AgentsFile, directory: Directory) -> Binding | None:
@@ -88,6 +118,8 @@ def _addressed(heard: Heard, agents: Collection[str]) -> tuple[str | None, str]:
     if (match := _NAMED.fullmatch(heard.text)) and (name := by_name.get(match["name"].casefold())):
         return name, match["rest"]
     if heard.is_mention or heard.is_direct:
+        if name := by_name.get(heard.text.strip().rstrip(" :,").casefold()):
+            return name, NO_WORDS
         first, _, rest = heard.text.strip().partition(" ")
         if rest and (name := by_name.get(first.casefold())):
             return name, rest.strip()

@@ -120,6 +120,7 @@ async def _prompt(turn: Turn, budget: int, *, cut_at: datetime | None) -> Prompt
         Asked(
             questions=turn.opened.questions,
             files=turn.files,
+            before=turn.before,
             journal=turn.journal.as_prompt(),
             tools=turn.toolbox.specs,
             memory=turn.memory,

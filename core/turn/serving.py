@@ -19,6 +19,7 @@ from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
 from core.messaging.adapter import Adapter, ShowsWork
 from core.messaging.attachments import read_files
 from core.messaging.directory import KnownAgent
+from core.messaging.earlier import said_before
 from core.stray import contained
 from core.turn import runner
 from core.turn.deliver import Due, deliver
@@ -215,6 +216,14 @@ class Serving:
                 await _show_work(turn)
             turn.files = await read_files(
                 self._adapter, turn.reply.to.address, turn.opened.questions
+            )
+            turn.before = await said_before(
+                self._adapter,
+                turn.resources.gate,
+                turn.opened.questions[0],
+                turn.reply.to.address,
+                turn.agent.spec.name,
+                turn.agent.spec.window_tokens,
             )
             if turn.attempt >= _TOLD_AT:
                 await turn.reply.tell(_AWAY)

@@ -17,6 +17,7 @@ from core.context.load import Memory
 from core.errors import MooringsError
 from core.llm import ChatModel
 from core.llm.tokens import estimate
+from core.messaging.access import Gate
 from core.messaging.adapter import Adapter, Asked, QuotesQuestions, TellsOperator
 from core.messaging.attachments import Files
 from core.messaging.directory import Directory, KnownAgent
@@ -57,6 +58,7 @@ class Resources:
     take_over: Callable[[], Awaitable[None]]
     attending: asyncio.Semaphore
     company: Company
+    gate: Gate
     attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
 
     def window_of(self, spec: AgentSpec) -> int:
@@ -90,6 +92,7 @@ class Turn:
         self.opened = opened
         self.budget = Budget(agent, opened.turn.id, resources.price, hold.now)
         self.files = Files()
+        self.before = ""
         self.memory = Memory()
         self._recorded = 0
         self._last: FinishedStep | None = None

@@ -111,6 +111,7 @@ class Stage:
             take_over=take_over,
             attending=self.attending,
             company=self.company,
+            gate=self.gate,
         )
 
     async def say(

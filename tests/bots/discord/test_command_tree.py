@@ -32,7 +32,7 @@ async def test_commands_are_for_servers_and_direct_messages_and_for_nobody_alone
         assert command["contexts"] == [0, 1]
         assert command["integration_types"] == [0]
     assert [option["name"] for option in commands["agent"]["options"]] == [
-        *("ask", "use", "list", "status", "facts", "remember", "forget", "reset", "stop"),
+        *("ask", "use", "leave", "list", "status", "facts", "remember", "forget", "reset", "stop"),
         *("why", "help"),
     ]
 

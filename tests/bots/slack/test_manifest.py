@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from bots.slack.fields import at
 from bots.slack.manifest import EVENTS, SCOPES, Served, manifest
-from bots.slack.parse import at
 from core.config.agents_file import AgentsFile
 from core.config.spec import AgentSpec
 from tests.bots.program import Program

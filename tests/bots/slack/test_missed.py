@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bots.slack import parse
+from bots.slack import fields, parse
 from bots.slack.missed import Missed
 from bots.slack.reader import Bot, Reader
 from tests.bots.slack.outward import client_of
@@ -44,9 +44,9 @@ async def found(missed: Missed, slack: SlackPeer, known: list[str]) -> list[str]
     start = int((slack.backend.clock.now() - 3_600) * 1_000_000)
     said = await missed.said(CHANNEL, known, start)
     return [
-        parse.text_at(raw, "text")
+        fields.text_at(raw, "text")
         for raw in said
-        if parse.position(parse.text_at(raw, "ts")) > start
+        if parse.position(fields.text_at(raw, "ts")) > start
     ]
 
 

@@ -305,7 +305,7 @@ def test_a_faulty_table_is_named_and_explained(path: Path, text: str, mistake: s
         ('at = "slack/"', "2: bindings[0].at: 'slack/' is not an address: each part "),
         (
             'at = "slack/T1"\nlisten = "al"',
-            "3: bindings[0].listen: has to be 'all' or 'mention', not 'al'",
+            "3: bindings[0].listen: has to be 'all', 'mention' or 'mention-only', not 'al'",
         ),
         (
             'at = "slack/T1"\nconversation = "room"',

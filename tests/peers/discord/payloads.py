@@ -219,6 +219,8 @@ def message(world: World, said: Message, *, hides: bool = False, quotes: bool = 
         embeds=[] if is_hidden else [copied(embed) for embed in said.embeds],
         components=[] if is_hidden else [copied(part) for part in said.components],
     )
+    if said.more and not is_hidden:
+        shape.update(copied(said.more))
     if said.reactions:
         shape["reactions"] = [_reaction(world, *pair) for pair in said.reactions.items()]
     if said.webhook:

@@ -29,9 +29,14 @@ class Person:
         ping: bool = True,
         attachments: Mapping[str, bytes] | None = None,
         ago: float = 0.0,
+        more: Json | None = None,
     ) -> str:
-        """The new message's id. `ping`: a reply pings whom it answers. `ago`: in seconds."""
+        """The new message's id. `ping`: a reply pings whom it answers. `ago`: in seconds.
+
+        `more`: a poll, stickers, what is forwarded, as Discord has it.
+        """
         message = self._written(channel, user, text, ago=ago)
+        message.more = Json(more or {})
         place = self._channel(channel)
         if reply_to:
             message.kind = payloads.REPLY

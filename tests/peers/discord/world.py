@@ -94,6 +94,7 @@ class Message:
     attachments: list[Attachment] = field(default_factory=list)
     embeds: list[Json] = field(default_factory=list)
     components: list[Json] = field(default_factory=list)
+    more: Json = field(default_factory=Json)  # poll, sticker_items, message_snapshots: as they are
     reactions: dict[str, list[str]] = field(default_factory=dict)
     interaction: Json | None = None  # its interaction_metadata
     webhook: str = ""

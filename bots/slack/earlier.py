@@ -1,0 +1,101 @@
+"""What was said in a thread before somebody asked there, read for whoever is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bots.slack import fields, parse
+from bots.slack.client import SlackClient
+from bots.slack.contents import markup_of
+from bots.slack.markup import plain
+from bots.slack.people import People
+from bots.slack.posted import EVENT_TYPE
+from bots.slack.reader import Reader
+from core.address import Address
+from core.messaging.messages import Author, Quote
+
+_PAGE = 200
+_ENOUGH = 30  # messages of a thread that is longer than a page
+_WINDOWS = tuple(3_600 * 4**number for number in range(7))  # seconds before the question: 170 days
+_MOST_PAGES = 5  # more of the window in which there suddenly are more than a page
+
+
+class Earlier:
+    """Slack tells of a thread from its beginning on: of a long one the newest is asked for."""
+
+    def __init__(self, client: SlackClient) -> None:
+        self._client = client
+        self._people = People(Reader(client))
+
+    async def said(self, thread: Address, *, after: int, before: int) -> list[Quote]:
+        """Oldest first, a page at the most, without what the bot has said.
+
+        Raises Transient, SlackRefused or ConfigMistake.
+        """
+        team = thread.parts[0]
+        found = [
+            raw
+            for raw in await self._newest(thread, after, before)
+            if after < parse.position(fields.text_at(raw, "ts")) < before and not _is_own(raw)
+        ]
+        ids = set[str]().union(*(parse.people(raw) for raw in found))
+        names = await self._people.names(team, ids)
+        quotes = (_quote(raw, names) for raw in found)
+        return [quote for quote in quotes if quote.text]
+
+    async def _newest(self, thread: Address, after: int, before: int) -> Sequence[object]:
+        """All of a page's length; of more, what was said in the shortest time that has enough."""
+        start, (page, rest) = after, await self._page(thread, after, before)
+        for seconds in _WINDOWS if rest else ():
+            start = max(after, before - seconds * 1_000_000)
+            page, rest = await self._page(thread, start, before)
+            if rest or len(page) >= _ENOUGH:
+                break
+        for _ in range(_MOST_PAGES):
+            if not rest:
+                break
+            more, rest = await self._page(thread, start, before, rest)
+            page = [*page, *more][-_PAGE:]
+        return page
+
+    async def _page(
+        self, thread: Address, after: int, before: int, cursor: str = ""
+    ) -> tuple[list[object], str]:
+        """The first of what was said in between, and where the rest of it begins."""
+        team, channel, root = thread.parts
+
+        async def ask(web: AsyncWebClient) -> AsyncSlackResponse:
+            return await web.conversations_replies(
+                channel=channel,
+                ts=root,
+                oldest=_ts(after),
+                latest=_ts(before),
+                limit=_PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
+            )
+
+        answer = (await self._client.read(team, "conversations.replies", ask)).data
+        rest = fields.text_at(answer, "response_metadata", "next_cursor")
+        return fields.items_at(answer, "messages"), rest
+
+
+def _is_own(raw: object) -> bool:
+    return fields.text_at(raw, "metadata", "event_type") == EVENT_TYPE
+
+
+def _quote(raw: object, names: dict[str, str]) -> Quote:
+    user = fields.id_at(raw, "user")
+    app = fields.text_at(raw, "bot_profile", "name") or fields.text_at(raw, "username")
+    name = names.get(user) or app or user or "somebody"
+    files = [fields.text_at(file, "name") for file in fields.items_at(raw, "files")]
+    named = [f"[file: {name}]" for name in files if name]
+    text = "\n".join(filter(None, [plain(markup_of(raw), names), *named]))
+    return Quote(author=Author(id=user, name=name), text=text)
+
+
+def _ts(position: int) -> str:
+    return f"{position // 1_000_000}.{position % 1_000_000:06d}"

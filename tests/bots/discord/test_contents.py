@@ -1,0 +1,102 @@
+"""What people send that is not text is seen, and nobody who writes to the bot meets silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.messaging.messages import NO_WORDS
+from tests.bots.discord.server import Server
+from tests.peers.discord.wire import Json
+
+AGENTS = "[agents.assistant]\n[agents.support]\n"
+TEXTS = "SELECT text FROM inbox ORDER BY position"
+POLL = Json(
+    question=Json(text="Which quay?"),
+    answers=[
+        Json(answer_id=1, poll_media=Json(text="North")),
+        Json(answer_id=2, poll_media=Json(text="South")),
+    ],
+    expiry="2026-12-01T00:00:00+00:00",
+    allow_multiselect=False,
+    layout_type=1,
+)
+STICKER = Json(id="749054660769218631", name="Wave", format_type=3)
+
+
+def forwarded(content: str = "", **held: object) -> Json:
+    """A message as a forward shows it."""
+    shape = Json(type=0, content=content, embeds=[], attachments=[], flags=0, mentions=[])
+    shape.update(timestamp="2026-11-01T00:00:00+00:00", edited_timestamp=None, **held)
+    return Json(message_snapshots=[Json(message=shape)])
+
+
+BUILD = Json(type="rich", title="Build failed", fields=[Json(name="On", value="main")])
+SHAPES = [
+    (Json(poll=POLL), "[poll: Which quay? — North / South]"),
+    (Json(sticker_items=[STICKER]), "[sticker: Wave]"),
+    (forwarded(embeds=[BUILD]), "[forwarded message]\n> Build failed\n> On: main"),
+    (forwarded("see", sticker_items=[STICKER]), "[forwarded message]\n> see\n> [sticker: Wave]"),
+    (
+        forwarded(components=[Json(type=17, components=[Json(type=10, content="in a box")])]),
+        "[forwarded message]\n> in a box",
+    ),
+    (
+        forwarded("https://x.y", embeds=[Json(type="link", url="https://x.y", title="X")]),
+        "[forwarded message]\n> https://x.y",
+    ),
+    (forwarded(), "[forwarded message]\n> [nothing that I can read]"),
+]
+
+
+@pytest.mark.parametrize(("more", "seen"), SHAPES)
+async def test_what_is_no_text_is_heard_where_everything_is(
+    server: Server, more: Json, seen: str
+) -> None:
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        discord.say(discord.support, discord.anna, "", more=more)
+        await server.answered(discord.support)
+    assert server.rows(TEXTS) == [(seen,)]
+
+
+@pytest.mark.parametrize(("more", "seen"), SHAPES[:3])
+async def test_it_is_seen_beside_a_mention_and_in_a_direct_message(
+    server: Server, more: Json, seen: str
+) -> None:
+    discord = server.discord
+    direct = discord.direct(discord.anna)
+    async with server.bot(AGENTS):
+        discord.say(discord.general, discord.anna, f"{discord.mention} look", more=more)
+        await server.answered(discord.general)
+        discord.say(direct, discord.anna, "", more=more)
+        await server.answered(direct)
+    assert server.rows(TEXTS) == [(f"look\n{seen}",), (seen,)]
+
+
+@pytest.mark.parametrize("is_reply", [False, True])
+async def test_a_bare_mention_is_answered(server: Server, is_reply: bool) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        bens = discord.say(discord.general, discord.ben, "La grue est en panne")
+        reply_to = bens if is_reply else None
+        discord.say(discord.general, discord.anna, discord.mention, reply_to=reply_to)
+        await server.answered(discord.general)
+        discord.say(discord.general, discord.anna, f"{discord.mention} support")
+        said = await server.answered(discord.general, 2)
+    assert [NO_WORDS in str(text) for (text,) in server.rows(TEXTS)] == [True, True]
+    assert said[1].startswith("-# support\n")
+
+
+async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord = server.discord
+    caplog.set_level("DEBUG", logger="bots.discord.parse")
+    async with server.bot(AGENTS):
+        discord.say_as_other_bot(discord.general, "beep")
+        await discord.until(
+            lambda: (
+                [getattr(each, "kind", "") for each in caplog.records if "dropped" in each.msg]
+                == ["app"]
+            )
+        )

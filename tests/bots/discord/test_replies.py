@@ -1,0 +1,114 @@
+"""What a message refers to is shown: what it replies to, and what was said in its thread."""
+
+from __future__ import annotations
+
+from tests.bots.discord.server import Server
+from tests.peers.discord.wire import Json
+
+AGENTS = "[agents.assistant]\n"
+CRANE = "La grue est en panne"
+
+
+async def shown(server: Server, channel: str, count: int = 1) -> list[str]:
+    """What people say in the newest prompt, once there are so many answers."""
+    await server.answered(channel, count)
+    messages = server.endpoint.requests[-1]["messages"]
+    return [str(each["content"]) for each in messages if each["role"] == "user"]
+
+
+async def test_what_somebody_said_is_quoted_for_this_answer_alone(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        bens = discord.say(discord.general, discord.ben, f"{CRANE}\nvraiment")
+        discord.say(
+            discord.general, discord.anna, f"{discord.mention} translate this", reply_to=bens
+        )
+        [first] = await shown(server, discord.general)
+        discord.say(discord.general, discord.anna, f"{discord.mention} thanks")
+        then = await shown(server, discord.general, 2)
+    assert first == f"[a reply to Ben, who said:]\n> {CRANE}\n> vraiment\n\ntranslate this"
+    assert CRANE not in str(then)
+    assert server.rows("SELECT text FROM message WHERE role = 'user' ORDER BY seq") == [
+        ("translate this",),
+        ("thanks",),
+    ]
+
+
+async def test_a_bare_mention_that_replies_carries_it_too(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        bens = discord.say(discord.general, discord.ben, CRANE, attachments={"a.txt": b"abc"})
+        discord.say(discord.general, discord.anna, discord.mention, reply_to=bens, ping=False)
+        [seen] = await shown(server, discord.general)
+    assert f"> {CRANE}\n> [file: a.txt]\n\n[a mention without words]" in seen
+
+
+async def test_what_an_app_said_is_quoted_with_its_embeds(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        beep = discord.say_as_other_bot(discord.general, "")
+        discord.unfurl(beep, "Build failed")
+        discord.say(discord.general, discord.anna, f"{discord.mention} why?", reply_to=beep)
+        [seen] = await shown(server, discord.general)
+    assert "> Build failed\n\nwhy?" in seen
+
+
+async def test_a_reply_to_a_message_that_is_gone_says_so(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        bens = discord.say(discord.general, discord.ben, CRANE)
+        discord.delete(bens)
+        discord.say(discord.general, discord.anna, f"{discord.mention} why?", reply_to=bens)
+        [seen] = await shown(server, discord.general)
+    assert seen == "[a reply to a message that is gone]\n\nwhy?"
+
+
+async def test_whoever_may_not_ask_is_not_quoted(server: Server) -> None:
+    discord = server.discord
+    agents = f'{AGENTS}[access]\ndeny = ["discord/{discord.ben}"]\n'
+    async with server.bot(agents):
+        bens = discord.say(discord.general, discord.ben, CRANE)
+        discord.say(discord.general, discord.anna, f"{discord.mention} why?", reply_to=bens)
+        assert await shown(server, discord.general) == ["why?"]
+
+
+async def test_a_reply_to_the_bot_repeats_nothing(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await server.answered(discord.general)
+        answer = server.answers(discord.general)[0].id
+        discord.say(discord.general, discord.anna, "and?", reply_to=answer)
+        assert (await shown(server, discord.general, 2))[-1] == "and?"
+
+
+async def test_a_long_one_is_cut(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        embed = Json(type="rich", title="x" * 3_000)
+        shape = Json(type=0, content="y" * 4_000, embeds=[embed], attachments=[], flags=0)
+        shape.update(timestamp="2026-11-01T00:00:00+00:00", edited_timestamp=None)
+        more = Json(message_snapshots=[Json(message=shape)])
+        bens = discord.say(discord.general, discord.ben, "", more=more)
+        discord.say(discord.general, discord.anna, f"{discord.mention} what?", reply_to=bens)
+        [seen] = await shown(server, discord.general)
+    assert len(seen) < 4_200
+    assert "characters left out" in seen
+
+
+async def test_a_mention_in_the_middle_of_a_thread_carries_it(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(f'{AGENTS}[access]\ndeny = ["discord/4004"]\n'):
+        plan = discord.say(discord.general, discord.ben, "a plan")
+        thread = discord.open_thread(plan, "plan", discord.ben)
+        discord.say(thread, discord.ben, CRANE)
+        discord.say_as_other_bot(thread, "alarm 7")
+        discord.say(thread, discord.anna, f"{discord.mention} summarise this thread")
+        [first] = await shown(server, thread)
+        discord.say(thread, discord.anna, f"<@{discord.ben}> can you?")
+        discord.say(thread, discord.ben, "at six")
+        discord.say(thread, discord.anna, f"{discord.mention} when?")
+        then = (await shown(server, thread, 2))[-1]
+    heading = "[said by others in this thread before:]"
+    assert first == f"{heading}\n> Ben: {CRANE}\n> otherbot: alarm 7\n\nsummarise this thread"
+    assert then == f"{heading}\n> Anna: @Ben can you?\n> Ben: at six\n\nwhen?"

@@ -1,0 +1,223 @@
+"""What people send that is not text is seen, and nobody who writes to the bot meets silence."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.slack.contents import markup_of
+from bots.slack.markup import plain
+from core.messaging.messages import NO_WORDS, UNREADABLE
+from tests.bots.slack.bots import Workspace
+
+AGENTS = "[agents.assistant]\n[agents.support]\n"
+HERE, ANNA = "C0GENERAL", "U0ANNA"
+TEXTS = "SELECT text FROM inbox ORDER BY position"
+Json = dict[str, object]
+
+
+def cells(*texts: str) -> list[Json]:
+    return [{"type": "raw_text", "text": text} for text in texts]
+
+
+def table(*rows: list[Json]) -> Json:
+    return {"type": "table", "rows": list(rows)}
+
+
+TABLE = {"fallback": "[no preview available]", "blocks": [table(cells("rope", "42"))]}
+
+
+async def heard(workspace: Workspace, count: int = 1) -> list[str]:
+    """What was stored, once there is that much."""
+    await workspace.slack.until(lambda: len(workspace.rows(TEXTS)) >= count)
+    return [str(text) for (text,) in workspace.rows(TEXTS)]
+
+
+@pytest.mark.parametrize("text", ["", "what do we do?"])
+async def test_a_forwarded_message_is_seen_in_a_direct_message(
+    workspace: Workspace, text: str
+) -> None:
+    slack = workspace.slack
+    place = slack.direct(ANNA)
+    async with workspace.bot(AGENTS):
+        slack.forward(place, ANNA, "Deploy 4711 failed", of="Bob", text=text)
+        await workspace.answered(place)
+    [seen] = await heard(workspace)
+    assert seen == f"{text}\n[forwarded message of Bob]\n> Deploy 4711 failed".strip()
+
+
+async def test_a_forwarded_message_is_seen_with_a_mention(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        slack.forward(HERE, ANNA, "It is <@U0BEN>'s", of="Bob", text=f"{slack.mention} whose?")
+        await workspace.answered(HERE)
+    assert await heard(workspace) == ["whose?\n[forwarded message of Bob]\n> It is @ben's"]
+
+
+@pytest.mark.parametrize("text", ["", "how much?"])
+async def test_a_pasted_table_is_seen(workspace: Workspace, text: str) -> None:
+    slack = workspace.slack
+    place = slack.direct(ANNA)
+    async with workspace.bot(AGENTS):
+        slack.send(place, ANNA, text, attachments=[TABLE])
+        await workspace.answered(place)
+    assert await heard(workspace) == [f"{text}\nrope | 42".strip()]
+
+
+@pytest.mark.parametrize("text", ["", "look"])
+async def test_a_file_that_only_has_an_id_is_asked_for_and_named(
+    workspace: Workspace, text: str
+) -> None:
+    slack = workspace.slack
+    place = slack.direct(ANNA)
+    stub = {"id": "F0ELSEWHERE", "file_access": "check_file_info"}
+    async with workspace.bot(AGENTS):
+        slack.send(place, ANNA, text, subtype="file_share", files=[stub])
+        await workspace.answered(place)
+    assert "F0ELSEWHERE" in str(workspace.rows("SELECT attachments FROM inbox"))
+    assert "file" in str(workspace.endpoint.requests[-1])
+
+
+async def test_a_voice_message_is_named_in_a_word(workspace: Workspace) -> None:
+    slack = workspace.slack
+    place = slack.direct(ANNA)
+    voice = {"id": "F1", "subtype": "slack_audio", "duration_ms": 12_400, "mimetype": "audio/mp4"}
+    async with workspace.bot(AGENTS):
+        slack.send(place, ANNA, "", subtype="file_share", files=[voice])
+        await workspace.answered(place)
+    assert await heard(workspace) == ["[voice message, 0:12]"]
+
+
+async def test_a_bare_mention_is_answered(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        slack.say(HERE, ANNA, slack.mention)
+        await workspace.answered(HERE)
+        slack.say(HERE, ANNA, f"{slack.mention} support")
+        await workspace.answered(HERE, 2)
+    assert await heard(workspace) == [NO_WORDS, NO_WORDS]
+    assert [line.author for line in workspace.answers(HERE)] == ["assistant", "support"]
+
+
+async def test_a_direct_message_in_which_nothing_can_be_read_is_answered(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    place = slack.direct(ANNA)
+    async with workspace.bot(AGENTS):
+        slack.send(place, ANNA, "", attachments=[{"fallback": "[no preview available]"}])
+        await workspace.answered(place)
+    assert await heard(workspace) == [UNREADABLE]
+
+
+async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack = workspace.slack
+    caplog.set_level("DEBUG", logger="bots.slack.dispatch")
+    async with workspace.bot(AGENTS):
+        slack.say_as_other_bot(HERE, "beep")
+        await slack.until_quiet()
+    dropped = [each for each in caplog.records if each.message == "delivery dropped"]
+    assert [getattr(each, "kind", "") for each in dropped] == ["event_callback/message"]
+
+
+def seen(**raw: object) -> str:
+    return plain(markup_of(raw), {"U0BEN": "ben"})
+
+
+def test_a_typed_text_is_not_repeated_by_its_blocks() -> None:
+    typed = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": []}]}
+    assert seen(text="hello", blocks=[typed]) == "hello"
+
+
+def test_blocks_stand_for_a_text_that_is_missing() -> None:
+    section = [
+        {"type": "text", "text": "a < b "},
+        {"type": "user", "user_id": "U0BEN"},
+        {"type": "emoji", "name": "wave"},
+        {"type": "link", "url": "https://x.y", "text": "there"},
+    ]
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": "Head"}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "*bold* <@U0BEN>"}},
+        {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": section}]},
+        {"type": "divider"},
+        {"type": "image", "alt_text": "a crane"},
+        {"type": "video", "title": {"type": "plain_text", "text": "How to"}},
+        table(cells("a", "b"), [{"type": "number", "value": 4}, {"type": "raw_text", "text": "x"}]),
+    ]
+    assert seen(blocks=blocks).splitlines() == [
+        "Head",
+        "*bold* @ben",
+        "a < b @ben:wave:there (https://x.y)",
+        "[image: a crane]",
+        "[video]",
+        "How to",
+        "a | b",
+        "4 | x",
+    ]
+
+
+def test_a_forward_holds_whatever_it_holds() -> None:
+    said = [{"type": "section", "text": {"type": "mrkdwn", "text": "in blocks only"}}]
+    inner = {"author_name": "Cy", "message_blocks": [{"message": {"blocks": said}}]}
+    outer = {"is_share": True, "author_id": "U0BEN", "text": "look", "attachments": [inner]}
+    assert seen(text="", attachments=[outer]).splitlines() == [
+        "[forwarded message of @ben]",
+        "> look",
+        "> [forwarded message of Cy]",
+        "> > in blocks only",
+    ]
+
+
+def test_a_preview_of_a_link_is_not_what_somebody_said() -> None:
+    preview = {"from_url": "https://x.y", "title": "X", "text": "about X"}
+    assert seen(text="https://x.y", attachments=[preview]) == "https://x.y"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<http://deploy.sh|deploy.sh>", "deploy.sh"),
+        ("<http://README.md|README.md>", "README.md"),
+        ("<https://x.y|here>", "here (https://x.y)"),
+        ("<http://evil.example|bank.example>", "bank.example (http://evil.example)"),
+    ],
+)
+def test_names_that_slack_makes_links_of_are_seen_as_written(text: str, shown: str) -> None:
+    assert plain(text, {}) == shown
+
+
+def test_too_much_is_bounded_and_says_so() -> None:
+    forwards = [{"is_share": True, "author_name": "Bob", "text": f"{n} " * 500} for n in range(30)]
+    assert len(seen(text="hello", attachments=forwards)) < 12_200
+    assert "characters left out" in seen(text="hello", attachments=forwards)
+    wide = table(*(cells(*(str(number) for number in range(50))) for _ in range(100)))
+    assert seen(blocks=[wide]).endswith("[… 80 rows left out …]")
+    deep: Json = {"is_share": True, "text": "bottom"}
+    for _ in range(50):
+        deep = {"is_share": True, "text": "in", "attachments": [deep]}
+    assert "bottom" not in seen(attachments=[deep])
+
+
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "text", "blocks", "elements", "rows", "attachments", "is_share", "files"]
+            ),
+            inner | st.sampled_from(["table", "rich_text", "section", "context", "image"]),
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(_ANY)
+def test_nothing_makes_it_fail(raw: object) -> None:
+    assert isinstance(markup_of(raw), str)

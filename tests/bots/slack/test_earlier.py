@@ -1,0 +1,121 @@
+"""Whoever is asked in the middle of a thread is shown what others said there before, once."""
+
+from __future__ import annotations
+
+from core.messaging import earlier
+from core.messaging.messages import Author, Quote
+from tests.bots.slack.bots import Workspace
+
+AGENTS = "[agents.assistant]\n"
+HERE, ANNA, BEN = "C0GENERAL", "U0ANNA", "U0BEN"
+HEADING = "[said by others in this thread before:]"
+
+
+async def shown(workspace: Workspace, count: int = 1) -> list[str]:
+    """What people say in the newest prompt, once there are so many answers."""
+    await workspace.answered(HERE, count)
+    messages = workspace.endpoint.requests[-1]["messages"]
+    return [str(each["content"]) for each in messages if each["role"] == "user"]
+
+
+async def test_a_mention_in_the_middle_of_a_thread_carries_it(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        thread = slack.say(HERE, BEN, "the crane is broken")
+        slack.share_file(
+            HERE, ANNA, "crane.txt", b"abc", text=f"<@{BEN}> since when?", thread=thread
+        )
+        slack.say_as_other_bot(HERE, "alarm 7", thread)
+        slack.say(HERE, ANNA, f"{slack.mention} summarise this thread", thread)
+        [first] = await shown(workspace)
+        slack.say(HERE, ANNA, "thanks", thread)
+        then = await shown(workspace, 2)
+    assert first == (
+        f"{HEADING}\n> ben: the crane is broken\n> anna: @ben since when?\n> [file: crane.txt]\n"
+        "> otherbot: alarm 7\n\nsummarise this thread"
+    )
+    assert "crane" not in str(then)
+    assert workspace.rows("SELECT text FROM message WHERE role = 'user' ORDER BY seq") == [
+        ("summarise this thread",),
+        ("thanks",),
+    ]
+
+
+async def test_what_was_said_while_it_was_quiet_is_carried(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        thread = slack.say(HERE, ANNA, f"{slack.mention} hello")
+        await workspace.answered(HERE)
+        slack.say(HERE, ANNA, f"<@{BEN}> can you?", thread)
+        await slack.until_quiet()
+        slack.say(HERE, BEN, "at six", thread)
+        await slack.until_quiet()
+        slack.say(HERE, ANNA, f"{slack.mention} when?", thread)
+        seen = (await shown(workspace, 2))[-1]
+    assert seen == f"{HEADING}\n> anna: @ben can you?\n> ben: at six\n\nwhen?"
+
+
+async def test_a_question_outside_of_a_thread_and_a_follow_up_read_nothing(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+        before = len(slack.calls("conversations.replies"))
+        thread = slack.say(HERE, ANNA, f"{slack.mention} hello")
+        await workspace.answered(HERE)
+        slack.say(HERE, ANNA, "and then?", thread)
+        await workspace.answered(HERE, 2)
+    assert len(slack.calls("conversations.replies")) == before
+
+
+async def test_whoever_may_not_ask_is_left_out(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(f'{AGENTS}[access]\ndeny = ["slack/{BEN}"]\n'):
+        thread = slack.say(HERE, BEN, "the crane is broken")
+        slack.say(HERE, ANNA, "since when?", thread)
+        slack.say(HERE, ANNA, f"{slack.mention} well?", thread)
+        [seen] = await shown(workspace)
+    assert seen == f"{HEADING}\n> anna: since when?\n\nwell?"
+
+
+async def test_a_thread_that_cannot_be_read_is_answered_nevertheless(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+        thread = slack.say(HERE, BEN, "the crane is broken")
+        await slack.until_quiet()
+        slack.fault("conversations.replies", "error", error="internal_error", times=9)
+        slack.say(HERE, ANNA, f"{slack.mention} well?", thread)
+        [seen] = await shown(workspace)
+    assert seen.endswith("could not be read: say so if it matters]\n\nwell?")
+
+
+async def test_of_a_thread_without_end_the_newest_is_read_in_a_few_calls(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+        thread = slack.say(HERE, BEN, "the beginning", ago=90_000)
+        await slack.until_quiet()
+        channel = slack.backend.world.channels[HERE]
+        for number in range(1_000):
+            ts = f"{float(thread) + 60 * number + 1:.6f}"
+            message = {"type": "message", "user": BEN, "text": f"no {number:04}", "ts": ts}
+            channel.messages[ts] = {**message, "thread_ts": thread}  # type: ignore[assignment]  # the peer's own
+        before = len(slack.calls("conversations.replies"))
+        slack.say(HERE, ANNA, f"{slack.mention} well?", thread)
+        [seen] = await shown(workspace)
+    assert len(slack.calls("conversations.replies")) - before <= 9
+    assert "no 0999" in seen
+    assert "no 0000" not in seen
+    assert seen.endswith("well?")
+
+
+def test_the_newest_stay_where_room_is_short() -> None:
+    said = [Quote(author=Author(id="U1", name="ben"), text=f"no {number}") for number in range(9)]
+    assert earlier._shown(said, room=25) == (
+        f"{HEADING}\n> [… 7 earlier messages]\n> ben: no 7\n> ben: no 8\n\n"
+    )
+    assert earlier._shown([], room=25) == ""
