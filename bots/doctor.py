@@ -36,6 +36,7 @@ from storage.errors import StorageError
 from storage.sizes import space
 
 ExamineDiscord = Callable[[Settings, Sequence[Binding], Access], Awaitable[list[CheckResult]]]
+_CLOCK_SECONDS = 5
 _UNTOLD = Access(workspaces=frozenset({EVERY_WORKSPACE}))  # by a file that cannot be read
 
 
@@ -59,7 +60,7 @@ async def examine() -> AsyncIterator[CheckResult]:
             yield result
     result, condition = await _database(settings)
     yield result
-    for result in _room(condition):
+    for result in (*_clock(condition), *_room(condition)):
         yield result
     yield await _backup(settings, file, condition)
     yield _secrets(settings)
@@ -104,16 +105,31 @@ def _tools(file: AgentsFile) -> Iterator[CheckResult]:
 
 async def _database(settings: Settings) -> tuple[CheckResult, Condition | None]:
     try:
-        found = await examine_database(settings.database_url)
+        found = await examine_database(settings.database_url, clock.now)
     except StorageError as error:
         return failed("database", str(error)), None
+    where = f"{found.shown}, through a pooler" if found.is_pooled else found.shown
     if found.newest is None:
-        return fine("database", f"{found.shown}, empty: its tables are made at the start"), found
-    schema = f"{found.shown}, schema {found.newest}"
+        return fine("database", f"{where}, empty: its tables are made at the start"), found
+    schema = f"{where}, schema {found.newest}"
     if found.missing:
         later = f"{found.missing[-1]} comes with `moorings migrate`, or at the next start"
         return fine("database", f"{schema}; {later}"), found
     return fine("database", schema), found
+
+
+def _clock(condition: Condition | None) -> list[CheckResult]:
+    """Clocks that differ let processes take conversations from each other."""
+    if condition is None or abs(condition.ahead_seconds) < _CLOCK_SECONDS:
+        return []
+    seconds = condition.ahead_seconds
+    return [
+        failed(
+            "clock",
+            f"this machine is {abs(seconds):.0f} seconds {'ahead of' if seconds > 0 else 'behind'} "
+            "the database server: let both follow NTP",
+        )
+    ]
 
 
 def _room(condition: Condition | None) -> list[CheckResult]:

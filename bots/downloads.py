@@ -14,6 +14,7 @@ from tenacity import (
 )
 from yarl import URL
 
+from bots.connections import Connector
 from bots.requests import guard
 from core.errors import DeliveryRefused, Transient
 
@@ -67,7 +68,9 @@ async def _download(url: URL, limit: int, token: str | None) -> bytes:
     try:
         async with (
             ClientSession(
-                timeout=ClientTimeout(total=_SECONDS), trace_configs=[guard()]
+                connector=Connector(),
+                timeout=ClientTimeout(total=_SECONDS),
+                trace_configs=[guard()],
             ) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):

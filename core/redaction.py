@@ -8,7 +8,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -16,7 +16,8 @@ _HIDDEN = "•••"
 _SHORTEST = 6  # characters; what is shorter stands in too many innocent words
 _SHORTEST_ENCODED = 12  # characters of base64, as above
 _MOST = 500  # secrets that are known besides those of the environment
-_SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "DATABASE_URL", "DB_URL")
+_SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+_ADDRESSES = ("DATABASE_URL", "DB_URL", "_PROXY")  # in which a password may stand
 
 # Vendors let their keys begin with what secret scanners look for. Each is hidden whoever has it.
 _PATTERNS = re.compile(
@@ -48,7 +49,9 @@ class Secrets:
     def hold_environment(self, variables: Mapping[str, SecretStr]) -> None:
         """Know the values of variables that are named like secrets."""
         for name, value in variables.items():
-            if name.upper().endswith(_SECRET_NAMES):
+            if name.upper().endswith(_ADDRESSES):
+                self.hold_for_good(_passwords(value.get_secret_value()))
+            elif name.upper().endswith(_SECRET_NAMES):
                 self.hold_for_good(_parts(value.get_secret_value()))
 
     def hold_for_good(self, secrets: Iterable[str]) -> None:
@@ -75,15 +78,22 @@ HELD = Secrets()
 
 
 def _parts(value: str) -> list[str]:
-    """The value, each of several keys in it, and the password where it is an address."""
+    """The value, each of several keys in it, and the passwords where it is an address."""
     several = [each.strip() for each in value.split(",")]
-    if "://" not in value:
-        return [value, *several]
+    return [value, *(several if "://" not in value else _passwords(value))]
+
+
+def _passwords(address: str) -> list[str]:
+    """The passwords in it, and the whole of it where there are any, or where it is malformed."""
     try:
-        password = urlsplit(value).password or ""
+        split = urlsplit(address)
+        found = [split.password or ""]
     except ValueError:
-        password = ""
-    return [value, password, unquote(password)]
+        return [address]
+    found += [value for name, value in parse_qsl(split.query) if name.lower().endswith("password")]
+    if not any(found):
+        return [] if "@" not in address else [address]
+    return [address, *found, *map(unquote, found)]
 
 
 def _shapes(secret: str) -> list[str]:

@@ -47,7 +47,7 @@ _GIVEN_BACK = (
 )
 _OTHERS = {
     "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND application_name = 'moorings' AND pid <> pg_backend_pid()",
+    " AND application_name LIKE 'moorings%' AND pid <> pg_backend_pid()",
     "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database()"
     " AND user = substring_index(user(), '@', 1) AND id <> connection_id()",
 }

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import threading
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
 from storage.drivers.apart import Apart, apart
+from storage.drivers.connecting import connect, told
+from storage.drivers.file import check_openable, check_room
 from storage.drivers.internals import enter, is_entered, thread_of
 from storage.drivers.lock import if_free, only_one
-from storage.drivers.pool import connect, hurry
-from storage.drivers.session import options
-from storage.drivers.transaction import database_errors, reading, translate
+from storage.drivers.pool import hurry
+from storage.drivers.reach import unreached
+from storage.drivers.transaction import database_errors, reading
 from storage.drivers.url import DatabaseUrl, parse
-from storage.errors import DatabaseUnusable
 from storage.migration import condition, known, migrate
 
 # Tortoise fills its models in when a context is made: one at a time.
 _MAKING = threading.Lock()
+_CLOCKS = {
+    "postgres": "SELECT extract(epoch FROM clock_timestamp()) AS seconds",
+    "mysql": "SELECT unix_timestamp(now(6)) AS seconds",
+}
 
 
 class Database:
@@ -100,7 +107,7 @@ async def open_database(url: str) -> Database:
     """
     parsed = parse(url)
     if parsed.file:
-        _check_folder(parsed.file)
+        check_openable(parsed.file)
     context = TortoiseContext()
     is_open = False
     try:
@@ -108,7 +115,7 @@ async def open_database(url: str) -> Database:
             await _connect(context, parsed)
         is_open = True
     except database_errors() as error:
-        raise translate(error) from error
+        raise unreached(error, parsed) from error
     finally:
         if not is_open:
             await context.close_connections()
@@ -120,25 +127,32 @@ class Condition:
     """How a database was found: the newest migration that it has, and those that it lacks.
 
     `file` is the SQLite file; None for a server.
+    `is_pooled` is whether a connection pooler stands before it; `ahead_seconds` how far the clock
+    of this machine is ahead of a server's, if that was asked.
     """
 
     shown: str
     file: Path | None
     newest: str | None
     missing: tuple[str, ...]
+    is_pooled: bool = False
+    ahead_seconds: float = 0
 
 
-async def examine(url: str) -> Condition:
+async def examine(url: str, clock: Callable[[], datetime] | None = None) -> Condition:
     """Look at a database without changing it: that it can be reached, read and written.
+
+    With a `clock`, a server's is compared with it.
 
     Raises:
         DatabaseUnusable, NewerDatabase, DatabaseBusy: as for `open_database`.
     """
     parsed = parse(url)
     if parsed.file:
-        _check_folder(parsed.file)
-        if not parsed.file.exists():
-            _check_may_create(parsed.file)
+        if parsed.file.exists():
+            check_openable(parsed.file)
+        else:
+            check_room(parsed.file)
             return Condition(
                 shown=parsed.shown, file=parsed.file, newest=None, missing=tuple(known())
             )
@@ -146,15 +160,31 @@ async def examine(url: str) -> Condition:
     try:
         with context:
             await context.init(config=configuration(parsed))
+            is_pooled, ahead = False, 0.0
             if parsed.seconds:
-                await connect(context.connections.get(parsed.dialect), parsed.seconds)
+                is_pooled = await connect(context.connections.get(parsed.dialect), parsed)
+                ahead = await _ahead(context, parsed, clock) if clock else ahead
             applied, missing = await condition(context.connections.get(parsed.dialect))
     except database_errors() as error:
-        raise translate(error) from error
+        raise unreached(error, parsed) from error
     finally:
         await context.close_connections()
     newest = applied[-1] if applied else None
-    return Condition(shown=parsed.shown, file=parsed.file, newest=newest, missing=tuple(missing))
+    return Condition(
+        shown=parsed.shown,
+        file=parsed.file,
+        newest=newest,
+        missing=tuple(missing),
+        is_pooled=is_pooled,
+        ahead_seconds=ahead,
+    )
+
+
+async def _ahead(
+    context: TortoiseContext, url: DatabaseUrl, clock: Callable[[], datetime]
+) -> float:
+    [row] = await context.connections.get(url.dialect).execute_query_dict(_CLOCKS[url.dialect])  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Tortoise says list and dict, not of what
+    return clock().timestamp() - float(cast("float", row["seconds"]))
 
 
 async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
@@ -164,7 +194,7 @@ async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
         set_global_context(context)  # the verbs run in any task, not only in those below this one
     connection = context.connections.get(url.dialect)
     if url.seconds:
-        await connect(connection, url.seconds)
+        await connect(connection, url)
     if isinstance(connection, SqliteClient):
         await connection.execute_script("SELECT count(*) FROM sqlite_master")  # pyright: ignore[reportUnknownMemberType]  # Tortoise's decorator loses it
         _let_go_at_exit(connection)
@@ -179,7 +209,7 @@ def configuration(url: DatabaseUrl) -> dict[str, object]:
     """
     credentials = dict(url.credentials)
     if url.seconds:
-        credentials |= options(url.dialect, url.seconds)
+        credentials |= told(url)
     if url.file and _has_content(url.file):
         del credentials["auto_vacuum"]  # changes nothing any more, and would take the write lock
     return {
@@ -196,29 +226,11 @@ def configuration(url: DatabaseUrl) -> dict[str, object]:
     }
 
 
-def _check_folder(file: Path) -> None:
-    if not file.parent.is_dir():
-        raise DatabaseUnusable(
-            f"The folder {file.parent} of the database does not exist: "
-            "make it, mount its volume, or change DATABASE_URL."
-        )
-    if file.is_dir():
-        raise DatabaseUnusable(f"{file} is a folder: DATABASE_URL has to name a file.")
-
-
 def _has_content(file: Path) -> bool:
     try:
         return file.stat().st_size > 0
     except OSError:  # as SQLite will say, if it matters
         return False
-
-
-def _check_may_create(file: Path) -> None:
-    if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise DatabaseUnusable(
-            f"The folder {file.parent} is not writable for this user: "
-            "change its owner, or change DATABASE_URL."
-        )
 
 
 def _let_go_at_exit(client: SqliteClient) -> None:

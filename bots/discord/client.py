@@ -14,6 +14,7 @@ import discord
 from aiohttp import TraceConfig
 from discord import app_commands
 
+from bots.connections import Connector
 from bots.discord import internals
 from bots.discord.catch_up import CatchUp
 from bots.discord.failures import FAILURES
@@ -76,6 +77,7 @@ class Client(discord.AutoShardedClient):
             intents=discord.Intents(
                 guilds=True, guild_messages=True, dm_messages=True, message_content=reads_content
             ),
+            connector=Connector(limit=0),
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,

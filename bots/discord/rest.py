@@ -11,6 +11,7 @@ from typing import Self
 
 import discord
 
+from bots.connections import Connector
 from bots.discord import internals
 from bots.discord.failures import FAILURES, MALFORMED, DiscordRefused, translated
 from bots.discord.internals import LONGEST_LIMIT, GlobalLimit, point_at
@@ -51,6 +52,7 @@ class Rest:
         client = discord.Client(
             intents=discord.Intents(guilds=True),  # discord.py warns about a client without intents
             allowed_mentions=discord.AllowedMentions.none(),
+            connector=Connector(limit=0),
             max_messages=None,
             max_ratelimit_timeout=LONGEST_LIMIT,
             http_trace=limit.watch(guard()),

@@ -16,6 +16,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from bots.connections import Connector
 from bots.downloads import kept_at, origin_of
 from bots.requests import guard
 from bots.slack.failures import FAILURES, NotDone, SlackRefused, translated
@@ -132,7 +133,9 @@ class SlackClient:
     def _opened(self) -> ClientSession:
         if self._session is None:
             self._session = ClientSession(
-                timeout=ClientTimeout(total=self._timeout), trace_configs=[guard()]
+                connector=Connector(),
+                timeout=ClientTimeout(total=self._timeout),
+                trace_configs=[guard()],
             )
         return self._session
 

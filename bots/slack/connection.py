@@ -8,11 +8,12 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 
-from aiohttp import ClientError, WSCloseCode, WSMsgType
+from aiohttp import ClientError, ClientSession, WSCloseCode, WSMsgType
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.connections import Connector
 from bots.slack.fields import text_at
 from bots.slack.markup import reply
 from core.clock import monotonic
@@ -43,6 +44,7 @@ class Client(SocketModeClient):
         super().__init__(
             app_token, sdk, web, auto_reconnect_enabled=False, ping_interval=ping_interval
         )
+        self.proxy = None  # it has read the environment
         self._receive = receive
         self.in_hand: set[asyncio.Task[None]] = set()
         self.is_spent = asyncio.Event()  # it is dead, or Slack will soon close it
@@ -54,6 +56,12 @@ class Client(SocketModeClient):
     def is_mute(self) -> bool:
         """Whether nothing that comes can be acknowledged any more."""
         return self._has_said_goodbye or self.closed
+
+    async def connect(self) -> None:
+        """As the SDK's, on a connection of ours."""
+        await self.aiohttp_client_session.close()
+        self.aiohttp_client_session = ClientSession(connector=Connector())
+        await super().connect()  # type: ignore[no-untyped-call]  # the SDK's
 
     async def process_message(self) -> None:
         """As the SDK's, which keeps no reference to what it starts: it could be collected."""
@@ -169,7 +177,7 @@ class Connection:
         self.clients.append(client)
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                await client.connect()  # type: ignore[no-untyped-call]  # the SDK's
+                await client.connect()
             await client.watch(client.is_spent)
             client.is_spent.set()
             await client.see_out(_SPENT_SECONDS)

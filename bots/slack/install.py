@@ -26,13 +26,13 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.oauth.installation_store import Bot, Installation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
-from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from bots.capacity import Capacity
 from bots.slack.failures import FAILURES
+from bots.slack.web import OwnWebClient
 from bots.slack.workspaces import Grant, Workspaces
 from core.clock import Clock
 from core.messaging.installations import Installations
@@ -211,9 +211,7 @@ def _flow(
     )
     # Slack leads back to the address of the app's settings, whatever SLACK_REDIRECT_URI says.
     settings.redirect_uri = settings.authorize_url_generator.redirect_uri = None
-    client = AsyncWebClient(
-        base_url=app.api_url, timeout=_CALL_SECONDS, retry_handlers=[], logger=log
-    )
+    client = OwnWebClient(api_url=app.api_url, timeout=_CALL_SECONDS, logger=log)
     return AsyncOAuthFlow(client=client, logger=log, settings=settings)
 
 

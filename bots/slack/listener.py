@@ -7,13 +7,12 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bots.background import Background
 from bots.slack import fields, parse
 from bots.slack.catch_up import CatchUp
 from bots.slack.connection import Client, Connection, Receive
 from bots.slack.dispatch import Dispatcher, Kind
+from bots.slack.web import OwnWebClient
 from core.clock import monotonic
 from core.errors import Transient
 from core.messaging.intake import Intake
@@ -126,9 +125,7 @@ class SocketListener:
     def _client(self, receive: Receive) -> Client:
         sdk = logging.getLogger(f"{__name__}.sdk")
         sdk.setLevel(logging.WARNING)
-        web = AsyncWebClient(
-            base_url=self._settings.api_url, timeout=10, retry_handlers=[], logger=sdk
-        )
+        web = OwnWebClient(api_url=self._settings.api_url, timeout=10, logger=sdk)
         return Client(self._settings.app_token, web, self._settings.watch.ping_interval, receive)
 
 

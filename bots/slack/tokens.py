@@ -6,12 +6,12 @@ import logging
 from collections.abc import Awaitable
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack import fields
 from bots.slack.failures import FAILURES
 from bots.slack.reader import Bot
+from bots.slack.web import OwnWebClient
 from core.errors import ConfigMistake, Transient
 
 _BOT, _APP = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
@@ -91,13 +91,11 @@ class SaidNo(Exception):
         self.code = code
 
 
-def web(api_url: str, token: str | None = None) -> AsyncWebClient:
+def web(api_url: str, token: str | None = None) -> OwnWebClient:
     """A client for `asked`."""
     sdk = logging.getLogger(f"{__name__}.sdk")
     sdk.setLevel(logging.WARNING)
-    return AsyncWebClient(
-        token=token, base_url=api_url, timeout=_SECONDS, retry_handlers=[], logger=sdk
-    )
+    return OwnWebClient(token=token, api_url=api_url, timeout=_SECONDS, logger=sdk)
 
 
 async def asked(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from core import network
 from core.config import env_file
 from core.config.validation import WebAddress, plain_words
 from core.errors import ConfigMistake
@@ -160,7 +161,9 @@ def from_environment() -> Settings:
     environment = _filled_in(os.environ)
     path = _EnvFile.chosen
     stored = env_file.read(path or Path(".env"), environment, may_miss=path is None)
-    settings = load({**_filled_in(stored), **environment}, Path())
+    variables = {**_filled_in(stored), **environment}
+    settings = load(variables, Path())
+    network.use(network.read(variables))
     HELD.hold_environment(settings.variables)
     return settings
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core import network
 from core.errors import ConfigMistake
 from core.late import late
 from core.llm import Api, ChatModel
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
 _LIMITS = Limits()
 OPENAI = "https://api.openai.com/v1"
-# The SDK would tell every endpoint about this machine; these are half of a request's headers.
+# The SDK would tell every endpoint about this machine; these are half of a request's headers. And
+# it would read from the environment whose account a call belongs to.
 _TELEMETRY = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+_UNSENT = (
+    *(f"X-Stainless-{name}" for name in _TELEMETRY),
+    *("OpenAI-Organization", "OpenAI-Project"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +101,19 @@ class Endpoints:
             HELD.hold_for_good([at.api_key])
             client_type: type[AsyncOpenAI] = late("openai", "AsyncOpenAI")
             omit: Any = late("openai", "omit")
-            unsent = {f"X-Stainless-{name}": omit for name in _TELEMETRY}
+            unsent: dict[str, Any] = dict.fromkeys(_UNSENT, omit)
             self._clients[key] = client_type(
-                base_url=at.base_url, api_key=at.api_key, max_retries=2, default_headers=unsent
+                base_url=at.base_url,
+                api_key=at.api_key,
+                max_retries=2,
+                default_headers=unsent,
+                http_client=_opened(at.base_url),
             )
         return self._clients[key]
+
+
+def _opened(base_url: str) -> Any:  # noqa: ANN401  # a client of httpx2, with the SDK's limits
+    way = network.used()
+    return late("openai", "DefaultAsyncHttpxClient")(
+        proxy=way.proxy_for(base_url), verify=way.authorities() or True, trust_env=False
+    )

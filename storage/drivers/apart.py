@@ -13,11 +13,13 @@ from typing import Protocol, cast
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 
+from storage.drivers.connecting import open_pool, told
 from storage.drivers.internals import Pool, pool_of
+from storage.drivers.options import Dialect
 from storage.drivers.script import as_stored, in_dialect
-from storage.drivers.session import Row, Values, integrity_errors, options, session_of
+from storage.drivers.session import Row, Values, integrity_errors, session_of
 from storage.drivers.transaction import database_errors, to_the_end, translate
-from storage.drivers.url import DatabaseUrl, Dialect
+from storage.drivers.url import DatabaseUrl
 
 
 class _Asked(Protocol):
@@ -65,11 +67,10 @@ async def apart(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGenerat
             file.close()
         return
     alone = {"connection_name": connection.connection_name, "minsize": 1, "maxsize": 1}
-    credentials = {**url.credentials, **options(url.dialect, url.seconds or 0), **alone}
+    credentials = {**url.credentials, **told(url), **alone}
     client = cast("Callable[..., BaseDBAsyncClient]", type(connection))(**credentials)  # type: ignore[explicit-any]  # each client has its own
     with _translated():
-        async with asyncio.timeout(url.seconds):
-            await client.create_connection(with_db=True)
+        await open_pool(client, url)
     try:
         async with _only_connection(client) as held:
             yield Apart(held, url.dialect, url.seconds)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from queue import SimpleQueue
@@ -108,6 +108,11 @@ def pool_of(connection: BaseDBAsyncClient) -> object:
 def put_pool(connection: BaseDBAsyncClient, wrapped: Callable[[Pool], Pool]) -> None:
     """Let a server's client take its connections from another pool, made of its own."""
     connection._pool = wrapped(cast("Pool", connection._pool))
+
+
+def tell(connection: BaseDBAsyncClient, told: Mapping[str, object]) -> None:
+    """Let a server's client tell its driver this, too, when it connects again."""
+    cast("dict[str, object]", connection.extra).update(told)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # of each server's client
 
 
 def thread_of(client: SqliteClient) -> Callable[[], object] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import (
     AsyncExitStack,
     ExitStack,
@@ -26,10 +26,15 @@ from storage.errors import DatabaseBusy, StorageError
 from storage.owners import try_lock
 
 _POLL_SECONDS = 0.05
-# Of one session: the server frees it when the connection ends. None of them waits at the server,
-# where a cancelled task could not be called back from.
-_TAKE = {"postgres": "SELECT pg_try_advisory_lock({})", "mysql": "SELECT GET_LOCK('{}', 0)"}
-_FREE = {"postgres": "SELECT pg_advisory_unlock({})", "mysql": "SELECT RELEASE_LOCK('{}')"}
+# PostgreSQL's is one of a transaction, which a pooler leaves its connection, as it does not leave
+# it a session; MySQL's of a session. The server frees either when the connection ends. None of
+# them waits at the server, where a cancelled task could not be called back from.
+_TAKE = {
+    "postgres": "SELECT pg_try_advisory_xact_lock({}),"
+    " set_config('idle_in_transaction_session_timeout', '0', true)",
+    "mysql": "SELECT GET_LOCK('{}', 0)",
+}
+_FREE = "SELECT RELEASE_LOCK('{}')"
 
 # Whoever waits at the server keeps a connection of the pool, which the holder may need.
 _LOCAL: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -81,9 +86,9 @@ async def _held(
 async def _of_server(
     connection: BaseDBAsyncClient, url: DatabaseUrl, name: str, *, waits: bool
 ) -> AsyncGenerator[bool]:
-    take, free = (each[url.dialect].format(_key(url, name)) for each in (_TAKE, _FREE))
+    key = _key(url, name)
     async with _session(connection) as session:
-        while not (is_mine := bool(await _answer(session, take, connection))) and waits:  # noqa: ASYNC110  # nobody could set an event
+        while not (is_mine := await _is_taken(session, key, connection)) and waits:  # noqa: ASYNC110  # nobody could set an event
             await asyncio.sleep(_POLL_SECONDS)
         if not is_mine:
             yield False
@@ -93,7 +98,26 @@ async def _of_server(
                 yield True
         finally:
             with suppress(StorageError):  # a session that is lost holds nothing any more
-                await _answer(session, free, connection)
+                await _let_go(session, key, connection)
+
+
+async def _is_taken(session: Session, key: int, connection: BaseDBAsyncClient) -> bool:
+    """Try once; whoever has to wait keeps no connection of a pooler meanwhile."""
+    dialect = connection.capabilities.dialect
+    take = _TAKE[dialect].format(key)
+    if dialect == "mysql":
+        return bool(await _heard(session, connection, session.ask(take)))
+    await _heard(session, connection, session.begin())
+    is_mine = bool(await _heard(session, connection, session.ask(take)))
+    if not is_mine:
+        await _let_go(session, key, connection)
+    return is_mine
+
+
+async def _let_go(session: Session, key: int, connection: BaseDBAsyncClient) -> None:
+    is_mysql = connection.capabilities.dialect == "mysql"
+    freed = session.ask(_FREE.format(key)) if is_mysql else session.rollback()
+    await _heard(session, connection, freed)
 
 
 @asynccontextmanager
@@ -140,16 +164,19 @@ def _key(url: DatabaseUrl, name: str) -> int:
 
     Hosts and users are spelled in many ways: only the database's name is the same for all.
     """
-    digest = hashlib.sha256(f"{url.credentials['database']}/{name}".encode()).digest()
+    named = f"{url.credentials['database']}/{url.schema + '/' if url.schema else ''}{name}"
+    digest = hashlib.sha256(named.encode()).digest()
     return int.from_bytes(digest[:8], signed=True)
 
 
-async def _answer(session: Session, statement: str, connection: BaseDBAsyncClient) -> object:
+async def _heard(
+    session: Session, connection: BaseDBAsyncClient, asked: Awaitable[object]
+) -> object:
     """Who does not hear the answer cannot know what the session holds, and closes it."""
     with _translated(), ExitStack() as stack:
         stack.callback(session.close)
         async with in_time(connection):
-            answer = await session.ask(statement)
+            answer = await asked
         stack.pop_all()
         return answer
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, nullconte
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from storage.drivers.internals import Pool, pool_of, put_pool
+from storage.drivers.internals import Pool, pool_of
 from storage.drivers.session import Session, session_of
 
 log = logging.getLogger(__name__)
@@ -104,18 +104,6 @@ class LimitedPool:
     def __getattr__(self, name: str) -> object:
         """All else is the driver's."""
         return getattr(self._pool, name)
-
-
-async def connect(connection: BaseDBAsyncClient, seconds: float) -> None:
-    """Open a client's pool; no statement or transaction of it takes longer than `seconds`.
-
-    Raises:
-        TimeoutError: the server does not answer.
-    """
-    async with asyncio.timeout(seconds):
-        await connection.create_connection(with_db=True)
-    dialect = connection.capabilities.dialect
-    put_pool(connection, lambda pool: LimitedPool(pool, dialect, seconds))
 
 
 @contextmanager

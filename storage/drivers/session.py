@@ -233,37 +233,3 @@ def session_of(dialect: str, connection: object) -> Session:
     if dialect == "mysql":
         return MySqlSession(cast("_MySqlConnection", connection))
     return PostgresSession(cast("_PostgresConnection", connection))
-
-
-def options(dialect: str, seconds: int) -> dict[str, object]:
-    """What a driver has to be told, so that the server gives up what we have given up, too.
-
-    A process that is cut off in a transaction leaves rows locked until the server notices: that
-    takes TCP two hours. Set by statements, since a pooler between may refuse start-up parameters.
-    """
-    if dialect == "mysql":
-        # An update counts the rows that it finds, as everywhere, not only those it changes.
-        return {"init_command": _MARIADB.format(seconds), "client_flag": _FOUND_ROWS}
-
-    async def begin(connection: _PostgresConnection) -> None:
-        await connection.execute(_POSTGRES.format(seconds))
-
-    return {"init": begin, "reset": _leave}
-
-
-async def _leave(_: _PostgresConnection) -> None:
-    """Nothing is left to be reset: every statement is one of a transaction, or sets nothing."""
-
-
-# By its name a restore finds out whether a bot is there.
-_POSTGRES = (
-    "SET application_name = 'moorings'; SET statement_timeout = '{0}s';"
-    " SET idle_in_transaction_session_timeout = '{0}s'"
-)
-_FOUND_ROWS = 2  # as the protocol of MySQL numbers it
-# LIKE is to tell Team from team, as elsewhere. MySQL has no such limit, and takes what MariaDB
-# reads for a comment.
-_MARIADB = (
-    "SET collation_connection = utf8mb4_bin, autocommit = 1"
-    " /*M!100300 , SESSION idle_transaction_timeout = {} */"
-)

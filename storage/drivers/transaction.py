@@ -246,6 +246,11 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
         DatabaseUnusable,
         "The disk failed while the database was used: check the disk, then start again.",
     ),
+    'prepared statement ".*" (already exists|does not exist)': (
+        DatabaseBusy,
+        "A connection pooler stands before the database now: start the program again, and write "
+        "no pgbouncer=false in DATABASE_URL.",
+    ),
     "already exists": (
         DatabaseUnusable,
         "The database has tables of another program, or of a migration that was interrupted: "
@@ -255,11 +260,20 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
         DatabaseUnusable,
         "The server has no such database: create it, or correct DATABASE_URL.",
     ),
-    'role ".*" does not exist|authentication failed|access denied': (
+    "no schema has been selected": (
+        DatabaseUnusable,
+        "The database has no such schema: create it (CREATE SCHEMA …), or correct DATABASE_URL.",
+    ),
+    'role ".*" does not exist|authentication failed|no postgresql user|access denied': (
         DatabaseUnusable,
         "The database server refuses this user or password: correct DATABASE_URL.",
     ),
-    "too many (clients|connections)|connection slots": (
+    "query_wait_timeout": (
+        DatabaseBusy,
+        "The connection pooler had no connection to the database server free in time; it is tried "
+        "again. Where that happens often, allow it more (default_pool_size).",
+    ),
+    "too many (clients|connections)|connection slots|no more connections|max ?client": (
         DatabaseBusy,
         "The database server has no connection left: allow more there, or set ?maxsize= lower.",
     ),

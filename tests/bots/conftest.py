@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core import network
 from tests.bots.program import Program, with_key
 from tests.peers.endpoint import Endpoint
+from tests.peers.proxy import Proxy
 
 
 @pytest.fixture
@@ -32,6 +34,16 @@ async def endpoint(program: Program) -> AsyncIterator[Endpoint]:
     async with Endpoint() as endpoint:
         program.set(**with_key(endpoint.base_url))
         yield endpoint
+
+
+@pytest.fixture(params=["http", "socks"])
+async def proxy(request: pytest.FixtureRequest) -> AsyncIterator[Proxy]:
+    """The one that all in this process have to go through, of each kind."""
+    async with Proxy("ana:a-secret") as proxy:
+        address = getattr(proxy, request.param)
+        network.use(network.Network(plain=address, secure=address))
+        yield proxy
+    network.use(network.Network())
 
 
 @pytest.fixture

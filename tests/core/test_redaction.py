@@ -143,6 +143,19 @@ def test_variables_that_are_named_like_secrets_are_known_with_their_parts() -> N
     assert shown == "••• ••• ••• ••• ••• good morning"
 
 
+def test_an_address_is_a_secret_only_with_a_password_in_it() -> None:
+    held = Secrets()
+    variables = {
+        "DATABASE_URL": "sqlite://./moorings.db",
+        "DB_URL": "postgres://db/x?user=me&password=in%2Fthe-query",
+        "HTTPS_PROXY": "http://me:of-the-proxy@proxy:3128",
+    }
+    held.hold_environment({name: SecretStr(value) for name, value in variables.items()})
+    assert held.hidden("sqlite://./moorings.db in/the-query in%2Fthe-query of-the-proxy") == (
+        "sqlite://./moorings.db ••• ••• •••"
+    )
+
+
 def test_what_is_held_is_bounded_and_the_newest_stay() -> None:
     held = holding(*(f"secret-number-{number:04}" for number in range(600)))
     assert held.hidden("secret-number-0599") == "•••"

@@ -11,7 +11,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +20,8 @@ from typing import Literal, Self
 import asyncpg
 
 from tests.patience import PATIENCE
+from tests.peers.certificates import Certificate
+from tests.peers.ports import free_port
 
 How = Literal["fast", "immediate"]
 
@@ -40,15 +41,21 @@ class PostgresServer:
     """A server on a free port of the loopback; a crash of it loses nothing that was committed.
 
     `settings` are added to its configuration, as `shared_preload_libraries`; `cluster` is the data
-    of a server that was stopped, from which this one is copied. It runs as another user when the
+    of a server that was stopped, from which this one is copied; with a `certificate` it speaks TLS
+    to whoever asks for it. It runs as another user when the
     tests run as root, which PostgreSQL refuses.
     """
 
     def __init__(
-        self, settings: Mapping[str, str] | None = None, *, cluster: Path | None = None
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        cluster: Path | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         self._settings = _SETTINGS | dict(settings or {})
         self._cluster = cluster
+        self._certificate = certificate
         self._user = _user()
         self._folder = Path()
         self._port = 0
@@ -131,16 +138,24 @@ class PostgresServer:
             options = ["--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
             process = await self._run("initdb", "-D", str(self.data), "--wal-segsize=1", *options)
             assert await process.wait() == 0, self.log
-        self._port = _free_port()
+        self._port = free_port()
         places = {"port": str(self._port), "unix_socket_directories": str(self._folder)}
         with (self.data / "postgresql.conf").open("a") as configuration:
-            for name, value in {**self._settings, **places}.items():
+            for name, value in {**self._settings, **places, **self._tls()}.items():
                 configuration.write(f"{name} = '{value}'\n")
         await self.start()
         if not self._cluster:
             connection = await asyncpg.connect(self._url("postgres"))
             await connection.execute(f"CREATE DATABASE {_DATABASE}")
             await connection.close()
+
+    def _tls(self) -> dict[str, str]:
+        if self._certificate is None:
+            return {}
+        file, key = (Path(shutil.copy(each, self._folder)) for each in self._certificate)
+        if self._user:
+            shutil.chown(key, self._user)
+        return {"ssl": "on", "ssl_cert_file": str(file), "ssl_key_file": str(key)}
 
     async def _remove(self) -> None:
         await self._end(signal.SIGQUIT)
@@ -222,9 +237,3 @@ def _user() -> str | None:
         return None
     names = {user.pw_name for user in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

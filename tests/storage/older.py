@@ -9,8 +9,8 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from storage.database import Database, configuration
+from storage.drivers.connecting import connect
 from storage.drivers.internals import ExactExecutor
-from storage.drivers.pool import connect
 from storage.drivers.url import parse
 from tests.storage import sql
 
@@ -100,7 +100,7 @@ async def opened(url: str) -> AsyncIterator[tuple[Database, TortoiseContext]]:
     async with TortoiseContext() as context:
         await context.init(config=configuration(parsed))
         if parsed.seconds:
-            await connect(context.connections.get(parsed.dialect), parsed.seconds)
+            await connect(context.connections.get(parsed.dialect), parsed)
         yield Database(parsed, context), context
 
 

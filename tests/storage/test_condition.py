@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from core import clock
 from storage import migration
 from storage.database import Database, examine, open_database
 from storage.errors import DatabaseUnusable
@@ -33,6 +35,13 @@ async def test_a_file_that_is_not_there_is_not_made(sqlite_url: str, tmp_path: P
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnusable, match="does not exist"):
         await examine(f"sqlite://{tmp_path}/gone/moorings.db")
+
+
+async def test_the_clock_of_a_server_is_compared(lasting_url: str) -> None:
+    hour = timedelta(hours=1)
+    found = await examine(lasting_url, lambda: clock.now() + hour)
+    is_file = lasting_url.startswith("sqlite")
+    assert found.ahead_seconds == pytest.approx(0 if is_file else hour.total_seconds(), abs=60)
 
 
 async def test_a_file_that_is_no_database_is_told(sqlite_url: str, tmp_path: Path) -> None:

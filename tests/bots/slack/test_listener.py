@@ -432,7 +432,7 @@ async def test_a_socket_that_has_ended_leaves_nothing_running(workspace: Workspa
         listener = bot.ways_in.listener
         assert isinstance(listener, SocketListener)
         client = listener._client(listener._connections[0]._received)
-        await client.connect()  # type: ignore[no-untyped-call]  # the SDK's
+        await client.connect()
         await client.aiohttp_client_session.close()  # so that its own closing waits for nothing
         tasks = [client.message_processor, client.message_receiver, client.current_session_monitor]
         await client.end()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zoneinfo
+
 import pytest
 
 from core.errors import ToolError
@@ -16,6 +18,14 @@ async def test_the_clock_tells_utc_by_default(context: ToolContext) -> None:
 async def test_the_clock_tells_the_time_of_a_zone(context: ToolContext) -> None:
     told = await clock(context, "Asia/Tokyo")
     assert told == "Monday, 09 March 2026, 22:05 (Asia/Tokyo, UTC+0900)"
+
+
+async def test_zones_are_known_on_a_machine_that_has_none(context: ToolContext) -> None:
+    zoneinfo.reset_tzpath(to=())
+    zoneinfo.ZoneInfo.clear_cache()
+    told = await clock(context, "Asia/Tokyo")
+    zoneinfo.reset_tzpath()
+    assert told.endswith("(Asia/Tokyo, UTC+0900)")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "../etc/passwd", "Europe", "x\x00", "x" * 5_000])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.drivers.tls import Trust
 from storage.drivers.url import parse
 from storage.errors import DatabaseUnusable
 
@@ -59,10 +60,124 @@ def test_a_server_without_a_password_is_asked_without_one() -> None:
     assert (credentials["user"], credentials["password"]) == ("", "")
 
 
-@pytest.mark.parametrize("option", ["sslmode", "ssl"])
-def test_the_ssl_mode_of_libpq_is_passed_on(option: str) -> None:
-    parsed = parse(f"postgres://db/moorings?{option}=verify-full")
-    assert parsed.credentials["ssl"] == "verify-full"
+@pytest.mark.parametrize(
+    ("options", "trust"),
+    [
+        ("", Trust.PREFER),
+        ("?sslmode=", Trust.PREFER),
+        ("?sslmode=disable", Trust.PLAIN),
+        ("?ssl=false", Trust.PLAIN),
+        ("?sslmode=allow", Trust.ALLOW),
+        ("?sslmode=prefer", Trust.PREFER),
+        ("?sslmode=require", Trust.ENCRYPTED),
+        ("?ssl=true", Trust.ENCRYPTED),
+        ("?sslmode=no-verify", Trust.ENCRYPTED),
+        ("?sslmode=require&sslrootcert={pem}", Trust.AUTHORITY),
+        ("?sslrootcert={pem}", Trust.AUTHORITY),
+        ("?sslmode=verify-ca", Trust.AUTHORITY),
+        ("?sslmode=verify-full", Trust.IDENTITY),
+        ("?ssl=verify-full", Trust.IDENTITY),
+        ("?sslmode=require&sslrootcert=system", Trust.IDENTITY),
+        ("?sslmode=require&channel_binding=require", Trust.IDENTITY),
+        ("?sslmode=require&channel_binding=prefer", Trust.ENCRYPTED),
+        ("?sslaccept=strict", Trust.IDENTITY),
+        ("?sslmode=require&sslaccept=accept_invalid_certs", Trust.ENCRYPTED),
+    ],
+)
+def test_postgres_is_trusted_as_hosts_ask_for_it(
+    options: str, trust: Trust, tmp_path: Path
+) -> None:
+    (pem := tmp_path / "ca.pem").touch()
+    assert parse(f"postgres://db/moorings{options.format(pem=pem)}").tls.trust is trust
+
+
+@pytest.mark.parametrize(
+    ("options", "trust"),
+    [
+        ("", Trust.PLAIN),
+        ("?ssl-mode=DISABLED", Trust.PLAIN),
+        ("?ssl_disabled=true", Trust.PLAIN),
+        ("?ssl-mode=PREFERRED", Trust.PREFER),
+        ("?ssl-mode=REQUIRED", Trust.ENCRYPTED),
+        ("?ssl_mode=required", Trust.ENCRYPTED),
+        ("?sslmode=require", Trust.ENCRYPTED),
+        ("?sslMode=VERIFY_IDENTITY", Trust.IDENTITY),
+        ("?ssl=true", Trust.ENCRYPTED),
+        ("?useSSL=true", Trust.ENCRYPTED),
+        ("?useSSL=true&verifyServerCertificate=true", Trust.AUTHORITY),
+        ("?ssl-mode=VERIFY_CA", Trust.AUTHORITY),
+        ("?ssl-ca={pem}", Trust.AUTHORITY),
+        ("?ssl_ca={pem}&ssl_verify_cert=true&ssl_verify_identity=true", Trust.IDENTITY),
+        ("?sslaccept=strict", Trust.IDENTITY),
+        ("?tls=true", Trust.IDENTITY),
+        ("?tls=skip-verify", Trust.ENCRYPTED),
+        ("?tls=preferred", Trust.PREFER),
+        ('?ssl={{"rejectUnauthorized":true}}', Trust.IDENTITY),
+        ('?ssl={{"rejectUnauthorized":false}}', Trust.ENCRYPTED),
+    ],
+)
+def test_mysql_is_trusted_as_hosts_ask_for_it(options: str, trust: Trust, tmp_path: Path) -> None:
+    (pem := tmp_path / "ca.pem").touch()
+    assert parse(f"mysql://db/moorings{options.format(pem=pem)}").tls.trust is trust
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "shown"),
+    [
+        (
+            "postgres:///moorings?host=/run/postgresql",
+            "/run/postgresql",
+            "postgres:///moorings?host=/run/postgresql",
+        ),
+        (
+            "postgres://ana:pw@%2Fcloudsql%2FMy-Project/moorings",
+            "/cloudsql/My-Project",
+            "postgres:///moorings?host=/cloudsql/My-Project",
+        ),
+        (
+            "mysql://ana:pw@localhost/moorings?unix_socket=/run/mysqld.sock",
+            "/run/mysqld.sock",
+            "mysql:///moorings?host=/run/mysqld.sock",
+        ),
+    ],
+)
+def test_a_socket_may_be_the_host(url: str, place: str, shown: str) -> None:
+    parsed = parse(url)
+    assert (parsed.place, parsed.shown) == (place, shown)
+
+
+def test_all_may_stand_in_the_query() -> None:
+    parsed = parse("postgres://?host=db&port=6000&user=ana&password=p%2Fw&dbname=moorings")
+    assert parsed.shown == "postgres://db:6000/moorings"
+    assert (parsed.credentials["user"], parsed.credentials["password"]) == ("ana", "p/w")
+
+
+@pytest.mark.parametrize("option", ["schema", "currentSchema", "search_path"])
+def test_a_schema_can_be_chosen(option: str) -> None:
+    assert parse(f"postgres://db/moorings?{option}=bots").schema == "bots"
+
+
+@pytest.mark.parametrize(
+    ("options", "pooled"),
+    [
+        ("", None),
+        ("?pgbouncer=true", True),
+        ("?pgbouncer=false", False),
+        ("?statement_cache_size=0", True),
+        ("?statement_cache_size=100", None),
+        ("?prepared_statements=false", True),
+        ("?prepareThreshold=0", True),
+    ],
+)
+def test_a_pooler_can_be_told_as_hosts_tell_it(
+    options: str, pooled: bool | None
+) -> None:  # a table
+    assert parse(f"postgres://db/moorings{options}").pooled is pooled
+
+
+def test_what_hosts_add_for_others_is_let_pass() -> None:
+    assert parse("postgres://db/moorings?supa=base-pooler.x&sslmode=require").place == "db:5432"
+    assert parse("mysql://db/moorings?reconnect=true&charset=utf8mb4").place == "db:3306"
 
 
 def test_the_number_of_connections_can_be_set() -> None:
@@ -107,7 +222,21 @@ def test_how_long_a_locked_file_is_waited_for_can_be_set() -> None:
         ("postgres://ana:secret@db/moorings?maxsize=many", "whole number"),
         ("postgres://ana:secret@db/moorings?command_timeout=0", "1 or more"),
         ("postgres://ana:secret@db/moorings?sslmode=perhaps", "must be one of: disable"),
-        ("mysql://ana:secret@db/moorings?sslmode=require", "not supported for MySQL"),
+        ("mysql://ana:secret@db/moorings?ssl-mode=perhaps", "must be one of: DISABLED"),
+        ("mysql://ana:secret@db/moorings?tls=custom", "must be one of: DISABLED"),
+        ("postgres://ana:secret@db/moorings?sslmod=require", "did you mean sslmode?"),
+        ("mysql://ana:secret@db/moorings?ssl-cal=/x", "did you mean ssl_ca?"),
+        ("postgres://ana:secret@db/moorings?pool_pre_ping=1", "not understood"),
+        ("sqlite://./x.db?maxsize=3", "not understood"),
+        ("postgres://ana:secret@db/moorings?sslrootcert=/gone.pem", "/gone.pem, which cannot"),
+        ("mysql://ana:secret@db/moorings?sslcert=/etc/hostname", "needs sslkey"),
+        ("mysql://ana:secret@db/moorings?ssl-mode=DISABLED&tls=true", "ask for TLS and forbid"),
+        ("mysql://ana:secret@db/moorings?charset=latin1", "must be one of: utf8mb4"),
+        ("postgres://ana:secret@db/moorings?pgbouncer=perhaps", "true or false"),
+        ("postgres://ana:secret@a,b/moorings", "several hosts"),
+        ("postgres://ana:secret/1@db/moorings", "%2F"),
+        ("postgres://ana:5/secret@db/moorings", "%2F"),
+        ("postgres://ana:5?secret@db/moorings", "%3F"),
         ("sqlite://./x.db?busy_timeout=-1", "whole number"),
     ],
 )

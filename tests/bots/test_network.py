@@ -1,0 +1,145 @@
+"""The program where the host says how the network is reached: by all, or told in a sentence."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bots.downloads import NAME, download, kept_at
+from core import network
+from core.errors import Transient
+from core.llm.endpoints import Endpoint as At
+from core.llm.endpoints import Endpoints
+from tests.bots.program import Program
+from tests.peers.certificates import Authority
+from tests.peers.endpoint import Endpoint
+from tests.peers.ports import free_port
+from tests.peers.proxy import Proxy
+
+COMMANDS = [("ask", "assistant", "hello"), ("doctor",), ("run",), ("chat",)]
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Nobody trusts it yet."""
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+async def secure(authority: Authority) -> AsyncIterator[str]:
+    """A server that speaks TLS, with files and models."""
+
+    async def file(_: web.Request) -> web.Response:
+        return web.Response(body=b"something")
+
+    async def models(_: web.Request) -> web.Response:
+        return web.json_response({"data": [{"id": "m", "object": "model"}], "object": "list"})
+
+    app = web.Application()
+    app.router.add_get("/files/a.txt", file)
+    app.router.add_get("/v1/models", models)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*authority.certify())
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+    yield f"https://127.0.0.1:{port}"
+    await runner.cleanup()
+
+
+async def fetch(origin: str) -> bytes:
+    """The file there."""
+    place = kept_at([origin], f"/files/{NAME}")
+    return await download(f"{origin}/files/a.txt", 100, place=place)
+
+
+async def listed(origin: str) -> bool:
+    """Whether its models are listed."""
+    endpoints = Endpoints()
+    try:
+        return await endpoints.listing(At(base_url=f"{origin}/v1", api_key="sk-1")) is not None
+    finally:
+        await endpoints.close()
+
+
+async def test_tls_goes_through_a_proxy_and_is_verified_by_the_bundle(
+    secure: str, authority: Authority, proxy: Proxy
+) -> None:
+    used = network.used()
+    with pytest.raises(Transient):
+        await fetch(secure)
+    network.use(network.Network(secure=used.secure, bundle=str(authority.file)))
+    assert await fetch(secure) == b"something"
+    assert await listed(secure)
+    assert set(proxy.asked) == {secure.removeprefix("https://")}
+    assert all(line.startswith("CONNECT ") for line in proxy.lines)
+
+
+async def test_an_excepted_host_is_reached_without(secure: str, authority: Authority) -> None:
+    dead = f"http://127.0.0.1:{free_port()}"
+    network.use(network.Network(secure=dead, direct="127.0.0.1", bundle=str(authority.file)))
+    assert await fetch(secure) == b"something"
+    assert await listed(secure)
+    network.use(network.Network())
+
+
+@pytest.mark.parametrize("spelled", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("kind", ["http", "socks"])
+async def test_the_program_asks_its_model_through_the_proxy(
+    program: Program, endpoint: Endpoint, spelled: str, kind: str
+) -> None:
+    async with Proxy("ana:a-secret") as proxy:
+        program.set(**{spelled: getattr(proxy, kind)})
+        ended = await program.run("ask", "assistant", "hello")
+        assert (ended.out, ended.err) == ("You said: hello\n", "")
+        assert len(proxy.asked) == 1
+
+
+async def test_a_proxy_may_stand_in_the_env_file(program: Program, endpoint: Endpoint) -> None:
+    async with Proxy() as proxy:
+        (program.folder / ".env").write_text(f"HTTP_PROXY={proxy.http}\n")
+        assert (await program.run("ask", "assistant", "hello")).code == 0
+        assert len(proxy.asked) == 1
+
+
+async def test_what_is_empty_is_not_set(program: Program, endpoint: Endpoint) -> None:
+    names = ("HTTP_PROXY", "https_proxy", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "OPENAI_ORG_ID")
+    program.set(**dict.fromkeys(names, ""), REQUESTS_CA_BUNDLE=" ", DATABASE_URL="", PORT="")
+    ended = await program.run("ask", "assistant", "hello")
+    assert (ended.out, ended.err) == ("You said: hello\n", "")
+
+
+async def test_an_account_of_the_environment_is_told_to_nobody(
+    program: Program, endpoint: Endpoint
+) -> None:
+    program.set(OPENAI_ORG_ID="org-of-a-test", OPENAI_PROJECT_ID="proj-of-a-test")
+    assert (await program.run("ask", "assistant", "hello")).code == 0
+    assert endpoint.headers[0].isdisjoint({"openai-organization", "openai-project"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("HTTPS_PROXY", "ftp://ana:secret@proxy", "HTTPS_PROXY is no proxy that can be used"),
+        ("all_proxy", "http://proxy:port", "all_proxy is no proxy that can be used"),
+        ("SSL_CERT_FILE", "/gone/cacert.pem", "SSL_CERT_FILE names /gone/cacert.pem"),
+        ("REQUESTS_CA_BUNDLE", "/gone/cacert.pem", "REQUESTS_CA_BUNDLE names /gone/cacert.pem"),
+    ],
+)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))
+async def test_what_cannot_be_used_ends_each_command_with_a_sentence(
+    program: Program, command: tuple[str, ...], name: str, value: str, sentence: str
+) -> None:
+    program.set(**{name: value})
+    ended = await program.run(*command)
+    said = ended.out + ended.err
+    assert ended.code == 1
+    assert sentence in said
+    assert "secret" not in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1

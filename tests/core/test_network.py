@@ -1,0 +1,95 @@
+"""What the environment says about the way to the network, as hosts spell it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigMistake
+from core.network import Network, read
+from tests.peers.certificates import Authority
+
+HTTP, HTTPS = "http://api.example.com/x", "https://api.example.com/x"
+
+
+@pytest.mark.parametrize(
+    ("variables", "http", "https"),
+    [
+        ({}, None, None),
+        ({"HTTPS_PROXY": "", "http_proxy": "  "}, None, None),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, None, "http://proxy:3128"),
+        ({"https_proxy": "http://proxy:3128"}, None, "http://proxy:3128"),
+        ({"https_proxy": "http://a:1", "HTTPS_PROXY": "http://b:2"}, None, "http://a:1"),
+        ({"https_proxy": "", "HTTPS_PROXY": "http://b:2"}, None, "http://b:2"),
+        ({"HTTP_PROXY": "proxy:3128"}, "http://proxy:3128", None),
+        ({"ALL_PROXY": "socks5://proxy:1080"}, "socks5://proxy:1080", "socks5://proxy:1080"),
+        (
+            {"all_proxy": "socks5h://p:1", "HTTPS_PROXY": "http://q:2"},
+            "socks5h://p:1",
+            "http://q:2",
+        ),
+        ({"HTTPS_PROXY": "http://ana:pw@proxy:3128"}, None, "http://ana:pw@proxy:3128"),
+    ],
+)
+def test_a_proxy_is_found_however_it_is_spelled(
+    variables: dict[str, str], http: str | None, https: str | None
+) -> None:
+    network = read(variables)
+    assert (network.proxy_for(HTTP), network.proxy_for(HTTPS)) == (http, https)
+
+
+def test_sockets_go_the_way_of_what_they_begin_as() -> None:
+    network = Network(plain="http://a:1", secure="http://b:2")
+    assert network.proxy_for("ws://example.com/") == "http://a:1"
+    assert network.proxy_for("wss://example.com/") == "http://b:2"
+
+
+@pytest.mark.parametrize(
+    ("direct", "url", "is_direct"),
+    [
+        ("*", HTTPS, True),
+        ("api.example.com", HTTPS, True),
+        ("example.com", HTTPS, True),
+        (".example.com", HTTPS, True),
+        ("*.example.com", HTTPS, True),
+        ("localhost, EXAMPLE.com", HTTPS, True),
+        ("ample.com", HTTPS, False),
+        ("api.example.com.org", HTTPS, False),
+        ("", HTTPS, False),
+        (",", HTTPS, False),
+        ("api.example.com:443", HTTPS, True),
+        ("api.example.com:8443", HTTPS, False),
+        ("10.0.0.0/8", "https://10.1.2.3/", True),
+        ("10.0.0.0/8", "https://11.1.2.3/", False),
+        ("10.0.0.0/8", HTTPS, False),
+        ("127.0.0.1", "https://127.0.0.1:8000/", True),
+        ("::1", "https://[::1]:8000/", True),
+    ],
+)
+def test_some_hosts_are_reached_without(direct: str, url: str, is_direct: bool) -> None:  # a table
+    network = read({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": direct})
+    assert (network.proxy_for(url) is None) is is_direct
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://", "ftp://proxy:1", "http://proxy:port", "http://ana:secret/1@proxy", "socks4://a:1"],
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(name: str, proxy: str) -> None:
+    with pytest.raises(ConfigMistake, match=f"{name} is no proxy that can be used") as told:
+        read({name: proxy})
+    assert "secret" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificates_have_to_be_there(name: str, tmp_path: Path) -> None:
+    (empty := tmp_path / "empty.pem").touch()
+    for file in ("/gone/cacert.pem", str(empty)):
+        with pytest.raises(ConfigMistake, match=f"{name} names {file}, which holds no"):
+            read({name: file})
+    authority = Authority(tmp_path)
+    assert read({name: str(authority.file)}).authorities() is not None
+    assert read({name: ""}).authorities() is None
