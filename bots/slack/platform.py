@@ -96,8 +96,8 @@ class SlackPlatform:
 
     def ways_in(self, worker: Worker, watch: Watch = _WATCH) -> WaysIn:
         """Every way in, with one dispatcher behind them."""
-        runtime, reader = self._runtime, Reader(self._client)
-        file = runtime.agents_file
+        runtime, file = self._runtime, self._runtime.agents_file
+        reader = Reader(self._client)
         people = People(reader)
         runtime.gate.join("slack", Members(reader, lambda: frozenset(self._known)))
         commands = Commands(runtime.directory, file, runtime.clock)
@@ -130,11 +130,12 @@ class SlackPlatform:
             agent_view=AgentView(self._client, commands, reception, file, background),
             uninstalled=self._uninstalled,
             missed=catch_up.missed,
-            whisper=lambda url, words: background.add(
-                "whisper", lambda: self._client.tell(url, words)
-            ),
+            whisper=lambda url, text: self._whisper(background, url, text),
         )
         return self._wired(Dispatcher(reception, handlers), catch_up, background, watch)
+
+    def _whisper(self, background: Background, url: str, words: str) -> None:
+        background.add("whisper", lambda: self._client.tell(url, words))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -222,8 +222,8 @@ class Serving:
                 turn.resources.gate,
                 turn.opened.questions[0],
                 turn.reply.to.address,
-                turn.agent.spec.name,
-                turn.agent.spec.window_tokens,
+                turn.agent.spec,
+                last_seq=turn.opened.last_seq,
             )
             if turn.attempt >= _TOLD_AT:
                 await turn.reply.tell(_AWAY)
