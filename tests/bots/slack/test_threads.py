@@ -386,3 +386,22 @@ async def test_a_direct_message_is_not_left(workspace: Workspace) -> None:
         await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])
         slack.say(place, ANNA, f"<@{BEN}> is nice", root)
         await slack.until(lambda: workspace.rows(ANSWERED) == [(3,)])
+
+
+async def test_a_history_is_begun_anew_once_also_when_the_word_is_read_again(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    slack.backend.world.users[ANNA].is_admin = True
+    begun = "SELECT count(*) FROM summary WHERE kind = 'reset'"
+    async with workspace.bot(AGENTS):
+        thread = await joined(workspace)
+        slack.say(HERE, ANNA, f"{slack.mention} reset", thread)
+        await slack.until(lambda: has_whispered(workspace, 1))
+        await slack.until_quiet()
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM cursor WHERE name = 'slack/T0001'"))
+    assert workspace.rows(begun) == [(1,)]
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+    assert workspace.rows(begun) == [(1,)]
+    assert len(workspace.whispers(HERE)) == 1
