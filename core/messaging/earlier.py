@@ -37,9 +37,9 @@ async def said_before(
     and from when somebody else was spoken to. `at` is where the conversation is, `last_seq` that
     of its history: it tells what retention has deleted. Who may not ask the agent is left out.
     """
-    if not isinstance(adapter, ReadsThreads) or question.thread in (None, question.key):
+    if not (question.thread and isinstance(adapter, ReadsThreads)):
         return ""
-    thread = Address.parse(question.thread or "", at.readers)
+    thread = Address.parse(question.thread, at.readers)
     after = await threads.unheard_after(thread, question.position)
     if after is None or (not after and last_seq and at.key == thread.key):
         return ""
