@@ -129,11 +129,12 @@ class SlackPlatform:
             agent_view=AgentView(self._client, commands, reception, file, background),
             uninstalled=self._uninstalled,
             missed=catch_up.missed,
-            whisper=lambda url, words: background.add(
-                "whisper", lambda: self._client.tell(url, words)
-            ),
+            whisper=lambda url, text: self._whisper(background, url, text),
         )
         return self._wired(Dispatcher(reception, handlers), catch_up, background, watch)
+
+    def _whisper(self, background: Background, url: str, words: str) -> None:
+        background.add("whisper", lambda: self._client.tell(url, words))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from core.address import Address
+from core.config.spec import AgentSpec
 from core.errors import DeliveryRefused, Transient
 from core.messaging import threads
 from core.messaging.access import Gate
@@ -15,34 +16,40 @@ from storage.models import InboxMessage
 
 log = logging.getLogger(__name__)
 
-_HEADING = "[said by others in this thread before:]"
+_HEADING = "[said in this thread before:]"
 _UNREAD = "[what was said in this thread before could not be read: say so if it matters]"
 _LONGEST_OF_ONE = 2_000  # characters
 _PART = 8  # of the agent's window, that all of it may take
 
 
 async def said_before(
-    adapter: Adapter, gate: Gate, question: InboxMessage, at: Address, agent: str, window: int
+    adapter: Adapter,
+    gate: Gate,
+    question: InboxMessage,
+    at: Address,
+    spec: AgentSpec,
+    *,
+    last_seq: int,
 ) -> str:
     """The newest of what others said before the question, as far as it fits; often nothing.
 
     Nobody follows what is said while no agent was asked: before the first question in a thread,
-    and from when somebody else was spoken to. `at` is where the conversation is, `window` the
-    agent's, in tokens. Who may not ask the agent is left out.
+    and from when somebody else was spoken to. `at` is where the conversation is, `last_seq` that
+    of its history: it tells what retention has deleted. Who may not ask the agent is left out.
     """
-    if not isinstance(adapter, ReadsThreads) or question.thread in (None, question.key):
+    if not (question.thread and isinstance(adapter, ReadsThreads)):
         return ""
-    thread = Address.parse(question.thread or "", at.readers)
+    thread = Address.parse(question.thread, at.readers)
     after = await threads.unheard_after(thread, question.position)
-    if after is None:
+    if after is None or (not after and last_seq and at.key == thread.key):
         return ""
     try:
         said = await adapter.said_in(thread, after=after, before=question.position)
     except (Transient, DeliveryRefused) as error:
         log.warning("thread not read", extra={"key": question.key, "why": str(error)})
         return f"{_UNREAD}\n\n"
-    let = [each for each in said if each.author and await gate.lets(each.author, thread, agent)]
-    return _shown(let, room=window * 4 // _PART)
+    let = [each for each in said if each.author and await gate.lets(each.author, thread, spec.name)]
+    return _shown(let, room=spec.window_tokens * 4 // _PART)
 
 
 def _shown(said: list[Quote], *, room: int) -> str:

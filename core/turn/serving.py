@@ -217,14 +217,15 @@ class Serving:
             turn.files = await read_files(
                 self._adapter, turn.reply.to.address, turn.opened.questions
             )
-            turn.before = await said_before(
-                self._adapter,
-                turn.resources.gate,
-                turn.opened.questions[0],
-                turn.reply.to.address,
-                turn.agent.spec.name,
-                turn.agent.spec.window_tokens,
-            )
+            if (first := turn.opened.questions[0]).thread not in (None, first.key):
+                turn.before = await said_before(
+                    self._adapter,
+                    turn.resources.gate,
+                    first,
+                    turn.reply.to.address,
+                    turn.agent.spec,
+                    last_seq=turn.opened.last_seq,
+                )
             if turn.attempt >= _TOLD_AT:
                 await turn.reply.tell(_AWAY)
             return await runner.run(turn)

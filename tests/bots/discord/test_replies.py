@@ -109,6 +109,6 @@ async def test_a_mention_in_the_middle_of_a_thread_carries_it(server: Server) ->
         discord.say(thread, discord.ben, "at six")
         discord.say(thread, discord.anna, f"{discord.mention} when?")
         then = (await shown(server, thread, 2))[-1]
-    heading = "[said by others in this thread before:]"
+    heading = "[said in this thread before:]"
     assert first == f"{heading}\n> Ben: {CRANE}\n> otherbot: alarm 7\n\nsummarise this thread"
     assert then == f"{heading}\n> Anna: @Ben can you?\n> Ben: at six\n\nwhen?"

@@ -8,7 +8,7 @@ from tests.bots.slack.bots import Workspace
 
 AGENTS = "[agents.assistant]\n"
 HERE, ANNA, BEN = "C0GENERAL", "U0ANNA", "U0BEN"
-HEADING = "[said by others in this thread before:]"
+HEADING = "[said in this thread before:]"
 
 
 async def shown(workspace: Workspace, count: int = 1) -> list[str]:
