@@ -23,6 +23,8 @@ from core.messaging.directory import Directory
 from core.messaging.intake import Intake
 from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
+from core.turn.caller import CallerAdapter
+from core.turn.colleagues import Colleagues
 from core.turn.company import Company
 from core.turn.turn import Resources
 from core.turn.worker import Worker
@@ -67,7 +69,7 @@ class Runtime:
             owner=self._owner.name,
             directory=self.directory,
             model_of=self.models.of,
-            toolbox_of=_toolbox_of,
+            toolbox_of=self._toolbox_of,
             price=lambda model, usage: self.prices.nano_usd(model, usage),
             clock=self.clock,
             lease_seconds=settings.lease_seconds,
@@ -76,6 +78,7 @@ class Runtime:
             company=Company(),
             gate=self.gate,
         )
+        self._colleagues = Colleagues(self.intake, lambda: self.worker({"python": CallerAdapter()}))
         self._reloaded: list[Callable[[], Awaitable[None]]] = []
 
     @classmethod
@@ -129,6 +132,10 @@ class Runtime:
         self.directory.read(file.agents.values(), has_file=self.settings.config is not None)
         for act in self._reloaded:
             await act()
+
+    def _toolbox_of(self, spec: AgentSpec) -> Toolbox:
+        found = _tools(spec.tools, with_memory=spec.memory)
+        return found.with_tool(self._colleagues.tool(spec)) if spec.colleagues else found
 
     def warm_up(self) -> None:
         """Import and make now what the first answer would have to wait a second for."""
@@ -210,7 +217,3 @@ class Runtime:
 @cache
 def _tools(references: tuple[str, ...], *, with_memory: bool) -> Toolbox:
     return toolbox(references, with_memory=with_memory)
-
-
-def _toolbox_of(spec: AgentSpec) -> Toolbox:
-    return _tools(spec.tools, with_memory=spec.memory)

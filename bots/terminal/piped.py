@@ -8,10 +8,10 @@ from bots.terminal.adapter import PipeAdapter
 from bots.terminal.parse import Seat
 from bots.terminal.pipe import STDERR, STDIN, STDOUT, lines, write
 from bots.terminal.talk import Talk
-from core.api.answer import has_failed
 from core.messaging.messages import Incoming, Outgoing
 from core.runtime import Runtime
 from core.text import cleaned
+from core.turn.answer import has_failed
 
 
 class PipeListener:

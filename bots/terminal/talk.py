@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bots.terminal import parse
 from bots.terminal.parse import Seat
-from core.api.answer import Answer, answer_to, settle
 from core.commands.agent import Commands
 from core.messaging.adapter import Adapter
 from core.messaging.intake import Accepted
 from core.messaging.messages import Incoming
 from core.runtime import Runtime
+from core.turn.answer import Answer, answer_to, settle
 
 
 class Talk:

@@ -10,8 +10,6 @@ from types import FunctionType
 from typing import cast
 
 from core.address import Address
-from core.api.answer import Answer, answer_to
-from core.api.caller import CallerAdapter
 from core.api.process import opened
 from core.config.spec import AgentSpec
 from core.errors import AnswerFailed, ConfigMistake, MooringsError, UserMistake
@@ -21,6 +19,8 @@ from core.messaging.intake import Accepted
 from core.messaging.messages import Author, Incoming
 from core.runtime import Runtime
 from core.text import cleaned
+from core.turn.answer import Answer, answer_to
+from core.turn.caller import CallerAdapter
 from core.turn.worker import Worker
 from storage.errors import StorageError
 
@@ -45,8 +45,8 @@ class Agent:
 
         `configuration` takes what an agent's table in agents.toml takes: model, instructions
         (or system_prompt), memory, tools, temperature, reasoning_effort, api, base_url,
-        api_key_env, fallback_models, first_token_seconds, window_tokens, daily_usd, display_name,
-        icon, max_messages. An existing agent keeps its history and
+        api_key_env, fallback_models, colleagues, first_token_seconds, window_tokens, daily_usd,
+        prompt_cache, display_name, icon, max_messages. An existing agent keeps its history and
         facts. A tool may be given as the function itself if it stands in an importable module.
 
         Raises:

@@ -139,6 +139,7 @@ class _AgentTable(AgentConfig):
     instructions: str = ""
     instructions_file: str = ""
     access: Access = OPEN
+    colleagues: tuple[_ExistingAgent, ...] = ()
     daily_usd: DailyUsd = None  # said again, since a validator sees only fields of its own class
 
     @field_validator("instructions_file")

@@ -33,7 +33,8 @@ _LOOKS = {
     *("display_name", "icon", "suggested_prompts", "max_messages"),
     *("first_token_seconds", "prompt_cache"),
 }
-_ADDED = {"reasoning_effort": None, "api": "auto"}  # later: unset, they change no fingerprint
+# Came later: unset, they change no fingerprint.
+_ADDED: dict[str, object] = {"reasoning_effort": None, "api": "auto", "colleagues": []}
 
 _NOTHING_ELSE = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
@@ -55,6 +56,7 @@ class AgentConfig:
     base_url: WebAddress | None = None
     api_key_env: VariableName | None = None
     fallback_models: tuple[_FilledIn, ...] = ()
+    colleagues: tuple[AgentName, ...] = ()
     first_token_seconds: float | None = Field(default=None, strict=True, gt=0)
     display_name: _FilledIn | None = None
     icon: _FilledIn | None = None

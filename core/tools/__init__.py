@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.address import Address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
@@ -13,14 +15,17 @@ class ToolContext:
 
     `idempotency_key` is the same when a call that a crash cut in the middle is made again:
     a tool with an effect gives it to whoever carries the effect out.
-    `scope` is the address whose facts the conversation may see.
+    `scope` is the address whose facts the conversation may see, `address` where the conversation
+    is, `author` and `author_id` who asked there.
     """
 
     idempotency_key: str
     agent_id: int
     conversation_id: int
     scope: str
+    address: Address
     author: str
+    author_id: str
     source_key: str
     now: datetime
 

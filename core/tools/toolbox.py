@@ -27,6 +27,10 @@ class Toolbox:
         self._tools = {tool.name: tool for tool in tools}
         self._seconds = seconds
 
+    def with_tool(self, tool: Tool) -> Toolbox:
+        """The same with one more, in place of one of its name."""
+        return Toolbox([*self._tools.values(), tool], seconds=self._seconds)
+
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools as a model sees them, always in the same order."""

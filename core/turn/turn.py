@@ -156,7 +156,9 @@ class Turn:
             agent_id=self.agent.id,
             conversation_id=self.hold.lease.conversation_id,
             scope=address.scope,
+            address=address,
             author=self.asked.author,
+            author_id=self.asked.author_id,
             source_key=self.asked.key,
             now=self.hold.now(),
         )

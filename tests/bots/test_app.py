@@ -13,11 +13,11 @@ from bots import app
 from bots.http import HttpPort
 from core import clock
 from core.address import Address
-from core.api.caller import CallerAdapter
 from core.config.settings import Settings
 from core.messaging.intake import Intake
 from core.messaging.messages import Author, Incoming
 from core.runtime import Runtime
+from core.turn.caller import CallerAdapter
 from core.turn.worker import Worker
 from core.upkeep.schedule import Keep, Upkeep
 from tests.patience import PATIENCE

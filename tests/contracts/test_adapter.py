@@ -11,9 +11,9 @@ import pytest
 from bots.terminal.adapter import PipeAdapter, ScreenAdapter
 from bots.terminal.screen import Screen
 from core.address import Address
-from core.api.caller import CallerAdapter
 from core.messaging.adapter import Adapter
 from core.messaging.messages import Outgoing
+from core.turn.caller import CallerAdapter
 from tests.bots.discord import adapter_helpers as discord_helpers
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
 from tests.peers.discord.peer import DiscordPeer

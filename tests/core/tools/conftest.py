@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from core.address import Address
 from core.tools import ToolContext
 from storage.database import Database, open_database
 
@@ -25,7 +26,9 @@ def context() -> ToolContext:
         agent_id=1,
         conversation_id=7,
         scope="slack/T1/C1",
+        address=Address.parse("slack/T1/C1"),
         author="Ana",
+        author_id="U1",
         source_key="slack/T1/C1/1.5",
         now=datetime(2026, 3, 9, 13, 5, tzinfo=UTC),
     )

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core import kill_points
-from core.api.answer import answer_to
 from core.errors import Transient
 from core.tools import ToolContext
+from core.turn.answer import answer_to
 from core.turn.worker import Worker
 from storage.database import Database
 from storage.errors import DatabaseBusy

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from core.address import Address
-from core.api.caller import CallerAdapter
 from core.messaging.messages import Outgoing
+from core.turn.caller import CallerAdapter
 
 GROWING = Outgoing(
     key="k1",

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from core.api.answer import answer_to, has_failed, settle
 from core.errors import DeliveryRefused, ModelRefused, Transient
+from core.turn.answer import answer_to, has_failed, settle
 from storage import turns
 from storage.database import Database
 from storage.errors import DatabaseUnusable

@@ -1,0 +1,198 @@
+"""What one agent asks another, as `colleagues` lets it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from core import Agent, close
+from core.address import Address
+from core.api.process import opened
+from core.config.agents_file import read
+from core.errors import ConfigMistake, ToolError
+from core.tools import Tool, ToolContext
+from core.turn.caller import CallerAdapter
+from core.turn.colleagues import Colleagues
+from storage.models import Conversation, InboxMessage, Step, Turn
+from tests.peers.endpoint import CallTool, Endpoint, Fail, Reply
+from tests.peers.endpoint.behaviours import Behaviour
+
+
+def asks(name: str, question: str) -> CallTool:
+    """The call of the tool."""
+    return CallTool(name="ask_agent", arguments=json.dumps({"name": name, "question": question}))
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with Endpoint() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(autouse=True)
+async def environment(
+    endpoint: Endpoint, tmp_path: Path, filled_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    """A folder of its own, and the endpoint as OPENAI_BASE_URL."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+    monkeypatch.setenv("DATABASE_URL", filled_url)
+    monkeypatch.delenv("MOORINGS_CONFIG", raising=False)
+    yield
+    await close()
+
+
+@pytest.fixture
+def context() -> ToolContext:
+    """Of a call that Ada's model made."""
+    return ToolContext(
+        idempotency_key="turn-1.2",
+        agent_id=1,
+        conversation_id=7,
+        scope="slack/T1/C1",
+        address=Address.parse("slack/T1/C1"),
+        author="Ana",
+        author_id="U1",
+        source_key="slack/T1/C1/1.5",
+        now=datetime(2026, 3, 9, 13, 5, tzinfo=UTC),
+    )
+
+
+@pytest.fixture
+async def ada() -> Agent:
+    """She may ask Ben."""
+    await Agent.create(name="Ben", instructions="You know the bills.", tools=[])
+    return await Agent.create(name="Ada", tools=[], colleagues=["Ben"])
+
+
+async def tool() -> Tool:
+    """As Ada has it."""
+    runtime = await opened()
+    known = await runtime.directory.get("Ada")
+    worker = runtime.worker({"python": CallerAdapter()})
+    return Colleagues(runtime.intake, lambda: worker).tool(known.spec)
+
+
+async def test_a_colleague_answers_from_its_own_instructions(
+    ada: Agent, endpoint: Endpoint
+) -> None:
+    endpoint.script(
+        asks("Ben", "What do we owe?"), Reply(text="12 dollars."), Reply(text="We owe 12.")
+    )
+    assert await ada.ask("What do we owe?") == "We owe 12."
+    asked = endpoint.requests[1]["messages"]
+    assert [each["content"] for each in asked] == ["You know the bills.", "What do we owe?"]
+    told = endpoint.requests[2]["messages"][-1]["content"]
+    turn = await Turn.all().order_by("-id").first()
+    assert turn
+    assert told == f"12 dollars.\n\n(Ben, turn {turn.id})"
+
+
+async def test_the_question_has_a_history_of_the_two_at_that_place(
+    ada: Agent, endpoint: Endpoint
+) -> None:
+    for room, owed in (("one", "1"), ("one", "2"), ("two", "3")):
+        endpoint.script(asks("Ben", f"question {owed}"), Reply(text=owed), Reply(text="Done."))
+        await ada.ask("And now?", room=room)
+    addresses = await Conversation.all().order_by("id").values_list("address", "last_seq")
+    assert [last for path, last in addresses if str(path).startswith("python/Ada asks, ")] == [4, 2]
+
+
+async def test_a_call_that_is_made_again_asks_once(
+    ada: Agent, endpoint: Endpoint, context: ToolContext
+) -> None:
+    asking = await tool()
+    arguments = {"name": "Ben", "question": "What do we owe?"}
+    first = await asking.run(arguments, context)
+    assert await asking.run(arguments, context) == first
+    assert len(endpoint.requests) == await InboxMessage.all().count() == 1
+
+
+async def test_who_waits_is_not_asked(ada: Agent, endpoint: Endpoint) -> None:
+    await Agent.create(name="Ben", tools=[], colleagues=["Ada"])
+    endpoint.script(
+        asks("Ben", "?"), asks("Ada", "??"), Reply(text="I do not know."), Reply(text="Done.")
+    )
+    assert await ada.ask("Hello") == "Done."
+    refused = endpoint.requests[2]["messages"][-1]["content"]
+    assert "Ada waits for this answer itself" in str(refused)
+
+
+async def test_only_so_many_agents_wait_for_each_other(endpoint: Endpoint) -> None:
+    names = ["a", "b", "c", "d", "e"]
+    for name, colleague in pairwise(names):
+        await Agent.create(name=name, tools=[], colleagues=[colleague])
+    first = await Agent.create(name="a", tools=[], colleagues=["b"])
+    await Agent.create(name="e", tools=[])
+    calls: list[Behaviour] = [asks(name, "?") for name in names[1:]]
+    endpoint.script(*calls, *[Reply(text="Done.")] * 4)
+    assert await first.ask("Hello") == "Done."
+    assert "too many agents wait" in str(endpoint.requests[4]["messages"][-1]["content"])
+
+
+async def test_an_answer_asks_only_so_often(ada: Agent, context: ToolContext) -> None:
+    asking = await tool()
+    for number in range(8):
+        again = replace(context, idempotency_key=f"turn-1.{number}")
+        await asking.run({"name": "Ben", "question": f"Question {number}"}, again)
+    last = replace(context, idempotency_key="turn-1.8")
+    with pytest.raises(ToolError, match="8 times"):
+        await asking.run({"name": "Ben", "question": "One more"}, last)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"name": "Cleo", "question": "?"}, "there is no colleague 'Cleo'; there are: Ben"),
+        ({"name": ["Ben"], "question": "?"}, "there is no colleague"),
+        ({"name": "Ben", "question": " "}, "say the question"),
+        ({"name": "Ben", "question": 7}, "say the question"),
+    ],
+)
+async def test_what_makes_no_sense_is_told_to_the_model(
+    ada: Agent, context: ToolContext, arguments: dict[str, object], why: str
+) -> None:
+    asking = await tool()
+    with pytest.raises(ToolError, match=why):
+        await asking.run(arguments, context)
+
+
+async def test_a_colleague_that_fails_is_told_as_a_failure(
+    ada: Agent, endpoint: Endpoint, context: ToolContext
+) -> None:
+    asking = await tool()
+    endpoint.script(*[Fail(status=401)] * 3)
+    with pytest.raises(ToolError, match="Ben has no answer"):
+        await asking.run({"name": "Ben", "question": "?"}, context)
+
+
+async def test_a_colleague_that_is_gone_is_told(context: ToolContext) -> None:
+    await Agent.create(name="Ada", tools=[], colleagues=["Ben"])
+    asking = await tool()
+    with pytest.raises(ToolError, match="There is no agent 'Ben'"):
+        await asking.run({"name": "Ben", "question": "?"}, context)
+
+
+async def test_without_colleagues_there_is_no_such_tool(endpoint: Endpoint) -> None:
+    agent = await Agent.create(name="Ada", tools=[])
+    await agent.ask("Hello")
+    assert "tools" not in endpoint.requests[0]
+    assert not await Step.filter(kind="tool").exists()
+
+
+def test_the_agents_file_names_colleagues_that_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "agents.toml"
+    path.write_text('[agents.ada]\ncolleagues = ["ben"]\n[agents.ben]\n')
+    assert read(path).agents["ada"].colleagues == ("ben",)
+    path.write_text('[agents.ada]\ncolleagues = ["bem"]\n[agents.ben]\n')
+    with pytest.raises(
+        ConfigMistake, match=r"2: agents\.ada\.colleagues.* there is no agent 'bem'"
+    ):
+        read(path)
