@@ -70,7 +70,7 @@ def stop_at_signals() -> asyncio.Event:
 
 
 def hang_up_at_signal() -> asyncio.Event:
-    """Set by SIGHUP from now on, which would end the process otherwise."""
+    """An event that SIGHUP sets from now on; without it, SIGHUP would end the process."""
     hang_up = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up.set)
     return hang_up

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tortoise.expressions import F
 
+from storage.claims import OpenTurn
 from storage.drivers.script import (
     Script,
     changed,
@@ -31,7 +32,6 @@ from storage.models import (
     Turn,
     TurnState,
 )
-from storage.openings import OpenTurn
 from storage.outbox import due_now, new_key
 from storage.usage import Call, Spent, add
 

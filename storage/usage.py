@@ -18,7 +18,7 @@ from storage.models import Agent, Reservation, Usage
 class Spent:
     """What one model call used; nano_usd is in 1e-9 US dollars, None where no price is known.
 
-    `is_reserved`: a reservation of its turn stands for it, and ends with it.
+    `is_reserved`: its turn has a reservation for it, which ends when the call is recorded.
     """
 
     model: str

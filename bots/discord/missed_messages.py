@@ -67,7 +67,8 @@ class _Known:
 class MissedMessages:
     """Compares newest messages with cursors.
 
-    A server has a cursor, too: its newest message when the bot first saw it. It never moves.
+    Each server has a cursor, too: the newest message there when the bot first saw the server. This
+    one never moves.
     """
 
     def __init__(self, cursors: Cursors, clock: Clock, *, hours: float, me: int) -> None:

@@ -82,7 +82,7 @@ class SlashCommand:
 
     @property
     def author(self) -> Author:
-        """Who gave it."""
+        """The person who gave the feedback."""
         return Author(id=self.user, name=self.user_name)
 
 

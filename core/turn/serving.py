@@ -27,9 +27,9 @@ from core.turn.hold import Hold
 from core.turn.outcome import Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
 from core.turn.stops import Stops
 from core.turn.turn import Resources, Turn
-from storage import conversations, openings, turns
+from storage import claims, conversations, turns
+from storage.claims import OpenTurn
 from storage.errors import DatabaseBusy, LeaseLost, StorageError
-from storage.openings import OpenTurn
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Serving:
         self._opened = None
         if opened is None:
             plan = self._resources.plan_of(agent.spec)
-            opened = await openings.open_next(hold.lease, plan=plan, now=hold.now())
+            opened = await claims.open_next(hold.lease, plan=plan, now=hold.now())
         if opened is None:
             return None
         self._turn = Turn(self._resources, hold, self._adapter, agent, opened)

@@ -31,8 +31,8 @@ from core.turn.journal import Journal, ModelStep, ToolStep
 from core.turn.outcome import Fail
 from core.turn.split import parts
 from storage import turns
+from storage.claims import OpenTurn, Plan
 from storage.models import InboxMessage, MessageRole, StepKind, TurnState
-from storage.openings import OpenTurn, Plan
 from storage.turns import Ending, Entry, FinishedStep
 from storage.usage import Spent
 

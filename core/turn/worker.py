@@ -19,7 +19,7 @@ from core.turn.serving import Serving
 from core.turn.shares import Shares
 from core.turn.stops import Stops
 from core.turn.turn import Resources
-from storage import conversations, openings
+from storage import claims, conversations
 from storage.conversations import Apart, Ready
 from storage.errors import StorageError
 
@@ -135,7 +135,7 @@ class Worker:
         resources = self._resources
         agent = await resources.directory.of(agent_id)
         claimed_at = monotonic()
-        claimed = await openings.claim(
+        claimed = await claims.claim(
             conversation_id=conversation_id,
             owner=resources.owner,
             now=resources.clock(),

@@ -168,7 +168,7 @@ class _MySqlConnection(Protocol):
 
 
 class MySqlSession:
-    """One of asyncmy."""
+    """A session on a connection of the asyncmy driver."""
 
     def __init__(self, connection: _MySqlConnection) -> None:
         self._connection = connection

@@ -110,7 +110,7 @@ def reading(verb: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
 
 
 async def to_the_end(work: asyncio.Future[R]) -> R:
-    """What comes of it; whoever is cancelled meanwhile learns it when it has ended."""
+    """Its result. A caller that is cancelled meanwhile is told after the work has ended."""
     try:
         await asyncio.wait({work})  # a shield would report what it raises after that, on 3.14
     except asyncio.CancelledError:

@@ -27,11 +27,11 @@ from core.turn.company import Company
 from core.turn.hold import Hold
 from core.turn.turn import Resources, Turn
 from core.turn.worker import Worker
-from storage import agents, conversations, facts, openings, summaries
+from storage import agents, claims, conversations, facts, summaries
+from storage.claims import OpenTurn, Plan
 from storage.facts import Statement
 from storage.lease import Lease
 from storage.models import Conversation, Fact, Message, Summary
-from storage.openings import OpenTurn, Plan
 from tests.peers.model import ScriptedModel
 from tests.peers.platform import Platform
 
@@ -148,7 +148,7 @@ class Stage:
 
     async def lease(self, room: str = ROOM) -> Lease:
         """The lease on the conversation there."""
-        claimed = await openings.claim(
+        claimed = await claims.claim(
             conversation_id=(await self.conversation(room)).id,
             owner=self.owner,
             now=self.clock(),
@@ -165,7 +165,7 @@ class Stage:
     async def opened(self, hold: Hold) -> OpenTurn:
         """The turn over what waits there."""
         plan = Plan(revision=self.spec.fingerprint, room=40_000)
-        turn = await openings.open_next(hold.lease, plan=plan, now=self.clock())
+        turn = await claims.open_next(hold.lease, plan=plan, now=self.clock())
         assert turn
         return turn
 

@@ -15,7 +15,7 @@ from core.errors import ConfigMistake
 from core.messaging.intake import Accepted
 from core.messaging.messages import Author, Incoming
 from core.runtime import Runtime
-from storage import openings, owners
+from storage import claims, owners
 from storage.database import open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable
 from storage.models import Conversation
@@ -46,7 +46,7 @@ async def said(runtime: Runtime, text: str = "Hello") -> Accepted:
 async def leased(runtime: Runtime, owner: str) -> int:
     """A conversation in the hands of this owner."""
     accepted = await said(runtime)
-    assert await openings.claim(
+    assert await claims.claim(
         conversation_id=accepted.conversation_id,
         owner=owner,
         now=runtime.clock(),

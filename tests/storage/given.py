@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from storage import agents, conversations, inbox, openings, turns
+from storage import agents, claims, conversations, inbox, turns
+from storage.claims import OpenTurn, Plan
 from storage.database import Database
 from storage.lease import Lease
 from storage.models import Conversation, MessageRole, TurnState
-from storage.openings import OpenTurn, Plan
 from storage.turns import Ending, Entry
 from tests.storage import sql
 
@@ -73,7 +73,7 @@ async def leased(where: Conversation, now: datetime, *, owner: str = "me") -> Le
 
 async def claimed(conversation_id: int, now: datetime, *, owner: str) -> Lease | None:
     """The lease, if there is work and nobody holds the conversation; no turn is opened."""
-    claimed = await openings.claim(
+    claimed = await claims.claim(
         conversation_id=conversation_id, owner=owner, now=now, seconds=15, plan=None
     )
     return claimed.lease if claimed else None
@@ -81,7 +81,7 @@ async def claimed(conversation_id: int, now: datetime, *, owner: str) -> Lease |
 
 async def opened(lease: Lease, now: datetime) -> OpenTurn:
     """The turn over what waits there."""
-    turn = await openings.open_next(lease, plan=PLAN, now=now)
+    turn = await claims.open_next(lease, plan=PLAN, now=now)
     assert turn
     return turn
 

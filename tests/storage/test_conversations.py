@@ -9,14 +9,14 @@ from functools import partial
 
 import pytest
 
-from storage import agents, conversations, inbox, openings, outbox, turns
+from storage import agents, claims, conversations, inbox, outbox, turns
+from storage.claims import OpenTurn
 from storage.conversations import Apart
 from storage.database import Database
 from storage.drivers.transaction import transaction
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from storage.models import Conversation, OutboxMessage, OutboxState, Step, StepKind
-from storage.openings import OpenTurn
 from storage.turns import FinishedStep
 from tests.patience import PATIENCE
 from tests.storage import given
@@ -106,7 +106,7 @@ async def test_a_lapsed_lease_is_taken_over_and_its_old_holder_writes_nothing(
     with pytest.raises(LeaseLost):
         await conversations.keep(zombie, later)
     with pytest.raises(LeaseLost):
-        await openings.open_next(zombie, plan=given.PLAN, now=later)
+        await claims.open_next(zombie, plan=given.PLAN, now=later)
     with pytest.raises(LeaseLost):
         await turns.hand_over(zombie, later)
     with pytest.raises(LeaseLost):

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from tortoise import Tortoise
 
-from storage import agents, inbox, migration, openings
+from storage import agents, claims, inbox, migration
 from storage.database import Database, examine, open_database
 from storage.drivers.pool import lasting
 from storage.drivers.transaction import reading, transaction
@@ -239,7 +239,7 @@ async def test_a_turn_whose_commit_is_not_answered_is_ended_once(
     cable.heal()
     await given.answered(lease, turn, now)
     assert await Message.filter(conversation_id=where.id).count() == 2
-    assert await openings.open_next(lease, plan=given.PLAN, now=now) is None
+    assert await claims.open_next(lease, plan=given.PLAN, now=now) is None
 
 
 async def test_a_network_that_ends_every_connection_is_used_again(

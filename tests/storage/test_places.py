@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from storage import conversations, inbox, outbox, places, summaries, turns
+from storage.claims import OpenTurn
 from storage.lease import Lease
 from storage.models import Conversation, StepKind
-from storage.openings import OpenTurn
 from storage.turns import FinishedStep
 from storage.usage import Spent
 from tests.storage import given

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import conversations, inbox, messages, openings, outbox, turns, usage
+from storage import claims, conversations, inbox, messages, outbox, turns, usage
+from storage.claims import Plan
 from storage.errors import LeaseLost
 from storage.lease import Lease, milliseconds
 from storage.models import (
@@ -19,7 +20,6 @@ from storage.models import (
     TurnState,
     Usage,
 )
-from storage.openings import Plan
 from storage.turns import Ending, Entry, FinishedStep
 from storage.usage import Spent
 from tests.storage import given
@@ -40,14 +40,14 @@ async def test_what_one_person_wrote_in_a_row_is_answered_together(now: datetime
         batches.append([question.key for question in turn.questions])
         await given.answered(lease, turn, now)
     assert batches == [["a1", "a2"], ["b1"], ["a3"]]
-    assert await openings.open_next(lease, plan=given.PLAN, now=now) is None
+    assert await claims.open_next(lease, plan=given.PLAN, now=now) is None
 
 
 async def _batches(where: Conversation, now: datetime, *, room: int = 40_000) -> list[int]:
     """How many messages each turn answers."""
     lease, batches = await given.leased(where, now), list[int]()
     plan = Plan(revision="r1", room=room)
-    while turn := await openings.open_next(lease, plan=plan, now=now):
+    while turn := await claims.open_next(lease, plan=plan, now=now):
         batches.append(len(turn.questions))
         await given.answered(lease, turn, now)
     return batches
@@ -308,7 +308,7 @@ async def test_the_turn_names_the_revision_that_answered_it(now: datetime) -> No
     turn = await given.opened(lease, now)
     await turns.hand_over(lease, now)
     heir = await given.leased(where, now)
-    await openings.open_next(heir, plan=Plan(revision="r2", room=1), now=now)
+    await claims.open_next(heir, plan=Plan(revision="r2", room=1), now=now)
     assert (await turns.by_id(turn.turn.id)).revision == "r2"
 
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from storage import conversations, openings, outbox, turns
+from storage import claims, conversations, outbox, turns
+from storage.claims import OpenTurn, Plan
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from storage.models import MessageRole, OutboxMessage, StepKind, TurnState
-from storage.openings import OpenTurn, Plan
 from storage.turns import Ending, Entry, FinishedStep
 
 SECONDS = 15.0  # that a lease lasts
@@ -74,7 +74,7 @@ class Worker:
     async def claim(self, conversation_id: int) -> None:
         """Lease the conversation, if it has work and nobody has it."""
         asked_at = self._work.now
-        claimed = await openings.claim(
+        claimed = await claims.claim(
             conversation_id=conversation_id,
             owner=self.name,
             now=asked_at,
@@ -133,7 +133,7 @@ class Worker:
         is_idle = False
         while not is_idle:
             if opened is None:
-                opened = await openings.open_next(lease, plan=PLAN, now=self._work.now)
+                opened = await claims.open_next(lease, plan=PLAN, now=self._work.now)
                 yield
             if opened:
                 async for _ in self._finish(lease, opened):

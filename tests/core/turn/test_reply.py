@@ -12,9 +12,9 @@ from core.errors import DeliveryRefused, Transient
 from core.turn.deliver import Reply, Visible
 from core.turn.hold import Hold
 from storage import outbox
+from storage.claims import OpenTurn
 from storage.errors import LeaseLost
 from storage.models import OutboxMessage
-from storage.openings import OpenTurn
 from tests.core.given import Stage
 from tests.peers.platform import Platform
 

@@ -14,9 +14,9 @@ from core.turn import runner
 from core.turn.hold import Hold
 from core.turn.journal import ModelStep
 from storage import turns, usage
+from storage.claims import OpenTurn
 from storage.errors import LeaseLost
 from storage.models import Step, StepKind, Usage
-from storage.openings import OpenTurn
 from tests.core.given import Stage, tool
 from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
