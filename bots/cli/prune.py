@@ -21,7 +21,7 @@ from core import clock
 from core.config.settings import Settings
 from core.upkeep.retention import Retention, give_back
 from core.upkeep.schedule import LOCK, Keep
-from storage import room
+from storage import free_space
 from storage.database import Database, open_database
 from storage.retention import Pruned
 
@@ -136,7 +136,7 @@ async def _left(database: Database, pruned: Pruned) -> str | None:
     """What only the operator can do."""
     if database.file is None:
         return _LEFT[database.url.dialect] if any(pruned.counts.values()) else None
-    found = await room.look()
+    found = await free_space.look()
     if found.can_shrink or found.free < _WORTH:
         return None
     return _LEFT["sqlite"].format(humanize.naturalsize(found.free), quote(str(database.file)))

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable
 from typing import cast
 
-from core.errors import ToolError
+from core.errors import ConfigMistake, ToolError
 from core.llm import ToolCall, ToolSpec
 from core.stray import contained
 from core.text import cleaned, clipped
@@ -28,7 +28,13 @@ class Toolbox:
         self._seconds = seconds
 
     def with_tool(self, tool: Tool) -> Toolbox:
-        """The same with one more, in place of one of its name."""
+        """The same with one more.
+
+        Raises:
+            ConfigMistake: there is one of its name already.
+        """
+        if tool.name in self._tools:
+            raise ConfigMistake(f"there are two tools {tool.name!r}: rename yours")
         return Toolbox([*self._tools.values(), tool], seconds=self._seconds)
 
     @property

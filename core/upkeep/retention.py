@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from core import kill_points
 from core.clock import Clock, monotonic
-from storage import retention, room
+from storage import free_space, retention
 from storage.retention import Bounds, Pruned
 
 # Threads in which somebody wrote within a week are looked into by catch-up, and found by what
@@ -23,12 +23,12 @@ async def give_back() -> AsyncGenerator[int]:
     Others have the database in between for as long as the step took. A file that cannot is left as
     it is: its room is used again.
     """
-    begun = now = await room.look()
+    begun = now = await free_space.look()
     while now.free and now.can_shrink:
         began = monotonic()
-        await room.give_back()
+        await free_space.give_back()
         kill_points.reach("room given back")
-        last, now = now, await room.look()
+        last, now = now, await free_space.look()
         yield max(0, begun.free - now.free)
         if now.free >= last.free:
             break  # others delete as fast, or read what is to be moved

@@ -20,6 +20,8 @@ from tests.core.markers import marked, markers_in
 from tests.patience import PATIENCE
 from tests.peers.endpoint import CallTool, Endpoint, Fail, Reply, Truncate, recall
 
+pytestmark = pytest.mark.usefixtures("environment")
+
 LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 
@@ -32,20 +34,6 @@ def double(number: int) -> int:
 async def endpoint() -> AsyncIterator[Endpoint]:
     async with Endpoint(recall) as endpoint:
         yield endpoint
-
-
-@pytest.fixture(autouse=True)
-async def environment(
-    endpoint: Endpoint, tmp_path: Path, filled_url: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[None]:
-    """A folder of its own, and the endpoint as OPENAI_BASE_URL."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
-    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
-    monkeypatch.setenv("DATABASE_URL", filled_url)
-    monkeypatch.delenv("MOORINGS_CONFIG", raising=False)
-    yield
-    await close()
 
 
 async def test_the_seed_example_works_word_for_word(endpoint: Endpoint) -> None:

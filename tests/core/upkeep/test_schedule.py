@@ -11,7 +11,7 @@ from core import clock, kill_points
 from core.clock import Clock
 from core.config.settings import Settings
 from core.upkeep.schedule import LOCK, Keep, Upkeep
-from storage import cursors, oauth_states, room
+from storage import cursors, free_space, oauth_states
 from storage.database import Database
 from storage.models import (
     Cursor,
@@ -276,11 +276,11 @@ async def test_a_process_killed_between_two_steps_of_giving_back_loses_nothing(
     other = await processes.start(LOOK, filled_url, "room given back")
     other.stdin.write(b"now\n")
     assert (await other.ended()).code == -9
-    left = (await room.look()).free
+    left = (await free_space.look()).free
     assert await sql.rows(sqlite, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
     assert left > 0
     assert await upkeep(sqlite).look(asyncio.Event())
-    assert (await room.look()).free == 0
+    assert (await free_space.look()).free == 0
     assert await sql.rows(sqlite, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
 
@@ -294,7 +294,7 @@ async def test_room_is_given_back_whatever_is_kept(
     assert await look(sqlite, hands, days=None)
     [record] = caplog.records
     assert vars(record)["bytes"] > 3_000_000
-    assert (await room.look()).free == 0
+    assert (await free_space.look()).free == 0
     assert await whole_answers() == 3
 
 
@@ -306,7 +306,7 @@ async def test_a_stop_ends_the_giving_back(sqlite: Database, hands: Hands) -> No
         assert not await upkeep(sqlite, hands).look(stop)
     finally:
         kill_points.watch(lambda _: None)
-    assert (await room.look()).free > 0
+    assert (await free_space.look()).free > 0
 
 
 async def test_it_goes_on_when_the_database_works_again(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from core import Agent, close
-from core.address import Address
+from core import Agent
 from core.api.process import opened
 from core.config.agents_file import read
 from core.errors import ConfigMistake, ToolError
@@ -29,40 +26,7 @@ def asks(name: str, question: str) -> CallTool:
     return CallTool(name="ask_agent", arguments=json.dumps({"name": name, "question": question}))
 
 
-@pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
-    async with Endpoint() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture(autouse=True)
-async def environment(
-    endpoint: Endpoint, tmp_path: Path, filled_url: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[None]:
-    """A folder of its own, and the endpoint as OPENAI_BASE_URL."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
-    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
-    monkeypatch.setenv("DATABASE_URL", filled_url)
-    monkeypatch.delenv("MOORINGS_CONFIG", raising=False)
-    yield
-    await close()
-
-
-@pytest.fixture
-def context() -> ToolContext:
-    """Of a call that Ada's model made."""
-    return ToolContext(
-        idempotency_key="turn-1.2",
-        agent_id=1,
-        conversation_id=7,
-        scope="slack/T1/C1",
-        address=Address.parse("slack/T1/C1"),
-        author="Ana",
-        author_id="U1",
-        source_key="slack/T1/C1/1.5",
-        now=datetime(2026, 3, 9, 13, 5, tzinfo=UTC),
-    )
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import room
+from storage import free_space
 from storage.database import Database, open_database
-from storage.room import Room
+from storage.free_space import FreeSpace
 from tests.storage import given, sql
 
 
@@ -37,7 +37,7 @@ def _file(url: str) -> Path:
 
 async def test_a_new_file_can_shrink(sqlite_url: str) -> None:
     database = await open_database(sqlite_url)
-    assert await room.look() == Room(free=0, can_shrink=True)
+    assert await free_space.look() == FreeSpace(free=0, can_shrink=True)
     await database.close()
 
 
@@ -46,11 +46,11 @@ async def test_a_step_gives_back_a_megabyte_and_keeps_every_row(
 ) -> None:
     await given.filled_and_emptied(sqlite, megabytes=3)
     kept = await sql.rows(sqlite, "SELECT * FROM kept")
-    before = (await room.look()).free
-    await room.give_back()
-    assert before - (await room.look()).free == 2**20
-    while (await room.look()).free:
-        await room.give_back()
+    before = (await free_space.look()).free
+    await free_space.give_back()
+    assert before - (await free_space.look()).free == 2**20
+    while (await free_space.look()).free:
+        await free_space.give_back()
     assert await sql.rows(sqlite, "SELECT * FROM kept") == kept
     assert await sql.rows(sqlite, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
     await sqlite.close()
@@ -64,24 +64,24 @@ async def test_others_read_and_write_between_two_steps(sqlite: Database, now: da
         for number in range(20):
             group.create_task(given.received(where, f"k{number}", now, position=number))
             group.create_task(_given_back())
-    assert (await room.look()).free == 0
+    assert (await free_space.look()).free == 0
     assert await sql.rows(sqlite, "SELECT count(*) AS n FROM inbox") == [{"n": 20}]
 
 
 async def _given_back() -> None:
-    await room.give_back()
+    await free_space.give_back()
 
 
 async def test_an_older_file_stays_as_it_is_until_it_is_written_anew(older: str) -> None:
     database = await open_database(older)
     await given.filled_and_emptied(database, megabytes=3)
-    before = await room.look()
+    before = await free_space.look()
     assert not before.can_shrink
-    await room.give_back()
-    assert await room.look() == before
+    await free_space.give_back()
+    assert await free_space.look() == before
     await database.close()
     with closing(_connected(older)) as connection:  # as docs/operations.md says
         connection.executescript("PRAGMA auto_vacuum=INCREMENTAL; VACUUM")
     database = await open_database(older)
-    assert await room.look() == Room(free=0, can_shrink=True)
+    assert await free_space.look() == FreeSpace(free=0, can_shrink=True)
     await database.close()

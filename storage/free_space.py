@@ -1,4 +1,4 @@
-"""The room that deleted rows leave in a SQLite file, given back to the disk in small steps."""
+"""The space that deleted rows leave in a SQLite file, given back to the disk in small steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INCREMENTAL = 2  # as SQLite numbers it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class FreeSpace:
     """How many bytes of the file are free, and whether `give_back` can give them back.
 
     Files that were made before there was that can only be written anew as a whole.
@@ -25,12 +25,12 @@ class Room:
 
 
 @reading_script
-def look() -> Script[Room]:
-    """What there is in a SQLite file; servers have no such room."""
+def look() -> Script[FreeSpace]:
+    """What there is in a SQLite file; servers have no such space."""
     [[pages]] = yield from rows("PRAGMA freelist_count")
     [[size]] = yield from rows("PRAGMA page_size")
     [[vacuum]] = yield from rows("PRAGMA auto_vacuum")
-    return Room(free=pages * size, can_shrink=vacuum == _INCREMENTAL)
+    return FreeSpace(free=pages * size, can_shrink=vacuum == _INCREMENTAL)
 
 
 @reading
