@@ -31,7 +31,7 @@ class Connector(TCPConnector):
         self,
         req: ClientRequest,
         traces: list[Trace],
-        timeout: ClientTimeout,  # noqa: ASYNC109  # its
+        timeout: ClientTimeout,  # noqa: ASYNC109  # aiohttp's signature
     ) -> Connection:
         """As aiohttp's."""
         proxy = self._network.proxy_for(str(req.url))

@@ -49,7 +49,7 @@ _OTHERS = {
     "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name LIKE 'moorings%' AND pid <> pg_backend_pid()",
     "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database()"
-    " AND user = substring_index(user(), '@', 1) AND id <> connection_id()",
+    " AND id <> connection_id()",
 }
 _KINDS: Mapping[type, Callable[[object], object]] = {
     bool: bool,
@@ -136,7 +136,10 @@ def _as_it_is(stored: object) -> object:
 def _moment(stored: object) -> datetime:
     if not isinstance(stored, str | datetime):
         raise ValueError("no moment")
-    return moment(stored).astimezone(UTC)
+    try:
+        return moment(stored).astimezone(UTC)
+    except OverflowError as error:  # at the ends of the calendar
+        raise ValueError("no moment") from error
 
 
 class Layout:
@@ -145,7 +148,8 @@ class Layout:
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         """Raises ValueError if this version has no such table, or no such columns in it."""
         model = _MODELS.get(table)
-        if model is None or not {"id"} <= set(columns) <= set(listed(model)):
+        is_known = model is not None and {"id"} <= set(columns) <= set(listed(model))
+        if model is None or not is_known or len(set(columns)) != len(columns):
             raise ValueError("unknown table or columns")
         self.table, self.columns = table, tuple(columns)
         self._kinds = [kinds_of(model)[name] for name in columns]
@@ -154,6 +158,14 @@ class Layout:
         """The row as the database takes it; ValueError if it is none of this table."""
         pairs = zip(self._kinds, row, strict=True)
         return [_read(kind, value, may_be_null=null) for (kind, null), value in pairs]
+
+
+def _check_size(value: object) -> None:
+    """Raises ValueError where no database could hold it; halves of characters are one."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a number that is too large")
+    if isinstance(value, str):
+        value.encode()
 
 
 def _read(kind: type, value: object, *, may_be_null: bool) -> object:
@@ -165,6 +177,7 @@ def _read(kind: type, value: object, *, may_be_null: bool) -> object:
     elif isinstance(value, dict | list if kind is dict else kind) and (
         kind is bool or not isinstance(value, bool)
     ):
+        _check_size(value)
         return value
     raise ValueError(f"a value that is no {kind.__name__}")
 
@@ -209,8 +222,8 @@ async def fill(database: Database, found: AsyncIterable[Page], now: datetime) ->
                 await _add(page, there)
         except IntegrityError as error:
             raise DatabaseUnusable(
-                "The database got other rows meanwhile, so that nothing was restored: stop what "
-                "uses it, and begin again with an empty one."
+                "The file has a row twice or lacks a column, or something else wrote meanwhile, so "
+                "nothing was restored: stop what uses the database, and begin again."
             ) from error
         await there.rows(_GIVEN_BACK, milliseconds(now))
         if there.dialect == "postgres":
@@ -223,7 +236,9 @@ async def _check_empty(there: Apart) -> None:
     for table in _MODELS:
         if there.dialect == "postgres":
             await there.rows(_LOCK.format(table))
-        if await there.rows(f'SELECT id FROM "{table}" LIMIT 1'):  # noqa: S608  # a table of ours
+        # On MySQL this keeps others from adding rows until the end, as the lock does elsewhere.
+        only = " FOR UPDATE" if there.dialect == "mysql" else ""
+        if await there.rows(f'SELECT id FROM "{table}" LIMIT 1{only}'):  # noqa: S608  # a table of ours
             raise DatabaseUnusable(
                 f"The database is not empty (there are rows in its table {table}): "
                 "a backup is restored into an empty one; name another one in DATABASE_URL."

@@ -66,7 +66,9 @@ def held(lease: Lease) -> Script[Conversation]:
 
 
 def fenced(lease: Lease, statement: str, *values: object) -> Script[None]:
-    """As `held`, in the statement itself, which is to change one row and ends with `IF_HELD`.
+    """As `held`, in the statement itself, which changes one row.
+
+    It ends by asking for the conversation's id and token.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since, so that it changed none.

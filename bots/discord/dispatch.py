@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import assert_never
 
 import discord
@@ -16,7 +18,7 @@ from core.errors import NotAllowed, UserMistake
 from core.messaging.access import Gate
 from core.messaging.intake import Reception
 from core.messaging.messages import Heard
-from core.messaging.storing import storing
+from core.messaging.storing import NeverStored, storing
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,8 @@ class Dispatcher:
     """Stores what the gateway sends and what catching up finds. Every call can be repeated.
 
     Discord sends an event once, so whoever calls this tries again after NotStored, which both
-    methods raise while the database refuses or is busy.
+    methods raise while the database refuses or is busy. What can never be stored is left out: no
+    other message may wait for it for ever.
     """
 
     def __init__(self, reception: Reception, refusals: Refusals) -> None:
@@ -38,18 +41,19 @@ class Dispatcher:
             case Heard():
                 await self.hear(event)
             case Edited():
-                with storing():
+                with _storable(event.heard.key):
                     await self._reception.change(event.heard)
             case Deleted():
-                with storing():
+                with _storable(event.key):
                     await self._reception.withdraw(event.key)
             case _:
                 assert_never(event)
 
     async def hear(self, heard: Heard) -> bool:
         """Store a message; returns whether it is new and will be answered."""
+        accepted = None
         try:
-            with storing():
+            with _storable(heard.key):
                 if _is_leave(heard):
                     return await self._leave(heard)
                 accepted = await self._reception.hear(heard)
@@ -66,6 +70,16 @@ class Dispatcher:
         if await self._reception.leave(heard):
             self._refusals.say(heard, WORDING.left(is_thread=True))
         return False
+
+
+@contextmanager
+def _storable(key: str) -> Generator[None]:
+    """As `storing`; what can never be stored is logged and left out."""
+    try:
+        with storing():
+            yield
+    except NeverStored as refused:
+        log.warning("message cannot be stored", extra={"key": key, "why": str(refused)})
 
 
 def _is_leave(heard: Heard) -> bool:
@@ -87,17 +101,17 @@ class Refusals:
 
     def say(self, heard: Heard, words: str) -> None:
         """Reply with anything else, in Discord's markup, soon."""
-        self._background.add("reply", lambda: self._reply(heard, words))
+        self._background.add("reply", lambda: self._reply(heard, words, "a reply"))
 
     async def _answer(self, heard: Heard, text: str) -> None:
         if await self._gate.may_be_told(heard.author, heard.place):
-            await self._reply(heard, text)
+            await self._reply(heard, text, "a refusal")
 
-    async def _reply(self, heard: Heard, text: str) -> None:
+    async def _reply(self, heard: Heard, text: str, what: str) -> None:
         reply_to = ReplyTo.parse(heard.reply_to or "")
         if reply_to.message is None:
             return
-        async with self._rest.call("a refusal") as client:
+        async with self._rest.call(what) as client:
             channel = client.get_partial_messageable(reply_to.channel)
             reference = discord.MessageReference(
                 message_id=reply_to.message, channel_id=reply_to.channel, fail_if_not_exists=False

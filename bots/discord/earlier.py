@@ -5,6 +5,7 @@ from __future__ import annotations
 import discord
 
 from bots.discord import parse
+from bots.discord.failures import MALFORMED, DiscordRefused
 from bots.discord.rest import Rest
 from core.address import Address
 from core.messaging.messages import Quote
@@ -13,10 +14,18 @@ _MOST = 100  # messages: a page, the newest
 
 
 async def said_in(rest: Rest, thread: Address, *, after: int, before: int) -> list[Quote]:
-    """Oldest first, without what the bot has said; raises as `Rest.call` does.
+    """Oldest first, without what the bot has said.
 
     A thread does not tell the message that it was opened from: that stands in its channel.
+    Raises as `Rest.call` does, and DiscordRefused where what comes is not as Discord says.
     """
+    try:
+        return await _read(rest, thread, after, before)
+    except MALFORMED as error:
+        raise DiscordRefused("the thread", 0) from error
+
+
+async def _read(rest: Rest, thread: Address, after: int, before: int) -> list[Quote]:
     found: list[discord.Message] = []
     async with rest.call("the thread") as client:
         channel = client.get_partial_messageable(int(thread.parts[-1]))

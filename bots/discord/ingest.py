@@ -62,7 +62,7 @@ class Ingest:
         self._size = size
         self._on_missed = on_missed
         self._queue: asyncio.Queue[tuple[RawEvent, OnStored]] = asyncio.Queue()
-        self._delayed: dict[int, deque[tuple[MessageEvent, OnStored]]] = {}
+        self._delayed: dict[int, deque[tuple[MessageEvent, OnStored] | Deleted]] = {}
         self._overflowed: set[int] = set()
 
     def add(self, event: RawEvent, on_stored: OnStored) -> bool:
@@ -132,14 +132,17 @@ class Ingest:
     async def _store_delayed(self, channel: int) -> None:
         """Store the channel's delayed events once its location is known."""
         waiting = self._delayed[channel]
-        while waiting:
+        while said := next((each for each in waiting if not isinstance(each, Deleted)), None):
             await asyncio.sleep(_LOOKUP_RETRY_SECONDS)
             try:
-                location = await self._locate(_message_of(waiting[0][0]))
+                location = await self._locate(_message_of(said[0]))
                 while waiting:
                     first = waiting[0]
                     self._report_missed(channel, location)
-                    await self._store_at(location, *first)
+                    if isinstance(first, Deleted):
+                        await self._dispatch(first)
+                    else:
+                        await self._store_at(location, *first)
                     if waiting[0] is first:  # else the deque dropped it meanwhile
                         waiting.popleft()
             except _LocationUnavailable:
@@ -160,7 +163,11 @@ class Ingest:
         self, event: discord.RawMessageDeleteEvent | discord.RawBulkMessageDeleteEvent, message: int
     ) -> None:
         location = Location(guild=event.guild_id, channel=event.channel_id)
-        await self._dispatch(Deleted(key=location.message_key(message)))
+        deleted = Deleted(key=location.message_key(message))
+        if event.channel_id in self._delayed:  # the message itself may wait there
+            self._delayed[event.channel_id].append(deleted)
+        else:
+            await self._dispatch(deleted)
 
     async def _locate(self, said: discord.Message) -> Location | None:
         """The message's location, None for one that is not stored anyway.

@@ -170,7 +170,7 @@ class GatewayListener:
         return _End.BROKEN
 
     async def _watch(self, client: Client) -> None:
-        """Return when the client has to be replaced: discord.py does not notice every lost line.
+        """Return when the client has to be replaced: discord.py misses some lost connections.
 
         A shard that connects counts as life: Discord allows one every five seconds, so that
         many take minutes.

@@ -58,7 +58,7 @@ class SlackAdapter:
         self._streams = streams or Streams(client, persona_of)
         self._readback = Readback(client)
         self._files = Files(client)
-        self._earlier = Earlier(client)
+        self._earlier = Earlier(client, self._readback.identity)
         self._previews = Previews(_INTERVAL)
         self._settle_seconds = settle_seconds
         self._now = now

@@ -117,6 +117,8 @@ class CatchUp:
             gone = self._kept.pop(team)
             if gone.task:
                 gone.task.cancel()
+            self._first.discard(team)
+            self._check()
         for bot in bots:
             if bot.team not in self._kept:
                 kept = self._kept[bot.team] = _Kept(bot, self._from.reader)
@@ -140,7 +142,7 @@ class CatchUp:
         """Move the workspace's cursor until something was missed."""
         while not kept.behind.is_set():
             if self._listening.is_set() and kept.missed.is_whole:
-                await self._advance(_workspace(kept.bot.team), _micro(self._clock()))
+                await self._advance(_workspace(kept.bot.team), parse.microseconds(self._clock()))
             try:
                 async with asyncio.timeout(_BEAT_SECONDS):
                     await kept.behind.wait()
@@ -154,7 +156,7 @@ class CatchUp:
         """The workspace's cursors. At the very first start, before anything can come in, they
         are set: what was said until now is nobody's question, and what is said from now on is.
         """
-        address, now = _workspace(bot.team), _micro(self._clock())
+        address, now = _workspace(bot.team), parse.microseconds(self._clock())
         known = await insist(lambda: self._stored(self._from.cursors.below(address))) or {}
         if address.key in known:
             return known
@@ -171,13 +173,13 @@ class CatchUp:
         if self._most:
             await self._channels(kept, known, began_at)
         if kept.missed.is_whole:
-            await self._advance(address, _micro(began_at))
+            await self._advance(address, parse.microseconds(began_at))
 
     async def _channels(self, kept: _Kept, known: Mapping[str, int], began_at: datetime) -> None:
         team, missed = kept.bot.team, kept.missed
         threads = await self._threads(team, began_at)
         first = known.get(_workspace(team).below(_FIRST).key, 0)
-        oldest = max(first, _micro(began_at - self._most))
+        oldest = max(first, parse.microseconds(began_at - self._most))
         channels = await missed.channels()
         if not self.has_caught_up.is_set():
             self._backlog.expect(*(channel.key for channel in channels))
@@ -191,7 +193,7 @@ class CatchUp:
                 news = await self._channel(missed, address, threads, start)
             self._backlog.has_read(address)
             if missed.is_whole:
-                await self._advance(address, _micro(began_at))
+                await self._advance(address, parse.microseconds(began_at))
             return news
 
         async with asyncio.TaskGroup() as group:
@@ -285,7 +287,3 @@ def _newest_first(busy: Sequence[str]) -> Callable[[Address], tuple[int, bool]]:
 
 def _workspace(team: str) -> Address:
     return Address(platform="slack", parts=(team,))
-
-
-def _micro(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
 
 from bots.commands import Caller, ChatCommands
 from bots.slack.events import Shortcut, SlashCommand
-from bots.slack.parse import position
+from bots.slack.parse import microseconds, position
 from bots.slack.people import People
 from bots.slack.reader import Channel
 from core.clock import Clock
@@ -92,7 +91,7 @@ class SlackCommands:
             thread=thread,
             reply_to=thread,
             author=Author(id=shortcut.user, name=names.get(shortcut.user, shortcut.user)),
-            position=_microseconds(now),
+            position=microseconds(now),
             at=now,
             is_direct=shortcut.channel.startswith("D"),
             may_manage=_unasked,
@@ -154,7 +153,7 @@ class SlackCommands:
             key=command.key,
             place=command.place,
             author=command.author,
-            position=_microseconds(now),
+            position=microseconds(now),
             at=now,
             is_direct=command.channel.startswith("D"),
             may_manage=lambda: self._people.may_manage(command.team, command.channel, command.user),
@@ -175,10 +174,6 @@ async def _at_once(words: str) -> str:
 
 async def _unasked() -> None:
     """A shortcut changes nothing that one would have to manage."""
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000)
 
 
 def _reference(text: str) -> tuple[int | None, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -12,12 +12,12 @@ from bots.slack.client import SlackClient
 from bots.slack.contents import markup_of
 from bots.slack.markup import plain
 from bots.slack.people import People
-from bots.slack.posted import EVENT_TYPE
+from bots.slack.posted import Identity
 from bots.slack.reader import Reader
 from core.address import Address
 from core.messaging.messages import Author, Quote
 
-_PAGE = 200
+_PAGE = 200  # messages
 _ENOUGH = 30  # messages of a thread that is longer than a page
 _WINDOWS = tuple(3_600 * 4**number for number in range(7))  # seconds before the question: 170 days
 _MOST_PAGES = 5  # more of the window in which there suddenly are more than a page
@@ -26,8 +26,10 @@ _MOST_PAGES = 5  # more of the window in which there suddenly are more than a pa
 class Earlier:
     """Slack tells of a thread from its beginning on: of a long one the newest is asked for."""
 
-    def __init__(self, client: SlackClient) -> None:
+    def __init__(self, client: SlackClient, identity: Callable[[str], Awaitable[Identity]]) -> None:
+        """`identity` says who the bot is in a workspace."""
         self._client = client
+        self._identity = identity
         self._people = People(Reader(client))
 
     async def said(self, thread: Address, *, after: int, before: int) -> list[Quote]:
@@ -36,10 +38,11 @@ class Earlier:
         Raises Transient, SlackRefused or ConfigMistake.
         """
         team = thread.parts[0]
+        me = await self._identity(team)
         found = [
             raw
             for raw in await self._newest(thread, after, before)
-            if after < parse.position(fields.text_at(raw, "ts")) < before and not _is_own(raw)
+            if after < parse.position(fields.text_at(raw, "ts")) < before and not _is_by(me, raw)
         ]
         ids = set[str]().union(*(parse.people(raw) for raw in found))
         names = await self._people.names(team, ids)
@@ -71,11 +74,10 @@ class Earlier:
             return await web.conversations_replies(
                 channel=channel,
                 ts=root,
-                oldest=_ts(after),
-                latest=_ts(before),
+                oldest=parse.ts_of(after),
+                latest=parse.ts_of(before),
                 limit=_PAGE,
                 cursor=cursor,
-                include_all_metadata=True,
             )
 
         answer = (await self._client.read(team, "conversations.replies", ask)).data
@@ -83,8 +85,8 @@ class Earlier:
         return fields.items_at(answer, "messages"), rest
 
 
-def _is_own(raw: object) -> bool:
-    return fields.text_at(raw, "metadata", "event_type") == EVENT_TYPE
+def _is_by(me: Identity, raw: object) -> bool:
+    return fields.id_at(raw, "bot_id") == me.bot_id or fields.id_at(raw, "user") == me.user_id
 
 
 def _quote(raw: object, names: dict[str, str]) -> Quote:
@@ -95,7 +97,3 @@ def _quote(raw: object, names: dict[str, str]) -> Quote:
     named = [f"[file: {name}]" for name in files if name]
     text = "\n".join(filter(None, [plain(markup_of(raw), names), *named]))
     return Quote(author=Author(id=user, name=name), text=text)
-
-
-def _ts(position: int) -> str:
-    return f"{position // 1_000_000}.{position % 1_000_000:06d}"

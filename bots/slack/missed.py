@@ -42,7 +42,7 @@ class Missed:
 
     async def said(self, channel: str, threads: Sequence[str], start: int) -> list[object]:
         """What was said in a channel after this moment, also in these threads of it."""
-        team, oldest = self.bot.team, ts(start)
+        team, oldest = self.bot.team, parse.ts_of(start)
         said = await self._ask("history", lambda: self._reader.history(team, channel, oldest))
         if said is None:
             return []
@@ -121,11 +121,5 @@ def _thread_with_news(raw: object, start: int) -> str | None:
 
 def _may_have_news(raw: object, start: int) -> bool:
     """Of a thread whose first message is not told, or without its newest reply, nobody knows."""
-    return (
-        raw is None or parse.position(fields.text_at(raw, "latest_reply") or ts(start + 1)) > start
-    )
-
-
-def ts(position: int) -> str:
-    """A moment in microseconds as Slack writes it."""
-    return f"{position // 1_000_000}.{position % 1_000_000:06d}"
+    newest = fields.text_at(raw, "latest_reply") or parse.ts_of(start + 1)
+    return raw is None or parse.position(newest) > start

@@ -68,6 +68,16 @@ def position(ts: str) -> int:
     return int(found[1]) * 1_000_000 + int(found[2]) if found else 0
 
 
+def ts_of(position: int) -> str:
+    """A moment in microseconds as Slack writes it."""
+    return f"{position // 1_000_000}.{position % 1_000_000:06d}"
+
+
+def microseconds(moment: datetime) -> int:
+    """A moment as a position."""
+    return int(moment.timestamp() * 1_000_000)
+
+
 def team_of(body: object) -> str:
     """The workspace that the app is installed in, as an event, a command or a press says it."""
     return (

@@ -56,11 +56,6 @@ class Reader:
     def __init__(self, client: SlackClient) -> None:
         self._client = client
 
-    async def bot(self, team: str) -> Bot:
-        """The bot itself."""
-        answer = (await self._client.read(team, "auth.test", lambda web: web.auth_test())).data
-        return Bot(team=fields.id_at(answer, "team_id"), user=fields.id_at(answer, "user_id"))
-
     async def person(self, team: str, user: str) -> Person:
         """Who somebody is."""
         answer = await self._client.read(team, "users.info", lambda web: web.users_info(user=user))
@@ -169,7 +164,7 @@ class Reader:
         return body
 
 
-_PAGE = 200  # messages; Slack's advice, of up to 999
+_HISTORY_PAGE = 200  # messages; Slack's advice, of up to 999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +211,7 @@ class Readback:
             return await self._find(sought, None)
 
     async def _find(self, sought: Sought, thread: str | None) -> str | None:
-        me = await self._identity(sought.team)
+        me = await self.identity(sought.team)
         async for posted in self._posts(sought, thread):
             is_ours = posted.bot_id == me.bot_id or posted.user == me.user_id
             if is_ours and (found := sought.id_in(posted)):
@@ -239,7 +234,7 @@ class Readback:
                 return await web.conversations_history(
                     channel=sought.channel,
                     oldest=sought.oldest,
-                    limit=_PAGE,
+                    limit=_HISTORY_PAGE,
                     cursor=cursor,
                     include_all_metadata=True,
                 )
@@ -247,7 +242,7 @@ class Readback:
                 channel=sought.channel,
                 ts=thread,
                 oldest=sought.oldest,
-                limit=_PAGE,
+                limit=_HISTORY_PAGE,
                 cursor=cursor,
                 include_all_metadata=True,
             )
@@ -255,7 +250,8 @@ class Readback:
         method = "conversations.history" if thread is None else "conversations.replies"
         return page(await self._client.read(sought.team, method, read))
 
-    async def _identity(self, team: str) -> Identity:
+    async def identity(self, team: str) -> Identity:
+        """Who the bot is in a workspace; asked once."""
         if team not in self._identities:
             response = await self._client.read(team, "auth.test", AsyncWebClient.auth_test)
             self._identities[team] = identity(response)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core.address import Address
-from core.context.decide import Material, Note, Question, Said, most_of_one
+from core.context.decide import Material, Note, Question, Said, most_of_one, room_together
 from core.llm import PromptMessage, Role, ToolSpec
 from core.llm.tokens import estimate
 from core.messaging.attachments import Files
@@ -23,9 +23,9 @@ _UNANSWERED = "(This was not answered.)"  # else a model answers it now; why not
 
 
 class Memory:
-    """What came before a turn, read once: while it goes on, only facts can be added.
+    """What came before a turn, kept while it goes on, when only facts can be added.
 
-    Somebody may reset the view meanwhile: that holds from the next turn on.
+    It is read again when the budget changes or the history was cut; a reset counts from then on.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
         instructions=spec.instructions,
         window=spec.window_tokens,
         budget=budget,
-        questions=_questions(lease, asked),
+        questions=_questions(lease, asked, spec.window_tokens),
         journal=asked.journal,
         tools=sum(map(_length, asked.tools)),
     )
@@ -87,8 +87,13 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
     )
 
 
-def _questions(lease: Lease, asked: Asked) -> list[Question]:
-    first, *others = [_question(lease, each, asked.files) for each in asked.questions]
+def _questions(lease: Lease, asked: Asked, window: int) -> list[Question]:
+    """With what others said before in front, if the questions leave room for that."""
+    questions = [_question(lease, each, asked.files) for each in asked.questions]
+    said = [asked.before, *(each.speaker + each.text for each in questions)]
+    if sum(len(each.encode()) for each in said) > room_together(window):
+        return questions
+    first, *others = questions
     return [replace(first, text=asked.before + first.text), *others]
 
 

@@ -7,6 +7,7 @@ import logging
 from core.address import Address
 from core.config.spec import AgentSpec
 from core.errors import DeliveryRefused, Transient
+from core.llm.tokens import BYTES_A_TOKEN
 from core.messaging import threads
 from core.messaging.access import Gate
 from core.messaging.adapter import Adapter, ReadsThreads
@@ -49,16 +50,16 @@ async def said_before(
         log.warning("thread not read", extra={"key": question.key, "why": str(error)})
         return f"{_UNREAD}\n\n"
     let = [each for each in said if each.author and await gate.lets(each.author, thread, spec.name)]
-    return _shown(let, room=spec.window_tokens * 4 // _PART)
+    return _shown(let, room=int(spec.window_tokens * BYTES_A_TOKEN) // _PART)
 
 
 def _shown(said: list[Quote], *, room: int) -> str:
-    """Newest first into the room, oldest first on the page."""
+    """Newest first into the room (bytes), oldest first on the page."""
     lines: list[str] = []
     for number, each in enumerate(reversed(said)):
         name = each.author.name if each.author else ""
         line = clipped(f"{name}: {each.text}", _LONGEST_OF_ONE).replace("\n", "\n> ")
-        room -= len(line)
+        room -= len(line.encode())
         if room < 0:
             lines.append(f"[… {len(said) - number:,} earlier messages]")
             break

@@ -35,13 +35,15 @@ class Tool:
     """A function that a model can call.
 
     `parameters` is a JSON Schema object; `run` gets the model's arguments as parsed JSON and
-    raises `ToolError` for what the model can mend.
+    raises `ToolError` for what the model can mend. A call may take `seconds`, or as long as
+    the toolbox lets any.
     """
 
     name: str
     description: str
     parameters: Mapping[str, object]
     run: Callable[[Mapping[str, object], ToolContext], Awaitable[str]]
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

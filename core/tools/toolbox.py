@@ -51,7 +51,9 @@ class Toolbox:
         Raises:
             StorageError: our own database failed, so the step could not be kept either.
         """
-        limit = asyncio.timeout(self._seconds)
+        tool = self._tools.get(call.name)
+        seconds = (tool and tool.seconds) or self._seconds
+        limit = asyncio.timeout(seconds)
         try:
             async with limit:
                 with contained():
@@ -62,7 +64,7 @@ class Toolbox:
             raise
         except Exception:
             if limit.expired():
-                return _failure(f"the tool did not finish within {self._seconds:g} seconds")
+                return _failure(f"the tool did not finish within {seconds:g} seconds")
             extra = {"tool": call.name, "idempotency_key": context.idempotency_key}
             log.exception("tool failed", extra=extra)
             return _failure("the tool failed unexpectedly")

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from core.address import Address
@@ -20,10 +21,21 @@ from core.turn.worker import Worker
 
 _DEEPEST = 3  # agents that wait for each other
 _MOST = 8  # questions of one answer
+_SECONDS = 900  # a colleague's models and tools have limits of their own
 _LONGEST = 4_000  # characters of a question
 _MOST_KEPT = 1_000  # answers whose questions are counted
 
-_asking = ContextVar[tuple[str, ...]]("agents that wait for the one asked now", default=())
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """The agents that wait for the one that is asked now, and for whom the first of them asks."""
+
+    agents: tuple[str, ...]
+    person: Author
+    at: Address
+
+
+_waiting = ContextVar[_Waiting | None]("who waits for the agent that is asked now", default=None)
 
 
 class Colleagues:
@@ -62,7 +74,9 @@ class Colleagues:
             return await self._ask(spec.name, name, cleaned(question), context)
 
         about = "Ask a colleague, another agent with knowledge and tools of its own."
-        return Tool(name="ask_agent", description=about, parameters=parameters, run=run)
+        return Tool(
+            name="ask_agent", description=about, parameters=parameters, run=run, seconds=_SECONDS
+        )
 
     async def _ask(self, asker: str, name: str, question: str, context: ToolContext) -> str:
         """Only what the person who asked may ask the colleague there themselves.
@@ -71,10 +85,9 @@ class Colleagues:
             ToolError: it may not be asked, or has no answer.
         """
         self._count(context.idempotency_key)
-        with _waiting(asker, name):
+        with _while_waiting(asker, name, context) as waiting:
             try:
-                person = Author(id=context.author_id, name=context.author)
-                await self._intake.gate.check(person, context.address, name)
+                await self._intake.gate.check(waiting.person, waiting.at, name)
                 incoming = _incoming(asker, question, context)
                 accepted = await self._intake.accept(incoming, name)
             except UserMistake as refused:
@@ -95,22 +108,25 @@ class Colleagues:
 
 
 @contextmanager
-def _waiting(asker: str, name: str) -> Generator[None]:
+def _while_waiting(asker: str, name: str, context: ToolContext) -> Generator[_Waiting]:
     """While `asker` waits for this one.
 
     Raises:
         ToolError: it waits for the asker itself, or too many wait already.
     """
-    waiting = (*_asking.get(), asker)
-    if name in waiting:
+    before = _waiting.get()
+    person = Author(id=context.author_id, name=context.author)
+    first = before or _Waiting(agents=(), person=person, at=context.address)
+    waiting = replace(first, agents=(*first.agents, asker))
+    if name in waiting.agents:
         raise ToolError(f"{name} waits for this answer itself: answer without it")
-    if len(waiting) > _DEEPEST:
+    if len(waiting.agents) > _DEEPEST:
         raise ToolError("too many agents wait for each other already: answer without another one")
-    before = _asking.set(waiting)
+    token = _waiting.set(waiting)
     try:
-        yield
+        yield waiting
     finally:
-        _asking.reset(before)
+        _waiting.reset(token)
 
 
 def _incoming(asker: str, question: str, context: ToolContext) -> Incoming:

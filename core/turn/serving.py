@@ -167,9 +167,13 @@ class Serving:
 
     @asynccontextmanager
     async def _in_company(self, turn: Turn) -> AsyncGenerator[None]:
-        """Beside the others, or alone if it may be what ends its processes."""
+        """Beside the others, or alone if it may be what ends its processes.
+
+        Within another turn, which waits for it, it cannot be alone: each try counts there, too.
+        """
         company, is_suspect = self._resources.company, turn.opened.is_suspect
-        async with company.alone() if is_suspect else company.beside():
+        is_alone = is_suspect and not company.is_within
+        async with company.alone() if is_alone else company.beside():
             if is_suspect:
                 await turns.try_alone(self._hold.lease, turn.opened.turn.id, self._hold.now())
             yield

@@ -84,7 +84,14 @@ class Options:
             if name is None:
                 raise DatabaseUnusable(_unknown(spelled, names.values()))
             if value.strip():
-                self._given[name] = spelled, value.strip()
+                self._keep(name, spelled, value.strip())
+
+    def _keep(self, name: str, spelled: str, value: str) -> None:
+        """Said twice, it has to be the same both times: else the weaker one might win."""
+        before, said = self._given.get(name, (spelled, value))
+        if said.lower() != value.lower():
+            raise refused(f"{before} and {spelled} say different things; leave one of them out.")
+        self._given[name] = spelled, value
 
     def text(self, name: str) -> str | None:
         """What was given, or None."""

@@ -113,6 +113,13 @@ def read(options: Options, dialect: Dialect) -> Tls:
     )
 
 
+# Asked for, and of no effect without TLS.
+_ONLY_WITH_TLS = (
+    *("sslcert", "sslkey", "sslpassword"),
+    *("ssl_min_protocol_version", "ssl_max_protocol_version"),
+)
+
+
 def _trust(options: Options, dialect: Dialect, root: str) -> Trust:
     """The strictest of all that is asked for."""
     asked = [
@@ -126,6 +133,8 @@ def _trust(options: Options, dialect: Dialect, root: str) -> Trust:
         if (word := _word(options, name, words, dialect)) is not None
     ]
     asked += _asked_otherwise(options)
+    if any(options.text(name) for name in _ONLY_WITH_TLS):
+        asked.append(Trust.ENCRYPTED)
     if options.text(root) == "system":
         asked.append(Trust.IDENTITY)
     elif options.text(root) and max(asked, default=Trust.ENCRYPTED) >= Trust.ENCRYPTED:

@@ -8,8 +8,11 @@ from dataclasses import replace
 import pytest
 
 from core.runtime import Runtime
+from storage.database import open_database
 from tests.bots.discord.server import QUICK, Server
+from tests.bots.slack.test_catch_up import NARROW
 from tests.patience import PATIENCE
+from tests.storage import sql
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
@@ -359,3 +362,19 @@ async def test_direct_messages_are_looked_for_where_the_first_shard_begins_anew(
         assert catch_up._due.empty()
         catch_up.session_began(0, 2)
         assert not catch_up._due.empty()
+
+
+@pytest.mark.parametrize("url", ["postgres", "mysql"], indirect=True)
+async def test_a_message_that_can_never_be_stored_keeps_no_other_one_waiting(
+    server: Server, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord, narrow = server.discord, NARROW[url.partition(":")[0]]
+    database = await open_database(url)
+    await sql.rows(database, narrow)
+    await database.close()
+    async with server.bot(server.support_listens, database_url=url):
+        for text in ("before", "much too long for what is left of it", "after"):
+            discord.say(discord.support, discord.anna, text)
+        await discord.until(lambda: any("after" in each for each in server.said(discord.support)))
+    skipped = [each for each in caplog.records if each.message == "message cannot be stored"]
+    assert len(skipped) == 1

@@ -51,6 +51,25 @@ async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caugh
     assert server.rows(STORED)[:10] == [(f"number {number}",) for number in range(10)]
 
 
+async def test_what_is_deleted_while_it_waits_aside_is_not_answered(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+    discord, thread = server.discord, unknown_thread(server)
+    async with server.bot(server.support_listens) as bot:
+        wake(server, thread)
+        discord.fault("channels.get", "status", status=503)
+        deleted = discord.say(thread, discord.anna, "never mind")
+        await discord.until(lambda: aside(bot) == 1)
+        discord.delete(deleted)
+        discord.say(thread, discord.anna, "this one")
+        await discord.until(lambda: aside(bot) == 3)
+        discord.clear_faults()
+        await server.answered(thread)
+    left = "SELECT text FROM inbox WHERE state <> 'withdrawn'"
+    assert server.rows(left) == [("this one",)]
+
+
 async def test_what_waits_aside_counts_as_waiting(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

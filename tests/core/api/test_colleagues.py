@@ -17,6 +17,7 @@ from core.tools import Tool, ToolContext
 from core.turn.caller import CallerAdapter
 from core.turn.colleagues import Colleagues
 from storage.models import Conversation, InboxMessage, Step, Turn
+from tests.core.messaging.test_access import Known
 from tests.peers.endpoint import CallTool, Endpoint, Fail, Reply
 from tests.peers.endpoint.behaviours import Behaviour
 
@@ -26,7 +27,25 @@ def asks(name: str, question: str) -> CallTool:
     return CallTool(name="ask_agent", arguments=json.dumps({"name": name, "question": question}))
 
 
+CHAIN = """
+[agents.Ada]
+tools = []
+colleagues = ["Ben"]
+[agents.Ben]
+tools = []
+colleagues = ["Cleo"]
+[agents.Cleo.access]
+deny = ["slack/U1"]
+"""
+
+
 pytestmark = pytest.mark.usefixtures("environment")
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> None:
+    """Ada may ask Ben, and Ben Cleo, whom Ana may not ask."""
+    (tmp_path / "agents.toml").write_text(CHAIN)
 
 
 @pytest.fixture
@@ -87,6 +106,19 @@ async def test_who_waits_is_not_asked(ada: Agent, endpoint: Endpoint) -> None:
     assert await ada.ask("Hello") == "Done."
     refused = endpoint.requests[2]["messages"][-1]["content"]
     assert "Ada waits for this answer itself" in str(refused)
+
+
+@pytest.mark.usefixtures("chain")
+async def test_a_colleague_asks_for_the_person_who_asked_first(
+    endpoint: Endpoint, context: ToolContext
+) -> None:
+    """What a person may not ask an agent, its colleagues' colleagues do not ask for them."""
+    (await opened()).gate.join("slack", Known())
+    asking = await tool()
+    endpoint.script(asks("Cleo", "?"), Reply(text="I may not ask."))
+    await asking.run({"name": "Ben", "question": "?"}, context)
+    assert len(endpoint.requests) == 2
+    assert "ask Cleo" in str(endpoint.requests[1]["messages"][-1]["content"])
 
 
 async def test_only_so_many_agents_wait_for_each_other(endpoint: Endpoint) -> None:
