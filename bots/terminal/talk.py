@@ -9,7 +9,8 @@ from core.messaging.adapter import Adapter
 from core.messaging.intake import Accepted
 from core.messaging.messages import Incoming
 from core.runtime import Runtime
-from core.turn.answer import Answer, answer_to, settle
+from core.turn.answer import answer_to, settle
+from core.turn.turn import Answer
 
 
 class Talk:

@@ -19,8 +19,9 @@ from core.messaging.intake import Accepted
 from core.messaging.messages import Author, Incoming
 from core.runtime import Runtime
 from core.text import cleaned
-from core.turn.answer import Answer, answer_to
+from core.turn.answer import answer_to
 from core.turn.caller import CallerAdapter
+from core.turn.turn import Answer
 from core.turn.worker import Worker
 from storage.errors import StorageError
 

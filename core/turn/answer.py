@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from core.messaging.intake import Accepted
+from core.turn.turn import Answer
 from core.turn.worker import Worker
 from storage import inbox, outbox, turns
 from storage.models import InboxState
 
 _POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a message was answered with; `is_failure` where it is a sentence about why not."""
-
-    turn_id: int
-    text: str
-    is_failure: bool
 
 
 async def answer_to(accepted: Accepted, worker: Worker) -> Answer:
@@ -29,11 +20,15 @@ async def answer_to(accepted: Accepted, worker: Worker) -> Answer:
         DatabaseBusy, DatabaseUnusable: the message is stored and will be answered later.
     """
     answer = None if accepted.is_new else await _find(accepted)
-    while answer is None:
-        is_attended = await worker.attend(accepted.conversation_id, accepted.agent_id)
-        answer = await _find(accepted)
-        if answer is None and not is_attended:
-            await asyncio.sleep(_POLL_SECONDS)
+    worker.awaited.setdefault(accepted.key)
+    try:
+        while answer is None:
+            is_attended = await worker.attend(accepted.conversation_id, accepted.agent_id)
+            answer = worker.awaited.get(accepted.key) or await _find(accepted)
+            if answer is None and not is_attended:
+                await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        worker.awaited.pop(accepted.key, None)
     return answer
 
 

@@ -144,6 +144,8 @@ class Serving:
                 if wait is not None:  # something older is due, too
                     due = replace(due, rows=None)
                 wait = await deliver(hold, self._adapter, agent.spec.name, due)
+                if wait is None:
+                    turn.delivered()
             elif wait:
                 raise Transient("the platform does not take an answer", retry_after=wait)
             if hold.is_given_back() or await conversations.leave_if_idle(hold.lease):

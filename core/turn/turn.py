@@ -40,12 +40,22 @@ _STOPPED = "(stopped)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a message was answered with; `is_failure` where it is a sentence about why not."""
+
+    turn_id: int
+    text: str
+    is_failure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """What a process answers with: models, tools and prices by agent, and whose work it takes over.
 
     `attending` bounds how many conversations all workers of a process attend to at once: more
     than a database can serve would only lose their leases while they wait for it. `attended` are
-    those, each with the end of it.
+    those, each with the end of it. `awaited` are the answers that somebody of this process waits
+    for, by the message's key, once they have been delivered.
     """
 
     owner: str
@@ -60,6 +70,7 @@ class Resources:
     company: Company
     gate: Gate
     attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
+    awaited: dict[str, Answer | None] = field(default_factory=dict[str, Answer | None])
 
     def window_of(self, spec: AgentSpec) -> int:
         """Tokens of a prompt: what the agent may be shown, or less where its model takes less."""
@@ -96,6 +107,7 @@ class Turn:
         self.memory = Memory()
         self._recorded = 0
         self._last: FinishedStep | None = None
+        self._answer: Answer | None = None
 
     @cached_property
     def journal(self) -> Journal:
@@ -249,7 +261,16 @@ class Turn:
         finally:
             await self.budget.cut()
         metrics.TURNS.labels(state=state.value).inc()
+        is_failure = state is TurnState.FAILED
+        self._answer = Answer(turn_id=self.opened.turn.id, text=text, is_failure=is_failure)
         return Due(rows=due, intended=self.opened.draft.id if ending.intends else None)
+
+    def delivered(self) -> None:
+        """Give its answer, which people have seen now, to whoever waits for it in this process."""
+        awaited = self.resources.awaited
+        for each in self.opened.questions:
+            if each.key in awaited:
+                awaited[each.key] = self._answer
 
 
 def _entry(role: MessageRole, author: str, text: str, said_at: datetime) -> Entry:

@@ -46,6 +46,7 @@ class Worker:
         self._is_looking = False
         self._claiming = set[int]()  # conversations
         self._is_contested = False
+        self.awaited = resources.awaited
         self.backlog = Backlog(self.wake)
 
     async def check(self) -> None:

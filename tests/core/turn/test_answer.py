@@ -69,6 +69,14 @@ async def test_who_waits_for_an_answer_of_this_process_asks_the_database_nothing
     assert waiting.result()
 
 
+async def test_an_answer_that_was_written_here_is_not_read_again(stage: Stage) -> None:
+    accepted = await stage.say("Hello")
+    async with asked() as statements:
+        answer = await answer_to(accepted, stage.worker())
+    assert answer == await answer_to(accepted, stage.worker())
+    assert [each for each in statements if each.startswith("SELECT inbox.turn_id")] == []
+
+
 async def test_an_answer_that_nobody_has_seen_yet_is_waited_for(stage: Stage) -> None:
     stage.platform.fail("post", None)
     accepted = await stage.say("Hello")
