@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -9,7 +10,7 @@ from enum import Enum
 from tortoise.exceptions import IntegrityError
 from tortoise.functions import Sum
 
-from storage.drivers.script import Script, added, changed, insert, script
+from storage.drivers.script import Script, added, changed, insert, rows, script
 from storage.drivers.transaction import reading, transaction
 from storage.models import Agent, Reservation, Usage
 
@@ -86,6 +87,7 @@ async def reserve(wanted: Wanted, *, limit: int, since: datetime, now: datetime)
 
 _USED = ("model", "input_tokens", "cached_tokens", "output_tokens", "nano_usd")
 _ADD = insert(Usage, ("turn_id", "step", "agent_id", *_USED, "at"))
+_RECORDED = 'SELECT id FROM "usage" WHERE turn_id = ? AND step = ?'
 _SETTLED = "DELETE FROM reservation WHERE turn_id = ?"
 
 
@@ -97,15 +99,23 @@ def add(spent: Spent, call: Call, at: datetime) -> Script[None]:
         yield from changed(_SETTLED, call.turn_id)
 
 
-async def add_cut(spent: Spent, call: Call, at: datetime) -> None:
+async def add_cut(
+    spent: Spent, call: Call, at: datetime, *, unless_step: int | None = None
+) -> None:
     """As `add`, for a call that left no step; once, however often it is tried.
 
-    No fence: the money is gone, whoever has the conversation now.
+    With `unless_step` it may have left this one all the same, and is recorded then. No fence: the
+    money is gone, whoever has the conversation now.
     """
-    try:
-        await script(add)(spent, call, at)
-    except IntegrityError:
+    with suppress(IntegrityError):
+        await _add_cut(spent, call, at, unless_step)
+
+
+@script
+def _add_cut(spent: Spent, call: Call, at: datetime, unless_step: int | None) -> Script[None]:
+    if unless_step and (yield from rows(_RECORDED, call.turn_id, unless_step)):
         return
+    yield from add(spent, call, at)
 
 
 @transaction

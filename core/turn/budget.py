@@ -52,7 +52,10 @@ _QUEUE_SECONDS = 5.0  # that a call waits for others here; then its turn gives u
 
 @dataclass(slots=True, kw_only=True)
 class _Begun:
-    """A call that was sent and not recorded yet, with what has been seen of its answer."""
+    """A call that was sent and not recorded yet, with what has been seen of its answer.
+
+    `step` is the number of its step, once that is about to be recorded.
+    """
 
     model: str
     request: ModelRequest
@@ -61,6 +64,7 @@ class _Begun:
     has_begun: bool = False
     seen: str = ""
     usage: TokenUsage | None = None
+    step: int | None = None
 
 
 class Budget:
@@ -114,12 +118,14 @@ class Budget:
             case Begun() | Retracted():
                 pass
 
-    def spent(self, finished: Finished) -> Spent:
-        """What the call that has ended so has cost, to be recorded with its step.
+    def spent(self, finished: Finished, step: int) -> Spent:
+        """What the call that has ended so has cost, to be recorded with its step of this number.
 
         With a limit, what an endpoint does not count is estimated.
         """
         call, used = self._call, finished.usage
+        if call:
+            call.step = step
         is_reserved = call is not None and call.is_reserved
         if call and is_reserved and not (used.input or used.output):
             used = _estimated(call)
@@ -140,7 +146,7 @@ class Budget:
                 spent = self._spent(call.model, used, is_reserved=call.is_reserved)
                 step = -1 - secrets.randbelow(2**31 - 1)  # no other call of the turn has it
                 who = Call(turn_id=self._turn_id, agent_id=self._agent.id, step=step)
-                await usage.add_cut(spent, who, self._clock())
+                await usage.add_cut(spent, who, self._clock(), unless_step=call.step)
             elif call.is_reserved:
                 await usage.release(self._turn_id)
         except StorageError as error:  # what is reserved stays so for its time

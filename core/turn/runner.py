@@ -62,7 +62,8 @@ async def _call_model(turn: Turn) -> None:
     try:
         finished = _whole(turn, await _fitting(turn))
         kill_points.reach("answered, not journalled")
-        step, spent = ModelStep.of(finished), turn.budget.spent(finished)
+        step = ModelStep.of(finished)
+        spent = turn.budget.spent(finished, turn.journal.next_number)
         if step.tool_calls:
             await turn.record(StepKind.MODEL, step, spent)
             turn.budget.settled()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import pytest
 
+from core import kill_points
 from core.config.spec import AgentSpec
 from core.errors import ModelDown, ModelRefused
 from core.llm import Api, ModelRequest, Native, PromptMessage, Role, TokenUsage, ToolCall, ToolSpec
@@ -167,6 +170,34 @@ async def test_what_was_said_by_who_lost_the_lease_cost_what_it_cost(stage: Stag
     stage.model.script(("Half an answer", LeaseLost("taken over")))
     await ask(stage)
     assert await Usage.all().count() == 1
+
+
+async def test_what_a_cancel_finds_already_recorded_is_kept_once(stage: Stage) -> None:
+    accepted = await stage.say("Hello")
+    with cancelled_at("answered, not journalled"), pytest.raises(asyncio.CancelledError):
+        await stage.worker().attend(accepted.conversation_id)
+    await stage.worker().attend(accepted.conversation_id)
+    assert (await Turn.get()).state is TurnState.DONE
+    assert await Usage.all().count() == len(stage.model.requests)
+    assert await Reservation.all().count() == 0
+
+
+@contextmanager
+def cancelled_at(point: str) -> Generator[None]:
+    """Whoever comes to this kill point first is cancelled with what it does next."""
+    tasks = [point]
+
+    def arrive(reached: str) -> None:
+        task = asyncio.current_task()
+        if task and reached in tasks:
+            tasks.clear()
+            task.cancel()
+
+    kill_points.watch(arrive)
+    try:
+        yield
+    finally:
+        kill_points.watch(lambda _: None)
 
 
 async def test_what_nobody_knows_the_price_of_is_not_asked(stage: Stage) -> None:
