@@ -18,9 +18,11 @@ from storage.drivers.script import (
     select,
     whole,
 )
-from storage.drivers.transaction import reading, write_first
+from storage.drivers.transaction import reading, transaction, write_first
+from storage.errors import StorageError
 from storage.lease import Lease, fence, held, left, milliseconds
 from storage.models import (
+    Agent,
     Conversation,
     InboxMessage,
     InboxState,
@@ -34,7 +36,11 @@ _FIND = f"{select(Conversation)} WHERE agent_id = ? AND address = ?"
 async def find_or_open(
     *, agent_id: int, address: str, queue: str, author: str, now: datetime, readers: str = ""
 ) -> Conversation:
-    """The one conversation of this agent at this address; `readers` is kept if it is opened."""
+    """The one conversation of this agent at this address; `readers` is kept if it is opened.
+
+    Raises:
+        Removed: there is no such agent any more.
+    """
     if conversation := await find(agent_id=agent_id, address=address):
         return conversation
     try:
@@ -43,10 +49,17 @@ async def find_or_open(
         return await _by_address(agent_id, address)
 
 
-@write_first
+class Removed(StorageError):
+    """The agent was removed meanwhile; whoever looks for one again finds none."""
+
+
+@transaction
 async def _open(
     agent_id: int, address: str, queue: str, author: str, readers: str, now: datetime
 ) -> Conversation:
+    # Its row is locked against `agents.remove`, which would not see what is opened meanwhile.
+    if not await Agent.filter(id=agent_id).select_for_update().only("id"):
+        raise Removed(f"the agent that was to answer at {address} has been removed")
     return await Conversation.create(
         agent_id=agent_id,
         address=address,

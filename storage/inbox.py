@@ -74,7 +74,7 @@ async def add(
     `where` is its conversation, for whoever has not read that just now.
 
     Raises:
-        Changed: the conversation is not like `where` any more.
+        Changed: the conversation is not like `where` any more, or was removed.
         UsedUp: it is one too many for one of these limits, and is not stored.
     """
     try:
@@ -95,12 +95,10 @@ def _add(
     received: Received, now: datetime, limits: Sequence[Limit], where: Known | None
 ) -> Script[None]:
     # The conversation's row first: it orders this against a claim and a release.
-    if where is None:
-        yield from changed(_READY, milliseconds(now), received.conversation_id)
-    else:
-        known = (where.agent_id, where.address, where.readers)
-        if not (yield from changed(_READY_AS_KNOWN, milliseconds(now), where.id, *known)):
-            raise Changed(f"the conversation at {where.address} is not as it was")
+    known = (where.agent_id, where.address, where.readers) if where else ()
+    ready = _READY_AS_KNOWN if where else _READY
+    if not (yield from changed(ready, milliseconds(now), received.conversation_id, *known)):
+        raise Changed("the conversation is not as it was: store the message again")
     values = [getattr(received, name) for name in _COLUMNS[:-2]]
     yield from added(_ADD, *values, InboxState.WAITING, now)
     # After it, so that what comes twice is counted once; for when it was said, so that what was

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import agents, bindings, facts
+from storage import agents, bindings, conversations, facts
+from storage.conversations import Removed
 from storage.database import Database
 from storage.facts import Statement
-from storage.models import Agent, Revision
+from storage.inbox import Changed
+from storage.models import Agent, Conversation, InboxMessage, Revision
 from tests.storage import given, sql
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -103,6 +105,18 @@ async def test_what_an_agent_has_is_counted(now: datetime) -> None:
     assert await agents.belongings(support) == agents.Belongings(
         conversations=1, messages=2, facts=1
     )
+
+
+async def test_nothing_is_stored_for_an_agent_that_was_removed(now: datetime) -> None:
+    where = await given.conversation(now)
+    await agents.remove(where.agent_id)
+    with pytest.raises(Changed):
+        await given.received(where, "late", now)
+    with pytest.raises(Removed):
+        await conversations.find_or_open(
+            agent_id=where.agent_id, address="terminal/x", queue="terminal/x", author="ana", now=now
+        )
+    assert (await InboxMessage.all().count(), await Conversation.all().count()) == (0, 0)
 
 
 async def test_an_agent_is_removed_with_all_that_is_of_it_and_nothing_else(
