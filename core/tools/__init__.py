@@ -16,7 +16,8 @@ class ToolContext:
     `idempotency_key` is the same when a call that a crash cut in the middle is made again:
     a tool with an effect gives it to whoever carries the effect out.
     `scope` is the address whose facts the conversation may see, `address` where the conversation
-    is, `author` and `author_id` who asked there.
+    is, `author` and `author_id` who asked there. `called` are the names of the tools that were
+    called for this answer before, by whichever process, in order.
     """
 
     idempotency_key: str
@@ -28,6 +29,7 @@ class ToolContext:
     author_id: str
     source_key: str
     now: datetime
+    called: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

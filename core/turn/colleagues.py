@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,11 +18,11 @@ from core.tools import Tool, ToolContext
 from core.turn.answer import answer_to
 from core.turn.worker import Worker
 
+_NAME = "ask_agent"
 _DEEPEST = 3  # agents that wait for each other
 _MOST = 8  # questions of one answer
 _SECONDS = 900  # a colleague's models and tools have limits of their own
 _LONGEST = 4_000  # characters of a question
-_MOST_KEPT = 1_000  # answers whose questions are counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,6 @@ class Colleagues:
     def __init__(self, intake: Intake, worker: Callable[[], Worker]) -> None:
         self._intake = intake
         self._worker = worker
-        self._asked = OrderedDict[str, set[str]]()
 
     def tool(self, spec: AgentSpec) -> Tool:
         """For an agent that has colleagues."""
@@ -74,9 +72,7 @@ class Colleagues:
             return await self._ask(spec.name, name, cleaned(question), context)
 
         about = "Ask a colleague, another agent with knowledge and tools of its own."
-        return Tool(
-            name="ask_agent", description=about, parameters=parameters, run=run, seconds=_SECONDS
-        )
+        return Tool(name=_NAME, description=about, parameters=parameters, run=run, seconds=_SECONDS)
 
     async def _ask(self, asker: str, name: str, question: str, context: ToolContext) -> str:
         """Only what the person who asked may ask the colleague there themselves.
@@ -84,7 +80,8 @@ class Colleagues:
         Raises:
             ToolError: it may not be asked, or has no answer.
         """
-        self._count(context.idempotency_key)
+        if context.called.count(_NAME) >= _MOST:
+            raise ToolError(f"colleagues were asked {_MOST} times for this answer already")
         with _while_waiting(asker, name, context) as waiting:
             try:
                 await self._intake.gate.check(waiting.person, waiting.at, name)
@@ -96,15 +93,6 @@ class Colleagues:
         if answer.is_failure:
             raise ToolError(f"{name} has no answer (turn {answer.turn_id}): {answer.text}")
         return f"{answer.text}\n\n({name}, turn {answer.turn_id})"
-
-    def _count(self, key: str) -> None:
-        """Of one answer; its questions have keys that differ in the number of the step."""
-        asked = self._asked.setdefault(key.rpartition(".")[0], set())
-        asked.add(key)
-        if len(asked) > _MOST:
-            raise ToolError(f"colleagues were asked {_MOST} times for this answer already")
-        if len(self._asked) > _MOST_KEPT:
-            self._asked.popitem(last=False)
 
 
 @contextmanager

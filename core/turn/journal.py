@@ -66,6 +66,11 @@ class Journal:
         return sum(isinstance(step, ModelStep) for step in self._steps)
 
     @property
+    def called(self) -> tuple[str, ...]:
+        """The names of the tools that have given a result, in order."""
+        return tuple(step.name for step in self._steps if isinstance(step, ToolStep))
+
+    @property
     def text(self) -> str:
         """What the model has said so far, over all its calls."""
         said = (step.text for step in self._steps if isinstance(step, ModelStep))

@@ -173,6 +173,7 @@ class Turn:
             author_id=self.asked.author_id,
             source_key=self.asked.key,
             now=self.hold.now(),
+            called=self.journal.called,
         )
 
     async def record(

@@ -146,6 +146,14 @@ async def test_a_tool_knows_where_it_is_called_from(
     assert context.agent_id == (await stage.agent()).id
 
 
+async def test_a_tool_is_told_what_was_called_before(
+    stage: Stage, hold: Hold, calls: list[ToolContext]
+) -> None:
+    stage.model.script(calling("noon"), calling("noon"), "Noon.")
+    await runner.run(await stage.turn(hold))
+    assert [context.called for context in calls] == [(), ("noon",)]
+
+
 async def test_every_step_is_on_record_with_what_it_cost(
     stage: Stage, hold: Hold, calls: list[ToolContext]
 ) -> None:
