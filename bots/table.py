@@ -14,5 +14,5 @@ def rows(table: str) -> list[list[str]]:
 
 
 def _cells(line: str) -> list[str]:
-    cells = _BORDER.split(line.strip().removeprefix("|").removesuffix("|"))
+    cells = _BORDER.split(line.lstrip(" \t>").rstrip().removeprefix("|").removesuffix("|"))
     return [cell.strip().replace("\\|", "|") for cell in cells]

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from io import StringIO
 
 from bots import table
+from core.markdown import Block, Kind, blocks
 from core.messaging.adapter import Limits
 from core.messaging.messages import Outgoing
 from core.text import in_written_order
 
-_FENCED = re.compile(
-    r"\A {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n]*\n(.*?)\n? {0,3}\1[`~]*\s*\Z", re.DOTALL
-)
 _NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?[ \t]*%?")
 _FORMULA = {"=", "+", "-", "@"}
 _COMPUTED = ("csv", "tsv", "slk", "dif", "iqy")  # files that spreadsheets open by themselves
@@ -54,9 +52,9 @@ def file_of(outgoing: Outgoing, limits: Limits) -> TextFile | None:
 
 def as_file(text: str, key: str) -> TextFile:
     """A code block or a table as a file; its name carries the key, so that it can be found."""
-    if found := _FENCED.match(text):
-        language = re.sub(r"\W", "", found[2].lower())[:10]
-        ending, content = _ENDINGS.get(language, language), found[3]
+    if code := _code_of(text):
+        language = re.sub(r"\W", "", code.info.partition(" ")[0].lower())[:10]
+        ending, content = _ENDINGS.get(language, language), code.content
     else:
         ending, content = "csv", _as_csv(text)
     written = in_written_order(content)
@@ -70,9 +68,15 @@ def is_file_of(key: str, name: str) -> bool:
 
 def cut(text: str, length: int) -> str:
     """The first whole lines of it, at most `length` characters; a code block is closed."""
-    fence = found[1] if (found := _FENCED.match(text)) else ""
-    lines, _, _ = text[: length - len(fence) - 1].rpartition("\n")
-    return f"{lines}\n{fence}" if fence else lines
+    closing = code.closing if (code := _code_of(text)) else ""
+    lines, _, _ = text[: length - len(closing) - 1].rpartition("\n")
+    return f"{lines}\n{closing}" if closing else lines
+
+
+def _code_of(text: str) -> Block | None:
+    """The code block that the text is."""
+    first = blocks(text.strip("\n"))[0]
+    return first if first.kind is Kind.CODE else None
 
 
 def _as_csv(text: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import assert_never
 
 from rich.cells import cell_len
 
 from bots import table
 from bots.links import plain_links
 from core.graphemes import head
+from core.markdown import Block, Kind, blocks
 from core.text import in_written_order
 
 LONGEST = 2_000  # code points of a message: discord/discord-api-docs#1315
@@ -19,14 +21,8 @@ _NAMELESS = "(empty)"
 _SAFE_AT = "\N{FULLWIDTH COMMERCIAL AT}"  # looks like @, pings nobody, and is as long
 _WORD = re.compile(r"@(?=(?:everyone|here)(?!\w|[./-]\w))", re.IGNORECASE)
 _ROLE = re.compile(r"<@&\d+>")
-_FENCE = re.compile(r"^ {0,3}(`{3,16}(?=[^`]*$)|~{3,16}(?!~))")
-_DEEP_HEADING = re.compile(r"^ {0,3}#{4,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
-_TABLE = re.compile(
-    r"^[^\n]*\|[^\n]*\n"
-    r"(?=[^\n]*\|) {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$"
-    r"(?:\n[^\n]*\|[^\n]*)*",
-    re.MULTILINE,
-)
+_DEEPEST_HEADING = 3  # that Discord knows
+_HASHES = re.compile(r"#{4,6}[ \t]+(.+?)[ \t#]*$")
 
 Draw = Callable[[list[list[str]]], Iterator[str]]
 
@@ -69,18 +65,28 @@ def sanitized(text: str) -> str:
 
 
 def _drawn(text: str, draw: Draw) -> str:
-    pieces = (piece if is_code else _words(piece, draw) for is_code, piece in _pieces(text))
-    return "\n".join(pieces).strip() or _NAMELESS
+    lines = (line for block in blocks(text) for line in _shown(block, draw))
+    return "\n".join(lines).strip() or _NAMELESS
 
 
-def _words(text: str, draw: Draw) -> str:
-    text = _DEEP_HEADING.sub(lambda found: f"**{found[1].replace('**', '')}**", text)
-    return _TABLE.sub(lambda found: _block(table.rows(found[0]), draw), text)
+def _shown(block: Block, draw: Draw) -> Sequence[str]:
+    """Its lines, as Discord knows them."""
+    match block.kind:
+        case Kind.CODE:
+            return _code(block)
+        case Kind.TABLE:
+            return _table(table.rows("\n".join(block.lines)), draw)
+        case Kind.HEADING if block.level > _DEEPEST_HEADING:
+            return [_HASHES.sub(lambda found: f"**{found[1].replace('**', '')}**", block.lines[0])]
+        case Kind.HEADING | Kind.WORDS | Kind.BLANK:
+            return block.lines
+        case _:
+            assert_never(block.kind)
 
 
-def _block(cells: list[list[str]], draw: Draw) -> str:
+def _table(cells: list[list[str]], draw: Draw) -> list[str]:
     plain = [[re.sub(r"\*\*|`", "", cell) for cell in row] for row in cells]
-    return "\n".join(["```", *draw(plain), "```"])
+    return ["```", *draw(plain), "```"]
 
 
 def _aligned(cells: list[list[str]]) -> Iterator[str]:
@@ -99,34 +105,9 @@ def _narrow(cells: list[list[str]]) -> Iterator[str]:
     return (" | ".join(row) for row in cells)
 
 
-def _pieces(text: str) -> Iterator[tuple[bool, str]]:
-    """The text in pieces, each with whether it is a code block.
-
-    An open block is closed. Discord knows no fences of tildes: they become backticks.
-    """
-    marker, run = "", list[str]()
-    for line in text.split("\n"):
-        found = _FENCE.match(line)
-        if marker:
-            run.append(line)
-            if found and found[1].startswith(marker) and line.strip() == found[1]:
-                yield True, _code(run)
-                marker, run = "", []
-        elif found:
-            if run:
-                yield False, "\n".join(run)
-            marker, run = found[1], [line]
-        else:
-            run.append(line)
-    if marker:
-        yield True, _code([*run, marker])
-    elif run:
-        yield False, "\n".join(run)
-
-
-def _code(lines: list[str]) -> str:
-    opening, *code, _ = lines
-    text = "\n".join(code)
-    if not opening.lstrip().startswith("~") or "```" in text:
-        return "\n".join(lines)
-    return f"```{opening.strip().lstrip('~').strip()}\n{text}\n```"
+def _code(block: Block) -> Sequence[str]:
+    """An open block is closed. Discord knows no fences of tildes: they become backticks."""
+    lines = [*block.lines, *([] if block.is_closed else [block.closing])]
+    if block.fence.startswith("`") or "```" in block.content:
+        return lines
+    return [f"{block.indent}```{block.info}", *lines[1:-1], f"{block.indent}```"]

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.address import Address
 from core.errors import DeliveryRefused, FileUnavailable, Transient
+from core.markdown import fence
 from core.messaging.adapter import Adapter, FetchesFiles
 from core.messaging.messages import Attachment
 from core.text import cleaned
@@ -64,8 +65,8 @@ class ReadFile:
         shown = _first(self.text, length)
         left_out = len(self.text) - len(shown)
         note = f"{self.note}; {left_out:,} characters of it left out" if left_out else self.note
-        fence = "`" * max(3, _longest_run(shown) + 1)
-        return f"[{note}]\n{fence}\n{shown}\n{fence}"
+        marker = fence(shown)
+        return f"[{note}]\n{marker}\n{shown}\n{marker}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +205,3 @@ def _decoded(content: bytes) -> str:
 def _first(text: str, length: int) -> str:
     """As many whole characters as `length` bytes hold."""
     return text.encode()[: max(length, 0)].decode(errors="ignore")
-
-
-def _longest_run(text: str) -> int:
-    """The longest row of backticks."""
-    return max(map(len, re.findall("`+", text)), default=0)

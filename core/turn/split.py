@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import assert_never
 
 from core.graphemes import boundary
+from core.markdown import Block, Kind, blocks, fence
 
-_FENCE = re.compile(r"^ {0,3}(`{3,16}(?=[^`]*$)|~{3,16}(?!~))(.*)$")
-_ITEM = re.compile(r"^ {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
-_DELIMITER = re.compile(r"^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-_HEADING = re.compile(r"^ {0,3}(?:#{1,6}[ \t]+\S.*|\*\*[^*]+\*\*:?[ \t]*)$")
-_BACKTICKS = re.compile(r"`+")
+_DEEPEST_INDENT = 3  # spaces; what stands behind more begins no code
+_LONGEST_FENCE = 20  # characters; what is more is nobody's code
 _IN_A_FILE = "(The whole is in the file below.)"
 
 
@@ -46,34 +44,33 @@ class _Part:
 class _Unit:
     """Lines that belong together: a code block, a table, a list item, a paragraph, a blank line.
 
-    Where it has to be cut all the same, the cut-off part ends with `closing`, and what follows
-    begins with `opening`.
+    Where it has to be cut all the same, the part that is cut off ends with `closing`, and what
+    follows begins with `opening`. At the beginning of a part the lines are those `alone`, if there
+    are any: what is indented below a list item there is no part of it here.
     """
 
-    lines: list[str]
-    opening: list[str]
-    closing: list[str]
+    lines: Sequence[str]
+    opening: Sequence[str] = ()
+    closing: Sequence[str] = ()
+    alone: Sequence[str] = ()
     is_complete: bool = False
+    is_heading: bool = False
     may_be_file: bool = False
-
-    @property
-    def is_heading(self) -> bool:
-        """Whether it is a heading: of `#`, or a line in bold."""
-        return len(self.lines) == 1 and bool(_HEADING.match(self.lines[0]))
 
     def cut(self, limit: int, above: Sequence[str]) -> tuple[list[str], _Part]:
         """Parts of `limit` characters at most, and the last one, to which more may be added.
 
         The first part begins with the lines `above`.
         """
-        if _length([*above, *self.lines]) <= limit:
-            return [], _Part([*above, *self.lines])
+        lines = self.alone or self.lines
+        if _length([*above, *lines]) <= limit:
+            return [], _Part([*above, *lines])
         longest = limit - _length([*self.opening, *self.closing]) - 2
         done: list[str] = []
         part, begun = _Part(above), len(above)
-        for number, line in enumerate(self.lines, start=1):
-            rest, is_end = line, self.is_complete and number == len(self.lines)
-            closing = [] if is_end else self.closing
+        for number, line in enumerate(lines, start=1):
+            rest, is_end = line, self.is_complete and number == len(lines)
+            closing = () if is_end else self.closing
             while not part.takes([rest, *closing], limit):
                 room = part.room(closing, limit)
                 if len(part.lines) == begun or (len(rest) > longest and room >= limit // 2):
@@ -102,10 +99,7 @@ def parts(text: str, limit: int, *, with_files: bool = False, most: int | None =
     """
     if len(text) <= limit:
         return [text]
-    if with_files:
-        found = _with_files(text, limit)
-    else:
-        found = _packed(_units(text.split("\n"), limit), limit)
+    found = _with_files(text, limit) if with_files else _packed(_units(text, limit), limit)
     if most and len(found) > most:
         return [_beginning(text, limit), _as_code_block(text)]
     return found or [""]
@@ -117,15 +111,13 @@ def _beginning(text: str, limit: int) -> str:
 
 
 def _as_code_block(text: str) -> str:
-    """The fence is longer than every run of backticks in the text."""
-    longest = max(map(len, _BACKTICKS.findall(text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}markdown\n{text}\n{fence}"
+    marker = fence(text)
+    return f"{marker}markdown\n{text}\n{marker}"
 
 
 def _with_files(text: str, limit: int) -> list[str]:
     found: list[str] = []
-    units = _units(text.split("\n"), limit)
+    units = _units(text, limit)
     for is_file, group in groupby(units, key=lambda unit: _is_file(unit, limit)):
         if is_file:
             found += [*([] if found else [_IN_A_FILE]), *(_joined([unit]) for unit in group)]
@@ -159,70 +151,37 @@ def _below_headings(units: Iterable[_Unit], limit: int) -> Iterator[tuple[list[s
             yield above, unit
             above = []
     if above:
-        yield [], _Unit(lines=above, opening=[], closing=[])
+        yield [], _Unit(lines=above)
 
 
-def _units(lines: list[str], limit: int) -> Iterator[_Unit]:
-    start = 0
-    while start < len(lines):
-        unit = (
-            _code(lines, start, limit)
-            or _table(lines, start, limit)
-            or _Unit(lines=lines[start : _end_of_words(lines, start)], opening=[], closing=[])
-        )
-        yield unit
-        start += len(unit.lines)
+def _units(text: str, limit: int) -> Iterator[_Unit]:
+    for block in blocks(text):
+        match block.kind:
+            case Kind.CODE if len(block.closing) <= _LONGEST_FENCE:
+                yield _code(block, limit)
+            case Kind.TABLE:
+                head = block.lines[:2]
+                opening = head if _length(head) < limit // 4 else ()
+                yield _Unit(lines=block.lines, opening=opening, may_be_file=True)
+            case Kind.CODE | Kind.HEADING | Kind.WORDS | Kind.BLANK:
+                yield _Unit(lines=block.lines, is_heading=block.kind is Kind.HEADING)
+            case _:
+                assert_never(block.kind)
 
 
-def _code(lines: list[str], start: int, limit: int) -> _Unit | None:
-    found = _FENCE.match(lines[start])
-    if not found:
-        return None
-    marker = found[1]
-    closes = (at for at in range(start + 1, len(lines)) if _closes(lines[at], marker))
-    end = next(closes, None)
-    opening = lines[start] if len(lines[start]) <= limit // 4 else marker
+def _code(block: Block, limit: int) -> _Unit:
+    indent = block.indent if ">" in block.indent else block.indent[:_DEEPEST_INDENT]
+    opening, closing = f"{indent}{block.fence}{block.info}", f"{indent}{block.fence}"
+    opening = opening if len(opening) <= limit // 4 else closing
+    ending = [closing] if block.is_closed else block.lines[1:][-1:]
     return _Unit(
-        lines=lines[start:] if end is None else [*lines[start:end], lines[end].rstrip()],
+        lines=block.lines,
         opening=[opening],
-        closing=[marker],
-        is_complete=end is not None,
-        may_be_file=end is not None,
+        closing=[closing],
+        alone=[] if indent == block.indent else [opening, *block.lines[1:-1], *ending],
+        is_complete=block.is_closed,
+        may_be_file=block.is_closed,
     )
-
-
-def _closes(line: str, marker: str) -> bool:
-    found = _FENCE.match(line)
-    return bool(found and found[1].startswith(marker) and not found[2].strip())
-
-
-def _table(lines: list[str], start: int, limit: int) -> _Unit | None:
-    if not _begins_table(lines, start):
-        return None
-    end = start + 2
-    while end < len(lines) and "|" in lines[end] and not _FENCE.match(lines[end]):
-        end += 1
-    head = lines[start : start + 2]
-    opening = head if _length(head) < limit // 4 else []
-    return _Unit(lines=lines[start:end], opening=opening, closing=[], may_be_file=True)
-
-
-def _begins_table(lines: list[str], start: int) -> bool:
-    head, delimiter = lines[start], lines[start + 1] if start + 1 < len(lines) else ""
-    return "|" in head and "|" in delimiter and bool(_DELIMITER.match(delimiter))
-
-
-def _end_of_words(lines: list[str], start: int) -> int:
-    """Where the heading, the list item or the paragraph that begins at `start` ends."""
-    end = start + 1
-    if _HEADING.match(lines[start]):
-        return end
-    while lines[start] and end < len(lines) and lines[end]:
-        begins_anew = _ITEM.match(lines[end]) or _FENCE.match(lines[end])
-        if begins_anew or _HEADING.match(lines[end]) or _begins_table(lines, end):
-            break
-        end += 1
-    return end
 
 
 def _is_file(unit: _Unit, limit: int) -> bool:

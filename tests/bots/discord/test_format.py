@@ -121,3 +121,16 @@ def test_a_code_block_of_tildes_is_one_of_backticks() -> None:
 def test_tildes_around_backticks_stay() -> None:
     text = "~~~\n```\n~~~"
     assert render(text, None) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("- one\n  ~~~py\n  x\n  ~~~", "- one\n  ```py\n  x\n  ```"),
+        ("> ~~~\n> x", "> ```\n> x\n> ```"),
+        ("> #### Four", "> **Four**"),
+        ("> | a | b |\n> |---|---|\n> | 1 | 2 |", "```\na  b\n─  ─\n1  2\n```"),
+    ],
+)
+def test_blocks_in_lists_and_quotations_are_drawn(text: str, made: str) -> None:
+    assert render(text, None) == made

@@ -250,3 +250,20 @@ def test_of_too_many_parts_the_first_stays_and_the_whole_becomes_a_file() -> Non
     assert len(first) <= 100
     assert whole == f"`````markdown\n{text}\n`````"
     assert len(parts(text, 100, with_files=True, most=9)) > 4
+
+
+def test_code_in_a_list_goes_on_as_code_of_its_own() -> None:
+    text = "- Run this:\n\n    ```sh\n" + "    echo 1\n" * 30 + "    ```\n- Then that."
+    first, *others = parts(text, 200)
+    assert first == "- Run this:"
+    assert all(each.startswith("   ```sh\n    echo 1\n") for each in others)
+    assert all(each.endswith("    echo 1\n   ```") for each in others[:-1])
+    assert others[-1].endswith("    echo 1\n   ```\n- Then that.")
+
+
+def test_code_in_a_quotation_goes_on_in_one() -> None:
+    text = "> ```py\n" + "> x = 1\n" * 40 + "> ```"
+    found = parts(text, 200)
+    assert len(found) > 1
+    assert all(each.startswith("> ```py\n> x = 1\n") for each in found)
+    assert all(each.endswith("> x = 1\n> ```") for each in found)
