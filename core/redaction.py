@@ -6,10 +6,10 @@ import base64
 import html
 import json
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
+from cachetools import LRUCache
 from pydantic import SecretStr
 
 _HIDDEN = "•••"
@@ -43,8 +43,8 @@ class Secrets:
     """What this process holds; the one of each process is `HELD`."""
 
     def __init__(self) -> None:
-        self._lasting = OrderedDict[str, None]()
-        self._passing = OrderedDict[str, list[str]]()
+        self._lasting = dict[str, None]()
+        self._passing = LRUCache[str, list[str]](_MOST)
 
     def hold_environment(self, variables: Mapping[str, SecretStr]) -> None:
         """Know the values of variables that are named like secrets."""
@@ -61,9 +61,7 @@ class Secrets:
 
     def hold(self, secret: str) -> None:
         """Know this one, as long as there are not too many newer ones."""
-        self._passing[secret] = self._passing.pop(secret, []) or _shapes(secret)
-        if len(self._passing) > _MOST:
-            self._passing.popitem(last=False)
+        self._passing[secret] = self._passing.get(secret) or _shapes(secret)
 
     def hidden(self, text: str) -> str:
         """The text without any of them, and without what looks like one."""

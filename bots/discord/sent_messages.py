@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import discord
+from cachetools import LRUCache
 
 from bots.discord import buttons
 from bots.discord.channels import Destination, with_fallback
@@ -49,15 +49,12 @@ class SentMessages:
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._by_nonce: OrderedDict[str, int] = OrderedDict()
+        self._by_nonce = LRUCache[str, int](_MOST_NONCES)
 
     def add(self, own: discord.Message) -> None:
         """The gateway sent a message of the bot."""
-        if own.nonce is None:
-            return
-        self._by_nonce[str(own.nonce)] = own.id
-        if len(self._by_nonce) > _MOST_NONCES:
-            self._by_nonce.popitem(last=False)
+        if own.nonce is not None:
+            self._by_nonce[str(own.nonce)] = own.id
 
     def by_nonce(self, nonce: str) -> int | None:
         """The id of the message with this nonce, if the gateway sent it lately."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from weakref import WeakValueDictionary
+
+from cachetools import LRUCache
 
 from core import kill_points
 from core.address import Address, Readers
@@ -50,7 +51,7 @@ class Intake:
         self._clock = clock
         self.gate = gate
         self._wake = _nobody
-        self._known = OrderedDict[tuple[int, str], Known]()
+        self._known = LRUCache[tuple[int, str], Known](_MOST_KNOWN)
 
     def wake_with(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever a message has been stored: a worker of this process goes on."""
@@ -98,16 +99,9 @@ class Intake:
             except Changed:
                 pass
         where = await self._conversation(agent_id, address, author)
-        self._keep(where)
+        self._known[agent_id, address.key] = where
         received = _received(incoming, author, where.id)
         return where.id, await inbox.add(received, now, limits)
-
-    def _keep(self, where: Known) -> None:
-        key = (where.agent_id, where.address)
-        self._known[key] = where
-        self._known.move_to_end(key)
-        if len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
 
     async def _conversation(self, agent_id: int, address: Address, author: str) -> Known:
         """The conversation there; who can read it is written only when that is news."""
@@ -181,7 +175,7 @@ class Reception:
         self._directory = directory
         self._file = file
         self._hearing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._stored: dict[str, tuple[Readers, Accepted]] = {}
+        self._stored = LRUCache[str, tuple[Readers, Accepted]](_MOST_KEPT)
 
     async def hear(self, heard: Heard) -> Accepted | None:
         """Store the message for the agent that should answer it; None if nobody should.
@@ -198,7 +192,7 @@ class Reception:
                 return known
             accepted = await self._hear(heard)
             if accepted:
-                self._keep(heard.key, readers, accepted)
+                self._stored[heard.key] = readers, replace(accepted, is_new=False)
             return accepted
 
     def _alone(self, key: str) -> asyncio.Lock:
@@ -206,11 +200,6 @@ class Reception:
 
     def _in_turn(self, heard: Heard) -> AbstractAsyncContextManager[None]:
         return self._alone(heard.stands_at.key) if heard.thread else nullcontext()
-
-    def _keep(self, key: str, readers: Readers, accepted: Accepted) -> None:
-        if len(self._stored) >= _MOST_KEPT:
-            del self._stored[next(iter(self._stored))]
-        self._stored[key] = readers, replace(accepted, is_new=False)
 
     async def _hear(self, heard: Heard) -> Accepted | None:
         found = await route(heard, self._file, self._directory)
