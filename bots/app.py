@@ -33,7 +33,7 @@ async def run(
     that still listens some seconds later is cut off. Without queues nothing is answered here.
     `hang_up` reloads the agents file, as often as it is set.
     """
-    runtime.intake.wake_with(worker.wake)
+    runtime.intake.wake_with(worker.wake, worker.edited)
     drain_seconds = runtime.settings.drain_seconds if queues else 0
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(_hurry_at(stop, runtime, drain_seconds))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from storage.drivers.internals import as_read
@@ -194,8 +194,39 @@ def _taken_up(row: Conversation, work: _Work, plan: Plan, *, is_takeover: bool) 
     yield from changed(_TAKEN_UP, turn.interruptions, turn.revision, turn.id)
     steps = yield from whole(Step, _STEPS, turn.id)
     (draft,) = yield from whole(OutboxMessage, _DRAFT, turn.id)
-    questions = [each for each in work.messages if each.state is InboxState.TAKEN]
+    taken = [each for each in work.messages if each.state is InboxState.TAKEN]
+    questions = _still_asked(taken)
     return OpenTurn(turn=turn, questions=questions, steps=steps, draft=draft, last_seq=row.last_seq)
+
+
+def _still_asked(taken: list[InboxMessage]) -> list[InboxMessage]:
+    """Without those that were deleted meanwhile; all of them, if there is no other."""
+    return [each for each in taken if each.says_something] or taken
+
+
+@script
+def read_again(lease: Lease, opened: OpenTurn, *, room: int) -> Script[OpenTurn]:
+    """The turn with what it is asked by now.
+
+    That is its questions as people have edited them, and what the same person wrote at the same
+    place since, if nobody else's message stands before that, as far as all has `room` bytes.
+
+    Raises:
+        LeaseLost: somebody else has claimed the conversation since.
+    """
+    yield from held(lease)
+    (turn,) = yield from whole(Turn, _TURN, opened.turn.id)
+    work = yield from _work(lease.conversation_id)
+    taken = [each for each in work.messages if each.state is InboxState.TAKEN]
+    questions = _still_asked(taken)
+    last = max(each.position for each in taken)
+    waiting = [each for each in work.messages if each.state is InboxState.WAITING]
+    joined = _together([*questions, *waiting], room)[len(questions) :]
+    if joined and joined[0].position > last:
+        mark = _TAKE.format(marks(len(joined)))
+        yield from changed(mark, turn.id, *(each.id for each in joined))
+        questions = [*questions, *joined]
+    return replace(opened, turn=turn, questions=questions)
 
 
 def _new_turn(row: Conversation, revision: str, now: datetime) -> Script[Turn]:
@@ -210,6 +241,7 @@ def _new_turn(row: Conversation, revision: str, now: datetime) -> Script[Turn]:
                 "attempts": 1,
                 "interruptions": 0,
                 "lone_tries": 0,
+                "edits": 0,
                 "opened_at": now,
             },
         )

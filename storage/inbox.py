@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from enum import Enum
 
 from tortoise.exceptions import IntegrityError
-from tortoise.queryset import QuerySet
+from tortoise.expressions import F
 
 from storage import allowances
 from storage.allowances import Limit
@@ -24,7 +25,7 @@ from storage.drivers.script import (
 from storage.drivers.transaction import reading, transaction
 from storage.errors import StorageError
 from storage.lease import milliseconds
-from storage.models import Conversation, InboxMessage, InboxState
+from storage.models import Conversation, InboxMessage, InboxState, Turn, TurnState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,24 +107,64 @@ def _add(
     yield from allowances.count(limits, min(received.sent_at, now))
 
 
-@transaction
-async def change(key: str, text: str) -> bool:
-    """Let a message that nobody has begun to answer say something else; False if it is too late."""
-    return bool(await (await _still_waiting(key)).update(text=text))
+class Edit(Enum):
+    """How far an edit or a deletion of a message came."""
+
+    TOO_LATE = "it is answered, or was never received"
+    WAITING = "nobody has begun to answer it"
+    TAKEN = "it is being answered, and whoever does so has to read it again"
 
 
 @transaction
-async def withdraw(key: str) -> bool:
-    """Let a message that nobody has begun to answer go unanswered; False if it is too late."""
-    return bool(await (await _still_waiting(key)).update(state=InboxState.WITHDRAWN, text=""))
+async def change(key: str, text: str) -> Edit:
+    """Let a message say something else, unless it is answered already."""
+    if not (message := await _locked(key)):
+        return Edit.TOO_LATE
+    if message.text == text:  # as when a platform adds the preview of a link
+        return Edit.WAITING
+    edit = await _edited(message)
+    if edit is not Edit.TOO_LATE:
+        await InboxMessage.filter(id=message.id).update(text=text)
+    return edit
 
 
-async def _still_waiting(key: str) -> QuerySet[InboxMessage]:
-    """The message if it waits, its conversation locked: nobody takes it meanwhile."""
+@transaction
+async def withdraw(key: str, now: datetime) -> Edit:
+    """Let a message go unanswered, unless it is answered already.
+
+    An answer to nothing else is asked to stop.
+    """
+    if not (message := await _locked(key)):
+        return Edit.TOO_LATE
+    edit = await _edited(message)
+    gone = InboxMessage.filter(id=message.id)
+    if edit is Edit.WAITING:
+        await gone.update(state=InboxState.WITHDRAWN, text="")
+    elif edit is Edit.TAKEN:
+        await gone.update(text="", attachments=[], quotes=None)
+        others = await InboxMessage.filter(turn_id=message.turn_id).exclude(id=message.id)
+        if not any(other.says_something for other in others):
+            await Turn.filter(id=message.turn_id).update(stop_asked_at=now)
+    return edit
+
+
+async def _locked(key: str) -> InboxMessage | None:
+    """The message as it is now, its conversation locked: nobody takes or ends it meanwhile."""
     message = await InboxMessage.get_or_none(key=key)
-    if message:
-        await Conversation.select_for_update().get(id=message.conversation_id)
-    return InboxMessage.filter(key=key, state=InboxState.WAITING)
+    if message is None:
+        return None
+    await Conversation.select_for_update().get(id=message.conversation_id)
+    return await InboxMessage.select_for_update().get(key=key)
+
+
+async def _edited(message: InboxMessage) -> Edit:
+    """Whoever answers it notices by the number of edits, at the end at the latest."""
+    if message.state is InboxState.WAITING:
+        return Edit.WAITING
+    if message.state is not InboxState.TAKEN:
+        return Edit.TOO_LATE
+    running = Turn.filter(id=message.turn_id, state=TurnState.RUNNING)
+    return Edit.TAKEN if await running.update(edits=F("edits") + 1) else Edit.TOO_LATE
 
 
 @reading_script

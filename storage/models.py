@@ -170,6 +170,11 @@ class InboxMessage(Model):
             Index(fields=("thread", "position"), name="inbox_thread"),
         )
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to answer: not so where it was deleted while it was taken."""
+        return bool(self.text or self.attachments)
+
 
 class Turn(Model):
     """One answer to the waiting messages of one conversation.
@@ -177,6 +182,7 @@ class Turn(Model):
     Since its last finished step: attempts are those that failed by themselves, and the one now.
     interruptions are processes that left it without a word, lone_tries those of its attempts
     alone in a process that did not end by themselves.
+    edits are changes of what it answers, made by people while it was being answered.
     """
 
     id: int = fields.BigIntField(primary_key=True)
@@ -187,6 +193,7 @@ class Turn(Model):
     attempts: int = fields.IntField(default=0)
     interruptions: int = fields.IntField(default=0, db_default=0)
     lone_tries: int = fields.IntField(default=0, db_default=0)
+    edits: int = fields.IntField(default=0, db_default=0)
     failure = fields.CharField(max_length=64, null=True)
     stop_asked_at = fields.DatetimeField(null=True)
     opened_at = fields.DatetimeField()

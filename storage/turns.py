@@ -19,6 +19,7 @@ from storage.drivers.script import (
     script,
 )
 from storage.drivers.transaction import reading, transaction, write_first
+from storage.errors import StorageError
 from storage.lease import Lease, fence, fenced, held, milliseconds
 from storage.models import (
     Conversation,
@@ -125,11 +126,11 @@ def _add_usage(lease: Lease, step: FinishedStep, now: datetime) -> Script[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a turn ends: what is added to the history, and the visible messages in order.
+    """How a turn ends: what is added to the history, and the visible messages in order, if any.
 
     `intends`: the first of them is about to be posted, and may be there from now on; `message_id`
     is the platform's id of it, where that is known. `step` is its last one, if it is not journalled
-    yet.
+    yet. With `edits` it ends only if its questions were edited so often and not once more.
     """
 
     state: TurnState
@@ -139,10 +140,19 @@ class Ending:
     intends: bool = False
     message_id: str | None = None
     step: FinishedStep | None = None
+    edits: int | None = None
+
+
+class QuestionsEdited(StorageError):
+    """What the turn answers was edited meanwhile; it goes on, with what is asked now."""
 
 
 _LAST_SEQ = "UPDATE conversation SET last_seq = ? WHERE id = ? AND token = ? AND last_seq = ?"
-_END = "UPDATE turn SET state = ?, failure = ?, ended_at = ? WHERE id = ? AND state = 'running'"
+_END = (
+    "UPDATE turn SET state = ?, failure = ?, ended_at = ?"
+    " WHERE id = ? AND state = 'running' AND edits = COALESCE(?, edits)"
+)
+_RUNS = "SELECT id FROM turn WHERE id = ? AND state = 'running'"
 _ANSWERED = "UPDATE inbox SET state = ? WHERE turn_id = ?"
 _ENTRY = ("conversation_id", "seq", "role", "author", "text", "tokens", "turn_id", "said_at")
 _DUE = (
@@ -163,6 +173,7 @@ def end(
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
+        QuestionsEdited: it has not ended.
     """
     last_seq = opened.last_seq + len(ending.entries)
     is_next = yield from changed(
@@ -172,7 +183,10 @@ def end(
         yield from held(lease)
         return []
     turn_id = opened.turn.id
-    if not (yield from changed(_END, ending.state, ending.failure, now, turn_id)):
+    ended = (ending.state, ending.failure, now, turn_id, ending.edits)
+    if not (yield from changed(_END, *ended)):
+        if (yield from rows(_RUNS, turn_id)):
+            raise QuestionsEdited(f"what turn {turn_id} answers was edited meanwhile")
         return []
     if ending.step:
         yield from _add_step(lease, ending.step, now)
@@ -193,6 +207,8 @@ def _add_to_history(opened: OpenTurn, entries: Sequence[Entry]) -> Script[None]:
 
 
 def _make_due(draft: OutboxMessage, ending: Ending, now: datetime) -> Script[list[OutboxMessage]]:
+    if not ending.parts:  # nobody asks any more, and nothing was shown
+        return []
     first, *others = ending.parts
     intended_at = now if ending.intends else None
     yield from changed(_DUE, first, int(ending.intends), intended_at, draft.id)
@@ -241,10 +257,27 @@ async def ask_to_stop(turn_id: int, now: datetime) -> bool:
     return bool(await Turn.filter(id=turn_id, state=TurnState.RUNNING).update(stop_asked_at=now))
 
 
-@reading
-async def is_asked_to_stop(turn_id: int) -> bool:
-    """Whether somebody wants the turn stopped."""
-    return await Turn.filter(id=turn_id, stop_asked_at__not_isnull=True).exists()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What has come up since a turn was opened, and whether more waits in its conversation."""
+
+    is_stop_asked: bool
+    edits: int
+    has_waiting: bool
+
+
+_NEWS = (
+    "SELECT CASE WHEN stop_asked_at IS NULL THEN 0 ELSE 1 END, edits, (SELECT COUNT(*) FROM inbox"
+    " WHERE inbox.conversation_id = turn.conversation_id AND inbox.state = 'waiting')"
+    " FROM turn WHERE id = ?"
+)
+
+
+@reading_script
+def news(turn_id: int) -> Script[News]:
+    """What has come up since the turn was opened."""
+    ((is_stop_asked, edits, waiting),) = yield from rows(_NEWS, turn_id)
+    return News(is_stop_asked=bool(is_stop_asked), edits=edits, has_waiting=waiting > 0)
 
 
 @reading

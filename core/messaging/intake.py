@@ -23,7 +23,7 @@ from core.messaging.routing import Route, agent_at, route, unaddressed
 from core.text import cleaned
 from storage import conversations, facts, inbox, places
 from storage.allowances import Limit, UsedUp
-from storage.inbox import Changed, Known
+from storage.inbox import Changed, Edit, Known
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +50,16 @@ class Intake:
         self._directory = directory
         self._clock = clock
         self.gate = gate
-        self._wake = _nobody
+        self._wake: Callable[[int], None] = _nobody
+        self._edited: Callable[[str], None] = _nobody
         self._known = LRUCache[tuple[int, str], Known](_MOST_KNOWN)
 
-    def wake_with(self, wake: Callable[[], None]) -> None:
-        """Call `wake` whenever a message has been stored: a worker of this process goes on."""
-        self._wake = wake
+    def wake_with(self, wake: Callable[[int], None], edited: Callable[[str], None]) -> None:
+        """Tell a worker of this process of a conversation with a new message, and of an edit.
+
+        The latter with the key of a message that is being answered.
+        """
+        self._wake, self._edited = wake, edited
 
     async def accept(self, incoming: Incoming, agent_name: str) -> Accepted:
         """Store the message for this agent; after this the platform may be told.
@@ -73,7 +77,7 @@ class Intake:
         except UsedUp as used_up:
             raise self.gate.refusal(used_up, incoming.author) from used_up
         kill_points.reach("stored, not acknowledged")
-        self._wake()
+        self._wake(where)
         return Accepted(
             agent=agent.spec.name,
             agent_id=agent.id,
@@ -81,6 +85,20 @@ class Intake:
             key=incoming.key,
             is_new=is_new,
         )
+
+    async def change(self, key: str, text: str) -> bool:
+        """A message was edited; False if it is answered already."""
+        return self._heeded(key, await inbox.change(key, text))
+
+    async def withdraw(self, key: str) -> bool:
+        """A message was deleted; False if it is answered already."""
+        return self._heeded(key, await inbox.withdraw(key, self._clock()))
+
+    def _heeded(self, key: str, edit: Edit) -> bool:
+        if edit is Edit.TAKEN:
+            kill_points.reach("edit stored, not heeded")
+            self._edited(key)
+        return edit is not Edit.TOO_LATE
 
     async def _store(
         self, incoming: Incoming, author: str, agent_id: int, limits: Sequence[Limit]
@@ -162,7 +180,7 @@ def _one_line(name: str) -> str:
     return " ".join(cleaned(name).split())[:_LONGEST_NAME] or "somebody"
 
 
-def _nobody() -> None:
+def _nobody(_: object) -> None:
     """Without a worker in this process, others find the message when they poll."""
 
 
@@ -252,11 +270,14 @@ class Reception:
         return await inbox.is_first(accepted.key)
 
     async def change(self, heard: Heard) -> bool:
-        """A message was edited; False if an answer to it is being written already."""
+        """A message was edited: an answer to it that is being written begins again.
+
+        False if it is answered already.
+        """
         text = cleaned(unaddressed(heard, self._directory.names))
         if not (text or heard.attachments):
             return await self.withdraw(heard.key)
-        return await inbox.change(heard.key, text)
+        return await self._intake.change(heard.key, text)
 
     async def close(self, channel: Address) -> None:
         """A channel turned private: what was said there until now is for its members, too."""
@@ -264,5 +285,5 @@ class Reception:
         await places.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
 
     async def withdraw(self, key: str) -> bool:
-        """A message was deleted; False if an answer to it is being written already."""
-        return await inbox.withdraw(key)
+        """A message was deleted: an answer to nothing else stops. False if it is answered."""
+        return await self._intake.withdraw(key)

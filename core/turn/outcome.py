@@ -1,4 +1,4 @@
-"""What follows from how an attempt ended: it counts, is given back, fails or stops the turn."""
+"""What follows from how an attempt ended: it counts, is given back, begun again, fails or stops."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.errors import ConfigMistake, ModelRefused, MooringsError, Postponed, Transient
 from storage.errors import StorageError
+from storage.turns import QuestionsEdited
 
 _PATIENCE = 125.0  # seconds that a person is kept waiting for a model that is away
 _FIRST_PAUSE = 1.0  # seconds between two attempts
@@ -66,7 +67,12 @@ class Stop:
     """What was shown stands."""
 
 
-Outcome = Count | GiveBack | Fail | Stop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginAgain:
+    """Something else is asked now."""
+
+
+Outcome = BeginAgain | Count | GiveBack | Fail | Stop
 
 
 def outcome_of(error: BaseException, *, attempt: int, seconds: float) -> Outcome:
@@ -75,6 +81,8 @@ def outcome_of(error: BaseException, *, attempt: int, seconds: float) -> Outcome
     match error:
         case Stopped():
             outcome = Stop()
+        case QuestionsEdited():
+            outcome = BeginAgain()
         case Retired():
             outcome = Fail(sentence=_RETIRED, kind="retired")
         case GivenUp():

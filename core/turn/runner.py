@@ -50,6 +50,8 @@ async def run(turn: Turn) -> str:
     while not turn.journal.is_answered:
         for call in turn.journal.open_calls():
             await _call_tool(turn, call)
+        if turn.has_more:
+            await turn.read_again()
         await _call_model(turn)
     return turn.journal.text
 

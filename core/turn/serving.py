@@ -17,14 +17,13 @@ from core.address import Address
 from core.clock import monotonic
 from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
 from core.messaging.adapter import Adapter, ShowsWork
-from core.messaging.attachments import read_files
 from core.messaging.directory import KnownAgent
 from core.messaging.earlier import said_before
 from core.stray import contained
 from core.turn import runner
 from core.turn.deliver import Due, deliver
 from core.turn.hold import Hold
-from core.turn.outcome import Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
+from core.turn.outcome import BeginAgain, Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
 from core.turn.stops import Stops
 from core.turn.turn import Resources, Turn
 from storage import claims, conversations, turns
@@ -185,7 +184,7 @@ class Serving:
         began_at = monotonic()
         try:
             with metrics.TURN_SECONDS.time(), contained():
-                text = await self._attempt(turn)
+                due = await turn.answered(await self._attempt(turn))
         except BaseException as error:
             outcome = outcome_of(error, attempt=turn.attempt, seconds=monotonic() - began_at)
             extra = {"turn": turn.opened.turn.id, "agent": turn.agent.spec.name, "why": str(error)}
@@ -198,6 +197,10 @@ class Serving:
                     log.log(level, "attempt failed", extra=extra, exc_info=trace)
                     await self._hand_over(outcome.wait, has_failed=True)
                     return None
+                case BeginAgain():
+                    log.info("answer begun again", extra={"turn": turn.opened.turn.id})
+                    turn.edited()
+                    return await self._answer(turn)
                 case Fail():
                     log.log(level, "turn failed", extra=extra, exc_info=trace)
                     due = await turn.failed(outcome, str(error))
@@ -205,8 +208,6 @@ class Serving:
                     due = await turn.stopped()
                 case _:
                     assert_never(outcome)
-        else:
-            due = await turn.answered(text)
         self._turn = None
         kill_points.reach("turn ended, not delivered")
         return due
@@ -220,9 +221,10 @@ class Serving:
         async with self._stops.stoppable(turn):
             if not turn.opened.draft.attempts:  # else the answer's message may be there already
                 await _show_work(turn)
-            turn.files = await read_files(
-                self._adapter, turn.reply.to.address, turn.opened.questions
-            )
+            if turn.is_edited:
+                await turn.settle()
+            else:
+                await turn.read_files()
             if (first := turn.opened.questions[0]).thread not in (None, first.key):
                 turn.before = await said_before(
                     self._adapter,

@@ -19,7 +19,7 @@ from core.llm import ChatModel
 from core.llm.tokens import estimate
 from core.messaging.access import Gate
 from core.messaging.adapter import Adapter, Asked, QuotesQuestions, TellsOperator
-from core.messaging.attachments import Files
+from core.messaging.attachments import Files, read_files
 from core.messaging.directory import Directory, KnownAgent
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
@@ -28,15 +28,17 @@ from core.turn.company import Company
 from core.turn.deliver import Due, Reply, Visible
 from core.turn.hold import Hold
 from core.turn.journal import Journal, ModelStep, ToolStep
-from core.turn.outcome import Fail
+from core.turn.outcome import Fail, Stopped
 from core.turn.split import parts
-from storage import turns
+from storage import claims, turns
 from storage.claims import OpenTurn, Plan
 from storage.models import InboxMessage, MessageRole, StepKind, TurnState
 from storage.turns import Ending, Entry, FinishedStep
 from storage.usage import Spent
 
 _STOPPED = "(stopped)"
+_MOST_EDITS = 5  # that an answer begins again for
+_SETTLE_SECONDS = 1.0  # after the first edit; twice as long after each that follows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,10 @@ class Turn:
         self.files = Files()
         self.before = ""
         self.memory = Memory()
+        self.has_more = False  # there is another message in the conversation
+        self.is_edited = False
+        self._edits_heeded = 0
+        self._settles = False
         self._recorded = 0
         self._last: FinishedStep | None = None
         self._answer: Answer | None = None
@@ -176,6 +182,48 @@ class Turn:
             called=self.journal.called,
         )
 
+    @property
+    def may_begin_again(self) -> bool:
+        """Whether an edit of what it answers cuts what is being done: not each of too many does."""
+        return not self._settles and self._edits_heeded < _MOST_EDITS
+
+    def edited(self) -> None:
+        """What it answers was edited: it is to be answered anew, by its finished steps."""
+        self.is_edited = True
+        if self._last:
+            self._last = None
+            self.journal.drop_last()
+
+    async def settle(self) -> None:
+        """Wait until people have finished editing, longer each time, and read what is asked now.
+
+        Raises:
+            Stopped: nothing is.
+            LeaseLost: somebody else runs this turn now.
+        """
+        self._settles = True
+        await asyncio.sleep(_SETTLE_SECONDS * 2**self._edits_heeded)
+        await self.read_again()
+        self._edits_heeded += 1
+        self.is_edited = self._settles = False
+        self.reply.text = self.journal.text
+
+    async def read_again(self) -> None:
+        """Read what is asked by now; raises as `settle`."""
+        room = self.resources.plan_of(self.agent.spec).room
+        self.has_more = False
+        self.opened = await self.hold.insist(
+            lambda _: claims.read_again(self.hold.lease, self.opened, room=room)
+        )
+        kill_points.reach("questions read again")
+        if self.opened.turn.stop_asked_at:
+            raise Stopped
+        await self.read_files()
+
+    async def read_files(self) -> None:
+        """Fetch what came with its questions, as far as the model can read it."""
+        self.files = await read_files(self.adapter, self.reply.to.address, self.opened.questions)
+
     async def record(
         self, kind: StepKind, step: ModelStep | ToolStep, spent: Spent | None = None
     ) -> None:
@@ -222,7 +270,10 @@ class Turn:
         return await self._end(TurnState.DONE, MessageRole.ASSISTANT, text)
 
     async def stopped(self) -> Due:
-        """End it, since a person stopped the answer: what was shown stands."""
+        """End it, since a person stopped the answer: what was shown stands.
+
+        Nothing is said where the question was deleted before anything was shown.
+        """
         shown = f"{self.reply.text} {_STOPPED}" if self.reply.text else _STOPPED
         return await self._end(TurnState.STOPPED, MessageRole.ASSISTANT, shown)
 
@@ -235,24 +286,20 @@ class Turn:
     async def _end(
         self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
     ) -> Due:
-        now, limits, spec = self.hold.now(), self.adapter.limits, self.agent.spec
-        asked = [
-            _entry(MessageRole.USER, each.author, self.files.remembered(each), each.sent_at)
-            for each in self.opened.questions
-        ]
+        now, may_be_there = self.hold.now(), self._message.may_be_there
+        says_nothing = self._is_deleted and not may_be_there
+        answer = _entry(role, self.agent.spec.name, text, now)
         ending = Ending(
             state=state,
-            entries=[*asked, _entry(role, spec.name, text, now)],
-            parts=parts(
-                f"{self._above}{text}",
-                limits.length_for(spec.name),
-                with_files=limits.takes_files,
-                most=spec.max_messages if limits.counts_messages else None,
-            ),
+            entries=[] if says_nothing else [*self._asked_entries(), answer],
+            parts=[] if says_nothing else self._parts(text),
             failure=failure,
-            intends=not self._message.may_be_there,
+            intends=not (may_be_there or says_nothing),
             message_id=self._message.message_id,
             step=self._last,
+            edits=self.opened.turn.edits
+            if state is TurnState.DONE and self._edits_heeded < _MOST_EDITS
+            else None,
         )
         try:
             due = await self.hold.insist(
@@ -265,6 +312,28 @@ class Turn:
         is_failure = state is TurnState.FAILED
         self._answer = Answer(turn_id=self.opened.turn.id, text=text, is_failure=is_failure)
         return Due(rows=due, intended=self.opened.draft.id if ending.intends else None)
+
+    @property
+    def _is_deleted(self) -> bool:
+        """Whether all that it answers was deleted meanwhile."""
+        is_edited = self.opened.turn.edits > 0
+        return is_edited and not any(each.says_something for each in self.opened.questions)
+
+    def _asked_entries(self) -> list[Entry]:
+        return [
+            _entry(MessageRole.USER, each.author, self.files.remembered(each), each.sent_at)
+            for each in self.opened.questions
+            if not self._is_deleted
+        ]
+
+    def _parts(self, text: str) -> list[str]:
+        limits, spec = self.adapter.limits, self.agent.spec
+        return parts(
+            f"{self._above}{text}",
+            limits.length_for(spec.name),
+            with_files=limits.takes_files,
+            most=spec.max_messages if limits.counts_messages else None,
+        )
 
     def delivered(self) -> None:
         """Give its answer, which people have seen now, to whoever waits for it in this process."""

@@ -54,9 +54,15 @@ class Worker:
         if not self._is_looking:
             raise ConnectionError("the worker does not look for work")
 
-    def wake(self) -> None:
-        """Look for work now instead of at the next poll."""
+    def wake(self, conversation_id: int | None = None) -> None:
+        """Look for work now instead of at the next poll; here, if that is known."""
         self._wakened.set()
+        if conversation_id is not None:
+            self._stops.came(conversation_id)
+
+    def edited(self, key: str) -> None:
+        """Begin the answer to this message again, if it is being written here."""
+        self._stops.edited(key)
 
     def interrupt(self, conversation_id: int, *, asked: str | None = None) -> bool:
         """Stop the answer being written there; what was shown stands. False if there is none.

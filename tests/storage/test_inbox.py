@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime
-from functools import partial
 
 import pytest
 
-from storage import inbox
+from storage import inbox, turns
 from storage.database import Database
 from storage.drivers.transaction import write_first
+from storage.inbox import Edit
 from storage.lease import fence
 from storage.models import InboxMessage, InboxState
 from tests.storage import given, sql
@@ -45,6 +45,10 @@ def _received(
         reply_to=reply_to,
         sent_at=now,
     )
+
+
+async def _better(key: str, _: datetime) -> Edit:
+    return await inbox.change(key, "better")
 
 
 async def test_a_second_delivery_of_a_message_is_not_stored(now: datetime) -> None:
@@ -93,27 +97,52 @@ async def test_a_megabyte_of_any_characters_comes_back_as_it_was(now: datetime) 
 async def test_a_message_that_nobody_has_begun_to_answer_can_be_changed(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
-    assert await inbox.change("k1", "better")
-    assert await inbox.change("k1", "better")
+    assert await inbox.change("k1", "better") is Edit.WAITING
+    assert await inbox.change("k1", "better") is Edit.WAITING
     assert [message.text for message in await inbox.unanswered(where.id)] == ["better"]
 
 
 async def test_a_message_that_nobody_has_begun_to_answer_can_be_withdrawn(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
-    assert await inbox.withdraw("k1")
-    assert not await inbox.withdraw("k1")
+    assert await inbox.withdraw("k1", now) is Edit.WAITING
+    assert await inbox.withdraw("k1", now) is Edit.TOO_LATE
     assert await inbox.unanswered(where.id) == []
-    assert not await inbox.change("nowhere", "better")
+    assert await inbox.change("nowhere", "better") is Edit.TOO_LATE
 
 
-async def test_a_message_that_is_being_answered_stays_as_it_is(now: datetime) -> None:
+async def test_a_message_that_is_being_answered_is_changed_with_its_turn(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
-    await given.opened(await given.leased(where, now), now)
-    assert not await inbox.change("k1", "better")
-    assert not await inbox.withdraw("k1")
-    assert [message.text for message in await inbox.unanswered(where.id)] == ["text of k1"]
+    opened = await given.opened(await given.leased(where, now), now)
+    assert await inbox.change("k1", "better") is Edit.TAKEN
+    assert await inbox.change("k1", "better") is not Edit.TAKEN  # nothing was edited
+    [message] = await inbox.unanswered(where.id)
+    assert (message.text, message.state) == ("better", InboxState.TAKEN)
+    assert (await turns.by_id(opened.turn.id)).edits == 1
+
+
+async def test_a_message_that_is_deleted_while_it_is_answered_stops_its_turn(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    await given.received(where, "k2", now, position=2)
+    opened = await given.opened(await given.leased(where, now), now)
+    assert await inbox.withdraw("k1", now) is Edit.TAKEN
+    assert (await turns.by_id(opened.turn.id)).stop_asked_at is None  # it answers another one
+    assert await inbox.withdraw("k2", now) is Edit.TAKEN
+    turn = await turns.by_id(opened.turn.id)
+    assert (turn.stop_asked_at, turn.edits) == (now, 2)
+    assert [message.text for message in await inbox.of_turn(opened.turn.id)] == ["", ""]
+
+
+async def test_a_message_that_is_answered_stays_as_it_is(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    await given.answered(lease, await given.opened(lease, now), now)
+    assert await inbox.change("k1", "better") is Edit.TOO_LATE
+    assert await inbox.withdraw("k1", now) is Edit.TOO_LATE
+    assert [message.text for message in await InboxMessage.all()] == ["text of k1"]
 
 
 async def test_the_first_message_of_a_place_is_known(now: datetime) -> None:
@@ -134,9 +163,9 @@ async def test_all_that_waits_is_counted(now: datetime) -> None:
     assert await inbox.count_waiting() == 3
 
 
-@pytest.mark.parametrize("verb", [inbox.withdraw, partial(inbox.change, text="better")])
+@pytest.mark.parametrize("verb", [inbox.withdraw, _better])
 async def test_a_message_that_somebody_is_taking_is_neither_changed_nor_withdrawn(
-    database: Database, now: datetime, verb: Callable[[str], Coroutine[None, None, bool]]
+    database: Database, now: datetime, verb: Callable[[str, datetime], Coroutine[None, None, Edit]]
 ) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
@@ -155,15 +184,15 @@ async def test_a_message_that_somebody_is_taking_is_neither_changed_nor_withdraw
     async with asyncio.TaskGroup() as group:
         taking = group.create_task(take())
         await has_read.wait()
-        trying = group.create_task(verb("k1"))
+        trying = group.create_task(verb("k1", now))
         await _done_or_blocked(database, trying)
         may_take.set()
-    assert (trying.result(), taking.result()) == (False, "text of k1")
+    assert (trying.result(), taking.result()) == (Edit.TOO_LATE, "text of k1")
     [message] = await inbox.unanswered(where.id)
     assert (message.state, message.text) == (InboxState.TAKEN, "text of k1")
 
 
-async def _done_or_blocked(database: Database, task: asyncio.Task[bool]) -> None:
+async def _done_or_blocked(database: Database, task: asyncio.Task[Edit]) -> None:
     statement = BLOCKED.get(database.url.dialect)
     while statement and not (task.done() or await sql.rows(database, statement)):  # noqa: ASYNC110  # only the server knows
         await asyncio.sleep(0.2)  # MariaDB tells the same again to who asks within a tenth

@@ -332,7 +332,7 @@ async def test_withdrawn_messages_go_when_their_keys_protect_nothing(now: dateti
     where = await given.conversation(now)
     for key, at in (("old", now - DAY), ("new", now)):
         await given.received(where, key, at)
-        await inbox.withdraw(key)
+        await inbox.withdraw(key, now)
     await given.received(where, "waits", now - DAY)
     assert await retention.count_withdrawn(now - HOUR) == 1
     assert await retention.prune_withdrawn(now - HOUR) == 1

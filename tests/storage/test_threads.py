@@ -67,7 +67,7 @@ async def test_a_question_that_was_withdrawn_was_never_asked(
     database: Database, now: datetime
 ) -> None:
     await ask("Ada", 10, now)
-    await inbox.withdraw(await ask("Bo", 20, now))
+    await inbox.withdraw(await ask("Bo", 20, now), now)
     asked = await threads.asked_last(THREAD, before=99)
     assert asked
     assert asked.agent == "Ada"

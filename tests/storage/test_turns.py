@@ -360,10 +360,10 @@ async def test_a_running_turn_can_be_asked_to_stop(now: datetime) -> None:
     await given.received(where, "k1", now)
     lease = await given.leased(where, now)
     turn = await given.opened(lease, now)
-    assert not await turns.is_asked_to_stop(turn.turn.id)
+    assert not (await turns.news(turn.turn.id)).is_stop_asked
     assert await turns.ask_to_stop(turn.turn.id, now)
     assert await turns.ask_to_stop(turn.turn.id, now)
-    assert await turns.is_asked_to_stop(turn.turn.id)
+    assert (await turns.news(turn.turn.id)).is_stop_asked
     await given.answered(lease, turn, now)
     assert not await turns.ask_to_stop(turn.turn.id, now)
 

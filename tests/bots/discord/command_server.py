@@ -40,7 +40,7 @@ class CommandServer(Server):
             platform = await DiscordPlatform.open(runtime)
             opened.push_async_callback(platform.close)
             worker = runtime.worker({"discord": platform.adapter})
-            runtime.intake.wake_with(worker.wake)
+            runtime.intake.wake_with(worker.wake, worker.edited)
             listeners = [
                 platform.listener(worker, Interactions(runtime, worker), QUICK)
                 for _ in range(connections)

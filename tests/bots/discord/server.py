@@ -124,7 +124,7 @@ class Server:
             platform = await DiscordPlatform.open(runtime)
             opened.push_async_callback(platform.close)
             worker = runtime.worker({"discord": platform.adapter})
-            runtime.intake.wake_with(worker.wake)
+            runtime.intake.wake_with(worker.wake, worker.edited)
             listener = platform.listener(worker, interactions or NoInteractions(), connection)
             bot = Bot(runtime=runtime, worker=worker, listener=listener, stop=asyncio.Event())
             async with self._running(bot):

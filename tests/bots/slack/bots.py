@@ -89,7 +89,7 @@ class Workspace:
         self, runtime: Runtime, platform: SlackPlatform, gap_seconds: float
     ) -> AsyncIterator[Bot]:
         worker = runtime.worker({"slack": platform.adapter})
-        runtime.intake.wake_with(worker.wake)
+        runtime.intake.wake_with(worker.wake, worker.edited)
         ways_in = platform.ways_in(worker, Watch(ping_interval=PING_INTERVAL, gap=gap_seconds))
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:

@@ -45,7 +45,7 @@ async def test_everything_below_an_address_is_stopped(stage: Stage, controls: Co
     opened = await stage.opened(await stage.hold(THREAD.key))
     assert await controls.stop_below(Address.parse("slack/T1/C"), BEN) == 0
     assert await controls.stop_below(HERE, BEN) == 1
-    assert await turns.is_asked_to_stop(opened.turn.id)
+    assert (await turns.news(opened.turn.id)).is_stop_asked
 
 
 async def test_who_may_not_ask_an_agent_stops_nothing_of_it(
@@ -56,7 +56,7 @@ async def test_who_may_not_ask_an_agent_stops_nothing_of_it(
     stage.gate.join("slack", Known())
     let(stage, ada=Access(deny=frozenset({"slack/UANNA"})))
     assert await controls.stop_below(HERE, ANNA) == 0
-    assert not await turns.is_asked_to_stop(opened.turn.id)
+    assert not (await turns.news(opened.turn.id)).is_stop_asked
     assert await controls.stop_below(HERE, BEN) == 1
 
 

@@ -17,7 +17,6 @@ from core.llm import Role
 from core.messaging.intake import Accepted
 from core.messaging.messages import Author, Incoming
 from core.upkeep.retention import Retention
-from storage import inbox
 from storage.database import Database
 from storage.models import InboxMessage, Message, Turn, Usage
 from storage.retention import Pruned
@@ -95,7 +94,7 @@ async def test_a_message_is_known_for_as_long_as_it_may_be_found_again(
 
 async def test_withdrawn_messages_go_with_the_rest(stage: Stage) -> None:
     accepted = await stage.say("Never mind")
-    await inbox.withdraw(accepted.key)
+    await stage.intake.withdraw(accepted.key)
     pass_by(stage, 8 * DAY)
     assert await prune(stage, HOUR) == Pruned()
     pass_by(stage, 2 * DAY)
@@ -106,7 +105,7 @@ async def test_counting_says_what_goes(stage: Stage) -> None:
     for number in range(3):
         await ask(stage, f"Question {number}")
         pass_by(stage, 10 * DAY)
-    await inbox.withdraw((await stage.say("Never mind")).key)
+    await stage.intake.withdraw((await stage.say("Never mind")).key)
     pass_by(stage, 15 * DAY)
     counted = await Retention(stage.clock, catch_up=DAY).count(20 * DAY)
     assert await Message.all().count() == 6

@@ -1,0 +1,17 @@
+from tortoise import migrations
+from tortoise.migrations import operations as ops
+from tortoise import fields
+
+
+class Migration(migrations.Migration):
+    dependencies = [("storage", "0011_threads")]
+
+    initial = False
+
+    operations = [
+        ops.AddField(
+            model_name="Turn",
+            name="edits",
+            field=fields.IntField(default=0, db_default=0),
+        ),
+    ]

@@ -1,0 +1,192 @@
+"""A question that is edited or deleted while it is being answered, and one more after it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from core.llm import Role
+from core.messaging.intake import Accepted
+from core.turn import turn as turns_room
+from core.turn.worker import Worker
+from storage import inbox
+from storage.models import InboxMessage, InboxState, Turn, TurnState, Usage
+from tests.core.given import Stage, tool
+from tests.patience import PATIENCE
+from tests.peers.model import Then, calling
+from tests.peers.platform import Platform
+from tests.statements import asked
+
+NOON = calling("noon")
+LOOK = "SELECT CASE WHEN stop_asked_at"  # for what other processes were told
+
+
+@pytest.fixture
+def stage(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.setattr(turns_room, "_SETTLE_SECONDS", 0)
+    stage.platform = Platform(seconds_between_edits=0)
+    stage.tools = [tool("noon", lambda _: "12:00")]
+    return stage
+
+
+@pytest.fixture
+def worker(stage: Stage) -> Worker:
+    worker = stage.worker()
+    stage.intake.wake_with(worker.wake, worker.edited)
+    return worker
+
+
+@asynccontextmanager
+async def being_answered(stage: Stage, worker: Worker) -> AsyncGenerator[Accepted]:
+    """A question, whose answer is held in the middle; in the end it is finished."""
+    accepted = await stage.say("Helo")
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        yield accepted
+        stage.model.resume()
+
+
+async def test_the_answer_to_an_edited_question_begins_again_in_the_same_message(
+    stage: Stage, worker: Worker
+) -> None:
+    stage.model.script(("Half an", Then.PAUSE, " answer"))
+    async with being_answered(stage, worker) as accepted:
+        assert await stage.intake.change(accepted.key, "Hello")
+    assert stage.platform.transcript == ["You said: Hello"]
+    assert await stage.history() == [("ana", "Hello"), ("Ada", "You said: Hello")]
+    assert (await Turn.get()).state is TurnState.DONE
+    assert await Usage.all().count() == 2  # what was cut was paid for, too
+
+
+async def test_an_edit_that_changes_nothing_begins_nothing_again(
+    stage: Stage, worker: Worker
+) -> None:
+    stage.model.script(("A whole", Then.PAUSE, " answer"))
+    async with being_answered(stage, worker) as accepted:
+        await stage.intake.change(accepted.key, "Helo")
+    assert stage.platform.transcript == ["A whole answer"]
+    assert len(stage.model.requests) == 1
+
+
+async def test_what_tools_have_found_stays(stage: Stage, worker: Worker) -> None:
+    stage.model.script(NOON, ("Half", Then.PAUSE), "Noon.")
+    async with being_answered(stage, worker) as accepted:
+        await stage.intake.change(accepted.key, "When?")
+    prompt = stage.model.prompts[-1]
+    assert [text for role, text in prompt if role in {Role.USER, Role.TOOL}] == ["When?", "12:00"]
+    assert stage.platform.transcript == ["Noon."]
+
+
+async def test_an_edit_that_another_process_hears_is_noticed(stage: Stage, worker: Worker) -> None:
+    stage.model.script(("Half", Then.PAUSE))
+    async with being_answered(stage, worker) as accepted:
+        await inbox.change(accepted.key, "Hello")
+        while len(stage.model.requests) < 2:  # noqa: ASYNC110  # it looks once a second
+            await asyncio.sleep(0.01)
+    assert stage.platform.transcript == ["You said: Hello"]
+
+
+async def test_an_edit_is_noticed_at_the_end_at_the_latest(stage: Stage, worker: Worker) -> None:
+    stage.model.script(("An answer to", Then.PAUSE, " Helo"))
+    async with being_answered(stage, worker) as accepted:
+        await inbox.change(accepted.key, "Hello")
+    assert stage.platform.transcript == ["You said: Hello"]
+    assert await stage.history() == [("ana", "Hello"), ("Ada", "You said: Hello")]
+    assert await Usage.all().count() == 2
+
+
+async def test_who_edits_on_and_on_is_answered_all_the_same(stage: Stage, worker: Worker) -> None:
+    accepted = await stage.say("Hello 0")
+    stage.model.script(*[(Then.PAUSE, "never")] * 9)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        for number in range(1, 6):
+            await stage.model.paused.acquire()
+            await stage.intake.change(accepted.key, f"Hello {number}")
+        await stage.model.paused.acquire()
+        await stage.intake.change(accepted.key, "Hello 6")
+        stage.model.resume()
+    assert stage.platform.transcript == ["never"]
+    assert (await stage.history())[0] == ("ana", "Hello 5")
+
+
+async def test_a_deleted_question_is_not_answered(stage: Stage, worker: Worker) -> None:
+    stage.model.script((Then.PAUSE, "An answer"))
+    async with being_answered(stage, worker) as accepted:
+        assert await stage.intake.withdraw(accepted.key)
+    assert stage.platform.transcript == []
+    assert await stage.history() == []
+    assert (await Turn.get()).state is TurnState.STOPPED
+    assert (await stage.conversation()).ready_at is None
+
+
+async def test_what_was_shown_of_an_answer_stands_when_its_question_is_deleted(
+    stage: Stage, worker: Worker
+) -> None:
+    stage.model.script(("Half an", Then.PAUSE, " answer"))
+    async with being_answered(stage, worker) as accepted:
+        await stage.intake.withdraw(accepted.key)
+    assert stage.platform.transcript == ["Half an (stopped)"]
+    assert await stage.history() == [("Ada", "Half an (stopped)")]
+
+
+async def test_of_several_questions_one_can_be_deleted(stage: Stage, worker: Worker) -> None:
+    await stage.say("One", reply_to="q")
+    second = await stage.say("Two", reply_to="q")
+    stage.model.script((Then.PAUSE, "never"))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(second.conversation_id))
+        await stage.model.paused.acquire()
+        await stage.intake.withdraw(second.key)
+    assert stage.platform.transcript == ["You said: One"]
+    assert await stage.history() == [("ana", "One"), ("Ada", "You said: One")]
+    assert [each.state for each in await InboxMessage.all()] == [InboxState.ANSWERED] * 2
+
+
+async def asked_meanwhile(stage: Stage, worker: Worker, *more: tuple[str, str]) -> list[str]:
+    """What the model is asked last, when so much is said while it wants to know the time."""
+    await stage.say("When?", reply_to="q/1")
+    stage.model.script((Then.PAUSE, NOON))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend((await stage.conversation()).id))
+        await stage.model.paused.acquire()
+        for author, text in more:
+            await stage.say(text, author=author, reply_to="q/2" if author == "elsewhere" else "q/1")
+        stage.model.resume()
+    return [text for role, text in stage.model.prompts[1] if role is Role.USER]
+
+
+async def test_what_the_same_person_adds_joins_the_answer_before_its_next_call(
+    stage: Stage, worker: Worker
+) -> None:
+    found = await asked_meanwhile(stage, worker, ("ana", "In Rome."), ("ana", "Today."))
+    assert found == ["When?\n\nIn Rome.\n\nToday."]
+    assert len(stage.platform.transcript) == 1
+    assert [text for _, text in await stage.history()][:3] == ["When?", "In Rome.", "Today."]
+
+
+async def test_what_comes_after_somebody_else_waits_for_its_turn(
+    stage: Stage, worker: Worker
+) -> None:
+    found = await asked_meanwhile(stage, worker, ("bob", "Me too."), ("ana", "In Rome."))
+    assert found == ["When?"]
+    assert len(stage.platform.transcript) == 3
+
+
+async def test_what_another_process_hears_joins_too(stage: Stage, worker: Worker) -> None:
+    stage.intake.wake_with(lambda _: None, lambda _: None)
+    accepted = await stage.say("When?", reply_to="q/1")
+    stage.model.script((Then.PAUSE, NOON))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        await stage.say("In Rome.", reply_to="q/1")
+        async with asked() as statements:
+            while sum(each.startswith(LOOK) for each in statements) < 2:  # noqa: ASYNC110  # a second each
+                await asyncio.sleep(0.01)
+        stage.model.resume()
+    assert stage.model.prompts[1][1] == (Role.USER, "When?\n\nIn Rome.")
