@@ -29,6 +29,7 @@ class Talk(Protocol):
 
     random: Random
     count: int
+    deleted: int
 
     def say(self, messages: int) -> None:
         """Somebody says something somewhere, that many times."""
@@ -36,6 +37,10 @@ class Talk(Protocol):
 
     def command(self) -> None:
         """Somebody asks by command, which a platform delivers once or not at all."""
+        ...
+
+    def think_again(self) -> None:
+        """Somebody edits or deletes what they said lately."""
         ...
 
 
@@ -48,7 +53,13 @@ async def first_start(cursors: Iterable[str], folder: Path, environment: Mapping
 
 
 async def killed_while(
-    talk: Talk, messages: int, kills: int, folder: Path, environment: Mapping[str, str]
+    talk: Talk,
+    messages: int,
+    kills: int,
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    edits: bool = False,
 ) -> None:
     """That many bots live for a moment each, while the messages but the last are said."""
     half_a_life = 1.0 if kills < 50 else 2.0  # seconds at most; the suite has to be quick
@@ -57,6 +68,8 @@ async def killed_while(
         bot = processes.start(program.moorings, folder, environment, "run")
         await asyncio.sleep(talk.random.uniform(0.1, half_a_life))
         talk.command()
+        if edits:
+            talk.think_again()
         await asyncio.sleep(talk.random.uniform(0.1, half_a_life))  # the random moment
         assert await processes.killed(bot) == -9
 
@@ -65,5 +78,5 @@ async def let_end(talk: Talk, folder: Path, environment: Mapping[str, str]) -> N
     """A last bot answers what is left, one message at least, and is asked to stop."""
     talk.say(1)
     bot = processes.start(program.moorings, folder, environment, "run")
-    await record.until(lambda: record.all_ended(talk.count))
+    await record.until(lambda: record.all_ended(talk.count, deleted=talk.deleted))
     assert await processes.asked_to_stop(bot) == 0

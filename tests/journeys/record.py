@@ -12,13 +12,22 @@ from datetime import timedelta
 from itertools import pairwise
 
 from storage.database import open_database
-from storage.models import InboxMessage, InboxState, OutboxMessage, OutboxState, Turn
+from storage.models import (
+    InboxMessage,
+    InboxState,
+    Message,
+    MessageRole,
+    OutboxMessage,
+    OutboxState,
+    Turn,
+    TurnState,
+)
 from tests.patience import PATIENCE
 
 MARKER = re.compile(r"#\w+")
 _COMMAND = "/cmd/"  # in the key of what was asked by command
 _STORING = timedelta(seconds=5)  # that it may take from received to stored
-_ENDED = (InboxState.ANSWERED, InboxState.FAILED)
+_ENDED = (InboxState.ANSWERED, InboxState.FAILED, InboxState.WITHDRAWN)
 
 
 @asynccontextmanager
@@ -38,12 +47,18 @@ async def until(condition: Callable[[], Awaitable[object]]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def all_ended(said: int) -> bool:
-    """Whether that many messages were stored, and all of them and all commands have answers."""
+async def all_ended(said: int, *, deleted: int = 0) -> bool:
+    """Whether that many messages were stored, and all of them and all commands have answers.
+
+    So many of them were deleted: those may not be stored, nor answered.
+    """
     questions = await InboxMessage.all().values_list("key", "state")
     stored = [key for key, _ in questions if _COMMAND not in str(key)]
-    is_due = await OutboxMessage.exclude(state=OutboxState.DELIVERED).exists()
-    return len(stored) == said and all(state in _ENDED for _, state in questions) and not is_due
+    is_due = await OutboxMessage.filter(state=OutboxState.DUE).exists()
+    is_running = await Turn.filter(state=TurnState.RUNNING).exists()
+    are_all = said - deleted <= len(stored) <= said
+    has_ended = all(state in _ENDED for _, state in questions)
+    return are_all and has_ended and not (is_due or is_running)
 
 
 async def commanded() -> set[str]:
@@ -53,7 +68,8 @@ async def commanded() -> set[str]:
 
 async def visible() -> dict[str, list[str]]:
     """The markers that each delivered message must show, by the platform's id of the message."""
-    found = await OutboxMessage.all().values_list("message_id", "text")
+    shown = OutboxMessage.filter(state=OutboxState.DELIVERED)
+    found = await shown.values_list("message_id", "text")
     return {str(message_id): MARKER.findall(str(text)) for message_id, text in found}
 
 
@@ -64,12 +80,31 @@ async def check(*, is_one_process: bool = True, may_give_up: bool = False) -> No
     another one answers a later question already: what was on record has to keep its order then.
     """
     parts = Counter(row.turn_id for row in await OutboxMessage.all())
-    questions = await InboxMessage.all()
+    questions = await InboxMessage.exclude(state=InboxState.WITHDRAWN)
     assert not [question.key for question in questions if parts[question.turn_id or 0] != 1]
     given_up = [question.key for question in questions if question.state is InboxState.FAILED]
     assert may_give_up or not given_up, given_up
+    assert await _heard() == await _remembered()
     overtaken = await _overtaken()
     assert not [each for each in overtaken if is_one_process or each.was_on_record], overtaken
+
+
+async def _heard() -> dict[int, list[str]]:
+    """What each answer answers, as it was edited."""
+    found: dict[int, list[str]] = {}
+    for each in await InboxMessage.filter(state=InboxState.ANSWERED).order_by("position", "id"):
+        if each.turn_id and each.text:
+            found.setdefault(each.turn_id, []).append(each.text)
+    return found
+
+
+async def _remembered() -> dict[int, list[str]]:
+    """The same, as histories have it."""
+    found: dict[int, list[str]] = {}
+    for each in await Message.filter(role=MessageRole.USER).order_by("seq"):
+        if await InboxMessage.filter(turn_id=each.turn_id, state=InboxState.ANSWERED).exists():
+            found.setdefault(each.turn_id, []).append(each.text)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

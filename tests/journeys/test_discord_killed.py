@@ -15,6 +15,7 @@ from tests.peers.discord.interactions import Interaction
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
 
+_DELETED = 0.3  # of those that are edited
 LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 
@@ -28,6 +29,8 @@ class Talk:
     threads: dict[str, str] = field(default_factory=dict)
     commands: list[Interaction] = field(default_factory=list)
     count: int = 0
+    deleted: int = 0
+    said: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])  # and may be edited
 
     @property
     def places(self) -> list[str]:
@@ -42,7 +45,9 @@ class Talk:
             self.count += 1
             user = self.random.choice([self.discord.anna, self.discord.ben])
             message = self.discord.say(place, user, f"message #{self.count}")
-            if channel not in self.threads:
+            if channel in self.threads:
+                self.said = [*self.said[-9:], (message, self.count)]
+            else:
                 self.threads[channel] = self.discord.open_thread(message, "more of it", user)
 
     def command(self) -> None:
@@ -51,6 +56,17 @@ class Talk:
         channel = self.random.choice(self.channels)
         asked = self.discord.command("/agent ask", {"question": text}, channel, self.discord.anna)
         self.commands.append(asked)
+
+    def think_again(self) -> None:
+        """Somebody edits what they said lately, or deletes it."""
+        if not self.said:
+            return
+        message, number = self.said.pop(self.random.randrange(len(self.said)))
+        if self.random.random() < _DELETED:
+            self.discord.delete(message)
+            self.deleted += 1
+        else:
+            self.discord.edit(message, f"message #{number}, edited")
 
 
 @pytest.fixture
@@ -61,10 +77,12 @@ async def discord() -> AsyncIterator[DiscordPeer]:
 
 
 @pytest.mark.parametrize(
-    ("kills", "messages", "trouble"),
+    ("kills", "messages", "trouble", "edits"),
     [
-        (6, 30, False),
-        pytest.param(200, 300, True, marks=LONG),
+        (6, 30, False, False),
+        (6, 30, False, True),
+        pytest.param(200, 300, True, False, marks=LONG),
+        pytest.param(100, 200, True, True, marks=LONG),
     ],
 )
 async def test_every_message_has_one_visible_answer(
@@ -75,6 +93,7 @@ async def test_every_message_has_one_visible_answer(
     messages: int,
     *,
     trouble: bool,
+    edits: bool,
 ) -> None:
     if trouble:
         discord.fault("messages.create", "drop_after_commit", probability=0.1)
@@ -94,7 +113,7 @@ async def test_every_message_has_one_visible_answer(
             "MOORINGS_LEASE_SECONDS": "3",
         }
         await journey.first_start([f"discord/{discord.guild}"], tmp_path, environment)
-        await journey.killed_while(talk, messages, kills, tmp_path, environment)
+        await journey.killed_while(talk, messages, kills, tmp_path, environment, edits=edits)
         await journey.let_end(talk, tmp_path, environment)
         await record.check()
         await _check_what_is_seen(talk)

@@ -16,6 +16,7 @@ from tests.peers.slack.deliveries import Delivery, Schedule
 from tests.peers.slack.peer import SlackPeer
 
 CHANNELS = [f"C{number:04}" for number in range(5)]
+_DELETED = 0.3  # of those that are edited
 LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 
@@ -28,6 +29,10 @@ class Talk:
     threads: dict[str, str] = field(default_factory=dict)
     commands: list[Delivery] = field(default_factory=list)
     count: int = 0
+    deleted: int = 0
+    said: list[tuple[str, str, int]] = field(
+        default_factory=list[tuple[str, str, int]]
+    )  # and may be edited
 
     def say(self, messages: int) -> None:
         """Somebody says something somewhere, that many times."""
@@ -37,6 +42,8 @@ class Talk:
             self.count += 1
             user = self.random.choice(["U0ANNA", "U0BEN"])
             ts = self.slack.say(channel, user, f"message #{self.count}", thread=thread)
+            if thread or channel in self.threads:  # a thread keeps its beginning
+                self.said = [*self.said[-9:], (channel, ts, self.count)]
             self.threads.setdefault(channel, ts)
 
     def command(self) -> None:
@@ -44,6 +51,17 @@ class Talk:
         channel = self.random.choice(CHANNELS)
         text = f"ask command #c{len(self.commands)}"
         self.commands.append(self.slack.command("/agent", text, channel, "U0ANNA"))
+
+    def think_again(self) -> None:
+        """Somebody edits what they said lately, or deletes it."""
+        if not self.said:
+            return
+        channel, ts, number = self.said.pop(self.random.randrange(len(self.said)))
+        if self.random.random() < _DELETED:
+            self.slack.delete(channel, ts)
+            self.deleted += 1
+        else:
+            self.slack.edit(channel, ts, f"message #{number}, edited")
 
 
 @pytest.fixture
@@ -55,14 +73,23 @@ async def slack() -> AsyncIterator[SlackPeer]:
 
 
 @pytest.mark.parametrize(
-    ("kills", "messages", "trouble"),
+    ("kills", "messages", "trouble", "edits"),
     [
-        (6, 30, False),
-        pytest.param(200, 300, True, marks=LONG),
+        (6, 30, False, False),
+        (6, 30, False, True),
+        pytest.param(200, 300, True, False, marks=LONG),
+        pytest.param(100, 200, True, True, marks=LONG),
     ],
 )
 async def test_every_message_has_one_visible_answer(
-    tmp_path: Path, filled_url: str, slack: SlackPeer, kills: int, messages: int, *, trouble: bool
+    tmp_path: Path,
+    filled_url: str,
+    slack: SlackPeer,
+    kills: int,
+    messages: int,
+    *,
+    trouble: bool,
+    edits: bool,
 ) -> None:
     if trouble:
         for method in ("chat.postMessage", "chat.startStream"):
@@ -82,7 +109,7 @@ async def test_every_message_has_one_visible_answer(
             "MOORINGS_LEASE_SECONDS": "3",
         }
         await journey.first_start(["slack/T0001"], tmp_path, environment)
-        await journey.killed_while(talk, messages, kills, tmp_path, environment)
+        await journey.killed_while(talk, messages, kills, tmp_path, environment, edits=edits)
         await journey.let_end(talk, tmp_path, environment)
         await record.check()
         await _check_what_is_seen(talk)
