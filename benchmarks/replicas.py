@@ -110,7 +110,7 @@ def made(owner: str) -> tuple[Worker, Intake]:
     )
     worker = Worker(resources, {"slack": Nowhere()})
     intake = Intake(directory, clock.now, gate)
-    intake.wake_with(worker.wake)
+    intake.wake_with(worker.wake, worker.edited)
     return worker, intake
 
 
@@ -248,7 +248,7 @@ async def measure(url: str) -> None:
     try:
         worker, waking = made("here")
         _, intake = made("elsewhere")
-        intake.wake_with(lambda: None)
+        intake.wake_with(lambda _: None, lambda _: None)
         await _print_throughput(url, intake, numbers)
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:

@@ -78,7 +78,10 @@ class BoardListener:
             async with self._session.get("/events") as response:
                 events = await response.json()
             for event in events:
-                await intake.accept(_parsed(event), self._agent)
+                if "edits" in event:
+                    await intake.change(f"board/{event['edits']}", event["text"])
+                else:
+                    await intake.accept(_parsed(event), self._agent)
                 async with self._session.delete(f"/events/{event['id']}"):
                     pass
 

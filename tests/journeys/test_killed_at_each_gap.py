@@ -18,7 +18,7 @@ from tests.journeys.ledger import CALLS, EFFECTS
 from tests.journeys.processes import ended
 from tests.patience import PATIENCE
 from tests.peers.board import Board
-from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint, Fail
+from tests.peers.endpoint import Behaviour, Body, CallTool, Endpoint, Fail, Reply
 
 AGENTS = """
 [agents.assistant]
@@ -67,6 +67,7 @@ GIVEN = "room given back"  # and there
 BACKED_UP = {"rows backed up", "backup written", "rows restored"}
 NOTED = "command done, not noted"  # tests/bots/slack/test_threads.py stops there: none is answered
 AGAIN = "looked for in vain"  # reached by whoever takes over from somebody who died before a post
+EDITED = ("edit stored, not heeded", "questions read again")  # a test of its own edits
 CUT = "history cut, model not asked"  # a test of its own has so long a history
 ROOT = Path(__file__).parents[2]
 REACHED = re.compile(r'kill_points\.reach\("([^"]+)"\)')
@@ -166,10 +167,46 @@ async def test_a_history_is_cut_once_whoever_dies_after_it(
     assert len(cuts) == 1
 
 
+@pytest.mark.parametrize("place", EDITED)
+async def test_an_edited_question_is_answered_as_it_is_now(
+    tmp_path: Path, board: Board, filled_url: str, place: str
+) -> None:
+    (tmp_path / "agents.toml").write_text(AGENTS)
+    async with Endpoint(_slow_at_first) as endpoint:
+        where = Surroundings(
+            folder=tmp_path, board=board.url, endpoint=endpoint.base_url, database=filled_url
+        )
+        doomed = where.start(place, 1)
+        question = await board.say("C1", "ana", "Helo")
+        async with asyncio.timeout(PATIENCE):
+            while not board.posts:  # noqa: ASYNC110  # the bot is another process
+                await asyncio.sleep(0.05)
+        await board.edit(question, "Hello")
+        assert await ended(doomed) == -signal.SIGKILL
+        async with running(where), asyncio.timeout(PATIENCE):
+            await board.answered(question)
+    assert [(post.reply_to, post.text) for post in board.posts] == [(question, "You said: Hello")]
+
+
+def _slow_at_first(body: Body) -> str | Behaviour:
+    """What it says to a question that is going to be edited takes half a minute."""
+    asked = body["messages"][-1]["content"]
+    return Reply(text="word " * 60, size=5, pause=0.5) if asked == "Helo" else f"You said: {asked}"
+
+
 def test_every_place_in_the_code_is_one_where_we_kill_and_is_explained() -> None:
     files = [file for room in ("core", "bots") for file in (ROOT / room).rglob("*.py")]
     sources = [file.read_text() for file in files]
     places = {place for source in sources for place in REACHED.findall(source)}
-    assert places == {AGAIN, CUT, GIVEN, NOTED, PRUNED, *BACKED_UP, *(p for p, _ in PLACES)}
+    assert places == {
+        AGAIN,
+        CUT,
+        GIVEN,
+        NOTED,
+        PRUNED,
+        *BACKED_UP,
+        *EDITED,
+        *(p for p, _ in PLACES),
+    }
     explained = (ROOT / "docs" / "architecture.md").read_text()
     assert [place for place in places if place not in explained] == []

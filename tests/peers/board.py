@@ -49,12 +49,19 @@ class Board:
 
     async def say(self, room: str, author: str, text: str) -> str:
         """A person writes; returns the message's id."""
+        return await self._deliver_event({"room": room, "author": author, "text": text})
+
+    async def edit(self, question: str, text: str) -> None:
+        """A person changes what they wrote."""
+        await self._deliver_event({"edits": question, "text": text})
+
+    async def _deliver_event(self, event: dict[str, str]) -> str:
         self._said += 1
-        event = {"id": f"q{self._said}", "room": room, "author": author, "text": text}
+        name = f"q{self._said}"
         async with self._changed:
-            self._events[event["id"]] = {**event, "position": self._said}
+            self._events[name] = {**event, "id": name, "position": self._said}
             self._changed.notify_all()
-        return event["id"]
+        return name
 
     async def answered(self, *questions: str) -> None:
         """Wait until a final message of the bot replies to each of these messages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,7 +21,7 @@ from storage.models import (
     TurnState,
     Usage,
 )
-from storage.turns import Ending, Entry, FinishedStep
+from storage.turns import Ending, Entry, FinishedStep, QuestionsEdited
 from storage.usage import Spent
 from tests.storage import given
 
@@ -376,3 +377,49 @@ async def test_a_turn_is_found_by_the_key_of_its_answer(now: datetime) -> None:
     assert found
     assert found.id == turn.turn.id
     assert await turns.by_outbox_key("nowhere") is None
+
+
+async def test_a_turn_does_not_end_over_a_question_that_it_has_not_read(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    opened = await given.opened(lease, now)
+    await inbox.change("k1", "better")
+    ending = Ending(state=TurnState.DONE, entries=[], parts=["yes"], edits=opened.turn.edits)
+    with pytest.raises(QuestionsEdited):
+        await turns.end(lease, opened, ending, now)
+    assert (await turns.by_id(opened.turn.id)).state is TurnState.RUNNING
+    again = await claims.read_again(lease, opened, room=1_000)
+    assert [each.text for each in again.questions] == ["better"]
+    await turns.end(lease, again, replace(ending, edits=again.turn.edits), now)
+    assert (await turns.by_id(opened.turn.id)).state is TurnState.DONE
+
+
+@pytest.mark.parametrize(
+    ("authors", "room", "joined"),
+    [("ana ana", 1_000, 2), ("bob ana", 1_000, 0), ("ana bob", 1_000, 1), ("ana ana", 60, 1)],
+)
+async def test_what_the_same_person_added_joins_once_as_far_as_there_is_room(
+    now: datetime, authors: str, room: int, joined: int
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    opened = await given.opened(lease, now)
+    for position, author in enumerate(authors.split(), start=2):
+        await given.received(where, f"k{position}", now, author=author, position=position)
+    keys = [f"k{n}" for n in range(1, 2 + joined)]
+    for _ in range(2):  # also who does not know whether it was done
+        again = await claims.read_again(lease, opened, room=room)
+        assert [each.key for each in again.questions] == keys
+    assert [each.key for each in await inbox.of_turn(opened.turn.id)] == keys
+
+
+async def test_who_lost_the_lease_takes_nothing_in(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    opened = await given.opened(lease, now)
+    await given.leased(where, now + timedelta(minutes=1), owner="other")
+    with pytest.raises(LeaseLost):
+        await claims.read_again(lease, opened, room=1_000)
