@@ -201,7 +201,7 @@ def _taken_up(row: Conversation, work: _Work, plan: Plan, *, is_takeover: bool) 
 
 def _still_asked(taken: list[InboxMessage]) -> list[InboxMessage]:
     """Without those that were deleted meanwhile; all of them, if there is no other."""
-    return [each for each in taken if each.says_something] or taken
+    return [each for each in taken if each.text or each.attachments] or taken
 
 
 @script

@@ -143,7 +143,7 @@ async def withdraw(key: str, now: datetime) -> Edit:
     elif edit is Edit.TAKEN:
         await gone.update(text="", attachments=[], quotes=None)
         others = await InboxMessage.filter(turn_id=message.turn_id).exclude(id=message.id)
-        if not any(other.says_something for other in others):
+        if not any(other.text or other.attachments for other in others):
             await Turn.filter(id=message.turn_id).update(stop_asked_at=now)
     return edit
 

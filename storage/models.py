@@ -170,19 +170,13 @@ class InboxMessage(Model):
             Index(fields=("thread", "position"), name="inbox_thread"),
         )
 
-    @property
-    def says_something(self) -> bool:
-        """Whether there is anything to answer: not so where it was deleted while it was taken."""
-        return bool(self.text or self.attachments)
-
 
 class Turn(Model):
     """One answer to the waiting messages of one conversation.
 
     Since its last finished step: attempts are those that failed by themselves, and the one now.
     interruptions are processes that left it without a word, lone_tries those of its attempts
-    alone in a process that did not end by themselves.
-    edits are changes of what it answers, made by people while it was being answered.
+    alone in a process that did not end by themselves. edits are those of its questions.
     """
 
     id: int = fields.BigIntField(primary_key=True)

@@ -317,7 +317,9 @@ class Turn:
     def _is_deleted(self) -> bool:
         """Whether all that it answers was deleted meanwhile."""
         is_edited = self.opened.turn.edits > 0
-        return is_edited and not any(each.says_something for each in self.opened.questions)
+        return is_edited and not any(
+            each.text or each.attachments for each in self.opened.questions
+        )
 
     def _asked_entries(self) -> list[Entry]:
         return [
