@@ -134,13 +134,16 @@ class Streams:
             return
 
     async def _append(self, ts: str, outgoing: Outgoing, stream: _Stream, text: str) -> bool:
-        """What may have arrived is not appended again: an edit puts it right."""
-        news, channel = text[len(stream.text) :], outgoing.address.parts[1]
+        """What may have arrived is not appended again: an edit puts it right.
+
+        In the mode in which it began: Slack refuses `markdown_text` after chunks.
+        """
+        channel, news = outgoing.address.parts[1], MarkdownTextChunk(text=text[len(stream.text) :])
         try:
             await self._client.write(
                 stream.team,
                 _APPEND,
-                lambda web: web.chat_appendStream(channel=channel, ts=ts, markdown_text=news),
+                lambda web: web.chat_appendStream(channel=channel, ts=ts, chunks=[news]),
             )
         except SlackRefused:
             return False

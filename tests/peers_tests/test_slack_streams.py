@@ -59,6 +59,14 @@ async def started(slack: SlackPeer, client: AsyncWebClient) -> str:
     return str(answer["ts"])
 
 
+async def test_a_stream_goes_on_in_the_mode_in_which_it_began(
+    slack: SlackPeer, client: AsyncWebClient
+) -> None:
+    ts, chunks = await started(slack, client), [{"type": "markdown_text", "text": "b"}]
+    append = client.chat_appendStream(channel="C0GENERAL", ts=ts, chunks=chunks)
+    assert await refused(append) == "streaming_mode_mismatch"
+
+
 async def test_a_stream_dies_after_five_minutes(slack: SlackPeer, client: AsyncWebClient) -> None:
     ts = await started(slack, client)
     slack.advance(301)

@@ -10,6 +10,7 @@ import pytest
 
 from bots.slack import streams
 from bots.slack.adapter import SlackAdapter
+from bots.slack.blocks import STOP
 from bots.slack.client import SlackClient
 from bots.slack.messages import Persona
 from bots.slack.streams import Streams
@@ -82,7 +83,8 @@ async def test_an_answer_in_a_thread_grows_by_what_is_new_and_ends_with_the_whol
     await adapter.edit(ts, ended(growing, "Hello, world."))
     assert answers(slack) == [("Hello, world.", False, ("feedback",))]
     assert calls(slack) == ["startStream", "appendStream", "stopStream", "update"]
-    assert slack.calls("chat.appendStream")[0].arguments["markdown_text"] == "lo, wor"
+    [chunk] = slack.calls("chat.appendStream")[0].arguments["chunks"]
+    assert (chunk["type"], chunk["text"]) == ("markdown_text", "lo, wor")
 
 
 async def test_a_stream_is_shown_no_text_twice_and_none_too_soon(
@@ -253,3 +255,16 @@ async def test_slacks_own_stop_button_ends_stream_and_answer(
     assert answer.startswith("Never ending.")
     assert answer.endswith("(stopped)")
     assert len(slack.calls("chat.startStream")) == 1
+
+
+async def test_our_own_stop_button_in_a_stream_ends_it(workspace: Workspace) -> None:
+    slack = workspace.slack
+    thread = slack.say(CHANNEL, ANNA, "what do you think?")
+    async with workspace.bot(AGENTS.format("thread")):
+        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        slack.say(CHANNEL, ANNA, f"{slack.mention} hello", thread)
+        await slack.until(lambda: slack.calls("chat.appendStream"))
+        [streamed] = [line for line in slack.transcript(CHANNEL) if line.is_streaming]
+        slack.click(CHANNEL, streamed.ts, STOP, ANNA)
+        [answer] = await workspace.answered(CHANNEL)
+    assert answer.endswith("(stopped)")

@@ -19,6 +19,7 @@ class Stream:
     channel: Channel
     ts: str
     started: float
+    is_of_chunks: bool
     text: str = ""
     tasks: dict[str, Json] = field(default_factory=dict)
     blocks: list[Json] = field(default_factory=list)
@@ -35,7 +36,8 @@ class Streams:
         self._all: dict[tuple[str, str], Stream] = {}
 
     def start(self, channel: Channel, message: Json, text: str, chunks: list[Json]) -> Stream:
-        stream = Stream(channel=channel, ts="", started=self._world.clock.now())
+        now = self._world.clock.now()
+        stream = Stream(channel=channel, ts="", started=now, is_of_chunks=bool(chunks))
         self._grow(stream, text, chunks)
         draft = Json(message, **self._rendered(stream))
         thread = draft.pop("thread_ts", "")
@@ -89,7 +91,12 @@ class Streams:
         return stream
 
     def _grow(self, stream: Stream, text: str, chunks: list[Json]) -> None:
-        """All or nothing: a refused append leaves the stream as it was."""
+        """All or nothing: a refused append leaves the stream as it was.
+
+        A stream goes on in the mode in which it began, as five public code bases tell.
+        """
+        if (text and stream.is_of_chunks) or (chunks and not stream.is_of_chunks):
+            raise RefusedError("streaming_mode_mismatch")
         grown, tasks, blocks = stream.text + _checked(text), dict(stream.tasks), [*stream.blocks]
         for chunk in chunks:
             match chunk.get("type"):
