@@ -125,6 +125,11 @@ class DiscordAdapter:
             found = await self._sent.find(destination, traces, after=after)
         return str(found) if found else None
 
+    @property
+    def working_seconds(self) -> float:
+        """Discord shows it for ten seconds."""
+        return 8.0
+
     async def working(self, outgoing: Outgoing) -> None:
         """Show "is typing", for ten seconds."""
         with _retried_after_mistakes():

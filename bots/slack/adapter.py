@@ -124,8 +124,13 @@ class SlackAdapter:
         is_long = len(question) > _LONGEST_QUOTE
         return f"> {asked.author} asked: {question[:_LONGEST_QUOTE]}{'…' if is_long else ''}"
 
+    @property
+    def working_seconds(self) -> float:
+        """Slack shows a status for two minutes."""
+        return 100.0
+
     async def working(self, outgoing: Outgoing) -> None:
-        """Slack shows a status in threads only, for two minutes at most."""
+        """Slack shows a status in threads only."""
         if outgoing.reply_to:
             with _mended_later():
                 await self._messages.status(outgoing.reply_to, outgoing)

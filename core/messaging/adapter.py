@@ -72,6 +72,11 @@ class Adapter(Protocol):
 class ShowsWork(Protocol):
     """An adapter of a platform that can show that an answer is being worked on."""
 
+    @property
+    def working_seconds(self) -> float:
+        """For how long the platform shows it, rather too few: then it is to be shown again."""
+        ...
+
     async def working(self, outgoing: Outgoing) -> None:
         """Show it until something is posted there; `outgoing` has no text yet.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -135,11 +136,18 @@ class Reply:
     """
 
     def __init__(
-        self, adapter: Adapter, message: Visible, *, asked_by: str, above: str = ""
+        self,
+        adapter: Adapter,
+        message: Visible,
+        *,
+        asked_by: str,
+        above: str = "",
+        alone: asyncio.Lock | None = None,
     ) -> None:
-        """`above` is shown above the answer, and no part of it."""
+        """`above` is shown above the answer, and no part of it; `alone` is held while it shows."""
         self.text = ""
         self._above = above
+        self._alone = alone or asyncio.Lock()
         self.to = replace(message.outgoing, text="", is_final=False, asked_by=asked_by)
         self._adapter = adapter
         self._message = message
@@ -167,7 +175,8 @@ class Reply:
         if not self._adapter.may_preview(outgoing):
             return
         try:
-            await self._message.preview(outgoing)
+            async with self._alone:
+                await self._message.preview(outgoing)
         except (Transient, DeliveryRefused, DatabaseBusy) as error:
             extra = {"outbox": self._message.row.id, "why": str(error)}
             log.warning("preview failed", extra=extra)

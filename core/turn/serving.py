@@ -15,8 +15,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
 from core import kill_points, metrics
 from core.address import Address
 from core.clock import monotonic
-from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
-from core.messaging.adapter import Adapter, ShowsWork
+from core.errors import ConfigMistake, MooringsError, Transient
+from core.messaging.adapter import Adapter
 from core.messaging.directory import KnownAgent
 from core.messaging.earlier import said_before
 from core.stray import contained
@@ -33,7 +33,6 @@ from storage.errors import DatabaseBusy, LeaseLost, StorageError
 log = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 1.0
-_STATUS_SECONDS = 2.0  # that showing "working" may take at most
 _TOLD_AT = 4  # the attempt at which a person is told: only a model that is away has so many
 _AWAY = "(I cannot reach my language model right now; I keep trying for two minutes.)"
 
@@ -219,8 +218,7 @@ class Serving:
         if turn.opened.is_given_up:
             raise GivenUp("it ended its process three times while it was answered alone")
         async with self._stops.stoppable(turn):
-            if not turn.opened.draft.attempts:  # else the answer's message may be there already
-                await _show_work(turn)
+            await turn.show_work()
             if turn.is_edited:
                 await turn.settle()
             else:
@@ -248,14 +246,3 @@ class Serving:
             has_failed=has_failed,
             not_before=now + timedelta(seconds=wait),
         )
-
-
-async def _show_work(turn: Turn) -> None:
-    """Best effort, and before anything is posted, which is what ends it."""
-    if not isinstance(turn.adapter, ShowsWork):
-        return
-    try:
-        async with asyncio.timeout(_STATUS_SECONDS):
-            await turn.adapter.working(turn.reply.to)
-    except (Transient, DeliveryRefused, TimeoutError) as error:
-        log.info("not shown as working", extra={"why": str(error)})

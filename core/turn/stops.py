@@ -69,6 +69,7 @@ class Stops:
             await asyncio.sleep(_LOOK_SECONDS)
             if not (written := self._written.get(conversation_id)):
                 continue
+            await written.turn.show_work()
             news = await _news(written.turn)
             if not news or self._written.get(conversation_id) is not written:
                 continue
@@ -105,6 +106,8 @@ class Stops:
             raise (QuestionsEdited() if written.is_edited else Stopped()) from error
         finally:
             self._written.pop(conversation_id, None)
+            async with turn.showing:  # what comes now is posted after it
+                pass
 
 
 async def _news(turn: Turn) -> News | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -10,15 +11,15 @@ from functools import cached_property
 
 from core import kill_points, metrics
 from core.address import Address
-from core.clock import Clock
+from core.clock import Clock, monotonic
 from core.config.spec import AgentSpec
 from core.context.decide import room_together
 from core.context.load import Memory
-from core.errors import MooringsError
+from core.errors import DeliveryRefused, MooringsError, Transient
 from core.llm import ChatModel
 from core.llm.tokens import estimate
 from core.messaging.access import Gate
-from core.messaging.adapter import Adapter, Asked, QuotesQuestions, TellsOperator
+from core.messaging.adapter import Adapter, Asked, QuotesQuestions, ShowsWork, TellsOperator
 from core.messaging.attachments import Files, read_files
 from core.messaging.directory import Directory, KnownAgent
 from core.tools import ToolContext
@@ -36,7 +37,10 @@ from storage.models import InboxMessage, MessageRole, StepKind, TurnState
 from storage.turns import Ending, Entry, FinishedStep
 from storage.usage import Spent
 
+log = logging.getLogger(__name__)
+
 _STOPPED = "(stopped)"
+_STATUS_SECONDS = 2.0  # that showing "working" may take at most
 _MOST_EDITS = 5  # that an answer begins again for
 _SETTLE_SECONDS = 1.0  # after the first edit; twice as long after each that follows
 
@@ -111,6 +115,10 @@ class Turn:
         self.is_edited = False
         self._edits_heeded = 0
         self._settles = False
+        self.showing = (
+            asyncio.Lock()
+        )  # that it is being worked on ends with what is posted after it
+        self._shown = 0.0  # until when people are shown that it is being worked on
         self._recorded = 0
         self._last: FinishedStep | None = None
         self._answer: Answer | None = None
@@ -128,7 +136,13 @@ class Turn:
     @cached_property
     def reply(self) -> Reply:
         """The answer as far as it is shown, also by whoever worked on it before."""
-        reply = Reply(self.adapter, self._message, asked_by=self.asked.author_id, above=self._above)
+        reply = Reply(
+            self.adapter,
+            self._message,
+            asked_by=self.asked.author_id,
+            above=self._above,
+            alone=self.showing,
+        )
         reply.text = self.journal.text
         return reply
 
@@ -181,6 +195,22 @@ class Turn:
             now=self.hold.now(),
             called=self.journal.called,
         )
+
+    async def show_work(self) -> None:
+        """Show people that it is being worked on, while nothing of the answer may be there yet.
+
+        Best effort, and again only when the platform shows it no more.
+        """
+        adapter, now = self.adapter, monotonic()
+        if not isinstance(adapter, ShowsWork) or now < self._shown:
+            return
+        self._shown = now + adapter.working_seconds
+        try:
+            async with asyncio.timeout(_STATUS_SECONDS), self.showing:
+                if not self._message.may_be_there:
+                    await adapter.working(self.reply.to)
+        except (Transient, DeliveryRefused, TimeoutError) as error:
+            log.info("not shown as working", extra={"why": str(error)})
 
     @property
     def may_begin_again(self) -> bool:

@@ -9,9 +9,11 @@ import pytest
 from core.errors import DeliveryRefused, Transient
 from core.messaging.messages import Outgoing
 from tests.core.given import Stage
+from tests.core.turn.test_edits import LOOK
 from tests.patience import PATIENCE
 from tests.peers.model import Then
 from tests.peers.platform import Platform
+from tests.statements import asked
 
 
 class Busy(Platform):
@@ -22,7 +24,13 @@ class Busy(Platform):
         self.shown: list[Outgoing] = []
         self.error: Exception | None = None
         self.takes = 0.0
+        self.shown_for = 60.0
         self.is_asked = asyncio.Event()
+
+    @property
+    def working_seconds(self) -> float:
+        """As ShowsWork says."""
+        return self.shown_for
 
     async def working(self, outgoing: Outgoing) -> None:
         """As ShowsWork says."""
@@ -68,7 +76,7 @@ async def test_where_it_cannot_be_shown_the_answer_comes_all_the_same(
 async def test_a_platform_that_takes_long_to_show_it_is_not_waited_for(
     stage: Stage, busy: Busy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.turn.serving._STATUS_SECONDS", 0.01)
+    monkeypatch.setattr("core.turn.turn._STATUS_SECONDS", 0.01)
     busy.takes = 60
     async with asyncio.timeout(PATIENCE):
         await stage.worker().attend((await stage.say("Hello")).conversation_id)
@@ -78,7 +86,7 @@ async def test_a_platform_that_takes_long_to_show_it_is_not_waited_for(
 async def test_stopped_while_it_is_being_shown_the_model_is_not_asked(
     stage: Stage, busy: Busy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.turn.serving._STATUS_SECONDS", PATIENCE)
+    monkeypatch.setattr("core.turn.turn._STATUS_SECONDS", PATIENCE)
     busy.takes = 2 * PATIENCE
     worker, accepted = stage.worker(), await stage.say("Hello")
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
@@ -87,3 +95,30 @@ async def test_stopped_while_it_is_being_shown_the_model_is_not_asked(
         assert worker.interrupt(accepted.conversation_id)
     assert busy.transcript == ["(stopped)"]
     assert not stage.model.requests
+
+
+async def test_it_is_shown_again_while_the_model_is_silent(stage: Stage, busy: Busy) -> None:
+    busy.shown_for = 0.5
+    stage.model.script((Then.PAUSE, "An answer"))
+    accepted = await stage.say("Hello")
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(stage.worker().attend(accepted.conversation_id))
+        while len(busy.shown) < 3:
+            busy.is_asked.clear()
+            await busy.is_asked.wait()
+        stage.model.resume()
+    assert busy.transcript == ["An answer"]
+
+
+async def test_nothing_is_shown_of_work_once_the_answer_is_there(stage: Stage, busy: Busy) -> None:
+    busy.shown_for = 0
+    stage.model.script(("An", Then.PAUSE, " answer"))
+    accepted = await stage.say("Hello")
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(stage.worker().attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        async with asked() as statements:
+            while not any(each.startswith(LOOK) for each in statements):  # noqa: ASYNC110  # it looks once a second
+                await asyncio.sleep(0.01)
+        assert len(busy.shown) == 1
+        stage.model.resume()
