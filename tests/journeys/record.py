@@ -50,13 +50,14 @@ async def until(condition: Callable[[], Awaitable[object]]) -> None:
 async def all_ended(said: int, *, deleted: int = 0) -> bool:
     """Whether that many messages were stored, and all of them and all commands have answers.
 
-    So many of them were deleted: those may not be stored, nor answered.
+    So many of them, but not the last, were deleted: those may not be stored, nor answered.
     """
     questions = await InboxMessage.all().values_list("key", "state")
     stored = [key for key, _ in questions if _COMMAND not in str(key)]
     is_due = await OutboxMessage.filter(state=OutboxState.DUE).exists()
     is_running = await Turn.filter(state=TurnState.RUNNING).exists()
-    are_all = said - deleted <= len(stored) <= said
+    is_last_stored = not deleted or await InboxMessage.filter(text__contains=f"#{said}").exists()
+    are_all = is_last_stored and said - deleted <= len(stored) <= said
     has_ended = all(state in _ENDED for _, state in questions)
     return are_all and has_ended and not (is_due or is_running)
 
@@ -120,7 +121,9 @@ async def _overtaken() -> list[_Overtaken]:
     opened = {turn.id: turn.opened_at for turn in await Turn.all()}
     found = []
     for early, late in pairwise(
-        await InboxMessage.all().order_by("conversation_id", "position", "id")
+        await InboxMessage.exclude(state=InboxState.WITHDRAWN).order_by(
+            "conversation_id", "position", "id"
+        )
     ):
         first, second = early.turn_id or 0, late.turn_id or 0
         if early.conversation_id == late.conversation_id and first > second:
