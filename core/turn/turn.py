@@ -240,15 +240,17 @@ class Turn:
 
     async def read_again(self) -> None:
         """Read what is asked by now; raises as `settle`."""
-        room = self.resources.plan_of(self.agent.spec).room
         self.has_more = False
-        self.opened = await self.hold.insist(
-            lambda _: claims.read_again(self.hold.lease, self.opened, room=room)
-        )
+        await self._read(room=self.resources.plan_of(self.agent.spec).room)
         kill_points.reach("questions read again")
         if self.opened.turn.stop_asked_at:
             raise Stopped
         await self.read_files()
+
+    async def _read(self, *, room: int) -> None:
+        self.opened = await self.hold.insist(
+            lambda _: claims.read_again(self.hold.lease, self.opened, room=room)
+        )
 
     async def read_files(self) -> None:
         """Fetch what came with its questions, as far as the model can read it."""
@@ -316,6 +318,8 @@ class Turn:
     async def _end(
         self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
     ) -> Due:
+        if state is not TurnState.DONE:  # else it ends over what it has read, or not
+            await self._read(room=0)
         now, may_be_there = self.hold.now(), self._message.may_be_there
         says_nothing = self._is_deleted and not may_be_there
         answer = _entry(role, self.agent.spec.name, text, now)
