@@ -32,7 +32,7 @@ from core.messaging.intake import Intake
 from core.messaging.messages import Author, Incoming, Outgoing
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
-from core.turn.turn import Resources
+from core.turn.resources import Resources
 from core.turn.worker import Worker
 from storage.database import open_database
 from storage.models import InboxMessage, Turn, TurnState

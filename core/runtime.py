@@ -26,7 +26,7 @@ from core.tools.toolbox import Toolbox
 from core.turn.caller import CallerAdapter
 from core.turn.colleagues import Colleagues
 from core.turn.company import Company
-from core.turn.turn import Resources
+from core.turn.resources import Resources
 from core.turn.worker import Worker
 from core.upkeep.nightly import Nightly
 from core.upkeep.once import OncePerChange

@@ -24,8 +24,9 @@ from core.turn import runner
 from core.turn.deliver import Due, deliver
 from core.turn.hold import Hold
 from core.turn.outcome import BeginAgain, Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
+from core.turn.resources import Resources
 from core.turn.stops import Stops
-from core.turn.turn import Resources, Turn
+from core.turn.turn import Turn
 from storage import claims, conversations, turns
 from storage.claims import OpenTurn
 from storage.errors import DatabaseBusy, LeaseLost, StorageError

@@ -25,7 +25,8 @@ from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
 from core.turn.hold import Hold
-from core.turn.turn import Resources, Turn
+from core.turn.resources import Resources
+from core.turn.turn import Turn
 from core.turn.worker import Worker
 from storage import agents, claims, conversations, facts, summaries
 from storage.claims import OpenTurn, Plan
