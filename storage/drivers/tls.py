@@ -135,6 +135,8 @@ def _trust(options: Options, dialect: Dialect, root: str) -> Trust:
     asked += _asked_otherwise(options)
     if any(options.text(name) for name in _ONLY_WITH_TLS):
         asked.append(Trust.ENCRYPTED)
+    if options.text("sslnegotiation") == "direct":
+        asked.append(Trust.ENCRYPTED)
     if options.text(root) == "system":
         asked.append(Trust.IDENTITY)
     elif options.text(root) and max(asked, default=Trust.ENCRYPTED) >= Trust.ENCRYPTED:
