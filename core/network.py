@@ -157,6 +157,8 @@ def _trusting(bundles: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=files[0] if files else None, capath=folders or None)
     for file in files[1:]:
         context.load_verify_locations(cafile=file)
+    # From 3.13 on Python refuses what RFC 5280 wants of certificates and many companies' lack.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 

@@ -7,6 +7,7 @@ import configparser
 import json
 import re
 import shutil
+import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,8 +99,12 @@ def test_every_setting_that_the_files_name_is_one() -> None:
 async def test_the_health_check_of_the_image_asks_what_is_there(filled_url: str) -> None:
     check = json.loads(re.findall(r"^HEALTHCHECK .*? CMD (.*)$", DOCKERFILE, re.MULTILINE)[0])
 
+    assert check[0] == "python3"
+
     async def status(port: int) -> int:
-        process = await asyncio.create_subprocess_exec(*check, env={"PORT": str(port)}, stderr=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *check[1:], env={"PORT": str(port)}, stderr=PIPE
+        )
         await process.communicate()
         return process.returncode or 0
 
