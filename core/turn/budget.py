@@ -79,6 +79,7 @@ class Budget:
         self._price = price
         self._clock = clock
         self._call: _Begun | None = None
+        self.calls: list[Spent] = []  # that this process has made
 
     async def allow(self, model: str, request: ModelRequest) -> int | None:
         """Reserve what this call may cost; how many tokens its output may have, None: any.
@@ -196,7 +197,7 @@ class Budget:
         return cost
 
     def _spent(self, model: str, used: TokenUsage, *, is_reserved: bool) -> Spent:
-        return Spent(
+        spent = Spent(
             model=model,
             input_tokens=used.input,
             cached_tokens=used.cached,
@@ -204,6 +205,8 @@ class Budget:
             nano_usd=self._price(model, used),
             is_reserved=is_reserved,
         )
+        self.calls.append(spent)
+        return spent
 
 
 def _is_asked_to_end() -> bool:

@@ -295,6 +295,7 @@ class Turn:
         metrics.TURNS.labels(state=state.value).inc()
         is_failure = state is TurnState.FAILED
         self._answer = Answer(turn_id=self.opened.turn.id, text=text, is_failure=is_failure)
+        self._log(state, failure)
         return Due(rows=due, intended=self.opened.draft.id if ending.intends else None)
 
     @property
@@ -327,6 +328,21 @@ class Turn:
         for each in self.opened.questions:
             if each.key in awaited:
                 awaited[each.key] = self._answer
+
+    def _log(self, state: TurnState, failure: str | None) -> None:
+        """One line; seconds since it was opened, tokens of the calls that this process made."""
+        calls, ended = self.budget.calls, self.hold.now()
+        extra: dict[str, object] = {
+            "turn": self.opened.turn.id,
+            "state": state.value,
+            "agent": self.agent.spec.name,
+            "address": self.hold.lease.address,
+            "model": ",".join(dict.fromkeys(call.model for call in calls)),
+            "seconds": round((ended - self.opened.turn.opened_at).total_seconds(), 1),
+            "input_tokens": sum(call.input_tokens for call in calls),
+            "output_tokens": sum(call.output_tokens for call in calls),
+        }
+        log.info("turn ended", extra={**extra, "failure": failure} if failure else extra)
 
 
 def _entry(role: MessageRole, author: str, text: str, said_at: datetime) -> Entry:
