@@ -53,7 +53,7 @@ async def _said(workspace: Slack, bursts: int) -> None:
 
 
 async def _acknowledged(peer: SlackPeer) -> None:
-    while not all(delivery.is_acked for delivery in peer.deliveries):
+    while not all(delivery.is_acked for delivery in peer.deliveries):  # noqa: ASYNC110  # as there
         await asyncio.sleep(0.005)
     peer.deliveries.clear()
 

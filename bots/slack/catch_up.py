@@ -239,8 +239,10 @@ class CatchUp:
         return sum([await self._hear(each) for each in in_order])
 
     async def _read(self, bot: Bot, place: Address, raw: object) -> Heard | None:
-        names = await self._from.people.names(bot.team, parse.people(raw))
-        return parse.message(raw, place, bot.user, names)
+        said = parse.message(raw, place, bot.user)
+        if said is None:
+            return None
+        return parse.named(said, await self._from.people.names(bot.team, said.people))
 
     async def _hear(self, heard: Heard) -> bool:
         try:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bots.slack.contents import VOICE, markup_of
 from bots.slack.events import (
     ChatOpened,
     Edited,
-    Event,
     HomeOpened,
-    Interaction,
     Press,
+    Said,
     Shortcut,
     SlashCommand,
     StopPressed,
     TurnedPrivate,
-    Uninstalled,
     Withdrawn,
 )
 from bots.slack.fields import at, id_at, items_at, text_at
@@ -33,7 +31,6 @@ _TS = re.compile(r"([0-9]{1,10})\.([0-9]{6})")
 _TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
 _SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes that people write
 _MOST_FILES, _MOST_STREAMS = 20, 20
-_GOING = {"app_uninstalled", "tokens_revoked"}
 _READERS = {  # by the type of a channel, as a message of it says
     "channel": Readers.EVERYBODY,
     "group": Readers.CHANNEL,
@@ -105,27 +102,35 @@ def kind(body: object) -> str:
     return words or "nameless"
 
 
-def event(body: object, names: Mapping[str, str] = _NOBODY) -> Event | None:
-    """An events_api body; None for what nobody has to answer, and for what is no event."""
-    workspace = _workspace(body)
-    happened = at(body, "event") if workspace.team else None
-    match text_at(happened, "type"):
-        case "message" | "app_mention":
-            return _message_event(happened, workspace, names)
-        case "app_home_opened":
-            return _opened(happened, workspace)
-        case "agent_session_stopped":
-            return _stop_pressed(happened, workspace)
-        case going if going in _GOING:
-            return _uninstalled(happened, workspace)
+def event(body: object) -> Said | Edited | Withdrawn | TurnedPrivate | None:
+    """What happened to a message or a channel; None for what nobody has to answer."""
+    happened, workspace = at(body, "event"), _workspace(body)
+    place = _place(happened, workspace.team)
+    if place is None:
+        return None
+    match text_at(happened, "subtype"):
+        case "message_changed":
+            return _changed(happened, place, workspace)
+        case "message_deleted":
+            return _withdrawn(place, text_at(happened, "deleted_ts"))
+        case "channel_convert_to_private":
+            return TurnedPrivate(place=place)
         case _:
-            return None
+            return _said(happened, place, workspace)
 
 
-def message(raw: object, place: Address, bot_user: str, names: Mapping[str, str]) -> Heard | None:
+def message(raw: object, place: Address, bot_user: str) -> Said | None:
     """A message of a channel's history; None if nobody has to answer it."""
-    workspace = _Workspace(team=place.parts[0], bot_user=bot_user, app="")
-    return _heard(raw, place, workspace, names)
+    return _said(raw, place, _Workspace(team=place.parts[0], bot_user=bot_user, app=""))
+
+
+def named(said: Said, names: Mapping[str, str]) -> Heard:
+    """The message as people read it; who has no name here keeps their id."""
+    heard, user = said.unnamed, said.unnamed.author.id
+    words = plain(heard.text, names).strip()
+    if not (words or heard.attachments) and (heard.is_direct or heard.is_mention):
+        words = NO_WORDS if heard.is_mention else UNREADABLE
+    return replace(heard, author=Author(id=user, name=names.get(user) or user), text=words)
 
 
 def channel(raw: object, team: str) -> Address | None:
@@ -156,18 +161,78 @@ def command(body: object, names: Mapping[str, str] = _NOBODY) -> SlashCommand | 
     )
 
 
-def interaction(body: object, names: Mapping[str, str] = _NOBODY) -> Interaction | None:
-    """A button that was pressed or a message shortcut that was used."""
-    team, user = team_of(body), id_at(body, "user", "id")
-    if not (team and user and _trigger(body)):
-        return None
-    match text_at(body, "type"):
-        case "block_actions":
-            return _press(body, team, user)
-        case "message_action":
-            return _shortcut(body, names)
+def opened(body: object) -> HomeOpened | ChatOpened | None:
+    """A tab of the app's that somebody looks at."""
+    happened, team = at(body, "event"), team_of(body)
+    user, channel = id_at(happened, "user"), id_at(happened, "channel")
+    match text_at(happened, "tab"):
+        case "home" if team and user:
+            return HomeOpened(team=team, user=user, direct=channel)
+        case "messages" if team and user and channel:
+            place = Address(platform="slack", parts=(team, channel))
+            return ChatOpened(place=place, user=user)
         case _:
             return None
+
+
+def stop_pressed(body: object) -> StopPressed | None:
+    """Slack's own Stop button."""
+    happened, team = at(body, "event"), team_of(body)
+    channel, thread = id_at(happened, "channel"), text_at(happened, "thread_ts")
+    user = id_at(happened, "user")
+    if not (team and channel and user and position(thread)):
+        return None
+    place = Address(platform="slack", parts=(team, channel))
+    shown = items_at(happened, "streaming_message_ts")[:_MOST_STREAMS]
+    answers = tuple(ts for ts in shown if isinstance(ts, str) and position(ts))
+    return StopPressed(place=place, user=user, thread=thread, answers=answers)
+
+
+def uninstalled(body: object) -> str:
+    """The workspace that does not want the app any more, or has revoked its token; or none."""
+    is_revoked = text_at(body, "event", "type") == "tokens_revoked"
+    is_only_peoples = is_revoked and not items_at(body, "event", "tokens", "bot")
+    return "" if is_only_peoples else team_of(body)
+
+
+def press(body: object) -> Press | None:
+    """A button that was pressed."""
+    team, user, action = team_of(body), id_at(body, "user", "id"), at(body, "actions", 0)
+    name = text_at(action, "action_id")
+    if not (team and user and name and _trigger(body)):
+        return None
+    channel_id = id_at(body, "container", "channel_id") or id_at(body, "channel", "id")
+    return Press(
+        action=name,
+        value=text_at(action, "value") or text_at(action, "selected_option", "value"),
+        team=team,
+        user=user,
+        channel=channel_id or id_at(body, "view", "private_metadata") or None,
+        message_ts=text_at(body, "container", "message_ts") or None,
+        thread_ts=text_at(body, "container", "thread_ts") or None,
+    )
+
+
+def shortcut(body: object, names: Mapping[str, str] = _NOBODY) -> Shortcut | None:
+    """A message shortcut that was used."""
+    team, user, trigger = team_of(body), id_at(body, "user", "id"), _trigger(body)
+    channel = id_at(body, "channel", "id")
+    ts = text_at(body, "message_ts") or text_at(body, "message", "ts")
+    if not (team and user and trigger and channel and position(ts)):
+        return None
+    thread = text_at(body, "message", "thread_ts")
+    return Shortcut(
+        key=f"slack/{team}/cmd/{trigger}",
+        callback_id=text_at(body, "callback_id"),
+        team=team,
+        channel=channel,
+        user=user,
+        message_ts=ts,
+        thread_ts=thread if position(thread) else None,
+        text=plain(markup_of(at(body, "message")), names),
+        attachments=tuple(_attachments(at(body, "message"))),
+        response_url=text_at(body, "response_url"),
+    )
 
 
 def _workspace(body: object) -> _Workspace:
@@ -180,34 +245,16 @@ def _workspace(body: object) -> _Workspace:
     )
 
 
-def _message_event(
-    happened: object, workspace: _Workspace, names: Mapping[str, str]
-) -> Heard | Edited | Withdrawn | TurnedPrivate | None:
-    place = _place(happened, workspace.team)
-    if place is None:
-        return None
-    match text_at(happened, "subtype"):
-        case "message_changed":
-            return _changed(happened, place, workspace, names)
-        case "message_deleted":
-            return _withdrawn(place, text_at(happened, "deleted_ts"))
-        case "channel_convert_to_private":
-            return TurnedPrivate(place=place)
-        case _:
-            return _heard(happened, place, workspace, names)
-
-
 def _place(happened: object, team: str) -> Address | None:
     """The channel of an event; a mention does not say who can read it."""
     channel_id, kind = id_at(happened, "channel"), text_at(happened, "channel_type")
+    if not (team and channel_id):
+        return None
     readers = _READERS.get("im" if channel_id.startswith("D") else kind, Readers.UNKNOWN)
-    found = Address(platform="slack", parts=(team, channel_id), readers=readers)
-    return found if channel_id else None
+    return Address(platform="slack", parts=(team, channel_id), readers=readers)
 
 
-def _changed(
-    happened: object, place: Address, workspace: _Workspace, names: Mapping[str, str]
-) -> Edited | Withdrawn | None:
+def _changed(happened: object, place: Address, workspace: _Workspace) -> Edited | Withdrawn | None:
     """Unfurled links and our own edits change messages too; people's edits say `edited`."""
     after, before = at(happened, "message"), at(happened, "previous_message")
     if text_at(after, "subtype") == "tombstone":
@@ -215,17 +262,15 @@ def _changed(
     edited = text_at(after, "edited", "ts")
     if not edited or edited == text_at(before, "edited", "ts"):
         return None
-    heard = _heard(after, place, workspace, names)
-    return Edited(heard=heard) if heard else None
+    said = _said(after, place, workspace)
+    return Edited(said=said) if said else None
 
 
 def _withdrawn(place: Address, ts: str) -> Withdrawn | None:
     return Withdrawn(key=_key(place, ts)) if position(ts) else None
 
 
-def _heard(
-    raw: object, place: Address, workspace: _Workspace, names: Mapping[str, str]
-) -> Heard | None:
+def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
     user, ts = id_at(raw, "user"), text_at(raw, "ts")
     if not (_is_spoken(raw, workspace) and user and position(ts)):
         return None
@@ -234,26 +279,23 @@ def _heard(
     said_in = text_at(raw, "thread_ts")
     thread = said_in if position(said_in) and said_in != ts else None
     is_direct = text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D")
-    files = tuple(_attachments(raw))
-    words = plain(without_mention(text, bot) if bot else text, names).strip()
-    if not (words or files) and (is_direct or is_mention):
-        words = NO_WORDS if is_mention else UNREADABLE
-    return Heard(
+    heard = Heard(
         key=_key(place, ts),
         place=place,
         thread=thread,
         opens=ts,
         reply_to=thread,
         reply_in=ts,
-        author=Author(id=user, name=names.get(user) or user),
-        text=words,
+        author=Author(id=user, name=user),
+        text=without_mention(text, bot) if bot else text,
         sent_at=_EPOCH + timedelta(microseconds=position(ts)),
         position=position(ts),
         is_direct=is_direct,
         is_mention=is_mention,
         is_for_others=is_for_others(text_at(raw, "text"), {bot, user}),
-        attachments=files,
+        attachments=tuple(_attachments(raw)),
     )
+    return Said(unnamed=heard)
 
 
 def _is_spoken(raw: object, workspace: _Workspace) -> bool:
@@ -299,73 +341,6 @@ def _attachments(raw: object) -> Iterator[Attachment]:
 def _unavailable(file: object) -> str:
     mode = "external" if at(file, "is_external") else text_at(file, "mode")
     return UNAVAILABLE.get(mode) or UNAVAILABLE.get(text_at(file, "file_access"), "")
-
-
-def _opened(happened: object, workspace: _Workspace) -> HomeOpened | ChatOpened | None:
-    user, channel = id_at(happened, "user"), id_at(happened, "channel")
-    match text_at(happened, "tab"):
-        case "home" if user:
-            return HomeOpened(team=workspace.team, user=user, direct=channel)
-        case "messages" if user and channel:
-            place = Address(platform="slack", parts=(workspace.team, channel))
-            return ChatOpened(place=place, user=user)
-        case _:
-            return None
-
-
-def _uninstalled(happened: object, workspace: _Workspace) -> Uninstalled | None:
-    is_revoked = text_at(happened, "type") == "tokens_revoked"
-    is_only_peoples = is_revoked and not items_at(happened, "tokens", "bot")
-    return None if is_only_peoples else Uninstalled(team=workspace.team)
-
-
-def _stop_pressed(happened: object, workspace: _Workspace) -> StopPressed | None:
-    channel, thread = id_at(happened, "channel"), text_at(happened, "thread_ts")
-    user = id_at(happened, "user")
-    if not (channel and user and position(thread)):
-        return None
-    place = Address(platform="slack", parts=(workspace.team, channel))
-    shown = items_at(happened, "streaming_message_ts")[:_MOST_STREAMS]
-    answers = tuple(ts for ts in shown if isinstance(ts, str) and position(ts))
-    return StopPressed(place=place, user=user, thread=thread, answers=answers)
-
-
-def _press(body: object, team: str, user: str) -> Press | None:
-    action = at(body, "actions", 0)
-    name = text_at(action, "action_id")
-    if not name:
-        return None
-    channel_id = id_at(body, "container", "channel_id") or id_at(body, "channel", "id")
-    return Press(
-        action=name,
-        value=text_at(action, "value") or text_at(action, "selected_option", "value"),
-        team=team,
-        user=user,
-        channel=channel_id or id_at(body, "view", "private_metadata") or None,
-        message_ts=text_at(body, "container", "message_ts") or None,
-        thread_ts=text_at(body, "container", "thread_ts") or None,
-    )
-
-
-def _shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
-    team, trigger = team_of(body), _trigger(body)
-    channel = id_at(body, "channel", "id")
-    ts = text_at(body, "message_ts") or text_at(body, "message", "ts")
-    if not (channel and position(ts)):
-        return None
-    thread = text_at(body, "message", "thread_ts")
-    return Shortcut(
-        key=f"slack/{team}/cmd/{trigger}",
-        callback_id=text_at(body, "callback_id"),
-        team=team,
-        channel=channel,
-        user=id_at(body, "user", "id"),
-        message_ts=ts,
-        thread_ts=thread if position(thread) else None,
-        text=plain(markup_of(at(body, "message")), names),
-        attachments=tuple(_attachments(at(body, "message"))),
-        response_url=text_at(body, "response_url"),
-    )
 
 
 def _trigger(body: object) -> str:

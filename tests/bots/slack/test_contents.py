@@ -115,7 +115,7 @@ async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack = workspace.slack
-    caplog.set_level("DEBUG", logger="bots.slack.dispatch")
+    caplog.set_level("DEBUG", logger="bots.slack.listeners")
     async with workspace.bot(AGENTS):
         slack.say_as_other_bot(HERE, "beep")
         await slack.until_quiet()
