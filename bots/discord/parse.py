@@ -71,7 +71,7 @@ def message(said: discord.Message, location: Location, me: int) -> Heard | None:
         sent_at=said.created_at,
         position=said.id,
         is_direct=location.guild is None,
-        is_mention=_is_mention(said, me),
+        is_mention=is_mention(said, me),
         answers=str(said.reference.message_id)
         if said.reference and _is_reply_to_bot(said, me)
         else None,
@@ -160,7 +160,8 @@ def _kind(said: discord.Message) -> str:
     return "app" if is_said(said) else str(said.type.name)
 
 
-def _is_mention(said: discord.Message, me: int) -> bool:
+def is_mention(said: discord.Message, me: int) -> bool:
+    """Whether it is for the bot: it mentions it, or replies to it."""
     is_named = any(user.id == me for user in said.mentions)
     return is_named or bool(_bot_roles(said, me)) or _is_reply_to_bot(said, me)
 

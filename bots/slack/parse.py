@@ -133,6 +133,12 @@ def named(said: Said, names: Mapping[str, str]) -> Heard:
     return replace(heard, author=Author(id=user, name=names.get(user) or user), text=words)
 
 
+def is_said_to_others(raw: object, bot_user: str) -> bool:
+    """Whether somebody said it, person or app, and not to this bot."""
+    is_spoken = text_at(raw, "subtype") in _SPOKEN | {"bot_message"}
+    return is_spoken and bot_user not in mentioned(text_at(raw, "text"))
+
+
 def channel(raw: object, team: str) -> Address | None:
     """A channel as conversations.info and users.conversations have it; None if it is none."""
     channel_id, is_private = id_at(raw, "id"), at(raw, "is_private")

@@ -51,6 +51,8 @@ class SlackPlatform:
         self._client = SlackClient(
             self._workspaces.token_of, base_url=settings.slack_api_url or SLACK
         )
+        members = Members(Reader(self._client), lambda: frozenset(self._known))
+        runtime.gate.join("slack", members)  # who only answers looks at it, too
         self.adapter = SlackAdapter(self._client, self._persona_of)
 
     @classmethod
@@ -75,8 +77,6 @@ class SlackPlatform:
 
     def ways_in(self, worker: Worker, watch: Watch | None = None) -> WaysIn:
         """Every way in. Only who listens needs slack-bolt, which takes 0.1 s and 8 MB."""
-        members = Members(Reader(self._client), lambda: frozenset(self._known))
-        self._runtime.gate.join("slack", members)
         slack: type[ways_in.Slack] = late("bots.slack.ways_in", "Slack")
         opened = slack(
             runtime=self._runtime,

@@ -18,10 +18,10 @@ from core.context.load import Memory
 from core.errors import DeliveryRefused, MooringsError, Transient
 from core.llm import ChatModel
 from core.llm.tokens import estimate
-from core.messaging.access import Gate
 from core.messaging.adapter import Adapter, Asked, QuotesQuestions, ShowsWork, TellsOperator
 from core.messaging.attachments import Files, read_files
 from core.messaging.directory import Directory, KnownAgent
+from core.messaging.earlier import Earlier
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.budget import Budget, Price
@@ -74,7 +74,7 @@ class Resources:
     take_over: Callable[[], Awaitable[None]]
     attending: asyncio.Semaphore
     company: Company
-    gate: Gate
+    earlier: Earlier
     attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
     awaited: dict[str, Answer | None] = field(default_factory=dict[str, Answer | None])
 
