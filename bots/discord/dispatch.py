@@ -96,7 +96,9 @@ class Refusals:
         self._background = background
 
     def answer(self, heard: Heard, refused: NotAllowed) -> None:
-        """Reply to the message soon, in the background."""
+        """Reply to the message soon, in the background, if a person wrote it."""
+        if heard.is_by_app:
+            return
         self._background.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
 
     def say(self, heard: Heard, words: str) -> None:

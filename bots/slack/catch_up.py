@@ -239,7 +239,7 @@ class CatchUp:
         return sum([await self._hear(each) for each in in_order])
 
     async def _read(self, bot: Bot, place: Address, raw: object) -> Heard | None:
-        said = parse.message(raw, place, bot.user)
+        said = parse.message(raw, place, bot.user, bot.bot)
         if said is None:
             return None
         return parse.named(said, await self._from.people.names(bot.team, said.people))

@@ -18,7 +18,8 @@ class Said:
     @property
     def people(self) -> set[str]:
         """The ids of those whose names it needs."""
-        return {self.unnamed.author.id, *mentioned(self.unnamed.text)}
+        told = mentioned(self.unnamed.text)
+        return told if self.unnamed.is_by_app else {self.unnamed.author.id, *told}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
 _TS = re.compile(r"([0-9]{1,10})\.([0-9]{6})")
 _TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
 _SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes that people write
+_SPOKEN_BY_APPS = _SPOKEN | {"bot_message"}
 _MOST_FILES, _MOST_STREAMS = 20, 20
 _READERS = {  # by the type of a channel, as a message of it says
     "channel": Readers.EVERYBODY,
@@ -56,6 +57,7 @@ class _Workspace:
 
     team: str
     bot_user: str
+    bot: str
     app: str
 
 
@@ -119,9 +121,13 @@ def event(body: object) -> Said | Edited | Withdrawn | TurnedPrivate | None:
             return _said(happened, place, workspace)
 
 
-def message(raw: object, place: Address, bot_user: str) -> Said | None:
-    """A message of a channel's history; None if nobody has to answer it."""
-    return _said(raw, place, _Workspace(team=place.parts[0], bot_user=bot_user, app=""))
+def message(raw: object, place: Address, bot_user: str, bot: str = "") -> Said | None:
+    """A message of a channel's history; None if nobody has to answer it.
+
+    Without its own id as a `bot` it cannot tell its own messages from those of other apps.
+    """
+    workspace = _Workspace(team=place.parts[0], bot_user=bot_user, bot=bot, app="")
+    return _said(raw, place, workspace)
 
 
 def named(said: Said, names: Mapping[str, str]) -> Heard:
@@ -130,12 +136,13 @@ def named(said: Said, names: Mapping[str, str]) -> Heard:
     words = plain(heard.text, names).strip()
     if not (words or heard.attachments) and (heard.is_direct or heard.is_mention):
         words = NO_WORDS if heard.is_mention else UNREADABLE
-    return replace(heard, author=Author(id=user, name=names.get(user) or user), text=words)
+    author = Author(id=user, name=names.get(user) or heard.author.name)
+    return replace(heard, author=author, text=words)
 
 
 def is_said_to_others(raw: object, bot_user: str) -> bool:
     """Whether somebody said it, person or app, and not to this bot."""
-    is_spoken = text_at(raw, "subtype") in _SPOKEN | {"bot_message"}
+    is_spoken = text_at(raw, "subtype") in _SPOKEN_BY_APPS
     return is_spoken and bot_user not in mentioned(text_at(raw, "text"))
 
 
@@ -247,6 +254,7 @@ def _workspace(body: object) -> _Workspace:
     return _Workspace(
         team=team_of(body),
         bot_user=id_at(bots[0], "user_id") if bots else "",
+        bot="",
         app=text_at(body, "api_app_id"),
     )
 
@@ -277,8 +285,9 @@ def _withdrawn(place: Address, ts: str) -> Withdrawn | None:
 
 
 def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
-    user, ts = id_at(raw, "user"), text_at(raw, "ts")
-    if not (_is_spoken(raw, workspace) and user and position(ts)):
+    ts, app = text_at(raw, "ts"), _app(raw, workspace)
+    author = app or _person(raw, workspace)
+    if author is None or not position(ts):
         return None
     text, bot = markup_of(raw), workspace.bot_user
     is_mention = bot in mentioned(text_at(raw, "text")) or text_at(raw, "type") == "app_mention"
@@ -292,27 +301,45 @@ def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
         opens=ts,
         reply_to=thread,
         reply_in=ts,
-        author=Author(id=user, name=user),
+        author=author,
         text=without_mention(text, bot) if bot else text,
         sent_at=_EPOCH + timedelta(microseconds=position(ts)),
         position=position(ts),
         is_direct=is_direct,
         is_mention=is_mention,
-        is_for_others=is_for_others(text_at(raw, "text"), {bot, user}),
+        is_for_others=is_for_others(text_at(raw, "text"), {bot, author.id}),
+        is_by_app=app is not None,
         attachments=tuple(_attachments(raw)),
     )
     return Said(unnamed=heard)
 
 
-def _is_spoken(raw: object, workspace: _Workspace) -> bool:
-    """Whether a person wrote it: neither an app, ours or another, nor Slack itself."""
+def _person(raw: object, workspace: _Workspace) -> Author | None:
+    """Who wrote it, if a person did: neither an app, ours or another, nor Slack itself."""
     if at(raw, "hidden") or text_at(raw, "bot_id") or at(raw, "bot_profile"):
-        return False
+        return None
     if text_at(raw, "app_id") and text_at(raw, "app_id") == workspace.app:
-        return False
+        return None
     user = id_at(raw, "user")
     is_person = bool(_USER_ID.fullmatch(user)) and user not in {"USLACKBOT", workspace.bot_user}
-    return is_person and text_at(raw, "subtype") in _SPOKEN
+    is_spoken = text_at(raw, "subtype") in _SPOKEN
+    return Author(id=user, name=user) if is_person and is_spoken else None
+
+
+def _app(raw: object, workspace: _Workspace) -> Author | None:
+    """Which other app or workflow wrote it, where it can be told from this one."""
+    bot = id_at(raw, "bot_id") or id_at(raw, "bot_profile", "id")
+    app = text_at(raw, "app_id") or text_at(raw, "bot_profile", "app_id")
+    is_other = (app and workspace.app and app != workspace.app) or (
+        workspace.bot and bot != workspace.bot
+    )
+    is_own = id_at(raw, "user") == workspace.bot_user != ""
+    if not (bot and is_other) or is_own or at(raw, "hidden"):
+        return None
+    if text_at(raw, "subtype") not in _SPOKEN_BY_APPS:
+        return None
+    name = text_at(raw, "username") or text_at(raw, "bot_profile", "name")
+    return Author(id=bot, name=cleaned(name)[:100] or bot)
 
 
 def attachment(file: object) -> Attachment | None:

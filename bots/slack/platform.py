@@ -97,7 +97,10 @@ class SlackPlatform:
     async def _teams(self) -> list[Bot]:
         """The workspaces of the environment's token and of all installations."""
         grants = await self._workspaces.everyone()
-        installed = {grant.team: Bot(team=grant.team, user=grant.bot_user) for grant in grants}
+        installed = {
+            grant.team: Bot(team=grant.team, user=grant.bot_user, bot=grant.bot_id)
+            for grant in grants
+        }
         own = {self._own.team: self._own} if self._own else {}
         named = {grant.team: grant.team_name for grant in grants}
         self._known = {team: named.get(team, "") for team in installed | own}

@@ -48,6 +48,7 @@ class Bot:
 
     team: str
     user: str
+    bot: str = ""
 
 
 class Reader:

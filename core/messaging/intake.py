@@ -222,6 +222,8 @@ class Reception:
     async def _hear(self, heard: Heard) -> Accepted | None:
         found = await route(heard, self._file, self._directory)
         if found is None:
+            if heard.is_by_app:
+                log.debug("message dropped", extra={"kind": "app", "key": heard.key})
             return None
         if not (cleaned(found.text) or heard.attachments):
             log.debug("message dropped", extra={"kind": "empty", "key": heard.key})

@@ -157,6 +157,20 @@ def test_what_no_person_wrote_is_not_heard(event: Json) -> None:
     assert parse.event(raw) is None
 
 
+POSTED = {"bot_id": "B9", "app_id": "A9", "username": "Deploys", "subtype": "bot_message"}
+
+
+def test_another_app_is_told_from_this_one() -> None:
+    raw = said()
+    raw["event"] = {**as_mapping(raw["event"]), **POSTED, "user": None}
+    found = heard(raw)
+    assert (found.is_by_app, found.author.id, found.author.name) == (True, "B9", "Deploys")
+    here = Address.parse("slack/T0001/C1")
+    assert parse.message(raw["event"], here, "U0BOT", "B9") is None
+    assert parse.message(raw["event"], here, "U0BOT") is None
+    assert parse.message(raw["event"], here, "U0BOT", "B0BOT") is not None
+
+
 def edited(after: Mapping[str, object], before: Mapping[str, object] | None = None) -> object:
     person = {"type": "message", "user": "U0ANNA", "ts": "1700000000.000100"}
     raw = body(
