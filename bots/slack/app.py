@@ -29,9 +29,17 @@ _UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, RecursionErro
 class SlackApp:
     """Acknowledges what is stored, or is for nobody, and nothing else."""
 
-    def __init__(self, bolt: AsyncApp, listeners: Listeners, missed: Callable[[], None]) -> None:
-        """`missed` is called when Slack has given up an event."""
+    def __init__(
+        self,
+        bolt: AsyncApp,
+        listeners: Listeners,
+        *,
+        came: Callable[[str], None],
+        missed: Callable[[], None],
+    ) -> None:
+        """`came` is told each workspace whose event is done with; `missed` that one is given up."""
         self._bolt = bolt
+        self._came = came
         self._missed = missed
         self._capacity = Capacity()
         listeners.listen(bolt)
@@ -46,14 +54,19 @@ class SlackApp:
             return BoltResponse(status=200)
         try:
             with storing(), self._capacity.used():
-                return await self._bolt.async_dispatch(request)
+                response = await self._bolt.async_dispatch(request)
         except Transient as error:
-            extra = {"kind": parse.kind(request.body), "why": str(error)}
-            log.warning("not stored, so not acknowledged", extra=extra)
-            attempt = request.headers.get("x-slack-retry-num", [""])[0]
-            if attempt.isdecimal() and int(attempt) >= _LAST_ATTEMPT:
-                self._missed()
-            return BoltResponse(status=503)
+            return self._not_stored(request, error)
+        self._came(parse.team_of(request.body))
+        return response
+
+    def _not_stored(self, request: AsyncBoltRequest, error: Transient) -> BoltResponse:
+        extra = {"kind": parse.kind(request.body), "why": str(error)}
+        log.warning("not stored, so not acknowledged", extra=extra)
+        attempt = request.headers.get("x-slack-retry-num", [""])[0]
+        if attempt.isdecimal() and int(attempt) >= _LAST_ATTEMPT:
+            self._missed()
+        return BoltResponse(status=503)
 
 
 def bolt(api_url: str, flow: AsyncOAuthFlow | None = None) -> AsyncApp:

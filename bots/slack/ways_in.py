@@ -60,7 +60,7 @@ def ways_in(slack: Slack, worker: Worker, watch: Watch | None = None) -> WaysIn:
     parts = _parts(slack, worker, background)
     catch_up = _catch_up(slack, worker, parts)
     url, flow = slack.runtime.settings.slack_api_url or SLACK, _flow(slack)
-    app = SlackApp(bolt(url, flow), Listeners(parts), catch_up.missed)
+    app = SlackApp(bolt(url, flow), Listeners(parts), came=catch_up.came, missed=catch_up.missed)
     routes = _routes(slack, app, flow)
     app_token = slack.runtime.settings.slack_app_token
     if app_token is None:

@@ -61,8 +61,9 @@ class Failing(Listeners):
         raise self._error
 
 
-def given_up() -> None:
-    """Slack has given something up."""
+def app_with(listeners: Listeners) -> SlackApp:
+    """Nobody is told what came."""
+    return SlackApp(bolt(NOWHERE), listeners, came=lambda _: None, missed=lambda: None)
 
 
 async def answered(app: SlackApp, raw: object, attempt: str = "0") -> int:
@@ -80,13 +81,13 @@ async def answered(app: SlackApp, raw: object, attempt: str = "0") -> int:
 async def test_a_listener_that_fails_to_store_is_not_acknowledged(
     raw: Json, error: Exception
 ) -> None:
-    app = SlackApp(bolt(NOWHERE), Failing(error), given_up)
+    app = app_with(Failing(error))
     assert await answered(app, raw) == 503
 
 
 @pytest.mark.parametrize("raw", [said(), COMMAND])
 async def test_a_fault_in_a_listener_is_neither_acknowledged_nor_hidden(raw: Json) -> None:
-    app = SlackApp(bolt(NOWHERE), Failing(LookupError("ours")), given_up)
+    app = app_with(Failing(LookupError("ours")))
     with pytest.raises(LookupError, match="ours"):
         await answered(app, raw)
 
@@ -96,7 +97,7 @@ async def test_a_listener_that_is_cancelled_is_not_acknowledged() -> None:
         async def failing(self) -> None:
             await asyncio.get_running_loop().create_future()
 
-    app = SlackApp(bolt(NOWHERE), Hanging(LookupError()), given_up)
+    app = app_with(Hanging(LookupError()))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await answered(app, said())
@@ -104,12 +105,12 @@ async def test_a_listener_that_is_cancelled_is_not_acknowledged() -> None:
 
 @pytest.mark.parametrize("raw", [*UNHEARD, *ODD])
 async def test_what_nobody_listens_to_is_acknowledged(raw: Json) -> None:
-    app = SlackApp(bolt(NOWHERE), Failing(LookupError()), given_up)
+    app = app_with(Failing(LookupError()))
     assert await answered(app, raw) == 200
 
 
 async def test_what_is_no_body_at_all_is_acknowledged() -> None:
-    app = SlackApp(bolt(NOWHERE), Failing(LookupError()), given_up)
+    app = app_with(Failing(LookupError()))
     for content in ("[1]", "no json", "{", '"text"', "[" * 100_000, "payload=7"):
         response = await app.dispatch(lambda: AsyncBoltRequest(body=content))  # noqa: B023
         assert response.status == 200
@@ -168,13 +169,13 @@ async def test_bolt_asks_slack_nothing_and_reads_no_environment(
 
 
 async def test_a_check_of_the_certificate_is_acknowledged() -> None:
-    app = SlackApp(bolt(NOWHERE), Failing(LookupError()), given_up)
+    app = app_with(Failing(LookupError()))
     form = "token=x&ssl_check=1"
     assert (await app.dispatch(lambda: AsyncBoltRequest(body=form))).status == 200
 
 
 def test_a_challenge_is_answered() -> None:
-    app = SlackApp(bolt(NOWHERE), Failing(LookupError()), given_up)
+    app = app_with(Failing(LookupError()))
     raw = '{"type":"url_verification","challenge":"abc","token":"x"}'
     response = asyncio.run(app.dispatch(lambda: AsyncBoltRequest(body=raw)))
     assert (response.status, response.body) == (200, '{"challenge": "abc"}')
