@@ -43,9 +43,10 @@ Threads = Mapping[str, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What it is done with. `teams` are all workspaces."""
+    """What it is done with. `teams` are all workspaces; `home` as `parse.event` takes it."""
 
     teams: Teams
+    home: Callable[[], str]
     reader: Reader
     people: People
     reception: Reception
@@ -244,13 +245,15 @@ class CatchUp:
         """Hear what was said there since; returns how much of it was new."""
         channel = place.parts[1]
         said = await missed.said(channel, threads.get(channel, []), start)
-        heard = [await self._read(missed.bot, place, raw) for raw in said]
+        heard = [await self._read(missed, place, raw) for raw in said]
         since = {each.key: each for each in heard if each and each.position > start}
         in_order = sorted(since.values(), key=lambda message: message.position)
         return sum([await self._hear(each) for each in in_order])
 
-    async def _read(self, bot: Bot, place: Address, raw: object) -> Heard | None:
-        said = parse.message(raw, place, bot.user, bot.bot)
+    async def _read(self, missed: Missed, place: Address, raw: object) -> Heard | None:
+        bot, is_shared = missed.bot, place.parts[1] in missed.shared
+        home = self._from.home() if is_shared else ""
+        said = parse.message(raw, place, bot.user, bot.bot, home)
         if said is None:
             return None
         return parse.named(said, await self._from.people.names(bot.team, said.people))

@@ -42,8 +42,8 @@ _NOT_UNDERSTOOD = "I did not understand that. Please try again."
 class Parts:
     """What the listeners hand over to.
 
-    `uninstalled` is told the workspace. `whisper` tells whoever a response URL belongs to
-    something that nobody else sees, soon.
+    `home` is the workspace that `parse.event` takes. `uninstalled` is told the workspace.
+    `whisper` tells whoever a response URL belongs to something that nobody else sees, soon.
     """
 
     reception: Reception
@@ -54,6 +54,7 @@ class Parts:
     homes: Homes
     refusals: Refusals
     agent_view: AgentView
+    home: Callable[[], str]
     uninstalled: Callable[[str], Awaitable[object]]
     whisper: Callable[[str, str], None]
 
@@ -80,7 +81,7 @@ class Listeners:
 
     async def said(self, body: object) -> None:
         """A message, its edit or its end. A mention comes as two events: twins, stored once."""
-        happened = parse.event(body)
+        happened = parse.event(body, self._parts.home())
         match happened:
             case None:
                 dropped(body)

@@ -53,9 +53,14 @@ _NOBODY: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Workspace:
-    """The workspace that a body belongs to, and the bot in it."""
+    """The workspace that a body belongs to, and the bot in it; `home` if its channel has another.
+
+    Two workspaces tell of a channel that they share: `home` is the one by which its messages are
+    known, so that each has one key.
+    """
 
     team: str
+    home: str
     bot_user: str
     bot: str
     app: str
@@ -104,9 +109,12 @@ def kind(body: object) -> str:
     return words or "nameless"
 
 
-def event(body: object) -> Said | Edited | Withdrawn | TurnedPrivate | None:
-    """What happened to a message or a channel; None for what nobody has to answer."""
-    happened, workspace = at(body, "event"), _workspace(body)
+def event(body: object, home: str = "") -> Said | Edited | Withdrawn | TurnedPrivate | None:
+    """What happened to a message or a channel; None for what nobody has to answer.
+
+    `home` is the workspace by which messages of shared channels are known.
+    """
+    happened, workspace = at(body, "event"), _workspace(body, home)
     place = _place(happened, workspace.team)
     if place is None:
         return None
@@ -114,19 +122,22 @@ def event(body: object) -> Said | Edited | Withdrawn | TurnedPrivate | None:
         case "message_changed":
             return _changed(happened, place, workspace)
         case "message_deleted":
-            return _withdrawn(place, text_at(happened, "deleted_ts"))
+            return _withdrawn(place, text_at(happened, "deleted_ts"), workspace)
         case "channel_convert_to_private":
             return TurnedPrivate(place=place)
         case _:
             return _said(happened, place, workspace)
 
 
-def message(raw: object, place: Address, bot_user: str, bot: str = "") -> Said | None:
+def message(
+    raw: object, place: Address, bot_user: str, bot: str = "", home: str = ""
+) -> Said | None:
     """A message of a channel's history; None if nobody has to answer it.
 
-    Without its own id as a `bot` it cannot tell its own messages from those of other apps.
+    Without its own id as a `bot` it cannot tell its own messages from those of other apps. `home`
+    as in `event`, of a channel that is shared.
     """
-    workspace = _Workspace(team=place.parts[0], bot_user=bot_user, bot=bot, app="")
+    workspace = _Workspace(team=place.parts[0], home=home, bot_user=bot_user, bot=bot, app="")
     return _said(raw, place, workspace)
 
 
@@ -144,6 +155,11 @@ def is_said_to_others(raw: object, bot_user: str) -> bool:
     """Whether somebody said it, person or app, and not to this bot."""
     is_spoken = text_at(raw, "subtype") in _SPOKEN_BY_APPS
     return is_spoken and bot_user not in mentioned(text_at(raw, "text"))
+
+
+def is_shared(raw: object) -> bool:
+    """Whether other organisations are in a channel, too."""
+    return at(raw, "is_ext_shared") is True
 
 
 def channel(raw: object, team: str) -> Address | None:
@@ -248,11 +264,12 @@ def shortcut(body: object, names: Mapping[str, str] = _NOBODY) -> Shortcut | Non
     )
 
 
-def _workspace(body: object) -> _Workspace:
+def _workspace(body: object, home: str) -> _Workspace:
     found = items_at(body, "authorizations")
     bots = [each for each in found if at(each, "is_bot") is True] or found
     return _Workspace(
         team=team_of(body),
+        home=home if at(body, "is_ext_shared_channel") is True else "",
         bot_user=id_at(bots[0], "user_id") if bots else "",
         bot="",
         app=text_at(body, "api_app_id"),
@@ -272,7 +289,7 @@ def _changed(happened: object, place: Address, workspace: _Workspace) -> Edited 
     """Unfurled links and our own edits change messages too; people's edits say `edited`."""
     after, before = at(happened, "message"), at(happened, "previous_message")
     if text_at(after, "subtype") == "tombstone":
-        return _withdrawn(place, text_at(after, "ts"))
+        return _withdrawn(place, text_at(after, "ts"), workspace)
     edited = text_at(after, "edited", "ts")
     if not edited or edited == text_at(before, "edited", "ts"):
         return None
@@ -280,8 +297,8 @@ def _changed(happened: object, place: Address, workspace: _Workspace) -> Edited 
     return Edited(said=said) if said else None
 
 
-def _withdrawn(place: Address, ts: str) -> Withdrawn | None:
-    return Withdrawn(key=_key(place, ts)) if position(ts) else None
+def _withdrawn(place: Address, ts: str, workspace: _Workspace) -> Withdrawn | None:
+    return Withdrawn(key=_key(place, ts, workspace)) if position(ts) else None
 
 
 def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
@@ -295,7 +312,7 @@ def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
     thread = said_in if position(said_in) and said_in != ts else None
     is_direct = text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D")
     heard = Heard(
-        key=_key(place, ts),
+        key=_key(place, ts, workspace),
         place=place,
         thread=thread,
         opens=ts,
@@ -381,5 +398,6 @@ def _trigger(body: object) -> str:
     return found if _TRIGGER.fullmatch(found) else ""
 
 
-def _key(place: Address, ts: str) -> str:
-    return f"{place.key}/{ts}"
+def _key(place: Address, ts: str, workspace: _Workspace) -> str:
+    team, *channel = place.parts
+    return replace(place, parts=(workspace.home or team, *channel)).below(ts).key

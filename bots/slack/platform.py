@@ -84,6 +84,7 @@ class SlackPlatform:
             workspaces=self._workspaces,
             installations=self._installations,
             teams=self._teams,
+            home=lambda: min(self._known, default=""),
         )
         found: Callable[[ways_in.Slack, Worker, Watch | None], WaysIn] = late(
             "bots.slack.ways_in", "ways_in"

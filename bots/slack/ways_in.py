@@ -45,13 +45,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    """What the platform has opened. `teams` are all workspaces."""
+    """What the platform has opened. `teams` are all workspaces, `home` one that stays the same."""
 
     runtime: Runtime
     client: SlackClient
     workspaces: Workspaces
     installations: Installations
     teams: Callable[[], Awaitable[list[Bot]]]
+    home: Callable[[], str]
 
 
 def ways_in(slack: Slack, worker: Worker, watch: Watch | None = None) -> WaysIn:
@@ -92,6 +93,7 @@ def _parts(slack: Slack, worker: Worker, background: Background) -> Parts:
         refusals=Refusals(whispers, runtime.gate, background),
         homes=Homes(client, people, commands, runtime.gate, background),
         agent_view=AgentView(client, commands, reception, file, background),
+        home=slack.home,
         uninstalled=lambda team: uninstall(team, slack.workspaces, client),
         whisper=lambda url, words: background.add("whisper", lambda: client.tell(url, words)),
     )
@@ -101,6 +103,7 @@ def _catch_up(slack: Slack, worker: Worker, parts: Parts) -> CatchUp:
     clock = slack.runtime.clock
     sources = Sources(
         teams=slack.teams,
+        home=slack.home,
         reader=Reader(slack.client),
         people=parts.people,
         reception=parts.reception,

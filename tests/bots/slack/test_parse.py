@@ -214,6 +214,23 @@ def test_the_workspace_is_the_one_that_the_app_is_installed_in() -> None:
     assert heard(shared).place.parts[0] == "T0001"
 
 
+def test_a_message_of_a_shared_channel_has_one_key_whichever_workspace_tells_of_it() -> None:
+    keys = set[str]()
+    for team in ("T0001", "T0002"):
+        raw = {**said(), "is_ext_shared_channel": True, "authorizations": [{"team_id": team}]}
+        found = parse.event(raw, "T0001")
+        assert isinstance(found, Said)
+        assert found.unnamed.place.key == f"slack/{team}/C1"
+        here = Address.parse(f"slack/{team}/C1")
+        read = parse.message(raw["event"], here, "U0BOT", "B0BOT", "T0001")
+        assert read
+        keys |= {found.unnamed.key, read.unnamed.key}
+    assert keys == {"slack/T0001/C1/1700000000.000100"}
+    alone = parse.event({**said(), "authorizations": [{"team_id": "T0002"}]}, "T0001")
+    assert isinstance(alone, Said)
+    assert alone.unnamed.key == "slack/T0002/C1/1700000000.000100"
+
+
 def test_other_events_are_what_they_are() -> None:
     opened = body(type="app_home_opened", user="U0ANNA", tab="home")
     stopped = body(type="agent_session_stopped", user="U0ANNA", thread_ts="1700000000.000100")
