@@ -49,6 +49,11 @@ class Dispatcher:
             case _:
                 assert_never(event)
 
+    async def waiting(self, limit: int) -> list[str]:
+        """The keys of messages that wait for their answers."""
+        with storing():
+            return await self._reception.waiting("discord", limit)
+
     async def hear(self, heard: Heard) -> bool:
         """Store a message; returns whether it is new and will be answered."""
         accepted = None

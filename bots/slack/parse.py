@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bots.slack.contents import VOICE, markup_of
+from bots.slack.attachments import attachments
+from bots.slack.contents import markup_of
 from bots.slack.events import (
     ChatOpened,
     Edited,
@@ -23,7 +24,7 @@ from bots.slack.events import (
 from bots.slack.fields import at, id_at, items_at, text_at
 from bots.slack.markup import is_for_others, mentioned, plain, without_mention
 from core.address import Address, Readers
-from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Author, Heard
+from core.messaging.messages import NO_WORDS, UNREADABLE, Author, Heard
 from core.text import cleaned
 
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
@@ -31,7 +32,7 @@ _TS = re.compile(r"([0-9]{1,10})\.([0-9]{6})")
 _TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
 _SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes that people write
 _SPOKEN_BY_APPS = _SPOKEN | {"bot_message"}
-_MOST_FILES, _MOST_STREAMS = 20, 20
+_MOST_STREAMS = 20
 _READERS = {  # by the type of a channel, as a message of it says
     "channel": Readers.EVERYBODY,
     "group": Readers.CHANNEL,
@@ -39,14 +40,6 @@ _READERS = {  # by the type of a channel, as a message of it says
     "im": Readers.CHANNEL,
 }
 _PRIVATE = ("is_private", "is_group", "is_mpim", "is_im")
-UNAVAILABLE = {  # by the mode of a file, who may have it, or Slack's refusal to tell of it
-    "external": "is kept outside of Slack, where I cannot read it",
-    "tombstone": "was deleted",
-    "file_deleted": "was deleted",
-    "hidden_by_limit": "is hidden by Slack, as the workspace has reached its limit",
-    "file_not_found": "is gone, or its owners do not show it to this workspace",
-    "access_denied": "is not shown to me by its owners",
-}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY: Mapping[str, str] = {}
 
@@ -259,7 +252,7 @@ def shortcut(body: object, names: Mapping[str, str] = _NOBODY) -> Shortcut | Non
         message_ts=ts,
         thread_ts=thread if position(thread) else None,
         text=plain(markup_of(at(body, "message")), names),
-        attachments=tuple(_attachments(at(body, "message"))),
+        attachments=tuple(attachments(at(body, "message"))),
         response_url=text_at(body, "response_url"),
     )
 
@@ -326,7 +319,7 @@ def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
         is_mention=is_mention,
         is_for_others=is_for_others(text_at(raw, "text"), {bot, author.id}),
         is_by_app=app is not None,
-        attachments=tuple(_attachments(raw)),
+        attachments=tuple(attachments(raw)),
     )
     return Said(unnamed=heard)
 
@@ -357,40 +350,6 @@ def _app(raw: object, workspace: _Workspace) -> Author | None:
         return None
     name = text_at(raw, "username") or text_at(raw, "bot_profile", "name")
     return Author(id=bot, name=cleaned(name)[:100] or bot)
-
-
-def attachment(file: object) -> Attachment | None:
-    """A file as a message or files.info has it; None if it is none.
-
-    Of another organisation's file a message may say nothing but the id.
-    """
-    file_id, size = id_at(file, "id"), at(file, "size")
-    if not file_id:
-        return None
-    return Attachment(
-        name=cleaned(text_at(file, "name"))[:190],
-        kind=cleaned(text_at(file, "mimetype"))[:100],
-        size=size if isinstance(size, int) and 0 <= size < 2**53 else 0,
-        id=file_id,
-        unavailable=_unavailable(file),
-    )
-
-
-def _attachments(raw: object) -> Iterator[Attachment]:
-    """The files of a message, and of those that it forwards; a voice message is named in words."""
-    shared = items_at(raw, "attachments")[:_MOST_FILES]
-    files = [
-        *items_at(raw, "files"),
-        *(file for each in shared for file in items_at(each, "files")),
-    ]
-    for file in files[:_MOST_FILES]:
-        if text_at(file, "subtype") != VOICE and (found := attachment(file)):
-            yield found
-
-
-def _unavailable(file: object) -> str:
-    mode = "external" if at(file, "is_external") else text_at(file, "mode")
-    return UNAVAILABLE.get(mode) or UNAVAILABLE.get(text_at(file, "file_access"), "")
 
 
 def _trigger(body: object) -> str:

@@ -286,6 +286,10 @@ class Reception:
         open_until_now = [Readers.UNKNOWN, Readers.EVERYBODY]
         await places.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
 
+    async def waiting(self, queue: str, limit: int) -> list[str]:
+        """The keys of a platform's messages that wait for their answers, the oldest first."""
+        return await inbox.waiting_in(queue, limit)
+
     async def withdraw(self, key: str) -> bool:
         """A message was deleted: an answer to nothing else stops. False if it is answered."""
         return await self._intake.withdraw(key)
