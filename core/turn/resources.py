@@ -11,8 +11,8 @@ from core.config.spec import AgentSpec
 from core.context.decide import room_together
 from core.errors import MooringsError
 from core.llm import ChatModel
-from core.messaging.access import Gate
 from core.messaging.directory import Directory
+from core.messaging.earlier import Earlier
 from core.tools.toolbox import Toolbox
 from core.turn.budget import Price
 from core.turn.company import Company
@@ -48,7 +48,7 @@ class Resources:
     take_over: Callable[[], Awaitable[None]]
     attending: asyncio.Semaphore
     company: Company
-    gate: Gate
+    earlier: Earlier
     attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
     awaited: dict[str, Answer | None] = field(default_factory=dict[str, Answer | None])
 

@@ -19,6 +19,7 @@ from core.llm.pricing import Price
 from core.messaging.access import Gate
 from core.messaging.adapter import Adapter
 from core.messaging.directory import Directory, KnownAgent
+from core.messaging.earlier import Earlier
 from core.messaging.intake import Accepted, Intake
 from core.messaging.messages import Author, Incoming
 from core.tools import Tool, ToolContext
@@ -112,7 +113,7 @@ class Stage:
             take_over=take_over,
             attending=self.attending,
             company=self.company,
-            gate=self.gate,
+            earlier=Earlier(self.gate, self.directory, self.file),
         )
 
     async def say(
