@@ -156,6 +156,29 @@ async def test_an_edit_of_a_waiting_message_changes_what_is_answered(
         ]
 
 
+async def test_an_edit_of_a_message_begins_its_answer_again(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        asked = slack.say("C0SUPPORT", "U0ANNA", f"{slack.mention} helo")
+        await workspace.endpoint.arrived()
+        slack.edit("C0SUPPORT", asked, f"{slack.mention} hello &amp; goodbye")
+        assert await workspace.answered("C0SUPPORT") == ["You said: hello & goodbye"]
+
+
+async def test_a_message_that_is_deleted_is_answered_no_more(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        asked = slack.say("C0SUPPORT", "U0ANNA", f"{slack.mention} helo")
+        await slack.until(
+            lambda: any("Stop" in each.buttons for each in slack.transcript("C0SUPPORT"))
+        )
+        slack.delete("C0SUPPORT", asked)
+        [answer] = await workspace.answered("C0SUPPORT")
+    assert answer.endswith("(stopped)")
+
+
 async def test_a_deleted_message_that_waits_is_not_answered(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
