@@ -44,7 +44,8 @@ class Plan:
 class OpenTurn:
     """A turn in progress: what it answers, what is finished, and the message that will show it.
 
-    `last_seq` is that of the history, to which only the end of this turn adds.
+    `last_seq` is that of the history, to which only the end of this turn adds; `is_shared` where
+    other agents have conversations at the same address.
     """
 
     turn: Turn
@@ -52,6 +53,7 @@ class OpenTurn:
     steps: list[Step]
     draft: OutboxMessage
     last_seq: int
+    is_shared: bool = False
 
     @property
     def is_suspect(self) -> bool:
@@ -90,9 +92,14 @@ _HAS_DUE = (
     "EXISTS (SELECT id FROM outbox"
     " WHERE outbox.conversation_id = inbox.conversation_id AND outbox.state = 'due')"
 )
+_IS_SHARED = (
+    "EXISTS (SELECT other.id FROM conversation AS own JOIN conversation AS other"
+    " ON other.address = own.address AND other.id <> own.id WHERE own.id = inbox.conversation_id)"
+)
 # In the order of the index: what a running turn has taken comes first.
 _WORK = (
-    f"{select(InboxMessage, _HAS_DUE)} WHERE conversation_id = ? AND state IN ('taken', 'waiting')"
+    f"{select(InboxMessage, _HAS_DUE, _IS_SHARED)}"
+    " WHERE conversation_id = ? AND state IN ('taken', 'waiting')"
     f" ORDER BY state, position, id LIMIT {_TOGETHER}"
 )
 _TURN = f"{select(Turn)} WHERE id = ?"
@@ -162,6 +169,7 @@ class _Work:
 
     messages: list[InboxMessage]
     has_due: bool = False
+    is_shared: bool = False
 
     @property
     def is_taken(self) -> bool:
@@ -171,8 +179,11 @@ class _Work:
 
 def _work(conversation_id: int) -> Script[_Work]:
     found = yield from rows(_WORK, conversation_id)
-    messages = [as_read(InboxMessage, row[:-1]) for row in found]
-    return _Work(messages=messages, has_due=bool(found and found[0][-1]))
+    if not found:
+        return _Work(messages=[])
+    *_, has_due, is_shared = found[0]
+    messages = [as_read(InboxMessage, row[:-2]) for row in found]
+    return _Work(messages=messages, has_due=bool(has_due), is_shared=bool(is_shared))
 
 
 def _opened(
@@ -184,7 +195,14 @@ def _opened(
     turn = yield from _new_turn(row, plan.revision, now)
     yield from changed(_TAKE.format(marks(len(batch))), turn.id, *(each.id for each in batch))
     draft = yield from _new_draft(turn, batch[-1].reply_to)
-    return OpenTurn(turn=turn, questions=batch, steps=[], draft=draft, last_seq=row.last_seq)
+    return OpenTurn(
+        turn=turn,
+        questions=batch,
+        steps=[],
+        draft=draft,
+        last_seq=row.last_seq,
+        is_shared=work.is_shared,
+    )
 
 
 def _taken_up(row: Conversation, work: _Work, plan: Plan, *, is_takeover: bool) -> Script[OpenTurn]:
@@ -196,7 +214,14 @@ def _taken_up(row: Conversation, work: _Work, plan: Plan, *, is_takeover: bool) 
     (draft,) = yield from whole(OutboxMessage, _DRAFT, turn.id)
     taken = [each for each in work.messages if each.state is InboxState.TAKEN]
     questions = _still_asked(taken)
-    return OpenTurn(turn=turn, questions=questions, steps=steps, draft=draft, last_seq=row.last_seq)
+    return OpenTurn(
+        turn=turn,
+        questions=questions,
+        steps=steps,
+        draft=draft,
+        last_seq=row.last_seq,
+        is_shared=work.is_shared,
+    )
 
 
 def _still_asked(taken: list[InboxMessage]) -> list[InboxMessage]:

@@ -12,6 +12,7 @@ from tortoise.expressions import Q
 
 from storage.drivers.script import Script, moment, reading_script, rows
 from storage.drivers.transaction import reading
+from storage.lease import Lease
 from storage.models import (
     Message,
     MessageRole,
@@ -106,6 +107,28 @@ async def latest_delivered(conversation_id: int, *, limit: int) -> list[Entry]:
         .values_list(*_FIELDS)
     )
     return _entries(rows)[::-1]
+
+
+_OF_OTHERS = (
+    f"SELECT {', '.join(f'message.{name}' for name in _FIELDS)} FROM conversation"  # noqa: S608  # as above
+    " JOIN message ON message.conversation_id = conversation.id"
+    " WHERE conversation.address = ? AND conversation.id <> ? AND message.role = 'assistant'"
+    " AND message.seq > conversation.last_seq - ? AND message.said_at > ?"
+    " AND NOT EXISTS (SELECT id FROM summary WHERE summary.conversation_id = conversation.id"
+    " AND summary.kind = 'reset' AND summary.upto_seq >= message.seq)"
+    " ORDER BY message.said_at DESC LIMIT ?"
+)
+
+
+@reading_script
+def of_others(lease: Lease, *, since: datetime, limit: int) -> Script[list[Entry]]:
+    """What other agents answered at the address of this conversation, the newest, oldest first.
+
+    Nothing from before their own resets.
+    """
+    where = lease.conversation_id
+    found = yield from rows(_OF_OTHERS, lease.address, where, 2 * limit, since, limit)
+    return [_entry(*row) for row in reversed(found)]
 
 
 @reading

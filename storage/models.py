@@ -121,7 +121,10 @@ class Conversation(Model):
     class Meta(Model.Meta):
         table = "conversation"
         unique_together = (("agent_id", "address"),)
-        indexes = (Index(fields=("queue", "ready_at"), name="conversation_ready"),)
+        indexes = (
+            Index(fields=("queue", "ready_at"), name="conversation_ready"),
+            Index(fields=("address",), name="conversation_address"),
+        )
 
 
 class Message(Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime, timedelta
 
 from core.address import Address
 from core.config.agents_file import AgentsFile
@@ -15,19 +16,23 @@ from core.messaging import threads
 from core.messaging.access import Gate
 from core.messaging.adapter import Adapter, ReadsThreads
 from core.messaging.directory import Directory
-from core.messaging.messages import Quote
+from core.messaging.messages import Author, Quote
 from core.messaging.routing import binding_at
 from core.text import clipped
+from storage import messages
+from storage.lease import Lease
 from storage.models import InboxMessage
 
 log = logging.getLogger(__name__)
 
 _IN_THREAD = "[said in this thread before:]"
 _IN_CHANNEL = "[said in this channel before:]"
+_BY_OTHERS = "[answered here by other agents:]"
 _UNREAD = "[what was said in this thread before could not be read: say so if it matters]"
 _LONGEST_OF_ONE = 2_000  # characters
 _PART = 8  # of the agent's window, that all of it may take
-_FEW = 10  # messages of a channel
+_FEW = 10  # messages of a channel, or answers of other agents
+_RECENT = timedelta(days=1)  # answers of other agents
 _PATIENCE = 2.0  # seconds for them
 
 
@@ -65,6 +70,22 @@ class Earlier:
         if last_seq or question.quotes:
             return ""
         return await self._in_channel(adapter, question, at.channel, spec)
+
+    async def answered_by_others(
+        self, adapter: Adapter, lease: Lease, spec: AgentSpec, now: datetime
+    ) -> str:
+        """The newest answers of other agents at this place of a platform, as far as they fit.
+
+        Each agent has a history of its own: what the others say there stands beside the question.
+        """
+        if not isinstance(adapter, ReadsThreads):
+            return ""
+        entries = await messages.of_others(lease, since=now - _RECENT, limit=_FEW)
+        said = [
+            Quote(author=Author(id=f"agent/{each.author}", name=each.author), text=each.text)
+            for each in entries
+        ]
+        return _shown(_BY_OTHERS, said, room=_room(spec))
 
     async def _in_thread(
         self,

@@ -230,6 +230,8 @@ class Serving:
                 turn.agent.spec,
                 last_seq=turn.opened.last_seq,
             )
+            if turn.opened.is_shared:
+                turn.before = await turn.said_by_others() + turn.before
             if turn.attempt >= _TOLD_AT:
                 await turn.reply.tell(_AWAY)
             return await runner.run(turn)

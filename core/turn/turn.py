@@ -206,6 +206,11 @@ class Turn:
         """Fetch what came with its questions, as far as the model can read it."""
         self.files = await read_files(self.adapter, self.reply.to.address, self.opened.questions)
 
+    async def said_by_others(self) -> str:
+        """What other agents answered at the same address lately."""
+        earlier, now = self.resources.earlier, self.hold.now()
+        return await earlier.answered_by_others(self.adapter, self.hold.lease, self.agent.spec, now)
+
     async def record(
         self, kind: StepKind, step: ModelStep | ToolStep, spent: Spent | None = None
     ) -> None:

@@ -200,3 +200,21 @@ async def test_a_quiet_conversation_among_busy_ones_costs_a_page(
     assert [(str(row["name"])[:20], int(str(row["entries"])) <= 100) for row in read] == [
         ("uid_message_convers_", True)
     ]
+
+
+@pytest.mark.usefixtures("database")
+async def test_what_other_agents_answered_at_an_address_is_found(now: datetime) -> None:
+    where = [await given.conversation(now, agent=name) for name in ("support", "bills", "legal")]
+    elsewhere = await given.conversation(now, agent="bills", room="other")
+    for number, each in enumerate([*where, elsewhere]):
+        await given.received(each, f"k{number}", now)
+        lease = await given.leased(each, now)
+        opened = await given.opened(lease, now)
+        assert opened.is_shared == (each is not elsewhere)
+        await given.answered(lease, opened, now, text=f"answer {number}")
+    lease = await given.leased(where[0], now + timedelta(minutes=1))
+    since = now - timedelta(seconds=1)
+    others = await messages.of_others(lease, since=since, limit=9)
+    assert sorted(each.text for each in others) == ["answer 1", "answer 2"]
+    assert len(await messages.of_others(lease, since=since, limit=1)) == 1
+    assert await messages.of_others(lease, since=now, limit=9) == []
