@@ -132,6 +132,8 @@ class Commands:
                 said_by=author.name,
                 source_key=_told_by_command(address, author.id),
                 said_at=self._clock(),
+                author_id=author.id,
+                place=address.key,
             )
         )
         return RememberedFact(id=fact.id, text=fact.text, said_by=fact.said_by, at=fact.said_at)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core import kill_points
-from core.context.decide import decide, total
+from core.context.decide import decide, ranked, total
 from core.context.load import Asked, load
 from core.context.render import render
 from core.errors import ContextOverflow, ModelRefused
@@ -22,13 +22,14 @@ class Prompt:
     """What the model is shown; bare, it is nothing but the instructions and what the turn brings.
 
     `asked_tokens` are those of the question with its files, `found_tokens` those of the turn's
-    own steps.
+    own steps. `is_grown`: the history is to be compacted, once the turn has ended.
     """
 
     messages: Sequence[PromptMessage]
     asked_tokens: int
     found_tokens: int
     is_bare: bool = False
+    is_grown: bool = False
 
     @property
     def tokens(self) -> int:
@@ -71,7 +72,7 @@ async def build(
             lease,
             upto_seq=shown.cut,
             text=material.summary,
-            facts=[fact.id for fact in material.facts],
+            facts=[fact.id for fact in ranked(material.facts)],
             now=cut_at,
         )
         asked.memory.forget()
@@ -81,4 +82,5 @@ async def build(
         asked_tokens=total(shown.asked),
         found_tokens=total(shown.journal),
         is_bare=shown.is_bare,
+        is_grown=shown.is_grown,
     )

@@ -122,7 +122,8 @@ async def test_what_is_marked_as_stable_stands_in_the_next_prompt_just_so(stage:
     for number, earlier in enumerate(sent[:-1]):
         ends = [at for at, each in enumerate(earlier) if each.ends_stable]
         said = [earlier[at].content for at in ends[1:]]
-        assert (ends[0], said) == (0, [f"Question {number - 1}"] if number else [])
+        newest = [f"Question {each}" for each in range(max(number - 3, 0), number)]
+        assert (ends[0], said) == (0, newest)
         stable = [(each.role, each.content) for each in earlier[: ends[-1] + 1]]
         assert stage.model.prompts[number + 1][: len(stable)] == stable
 
@@ -357,17 +358,17 @@ async def test_who_takes_over_after_a_cut_shows_the_same_and_cuts_nothing(stage:
     await stage.say("Now")
     first = await built(stage, budget=1_000)
     stage.clock.forward(60)
-    assert await built(stage, budget=1_000) == first
+    assert (await built(stage, budget=1_000)).messages == first.messages
     assert "Bob owns it" in first.messages[0].content
     assert len(await stage.cuts()) == 1
 
 
-async def test_facts_take_at_most_an_eighth_of_the_budget(stage: Stage) -> None:
+async def test_facts_take_at_most_a_sixteenth_of_the_budget(stage: Stage) -> None:
     await stage.say("First")
     for number in range(40):
         await stage.remember(f"{number} {'word ' * 190}")
     found = await built(stage, budget=16_000)
-    assert found.tokens < 16_000 / 8 + 100
+    assert found.tokens < 16_000 / 16 + 100
     assert "- 39 word" in found.messages[-1].content
     assert "- 0 word" not in found.messages[-1].content
 
