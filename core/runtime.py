@@ -25,13 +25,14 @@ from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
 from core.turn.caller import CallerAdapter
 from core.turn.colleagues import Colleagues
+from core.turn.compactor import Compactor
 from core.turn.company import Company
 from core.turn.turn import Resources
 from core.turn.worker import Worker
 from core.upkeep.nightly import Nightly
 from core.upkeep.once import OncePerChange
 from core.upkeep.schedule import Keep, Upkeep
-from storage import conversations, owners
+from storage import compactions, conversations, owners
 from storage.database import Database, open_database
 from storage.errors import StorageError
 
@@ -114,6 +115,7 @@ class Runtime:
         file = self._database.file
         if file and (dead := owners.dead(file, apart_from=self._owner.name)):
             await conversations.take_from(dead, self.clock())
+            await compactions.take_from(dead, self.clock())
             owners.bury(file, dead)
 
     def when_reloaded(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -153,11 +155,12 @@ class Runtime:
         return Upkeep(self._database, self.clock, Keep.of(self.settings))
 
     async def keep_up(self, stop: asyncio.Event) -> None:
-        """Beside a worker: clear away what nobody needs, and back up, until `stop`."""
+        """Beside a worker: compact, clear away what nobody needs, and back up, until `stop`."""
         nightly = Nightly(self._database, self.clock, lambda: self.agents_file.backup)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.upkeep().run(stop))
             group.create_task(nightly.run(stop))
+            group.create_task(Compactor(self.resources).run(stop))
 
     async def probe(self) -> None:
         """Read something small from the database.

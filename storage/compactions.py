@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from tortoise.expressions import F
 from tortoise.queryset import QuerySet
 
-from storage import facts
+from storage import learning
 from storage.drivers.transaction import reading, transaction, write_first
 from storage.errors import LeaseLost, StorageError
-from storage.facts import Learned
+from storage.learning import Learned
 from storage.lease import milliseconds
 from storage.models import Conversation, Summary, SummaryKind
 from storage.side_models import Compaction, CompactionKind, CompactionState
 from storage.usage import Call, Spent, pay
 
-_AFTER_FAILURE = 40  # messages that a history has to grow by before it is tried again
+_AFTER_VAIN = 40  # messages that a history has to grow by before it is tried again
 
 
 class Changed(StorageError):
@@ -66,10 +66,9 @@ async def open_over(
     if (
         await known.filter(ready_at__not_isnull=True).exists()
         or await same.filter(upto_seq=stretch.upto_seq).exists()
-        or await same.filter(
-            state=CompactionState.LEFT_OUT,
+        or await same.filter(  # it was read in vain
             after_seq__gte=stretch.after_seq,
-            upto_seq__gt=stretch.upto_seq - _AFTER_FAILURE,
+            upto_seq__gt=stretch.upto_seq - _AFTER_VAIN,
         ).exists()
     ):
         return None
@@ -131,13 +130,15 @@ async def record(
 
 
 @transaction
-async def try_again(row: Compaction, spent: Spent, *, step: int, now: datetime) -> None:
-    """What the model wrote cannot be used: count that, and what it cost.
+async def try_again(
+    row: Compaction, spent: Spent, *, step: int, attempt: int, now: datetime
+) -> None:
+    """What the model wrote at this attempt cannot be used: count that, and what it cost.
 
     Raises:
         LeaseLost: somebody else has it.
     """
-    await _fenced(row, tries=row.tries + 1)
+    await _fenced(row, tries=attempt)
     await _pay(row, spent, step, now)
 
 
@@ -185,7 +186,7 @@ async def finish(row: Compaction, outcome: Outcome, now: datetime) -> None:
         return
     for number, learned in enumerate(outcome.facts, start=1):
         key = f"compaction/{row.id}/{number}"
-        await facts.learn(
+        await learning.learn(
             learned, key=key, agent_id=row.agent_id, scope=outcome.scope, place=outcome.place
         )
     if outcome.summary is not None:
@@ -194,7 +195,7 @@ async def finish(row: Compaction, outcome: Outcome, now: datetime) -> None:
             upto_seq=max(row.upto_seq, newest.upto_seq if newest else 0),
             kind=SummaryKind.CUT,
             text=outcome.summary,
-            facts=await facts.best(agent_id=row.agent_id, scope=outcome.scope),
+            facts=await learning.best(agent_id=row.agent_id, scope=outcome.scope),
             made_at=now,
         )
 

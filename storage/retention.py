@@ -11,7 +11,7 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from storage import facts
+from storage import learning
 from storage.drivers.transaction import reading, transaction
 from storage.models import (
     Fact,
@@ -157,7 +157,7 @@ class _Delete:
 
     async def unlearn(self, talks: Sequence[int], keys: Sequence[str], before: datetime) -> None:
         """What was learned from these messages, and summaries of nothing that is still there."""
-        await facts.drop_sources(keys)
+        await learning.drop_sources(keys)
         made = Summary.filter(conversation_id__in=list(talks), made_at__lt=before)
         await made.exclude(text="").update(text="")
         ended = Compaction.filter(conversation_id__in=list(talks), ended_at__lt=before)

@@ -152,7 +152,8 @@ _OF_AGENTS: Mapping[tuple[str, bool], tuple[str, ...]] = {
     ): ("facts",),
     (
         "SELECT agent_id, count(*), sum(input_tokens), sum(cached_tokens), sum(written_tokens),"  # noqa: S608  # as above
-        f" sum(output_tokens), sum(nano_usd), {_NEWER.format('at', 'nano_usd')}, count(*) - count(nano_usd)"
+        f" sum(output_tokens), sum(nano_usd), {_NEWER.format('at', 'nano_usd')},"
+        " count(*) - count(nano_usd)"
         ' FROM "usage" GROUP BY agent_id',
         True,
     ): (

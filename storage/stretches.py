@@ -1,4 +1,4 @@
-"""What was said in a stretch of a history, each message with the key under which it was received."""
+"""What was said in a stretch of a history; of what people typed, the key it was received under."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import datetime
 from itertools import groupby
 
 from storage.drivers.transaction import reading
-from storage.models import InboxMessage, InboxState, Message, MessageRole, Turn, TurnState
+from storage.models import InboxMessage, Message, MessageRole, Turn, TurnState
 
 _MOST = 1_000  # messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A message of a history; `key` and `author_id` are of what a person wrote and still stands."""
+    """A message of a history; with `key` and `author_id` if a person typed it and it stands."""
 
     seq: int
     author: str
@@ -52,7 +52,7 @@ async def read(conversation_id: int, *, after_seq: int, upto_seq: int) -> list[S
 def _said(message: Message, asked: list[InboxMessage]) -> Said:
     is_asked = message.role is MessageRole.USER and asked
     source = asked.pop(0) if is_asked else None
-    stands = source is not None and source.state is not InboxState.WITHDRAWN and source.author != ""
+    stands = source is not None and source.text != ""
     return Said(
         seq=message.seq,
         author=message.author,

@@ -168,6 +168,11 @@ def before_kept(material: Material) -> int | None:
     return begin - 1 if begin > material.history[0].seq else None
 
 
+def summary_tokens(summary: str, cut: Sequence[Said]) -> int:
+    """What a new summary would stand for: the one before, and what is cut."""
+    return _optional(summary) + _length(cut)
+
+
 def room_together(window: int) -> int:
     """Bytes of the messages that are answered together, for an agent with this window."""
     return int(window * _QUESTION_SHARE * BYTES_A_TOKEN)

@@ -95,7 +95,7 @@ def _questions(lease: Lease, asked: Asked, window: int) -> list[Question]:
     """With what others said before in front, if the questions leave room for that."""
     questions = [_question(lease, each, asked.files) for each in asked.questions]
     said = [asked.before, *(each.speaker + each.text for each in questions)]
-    if sum(len(each.encode()) for each in said) > room_together(window):
+    if not questions or sum(len(each.encode()) for each in said) > room_together(window):
         return questions
     first, *others = questions
     return [replace(first, text=asked.before + first.text), *others]

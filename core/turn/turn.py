@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -54,6 +55,40 @@ class Answer:
     is_failure: bool
 
 
+class Grown:
+    """Conversations whose histories are to be compacted, as their turns have seen.
+
+    `is_watched`: somebody in this process waits for them.
+    """
+
+    def __init__(self) -> None:
+        self.is_watched = False
+        self._conversations = set[int]()
+        self._changed = asyncio.Event()
+
+    def add(self, conversation_id: int) -> None:
+        """This one has grown."""
+        self._conversations.add(conversation_id)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let whoever waits look."""
+        self._changed.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until one has grown, or for so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+
+    def take(self) -> list[int]:
+        """Those that have grown since."""
+        taken = sorted(self._conversations)
+        self._conversations.clear()
+        self._changed.clear()
+        return taken
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """What a process answers with: models, tools and prices by agent, and whose work it takes over.
@@ -75,6 +110,7 @@ class Resources:
     attending: asyncio.Semaphore
     company: Company
     gate: Gate
+    grown: Grown = field(default_factory=Grown)
     attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
     awaited: dict[str, Answer | None] = field(default_factory=dict[str, Answer | None])
 
@@ -110,6 +146,7 @@ class Turn:
         self.budget = Budget(agent, opened.turn.id, resources.price, hold.now)
         self.files = Files()
         self.before = ""
+        self.is_grown = False  # its history, as far as a prompt has shown
         self.memory = Memory()
         self.has_more = False  # there is another message in the conversation
         self.is_edited = False

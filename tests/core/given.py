@@ -25,7 +25,7 @@ from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
 from core.turn.hold import Hold
-from core.turn.turn import Resources, Turn
+from core.turn.turn import Grown, Resources, Turn
 from core.turn.worker import Worker
 from storage import agents, claims, conversations, facts, summaries
 from storage.claims import OpenTurn, Plan
@@ -84,6 +84,7 @@ class Stage:
         self.gate = Gate(self.file, self.clock)
         self.intake = Intake(self.directory, self.clock, self.gate)
         self.company = Company(calm_seconds=0)
+        self.grown = Grown()
 
     def worker(
         self,
@@ -100,6 +101,7 @@ class Stage:
         self, *, owner: str | None = None, take_over: Callable[[], Awaitable[None]] = _nothing
     ) -> Resources:
         """What a process answers with."""
+        self.grown.is_watched = True  # by tests that want it
         return Resources(
             owner=owner or self.owner,
             directory=self.directory,
@@ -112,6 +114,7 @@ class Stage:
             attending=self.attending,
             company=self.company,
             gate=self.gate,
+            grown=self.grown,
         )
 
     async def say(
