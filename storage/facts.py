@@ -11,7 +11,7 @@ from tortoise.expressions import F, Q
 
 from storage.drivers.script import Script, marks, reading_script, select, whole
 from storage.drivers.transaction import reading, transaction
-from storage.models import Fact, InboxMessage
+from storage.models import Conversation, Fact, InboxMessage
 
 _AT_ONCE = 500  # keys in one statement
 _IN_PROMPT = 200  # facts that are read for a prompt at most, besides those of its beginning
@@ -123,8 +123,16 @@ async def replaced(fact_ids: Sequence[int]) -> dict[int, Fact]:
 
 
 @transaction
-async def move(*, agent_id: int, scope: str, told_below: str, to: str) -> None:
-    """Let facts stand in another scope that were told in messages or commands of such keys."""
+async def move(
+    *, agent_id: int, scope: str, told_below: str, to: str, of: int | None = None, readers: str = ""
+) -> None:
+    """Let facts stand in another scope that were told in messages or commands of such keys.
+
+    At the same moment conversation `of` is for these readers, so that nothing that is learned there
+    comes to stand in the old scope.
+    """
+    if of is not None:
+        await Conversation.filter(id=of).update(readers=readers)
     told_there = Q(source_key__startswith=told_below) | Q(key__startswith=told_below)
     await Fact.filter(told_there, agent_id=agent_id, scope=scope).update(scope=to)
 

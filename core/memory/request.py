@@ -38,7 +38,7 @@ def request(
 
     The numbers of messages are their places in `said`, from 1.
     """
-    similar = most_similar(known, said, limit=_KNOWN)
+    similar = most_similar(known, [each.text for each in said], limit=_KNOWN)
     shape = '{"facts": [{"text": "…", "sources": [1, 2], "replaces": null}]}'
     parts = [_FACTS.format(most=MOST_FACTS)]
     if words:

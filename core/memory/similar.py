@@ -8,14 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from storage.models import Fact
-from storage.stretches import Said
 
 _WORD = re.compile(r"\w{3,}")
 
 
-def most_similar(known: Sequence[Fact], said: Iterable[Said], *, limit: int) -> list[Fact]:
+def most_similar(known: Sequence[Fact], said: Iterable[str], *, limit: int) -> list[Fact]:
     """At most so many of them, the most similar first; of two equals the newer one."""
-    spoken = {word for each in said for word in words(each.text)}
+    spoken = {word for each in said for word in words(each)}
     of_each = [set(words(fact.text)) for fact in known]
     frequency = Counter(word for those in of_each for word in those)
 
