@@ -20,9 +20,9 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedFact:
-    """A fact with its source; `learned_from` are the words it was learned from, None if it was told.
+    """A fact with its source; `before` is what held until then, empty if nothing did.
 
-    `before` is what held until then, empty if nothing did.
+    `learned_from` are the words that it was learned from, None if it was told.
     """
 
     id: int
