@@ -13,17 +13,17 @@ from core.messaging.attachments import ReadFile, with_files
 
 _QUESTION_SHARE = 0.75  # of the budget that the messages to be answered may take, with their files
 _JOURNAL_SHARE = 0.75  # of what they leave, that the steps of the turn may take
-_FACTS_SHARE = 4  # facts may take a fourth of what is left, and a sixteenth of the budget
-_FACTS_PART = 16
+_FACTS_SHARE = 4  # facts may take a fourth of what is left, and a twentieth of the budget
+_FACTS_PART = 20
 _IMAGE_TOKENS = 1_000  # what an image costs, about
 _BYTES_OF_FILES = 3  # in a token: tables and code have fewer than prose
 _HEADING = "What you have been told or learned here since (100 other facts are left out):"
 _LONGEST = (1, 4, 8)  # parts of the budget that one message may have: the first that let all fit
 _SHORTEST = 32  # tokens to which a step of the turn is clipped at the least
 _SPARE = 16  # part of the budget that the history leaves to the question
-_FULL = 2  # part of its room that a history may take before it is compacted …
-_MANY, _FEW = 60, 8  # … or so many messages, if they take such a part of the budget
-_KEPT, _KEPT_PART = 20, 6  # messages, in such a part of the room, that a compaction leaves at most
+_FULL = 0.75  # of its room that a history may take before it is compacted …
+_MANY, _FEW = 70, 8  # … or so many messages, if they take such a part of the budget
+_KEPT, _KEPT_PART = 16, 6  # messages, in such a part of the room, that a compaction leaves at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +61,15 @@ class Material:
     """All that may be shown, oldest first: `journal` are the turn's own steps.
 
     `window` is what the agent may be shown, `budget` what this prompt may have, `tools` what the
-    descriptions of its tools take, all in tokens. Facts of these ids stand `in_front`, the most
-    important first.
+    descriptions of its tools take, all in tokens. The questions may take `beyond` more. Facts of
+    these ids stand `in_front`, the most important first.
     """
 
     instructions: str
     window: int
     budget: int
     questions: Sequence[Question]
+    beyond: int = 0
     journal: Sequence[PromptMessage] = ()
     tools: int = 0
     summary: str = ""
@@ -121,7 +122,7 @@ def decide(material: Material) -> Shown:
     """
     budget = material.budget
     asked = _asked(material)
-    room = budget - estimate(material.instructions) - total(asked)
+    room = budget + material.beyond - estimate(material.instructions) - total(asked)
     is_bare = budget < material.window and room <= 0
     journal = _bounded(material.journal, int(room * _JOURNAL_SHARE), budget)
     room -= material.tools + total(journal) + _optional(material.summary)
@@ -150,7 +151,7 @@ def _with_past(shown: Shown, material: Material, room: int) -> Shown:
 
 def _is_grown(material: Material, room: int) -> bool:
     length, count = _length(material.history), len(material.history)
-    return length > max(room, 0) // _FULL or (count >= _MANY and length > material.budget // _FEW)
+    return length > max(room, 0) * _FULL or (count >= _MANY and length > material.budget // _FEW)
 
 
 def before_kept(material: Material) -> int | None:

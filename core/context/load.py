@@ -85,10 +85,27 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
     return replace(
         brought,
         summary=summary.text if summary else "",
-        facts=[_note(fact) for fact in before.facts],
+        facts=[_note(fact) for fact in _not_in_sight(before, lease.address)],
         in_front=summary.facts if summary else (),
         history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in before.history],
     )
+
+
+def _not_in_sight(before: Past, address: str) -> list[Fact]:
+    """Without what was learned here from messages that are shown whole, unless it changes a fact."""
+    front = set(before.summary.facts if before.summary else ())
+    begin = before.history[0].said_at if before.history else None
+    changing = {fact.superseded_by for fact in before.facts if fact.id in front}
+    return [
+        fact
+        for fact in before.facts
+        if fact.id in front | changing
+        or fact.contradicts
+        or fact.origin == FactOrigin.TOLD
+        or fact.place != address
+        or begin is None
+        or fact.said_at < begin
+    ]
 
 
 def _questions(lease: Lease, asked: Asked, window: int) -> list[Question]:

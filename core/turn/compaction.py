@@ -15,6 +15,7 @@ from core.context.load import Asked, load
 from core.context.render import render
 from core.errors import ContextOverflow, ModelDown, MooringsError, Postponed
 from core.llm import Finished, ModelRequest, PromptCache, demo
+from core.llm.tokens import estimate
 from core.llm.untrusted import list_of
 from core.memory.notes import Notes, read
 from core.memory.request import request
@@ -32,7 +33,7 @@ from storage.usage import Spent
 
 log = logging.getLogger(__name__)
 
-_WORDS = 250  # of a summary, as the model is told
+_WORDS = 200  # of a summary, as the model is told
 _MOST_TRIES = 2  # answers that cannot be used
 _MOST_FAILURES = 6  # calls that come to nothing
 _MOST_CLAIMS = 30  # by processes that died, mostly
@@ -71,6 +72,7 @@ async def due_over(resources: Resources, conversation_id: int) -> Stretch | None
 async def quiet_over(resources: Resources, conversation_id: int) -> Stretch | None:
     """What was said there since facts were learned last; None if people said little.
 
+    A history that is compacted is read when it has grown: until then all of it is shown.
     Raises as `due_over`.
     """
     conversation = await conversations.by_id(conversation_id)
@@ -78,7 +80,11 @@ async def quiet_over(resources: Resources, conversation_id: int) -> Stretch | No
     turn_id = await stretches.newest_turn(conversation_id)
     if turn_id is None or not _may_read(resources, agent):
         return None
-    after = await _learned_upto(conversation_id)
+    base = await summaries.newest(conversation_id)
+    if base and base.text:
+        return None
+    learned = await compactions.learned_upto(conversation_id)
+    after = max(learned, base.upto_seq if base else 0)  # nothing from before a reset or a cut
     if await stretches.people_spoke(conversation_id, after_seq=after) < _PEOPLE_SPOKE:
         return None
     return Stretch(
@@ -216,7 +222,7 @@ async def _asked(work: _Work, budget: Budget) -> _Asked:
         unread = [said for said in material.history if said.seq > row.after_seq]
         material = replace(material, summary="", facts=(), history=unread, tools=0)
     cut = [said for said in material.history if said.seq <= row.upto_seq]
-    shown = decide(replace(material, questions=[Question(text=text)]))
+    shown = decide(replace(material, questions=[Question(text=text)], beyond=estimate(text)))
     return _Asked(
         request=ModelRequest(
             messages=tuple(render(shown)),
@@ -310,10 +316,3 @@ async def _put_off(resources: Resources, row: Compaction, error: MooringsError) 
     else:
         until = resources.clock() + _PAUSE * (1 << row.failures)
         await compactions.put_off(row, until, has_failed=not isinstance(error, Postponed))
-
-
-async def _learned_upto(conversation_id: int) -> int:
-    """Nothing from before a reset or a cut is learned later."""
-    base = await summaries.newest(conversation_id)
-    learned = await compactions.learned_upto(conversation_id)
-    return max(learned, base.upto_seq if base else 0)

@@ -36,7 +36,7 @@ PLACES = [
     "compaction journalled, not finished",
     "compaction finished",
 ]
-QUESTIONS = 13  # after which a history is just about to have grown
+QUESTIONS = 20  # after which a history is just about to have grown
 FACTS = ["Person 0 spoke first.", "Person 0 and person 1 spoke."]
 
 
