@@ -25,7 +25,6 @@ from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
 from core.turn.caller import CallerAdapter
 from core.turn.colleagues import Colleagues
-from core.turn.compactor import Compactor
 from core.turn.company import Company
 from core.turn.turn import Resources
 from core.turn.worker import Worker
@@ -155,12 +154,11 @@ class Runtime:
         return Upkeep(self._database, self.clock, Keep.of(self.settings))
 
     async def keep_up(self, stop: asyncio.Event) -> None:
-        """Beside a worker: compact, clear away what nobody needs, and back up, until `stop`."""
+        """Beside a worker: clear away what nobody needs, and back up, until `stop`."""
         nightly = Nightly(self._database, self.clock, lambda: self.agents_file.backup)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.upkeep().run(stop))
             group.create_task(nightly.run(stop))
-            group.create_task(Compactor(self.resources).run(stop))
 
     async def probe(self) -> None:
         """Read something small from the database.

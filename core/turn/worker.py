@@ -81,6 +81,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             serving: set[asyncio.Task[bool]] = set()
             looking = group.create_task(self._look(queues, stop, group, serving))
+            compacting = group.create_task(Compactor(self._resources).run(stop))
             await stop.wait()
             self._is_looking = False
             self._draining.set()
@@ -88,7 +89,7 @@ class Worker:
             with suppress(TimeoutError):
                 async with asyncio.timeout(drain_seconds):
                     await _drained(looking, serving)
-            for task in (looking, *serving):
+            for task in (looking, compacting, *serving):
                 task.cancel()
 
     async def _look(
