@@ -1,8 +1,8 @@
-"""What prompts cost under the two rules by which providers cache them, replayed conversation by one.
+"""What prompts cost by the two rules of prompt caches, with conversations that are replayed.
 
     python -m benchmarks.prompt_cost CONVERSATIONS.json … [--most N]
 
-Reads LoCoMo's `locomo*.json` and BEAM's chats as `messages`; nothing of them is part of the project.
+Reads LoCoMo's `locomo*.json` and BEAM's chats; nothing of them is part of the project.
 One speaker asks, the other one is the agent: every question goes the whole way of a message, with
 compaction after it and an hour's quiet between sessions, and every request to the model is charged.
 The model's answers are those of the data; of a compaction it writes a summary of 200 words and five
@@ -208,7 +208,7 @@ def conversations(path: Path) -> Iterator[tuple[str, list[Said]]]:
         yield f"{path.stem} {number}", list(found)
 
 
-def _locomo(talk: dict[str, Any]) -> Iterator[Said]:
+def _locomo(talk: dict[str, Any]) -> Iterator[Said]:  # type: ignore[explicit-any]  # as in its file
     asker = talk["speaker_a"]
     sessions = [key for key in talk if re.fullmatch(r"session_\d+", key)]
     for key in sorted(sessions, key=lambda each: int(each.partition("_")[2])):
@@ -219,7 +219,7 @@ def _locomo(talk: dict[str, Any]) -> Iterator[Said]:
         yield from _pairs(at, asker, turns)
 
 
-def _beam(messages: Sequence[dict[str, Any]]) -> Iterator[Said]:
+def _beam(messages: Sequence[dict[str, Any]]) -> Iterator[Said]:  # type: ignore[explicit-any]  # as above
     at = datetime(2024, 1, 1, tzinfo=UTC)
     for batch in sorted({each["batch"] for each in messages}):
         here = [each for each in messages if each["batch"] == batch]
@@ -273,29 +273,32 @@ async def replay(said: Sequence[Said]) -> Replay:
 
 
 def told(name: str, runs: Sequence[Replay]) -> None:
-    """A line for each rule: of all questions, and of their first and last third."""
+    """A line for each rule: of all questions, and of the first and the last third of each."""
     count = sum(len(run.costs["prefix, warm"]) for run in runs)
     tokens = sum(run.tokens for run in runs)
     print(
-        f"{name}: {count:,} questions, {tokens / count:,.0f} tokens each, "
-        f"at most {max(run.longest for run in runs):,}; "
-        f"{sum(run.compactions for run in runs)} compactions, {sum(run.quiet for run in runs)} when quiet"
+        f"{name}: {count:,} questions, {tokens / count:,.0f} tokens each,"
+        f" at most {max(run.longest for run in runs):,};"
+        f" {sum(run.compactions for run in runs)} compactions,"
+        f" {sum(run.quiet for run in runs)} when quiet"
     )
     for rule in RULES:
         beside = sum(run.beside[rule] for run in runs)
         own = [cost for run in runs for cost in run.costs[rule]]
-        thirds = [
-            run.costs[rule][len(run.costs[rule]) // 3 * part :][: len(run.costs[rule]) // 3]
-            for run in runs
-            for part in (0, 1, 2)
-        ]
-        first = [cost for costs in thirds[::3] for cost in costs]
-        last = [cost for costs in thirds[2::3] for cost in costs]
         cached = sum(run.cached[rule] for run in runs) / tokens
         print(
-            f"  {rule:31} {(sum(own) + beside) / count:7,.0f} a question, of it {beside / count:5,.0f} for "
-            f"compaction; {cached:.0%} cached; first third {sum(first) / len(first):,.0f}, last {sum(last) / len(last):,.0f}"
+            f"  {rule:31} {(sum(own) + beside) / count:7,.0f} a question,"
+            f" of it {beside / count:5,.0f} for compaction; {cached:.0%} cached;"
+            f" first third {_third(runs, rule, 0):,.0f}, last {_third(runs, rule, 2):,.0f}"
         )
+
+
+def _third(runs: Sequence[Replay], rule: str, number: int) -> float:
+    costs: list[float] = []
+    for run in runs:
+        length = max(len(run.costs[rule]) // 3, 1)
+        costs += run.costs[rule][number * length :][:length]
+    return sum(costs) / len(costs)
 
 
 async def measure(paths: Sequence[Path], most: int) -> None:

@@ -92,7 +92,7 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
 
 
 def _not_in_sight(before: Past, address: str) -> list[Fact]:
-    """Without what was learned here from messages that are shown whole, unless it changes a fact."""
+    """Without what was learned here from messages that are shown, unless it changes a fact."""
     front = set(before.summary.facts if before.summary else ())
     begin = before.history[0].said_at if before.history else None
     changing = {fact.superseded_by for fact in before.facts if fact.id in front}

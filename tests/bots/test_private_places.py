@@ -72,10 +72,15 @@ class Story:
         return word
 
     def answer(self, body: Body) -> str | Behaviour:
-        """The model: keeps what it is told to keep, looks up what it is told to look up."""
+        """The model: answers a person, or compacts."""
+        last = str(body["messages"][-1]["content"])
+        if "comes from no person" in last:
+            return self.notes(last, json.dumps(body))
+        return self.reply(body)
+
+    def reply(self, body: Body) -> str | Behaviour:
+        """Keeps what it is told to keep, looks up what it is told to look up."""
         said = [each["content"] or "" for each in body["messages"] if each["role"] == "user"]
-        if "comes from no person" in said[-1]:
-            return self.notes(said[-1], json.dumps(body))
         *_, asked = re.finditer(r"at(\d\d) ", said[-1])
         words = said[-1][asked.start() :]
         self.prompts.append((int(asked[1]), json.dumps(body)))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -19,9 +20,13 @@ from core.llm.demo import DemoModel
 from core.llm.pricing import Price
 from core.turn.compaction import carry_out, due_over
 from core.turn.compactor import Compactor
-from storage import compactions, conversations, inbox
+from core.turn.hold import Hold
+from core.turn.turn import Grown
+from core.turn.worker import Worker
+from storage import compactions, conversations, inbox, retention, summaries
 from storage.errors import LeaseLost
 from storage.models import Fact, Reservation, SummaryKind, Usage
+from storage.retention import Bounds
 from storage.side_models import Compaction, CompactionState, Source
 from tests.core.given import ROOM, Stage
 from tests.peers.model import ScriptedModel, Then
@@ -449,3 +454,113 @@ async def test_a_place_that_turns_private_meanwhile_keeps_it_to_itself(
         await conversations.show_to(Readers.THREAD, conversation_id=where.id)
         stage.model.resume()
     assert (await learned(thread), await learned(room)) == (["A secret."], [])
+
+
+async def test_where_no_worker_runs_it_follows_the_answer(stage: Stage, reader: Reader) -> None:
+    resources = replace(stage.resources(), grown=Grown())
+    worker = Worker(resources, {"slack": stage.platform})
+    for number in range(30):
+        accepted = await stage.say(f"Question {number}")
+        await worker.attend(accepted.conversation_id)
+    assert len(await stage.cuts()) == len(reader.read) > 0
+
+
+async def test_two_processes_read_it_once(stage: Stage, reader: Reader) -> None:
+    await grown(stage)
+    where = (await stage.conversation()).id
+    async with asyncio.TaskGroup() as group:
+        for owner in ("one", "another"):
+            group.create_task(Compactor(stage.resources(owner=owner)).compact(where))
+    assert len(await stage.cuts()) == len(reader.read) == 1
+
+
+async def test_a_reset_meanwhile_keeps_nothing_of_it(stage: Stage, reader: Reader) -> None:
+    compactor = await grown(stage)
+    stage.model.script((Then.PAUSE, noted(("Ana asks.", [1]))))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(compactor.settle())
+        await stage.model.paused.acquire()
+        where = await stage.conversation()
+        await summaries.reset(where.id, facts=[], now=stage.clock())
+        stage.model.resume()
+    assert [cut.kind for cut in await stage.cuts()] == [SummaryKind.RESET]
+    assert await Fact.all() == []
+
+
+async def test_a_cut_meanwhile_begins_with_its_summary(stage: Stage, reader: Reader) -> None:
+    compactor = await grown(stage)
+    stage.model.script((Then.PAUSE, noted()))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(compactor.settle())
+        await stage.model.paused.acquire()
+        hold = await busy(stage)
+        last = (await stage.conversation()).last_seq
+        await summaries.cut(hold.lease, upto_seq=last, text="", facts=[], now=stage.clock())
+        stage.model.resume()
+    newest = await stage.newest_cut()
+    assert newest
+    assert (newest.text, newest.upto_seq) == (SUMMARY, last)
+
+
+async def busy(stage: Stage) -> Hold:
+    """Somebody works on the conversation."""
+    await stage.say("Still there?")
+    return await stage.hold()
+
+
+async def test_what_expires_takes_along_what_was_learned_from_it(
+    stage: Stage, reader: Reader
+) -> None:
+    await stage.remember("Ben owns it.")
+    reader.notes = [noted(("Ana asks.", [1]))]
+    await (await grown(stage)).settle()
+    assert await learned() == ["Ben owns it.", "Ana asks."]
+    later = stage.clock() + timedelta(days=1)
+    await retention.prune(Bounds(words=later, rows=later), None)
+    assert await learned() == ["Ben owns it."]
+    assert [cut.text for cut in await stage.cuts()] == [""]
+    assert (await Source.all(), await Compaction.all()) == ([], [])
+
+
+async def test_what_a_newer_one_had_taken_the_place_of_holds_again(
+    stage: Stage, reader: Reader
+) -> None:
+    reader.notes = [noted(("The deadline is 15 March 2026.", [1]))]
+    await (await grown(stage)).settle()
+    reader.notes = [noted(("The deadline is 2 April 2026.", [1]), replaces=1)]
+    await (await grown(stage)).settle()
+    assert await learned() == ["The deadline is 2 April 2026."]
+    newer = await Fact.get(id=2)
+    await inbox.withdraw(newer.source_key)
+    assert await learned() == ["The deadline is 15 March 2026."]
+    assert (await Fact.get(id=1)).held_until is None
+
+
+async def test_what_is_learned_elsewhere_is_shown_and_what_is_in_sight_is_not(
+    stage: Stage, reader: Reader
+) -> None:
+    """A channel's threads share their facts."""
+    thread = f"{ROOM}/7"
+    for room, text in ((ROOM, "Ana counts."), (thread, "Ana asks.")):
+        reader.notes = [noted((text, [1]))]
+        await talk(stage, *(f"{room} {number}" for number in range(6)), room=room)
+        stage.clock.forward(3_700)
+        await Compactor(stage.resources()).look_for_quiet()
+    assert {fact.text: fact.place for fact in await Fact.all()} == {
+        "Ana counts.": ROOM,
+        "Ana asks.": thread,
+    }
+    await talk(stage, "And?", room=thread)
+    prompt = str(stage.model.prompts[-1])
+    assert "Ana counts." in prompt
+    assert "Ana asks." not in prompt
+
+
+async def test_private_words_are_never_compared_with(stage: Stage, reader: Reader) -> None:
+    """The known facts that the model is given are those of the same place."""
+    await stage.remember("The secret question is 0.", room="slack/T1/C9")
+    await stage.remember("The open question is 0.")
+    await (await grown(stage)).settle()
+    asked = str(reader.read[0].messages)
+    assert "open question is 0" in asked
+    assert "secret" not in asked
