@@ -62,7 +62,10 @@ def current(*, agent_id: int, scope: str) -> Script[list[Fact]]:
     return (yield from whole(Fact, _CURRENT, agent_id, scope))
 
 
-_SHOWN = f"{select(Fact)} WHERE agent_id = ? AND scope = ? AND forgotten_at IS NULL AND (id > ?"
+_SHOWN = (
+    f"{select(Fact)} WHERE agent_id = ? AND scope = ? AND forgotten_at IS NULL"
+    " AND (id > ? OR id IN ({})) ORDER BY id DESC LIMIT ?"
+)
 
 
 @reading_script
@@ -71,15 +74,9 @@ def shown(*, agent_id: int, scope: str, front: Sequence[int]) -> Script[list[Fac
 
     Also those that something newer has taken the place of.
     """
-    text = f"{_SHOWN} OR id IN ({marks(len(front))}))" if front else f"{_SHOWN})"
-    found = yield from whole(
-        Fact,
-        f"{text} ORDER BY id DESC LIMIT {_IN_PROMPT + len(front)}",
-        agent_id,
-        scope,
-        max(front, default=0),
-        *front,
-    )
+    known = [agent_id, scope, max(front, default=0), *(front or [0])]
+    text = _SHOWN.format(marks(len(front) or 1))
+    found = yield from whole(Fact, text, *known, _IN_PROMPT + len(front))
     return found[::-1]
 
 

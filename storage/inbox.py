@@ -146,7 +146,7 @@ async def withdraw(key: str, now: datetime) -> Edit:
         others = await InboxMessage.filter(turn_id=message.turn_id).exclude(id=message.id)
         if not any(other.text or other.attachments for other in others):
             await Turn.filter(id=message.turn_id).update(stop_asked_at=now)
-    elif message.state is not InboxState.WITHDRAWN:
+    elif message.state in (InboxState.ANSWERED, InboxState.FAILED):
         await gone.update(text="", quotes=None)
         await learning.drop_sources([key])
     return edit

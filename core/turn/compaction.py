@@ -182,17 +182,18 @@ async def _written(work: _Work) -> Notes | None:
         try:
             asked = await _asked(work, budget)
             finished = await _answer(work, asked.request, budget)
-            spent = budget.spent(finished)
+            step = no_step()
+            spent = budget.spent(finished, step)
             kill_points.reach("compaction answered, not journalled")
             notes = read(finished.text, work.said, asked.known, room=asked.room)
             is_whole = notes is not None and bool(notes.summary or not work.writes_summary)
             if is_whole or (notes and attempt == _MOST_TRIES):
-                await _journal(work, finished, asked, spent)
+                await _journal(work, finished, asked, spent, step)
                 budget.settled()
                 kill_points.reach("compaction journalled, not finished")
                 return notes
             await compactions.try_again(
-                row, spent, step=no_step(), attempt=attempt, now=work.resources.clock()
+                row, spent, step=step, attempt=attempt, now=work.resources.clock()
             )
             budget.settled()
         finally:
@@ -274,14 +275,14 @@ async def _answer(work: _Work, asked: ModelRequest, budget: Budget) -> Finished:
     raise ModelDown(f"{model.name} ended without an answer")
 
 
-async def _journal(work: _Work, finished: Finished, asked: _Asked, spent: Spent) -> None:
+async def _journal(work: _Work, finished: Finished, asked: _Asked, spent: Spent, step: int) -> None:
     content: dict[str, object] = {
         "text": finished.text,
         "model": finished.model,
         "known": list(asked.known),
         "room": asked.room,
     }
-    await compactions.record(work.row, content, spent, step=no_step(), now=work.resources.clock())
+    await compactions.record(work.row, content, spent, step=step, now=work.resources.clock())
 
 
 async def _finish(work: _Work, notes: Notes) -> None:

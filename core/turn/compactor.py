@@ -13,7 +13,8 @@ from core import kill_points
 from core.errors import MooringsError
 from core.stray import contained
 from core.turn.compaction import carry_out, due_over, quiet_over
-from core.turn.turn import Grown, Resources
+from core.turn.grown import Grown
+from core.turn.turn import Resources
 from storage import compactions, cursors, stretches
 from storage.compactions import Stretch
 from storage.errors import StorageError

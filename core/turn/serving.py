@@ -144,8 +144,6 @@ class Serving:
                 wait = await deliver(hold, self._adapter, agent.spec.name, due)
                 if wait is None:
                     turn.delivered()
-                if turn.is_grown:
-                    self._resources.grown.add(hold.lease.conversation_id)
             elif wait:
                 raise Transient("the platform does not take an answer", retry_after=wait)
             if hold.is_given_back() or await conversations.leave_if_idle(hold.lease):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -28,6 +27,7 @@ from core.tools.toolbox import Toolbox
 from core.turn.budget import Budget, Price
 from core.turn.company import Company
 from core.turn.deliver import Due, Reply, Visible
+from core.turn.grown import Grown
 from core.turn.hold import Hold
 from core.turn.journal import Journal, ModelStep, ToolStep
 from core.turn.outcome import Fail, Stopped
@@ -53,40 +53,6 @@ class Answer:
     turn_id: int
     text: str
     is_failure: bool
-
-
-class Grown:
-    """Conversations whose histories are to be compacted, as their turns have seen.
-
-    `is_watched`: somebody in this process waits for them.
-    """
-
-    def __init__(self) -> None:
-        self.is_watched = False
-        self._conversations = set[int]()
-        self._changed = asyncio.Event()
-
-    def add(self, conversation_id: int) -> None:
-        """This one has grown."""
-        self._conversations.add(conversation_id)
-        self.wake()
-
-    def wake(self) -> None:
-        """Let whoever waits look."""
-        self._changed.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Until one has grown, or for so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-
-    def take(self) -> list[int]:
-        """Those that have grown since."""
-        taken = sorted(self._conversations)
-        self._conversations.clear()
-        self._changed.clear()
-        return taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,11 +371,13 @@ class Turn:
         )
 
     def delivered(self) -> None:
-        """Give its answer, which people have seen now, to whoever waits for it in this process."""
+        """Tell this process that people have seen its answer: whoever waits for it, or compacts."""
         awaited = self.resources.awaited
         for each in self.opened.questions:
             if each.key in awaited:
                 awaited[each.key] = self._answer
+        if self.is_grown:
+            self.resources.grown.add(self.hold.lease.conversation_id)
 
 
 def _entry(role: MessageRole, author: str, text: str, said_at: datetime) -> Entry:

@@ -24,8 +24,9 @@ from core.messaging.messages import Author, Incoming
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
+from core.turn.grown import Grown
 from core.turn.hold import Hold
-from core.turn.turn import Grown, Resources, Turn
+from core.turn.turn import Resources, Turn
 from core.turn.worker import Worker
 from storage import agents, claims, conversations, facts, summaries
 from storage.claims import OpenTurn, Plan

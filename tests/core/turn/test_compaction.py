@@ -20,8 +20,8 @@ from core.llm.demo import DemoModel
 from core.llm.pricing import Price
 from core.turn.compaction import carry_out, due_over
 from core.turn.compactor import Compactor
+from core.turn.grown import Grown
 from core.turn.hold import Hold
-from core.turn.turn import Grown
 from core.turn.worker import Worker
 from storage import compactions, conversations, inbox, retention, summaries
 from storage.errors import LeaseLost
@@ -424,7 +424,7 @@ async def test_what_was_learned_from_a_deleted_message_alone_goes_with_it(
     reader.notes = [noted(("Ana asks.", [1]), ("Ana asks on.", [1, 3]))]
     await (await grown(stage)).settle()
     for number in range(1, gone + 1):
-        await inbox.withdraw(f"{ROOM}/{number}")
+        await inbox.withdraw(f"{ROOM}/{number}", stage.clock())
     assert await learned() == ["Ana asks on."][: 2 - gone]
 
 
@@ -531,7 +531,7 @@ async def test_what_a_newer_one_had_taken_the_place_of_holds_again(
     await (await grown(stage)).settle()
     assert await learned() == ["The deadline is 2 April 2026."]
     newer = await Fact.get(id=2)
-    await inbox.withdraw(newer.source_key)
+    await inbox.withdraw(newer.source_key, stage.clock())
     assert await learned() == ["The deadline is 15 March 2026."]
     assert (await Fact.get(id=1)).held_until is None
 
