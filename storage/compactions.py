@@ -21,7 +21,7 @@ from storage.models import Conversation, Summary, SummaryKind
 from storage.side_models import Compaction, CompactionKind, CompactionState
 from storage.usage import Call, Spent, pay
 
-_AFTER_VAIN = 40  # messages that a history has to grow by before it is tried again
+AFTER_VAIN = 40  # messages that a history has to grow by before it is tried again
 
 
 class Changed(StorageError):
@@ -68,7 +68,7 @@ async def open_over(
         or await same.filter(upto_seq=stretch.upto_seq).exists()
         or await same.filter(  # it was read in vain
             after_seq__gte=stretch.after_seq,
-            upto_seq__gt=stretch.upto_seq - _AFTER_VAIN,
+            upto_seq__gt=stretch.upto_seq - AFTER_VAIN,
         ).exists()
     ):
         return None
@@ -198,6 +198,12 @@ async def finish(row: Compaction, outcome: Outcome, now: datetime) -> None:
             facts=await learning.best(agent_id=row.agent_id, scope=outcome.scope),
             made_at=now,
         )
+
+
+@reading
+async def is_done(row: Compaction) -> bool:
+    """Whether it has ended, with something kept of it."""
+    return await Compaction.filter(id=row.id, state=CompactionState.DONE).exists()
 
 
 @reading

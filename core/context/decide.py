@@ -62,7 +62,7 @@ class Material:
 
     `window` is what the agent may be shown, `budget` what this prompt may have, `tools` what the
     descriptions of its tools take, all in tokens. The questions may take `beyond` more. Facts of
-    these ids stand `in_front`, the most important first.
+    these ids stand `in_front`, the most important first. `is_begun`: which those are is on record.
     """
 
     instructions: str
@@ -75,6 +75,7 @@ class Material:
     summary: str = ""
     facts: Sequence[Note] = ()
     in_front: Sequence[int] = ()
+    is_begun: bool = False
     history: Sequence[Said] = ()
 
 

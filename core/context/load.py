@@ -87,6 +87,7 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
         summary=summary.text if summary else "",
         facts=[_note(fact) for fact in _not_in_sight(before, lease.address)],
         in_front=summary.facts if summary else (),
+        is_begun=summary is not None,
         history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in before.history],
     )
 

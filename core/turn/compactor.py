@@ -28,6 +28,7 @@ _QUIET_EVERY = timedelta(minutes=5)  # … and for what has become quiet
 _QUIET = timedelta(hours=1)
 _BACK = timedelta(days=1)  # that the first look of all goes back
 _CURSOR = "quiet"
+_SOON = 10  # messages, where another process seems to be at work
 
 Look = Callable[[Resources, int], Awaitable[Stretch | None]]  # what is due in a conversation
 
@@ -60,19 +61,21 @@ class Compactor:
                         group.create_task(self._take_up(number))
                     await self.look_for_quiet()
                     await grown.wait(_LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  # no secret
-                    for conversation_id in grown.take():
-                        group.create_task(self.compact(conversation_id))
+                    for conversation_id, last_seq in grown.take().items():
+                        group.create_task(self.compact(conversation_id, last_seq))
         finally:
             grown.is_watched = False
 
     async def settle(self) -> None:
         """Compact what has grown, where nobody runs."""
-        for conversation_id in self._resources.grown.take():
-            await self.compact(conversation_id)
+        for conversation_id, last_seq in self._resources.grown.take().items():
+            await self.compact(conversation_id, last_seq)
 
-    async def compact(self, conversation_id: int) -> None:
+    async def compact(self, conversation_id: int, last_seq: int) -> None:
         """Compact this history, if it has grown and nobody does it already."""
-        await self._do(due_over, conversation_id)
+        soon = await self._do(due_over, conversation_id)
+        if soon:
+            self._resources.grown.ignore(conversation_id, until=last_seq + soon)
 
     async def look_for_quiet(self) -> None:
         """Learn from conversations in which nobody has spoken for an hour; now and then.
@@ -113,8 +116,11 @@ class Compactor:
             if row:
                 await self._under_lease(row)
 
-    async def _do(self, look: Look, conversation_id: int) -> None:
-        """What is due there, unless it was done before or somebody does it."""
+    async def _do(self, look: Look, conversation_id: int) -> int:
+        """What is due there, unless somebody does it; how many messages later to look again.
+
+        0: whenever it has grown again.
+        """
         resources = self._resources
         async with self._slots, _alone_with_its_failures({"conversation": conversation_id}):
             stretch = await look(resources, conversation_id)
@@ -127,6 +133,9 @@ class Compactor:
             if row:
                 kill_points.reach("compaction opened")
                 await self._under_lease(row)
+                return 0 if await compactions.is_done(row) else compactions.AFTER_VAIN
+            return _SOON if stretch else compactions.AFTER_VAIN
+        return _SOON
 
     async def _under_lease(self, row: Compaction) -> None:
         """Carry it out, with its lease renewed meanwhile; cancelled, it is given back at once."""

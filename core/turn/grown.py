@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from contextlib import suppress
+
+_MOST = 1_000  # conversations that are known to be in vain
 
 
 class Grown:
@@ -14,13 +17,22 @@ class Grown:
 
     def __init__(self) -> None:
         self.is_watched = False
-        self._conversations = set[int]()
+        self._conversations = dict[int, int]()
+        self._in_vain = OrderedDict[int, int]()  # until which message they are not heeded
         self._changed = asyncio.Event()
 
-    def add(self, conversation_id: int) -> None:
-        """This one has grown."""
-        self._conversations.add(conversation_id)
-        self.wake()
+    def add(self, conversation_id: int, last_seq: int) -> None:
+        """This one has grown; not heeded soon after it was looked at in vain."""
+        if last_seq >= self._in_vain.get(conversation_id, 0):
+            self._conversations[conversation_id] = last_seq
+            self.wake()
+
+    def ignore(self, conversation_id: int, *, until: int) -> None:
+        """There was nothing to be done about it: not to be heeded before this message."""
+        self._in_vain[conversation_id] = until
+        self._in_vain.move_to_end(conversation_id)
+        if len(self._in_vain) > _MOST:
+            self._in_vain.popitem(last=False)
 
     def wake(self) -> None:
         """Let whoever waits look."""
@@ -32,9 +44,9 @@ class Grown:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
 
-    def take(self) -> list[int]:
-        """Those that have grown since."""
-        taken = sorted(self._conversations)
+    def take(self) -> dict[int, int]:
+        """Those that have grown since, each with its newest message then."""
+        taken = dict(self._conversations)
         self._conversations.clear()
         self._changed.clear()
         return taken

@@ -377,7 +377,7 @@ class Turn:
             if each.key in awaited:
                 awaited[each.key] = self._answer
         if self.is_grown:
-            self.resources.grown.add(self.hold.lease.conversation_id)
+            self.resources.grown.add(self.hold.lease.conversation_id, self.opened.last_seq)
 
 
 def _entry(role: MessageRole, author: str, text: str, said_at: datetime) -> Entry:

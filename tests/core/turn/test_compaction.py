@@ -89,7 +89,8 @@ async def grown(stage: Stage, room: str = ROOM) -> Compactor:
         if stage.resources().grown.take():
             break
         await talk(stage, f"Question {number}", room=room)
-    stage.grown.add((await stage.conversation(room)).id)
+    where = await stage.conversation(room)
+    stage.grown.add(where.id, where.last_seq)
     return Compactor(stage.resources())
 
 
@@ -206,7 +207,7 @@ async def test_facts_are_kept_where_the_summary_is_not(stage: Stage, reader: Rea
 
 async def test_the_demo_reads_nothing(stage: Stage) -> None:
     stage.answering = DemoModel(pause=0)
-    stage.grown.add(1)
+    stage.grown.add(1, 1)
     for number in range(40):
         await talk(stage, f"The number of the day is {number}" + " really" * 20)
     await Compactor(stage.resources()).settle()
@@ -470,7 +471,7 @@ async def test_two_processes_read_it_once(stage: Stage, reader: Reader) -> None:
     where = (await stage.conversation()).id
     async with asyncio.TaskGroup() as group:
         for owner in ("one", "another"):
-            group.create_task(Compactor(stage.resources(owner=owner)).compact(where))
+            group.create_task(Compactor(stage.resources(owner=owner)).compact(where, 0))
     assert len(await stage.cuts()) == len(reader.read) == 1
 
 
