@@ -18,7 +18,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from statistics import median
@@ -35,13 +35,14 @@ CHANNELS = 50
 TURNS = 6  # in each channel, a round
 ROUNDS = 5
 TICKS = os.sysconf("SC_CLK_TCK")
+AGENTS = '[agents.bench]\nmodel = "8"\ntools = []\n'
 BOT = """
 import sys
 from bots.__main__ import main
 from bots.slack import rates
 rates._TIERS = {tier: 1000 * calls for tier, calls in rates._TIERS.items()}
 rates._POST_SECONDS /= 1000
-sys.argv = ["moorings", "run"]
+sys.argv = ["moorings", "run", *sys.argv[1:]]
 main()
 """
 
@@ -71,7 +72,7 @@ class Slack:
     """Each question opens a thread, as a mention in a channel does."""
 
     def __init__(self, peer: SlackPeer) -> None:
-        self._peer = peer
+        self.peer = peer
         self._channels = [f"C0BENCH{number}" for number in range(CHANNELS)]
         for channel in self._channels:
             peer.add_channel(channel)
@@ -83,15 +84,15 @@ class Slack:
 
     async def until_connected(self) -> None:
         """By both sockets."""
-        await self._peer.until_connected(2)
+        await self.peer.until_connected(2)
 
     def say(self, number: int, text: str) -> None:
         """By a mention."""
-        self._peer.say(self._channels[number], "U0ANNA", f"{self._peer.mention} {text}")
+        self.peer.say(self._channels[number], "U0ANNA", f"{self.peer.mention} {text}")
 
     def is_answered(self, number: int) -> bool:
         """By its buttons."""
-        messages = self._peer.backend.world.channels[self._channels[number]].messages
+        messages = self.peer.backend.world.channels[self._channels[number]].messages
         last = next(reversed(messages.values()))
         return "bot_id" in last and "feedback" in reading.labels(last)
 
@@ -167,15 +168,19 @@ async def _talk(peer: Peer, number: int, turns: int) -> None:
 
 
 @asynccontextmanager
-async def bot(given: Mapping[str, str], program: Path, base_url: str) -> AsyncGenerator[int]:
+async def bot(
+    given: Mapping[str, str],
+    program: Path,
+    base_url: str,
+    arguments: Sequence[str] = (),
+    agents: str = AGENTS,
+) -> AsyncGenerator[int]:
     """The id of the process."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "agents.toml")
-        config.write_text(  # noqa: ASYNC240  # nothing else goes on
-            '[agents.bench]\nmodel = "8"\ntools = []\n'
-        )
+        config.write_text(agents)  # noqa: ASYNC240  # nothing else goes on
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", BOT),
+            *(sys.executable, "-c", BOT, *arguments),
             cwd=folder,
             env={
                 **os.environ,  # noqa: TID251  # as a shell gives it on

@@ -28,11 +28,12 @@ from core.llm import Finished, ModelEvent, ModelRequest, TextDelta
 from core.messaging.access import Gate
 from core.messaging.adapter import Limits
 from core.messaging.directory import Directory
+from core.messaging.earlier import Earlier
 from core.messaging.intake import Intake
 from core.messaging.messages import Author, Incoming, Outgoing
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
-from core.turn.turn import Resources
+from core.turn.resources import Resources
 from core.turn.worker import Worker
 from storage.database import open_database
 from storage.models import InboxMessage, Turn, TurnState
@@ -94,7 +95,8 @@ class Instant:
 
 def made(owner: str) -> tuple[Worker, Intake]:
     """A worker, and the intake that wakes it."""
-    directory, gate = Directory([AGENT], clock.now), Gate(read(None), clock.now)
+    directory, file = Directory([AGENT], clock.now), read(None)
+    gate = Gate(file, clock.now)
     resources = Resources(
         owner=owner,
         directory=directory,
@@ -106,7 +108,7 @@ def made(owner: str) -> tuple[Worker, Intake]:
         take_over=_nothing,
         attending=asyncio.Semaphore(1),
         company=Company(),
-        gate=gate,
+        earlier=Earlier(gate, directory, file),
     )
     worker = Worker(resources, {"slack": Nowhere()})
     intake = Intake(directory, clock.now, gate)

@@ -5,6 +5,8 @@ The environment says it once for all libraries; none of them reads it by itself.
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from core.errors import ConfigMistake
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _BUNDLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # as OpenSSL looks for a certificate in a folder
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -24,14 +27,14 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 class Network:
     """A proxy for addresses without TLS and one for those with it; None is no proxy.
 
-    Hosts of `direct` are reached without. `bundle` is a PEM file, or a folder of them, instead of
-    the authorities of the system.
+    Hosts of `direct` are reached without. `bundles` are PEM files, and folders of them, with the
+    authorities to trust instead of those of the system.
     """
 
     plain: str | None = None
     secure: str | None = None
     direct: str = ""
-    bundle: str | None = None
+    bundles: tuple[str, ...] = ()
 
     def proxy_for(self, url: str) -> str | None:
         """The proxy through which this address is reached."""
@@ -44,7 +47,7 @@ class Network:
 
     def authorities(self) -> ssl.SSLContext | None:
         """Whom to trust, where that is not the system's choice."""
-        return _trusting(self.bundle) if self.bundle else None
+        return _trusting(self.bundles) if self.bundles else None
 
     def _is_direct(self, split: SplitResult) -> bool:
         host = split.hostname or ""
@@ -80,10 +83,10 @@ def read(variables: Mapping[str, str]) -> Network:
         for name in ("http", "https")
     }
     direct = next(_set(variables, ("no_proxy",)), ("", ""))[1]
-    bundle = _bundle(variables, mistakes)
+    bundles = _bundles(variables, mistakes)
     if mistakes:
         raise ConfigMistake("\n".join(dict.fromkeys(mistakes)))
-    return Network(plain=proxies["http"], secure=proxies["https"], direct=direct, bundle=bundle)
+    return Network(plain=proxies["http"], secure=proxies["https"], direct=direct, bundles=bundles)
 
 
 def _set(variables: Mapping[str, str], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -114,29 +117,49 @@ def _is_proxy(value: str) -> bool:
         return False
 
 
-def _bundle(variables: Mapping[str, str], mistakes: list[str]) -> str | None:
-    """All that are set have to be there: some library would have read each of them."""
+def _bundles(variables: Mapping[str, str], mistakes: list[str]) -> tuple[str, ...]:
+    """All that are set: some library would have read each of them."""
     found: list[str] = []
     for name in _BUNDLES:
         if value := variables.get(name, "").strip():
-            found.append(value)
-            try:
-                _trusting(value)
-            except OSError:
+            there = [each for each in _listed(name, value) if _has_certificates(Path(each))]
+            if not there:
                 mistakes.append(
                     f"{name} names {value}, which holds no certificates that can be read: correct "
-                    "it, or leave it out to trust the authorities of the system."
+                    "it, or leave it out to trust the authorities of the system. In a folder they "
+                    "need the names that `openssl rehash` gives them."
                 )
-    return found[0] if found else None
+            found += there
+    return tuple(dict.fromkeys(found))
+
+
+def _listed(name: str, value: str) -> list[str]:
+    """As with OpenSSL, some folders of a list need not be there."""
+    return value.split(os.pathsep) if name == "SSL_CERT_DIR" else [value]
+
+
+def _has_certificates(bundle: Path) -> bool:
+    try:
+        if bundle.is_dir():
+            return any(map(_HASHED.fullmatch, os.listdir(bundle)))
+        if str(bundle) == os.devnull:  # that is to say: nobody
+            return True
+        ssl.create_default_context(cafile=bundle)
+    except OSError:  # ssl's own errors are of that kind
+        return False
+    return True
 
 
 @cache
-def _trusting(bundle: str) -> ssl.SSLContext:
-    if not Path(bundle).exists():
-        raise FileNotFoundError(bundle)
-    if Path(bundle).is_file():
-        return ssl.create_default_context(cafile=bundle)
-    return ssl.create_default_context(capath=bundle)
+def _trusting(bundles: tuple[str, ...]) -> ssl.SSLContext:
+    files = [each for each in bundles if Path(each).is_file()]
+    folders = os.pathsep.join(each for each in bundles if each not in files)
+    context = ssl.create_default_context(cafile=files[0] if files else None, capath=folders or None)
+    for file in files[1:]:
+        context.load_verify_locations(cafile=file)
+    # From 3.13 on Python refuses what RFC 5280 wants of certificates and many companies' lack.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 def _is_named(entry: str, host: str, port: int) -> bool:

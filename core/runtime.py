@@ -20,13 +20,14 @@ from core.llm.pricing import Prices
 from core.messaging.access import Gate
 from core.messaging.adapter import Adapter
 from core.messaging.directory import Directory
+from core.messaging.earlier import Earlier
 from core.messaging.intake import Intake
 from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
 from core.turn.caller import CallerAdapter
 from core.turn.colleagues import Colleagues
 from core.turn.company import Company
-from core.turn.turn import Resources
+from core.turn.resources import Resources
 from core.turn.worker import Worker
 from core.upkeep.nightly import Nightly
 from core.upkeep.once import OncePerChange
@@ -76,7 +77,7 @@ class Runtime:
             take_over=self.take_over,
             attending=asyncio.Semaphore(_ATTENDED_AT_ONCE),
             company=Company(),
-            gate=self.gate,
+            earlier=Earlier(self.gate, self.directory, agents_file),
         )
         self._colleagues = Colleagues(self.intake, lambda: self.worker({"python": CallerAdapter()}))
         self._reloaded: list[Callable[[], Awaitable[None]]] = []

@@ -209,7 +209,8 @@ def read_again(lease: Lease, opened: OpenTurn, *, room: int) -> Script[OpenTurn]
     """The turn with what it is asked by now.
 
     That is its questions as people have edited them, and what the same person wrote at the same
-    place since, if nobody else's message stands before that, as far as all has `room` bytes.
+    place since, if nobody else's message stands before that, as far as all has `room` bytes. A turn
+    that is to stop takes nothing in.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
@@ -222,7 +223,7 @@ def read_again(lease: Lease, opened: OpenTurn, *, room: int) -> Script[OpenTurn]
     last = max(each.position for each in taken)
     waiting = [each for each in work.messages if each.state is InboxState.WAITING]
     joined = _together([*questions, *waiting], room)[len(questions) :]
-    if joined and joined[0].position > last:
+    if joined and joined[0].position > last and not turn.stop_asked_at:
         mark = _TAKE.format(marks(len(joined)))
         yield from changed(mark, turn.id, *(each.id for each in joined))
         questions = [*questions, *joined]

@@ -197,6 +197,17 @@ async def is_first(key: str) -> bool:
 
 
 @reading
+async def waiting_in(queue: str, limit: int) -> list[str]:
+    """The keys of messages of a platform that nobody has begun to answer, the oldest first."""
+    busy = Conversation.filter(queue=queue, ready_at__not_isnull=True)
+    found = InboxMessage.filter(
+        conversation_id__in=await busy.values_list("id", flat=True), state=InboxState.WAITING
+    )
+    keys = await found.order_by("position").limit(limit).values_list("key", flat=True)
+    return [str(key) for key in keys]
+
+
+@reading
 async def count_waiting() -> int:
     """How many messages nobody has begun to answer: only conversations with work are looked at."""
     busy = await Conversation.filter(ready_at__not_isnull=True).values_list("id", flat=True)

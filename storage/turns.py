@@ -165,11 +165,11 @@ _PART = ("key", "conversation_id", "turn_id", "part", "state", "text", "reply_to
 @script
 def end(
     lease: Lease, opened: OpenTurn, ending: Ending, now: datetime
-) -> Script[list[OutboxMessage]]:
+) -> Script[list[OutboxMessage] | None]:
     """End the turn: last step, history, turn, answered messages, and what is to be delivered.
 
     All of it, or nothing: a turn that has ended already stays as it is. Returns what it has to
-    deliver, as far as that is known without reading it again.
+    deliver, None where that is not known without reading it.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
@@ -181,13 +181,13 @@ def end(
     )
     if not is_next:
         yield from held(lease)
-        return []
+        return None
     turn_id = opened.turn.id
     ended = (ending.state, ending.failure, now, turn_id, ending.edits)
     if not (yield from changed(_END, *ended)):
         if (yield from rows(_RUNS, turn_id)):
             raise QuestionsEdited(f"what turn {turn_id} answers was edited meanwhile")
-        return []
+        return None
     if ending.step:
         yield from _add_step(lease, ending.step, now)
         yield from _add_usage(lease, ending.step, now)
@@ -206,7 +206,9 @@ def _add_to_history(opened: OpenTurn, entries: Sequence[Entry]) -> Script[None]:
         yield from changed(insert(Message, _ENTRY, len(entries)), *values)
 
 
-def _make_due(draft: OutboxMessage, ending: Ending, now: datetime) -> Script[list[OutboxMessage]]:
+def _make_due(
+    draft: OutboxMessage, ending: Ending, now: datetime
+) -> Script[list[OutboxMessage] | None]:
     if not ending.parts:  # nobody asks any more, and nothing was shown
         return []
     first, *others = ending.parts
@@ -219,7 +221,7 @@ def _make_due(draft: OutboxMessage, ending: Ending, now: datetime) -> Script[lis
     if values:
         yield from changed(insert(OutboxMessage, _PART, len(others)), *values)
     is_known = (ending.intends or ending.message_id) and not others
-    return [due_now(draft, first, ending.message_id, intended_at)] if is_known else []
+    return [due_now(draft, first, ending.message_id, intended_at)] if is_known else None
 
 
 @write_first

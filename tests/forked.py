@@ -39,6 +39,7 @@ FORKED.set_forkserver_preload(
         "bots.slack.http",
         "bots.slack.install",
         "bots.slack.platform",
+        "bots.slack.ways_in",
         "bots.terminal.prompt",
         "bots.terminal.screen",
         "core.llm.endpoint",

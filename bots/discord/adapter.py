@@ -135,10 +135,10 @@ class DiscordAdapter:
         with _retried_after_mistakes():
             await self._messages.show_typing(outgoing)
 
-    async def said_in(self, thread: Address, *, after: int, before: int) -> list[Quote]:
-        """What was said in a thread between these messages, as `ReadsThreads` wants it."""
+    async def said_in(self, at: Address, *, after: int, before: int) -> list[Quote]:
+        """What was said between these messages, as `ReadsThreads` wants it."""
         with _retried_after_mistakes():
-            return await earlier.said_in(self._rest, thread, after=after, before=before)
+            return await earlier.said_in(self._rest, at, after=after, before=before)
 
     async def look_up(self, _place: Address, attachment: Attachment) -> KeptFile:
         """The URL suffices, without a token; Discord keeps it valid for about a day."""

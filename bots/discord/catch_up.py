@@ -14,6 +14,7 @@ from bots.discord.channels import Location, location_of
 from bots.discord.dispatch import Dispatcher
 from bots.discord.failures import FAILURES, MALFORMED, DiscordRefused, translated
 from bots.discord.missed_messages import Gap, MissedMessages, Tracked
+from bots.discord.waiting_messages import news_of
 from core.address import Address, Readers
 from core.clock import Clock
 from core.errors import ConfigMistake, Transient
@@ -29,6 +30,7 @@ Look = Callable[[discord.Client], Awaitable[list[Gap]]]
 
 _AT_ONCE = 4  # channels that are read at a time
 _MOST = 500  # messages of a channel: the newest
+_MOST_WAITING = 200  # messages
 _RETRY_SECONDS = 5.0
 _HISTORY_SECONDS = 60.0
 
@@ -78,6 +80,7 @@ class CatchUp:
             del self._asked[number]
         if shard:  # direct messages come to shard 0
             return
+        self._add(self._look_at_waiting)
         now = self._missed.now()
         self._check_server(None, lambda client: self._missed.in_directs(client, now))
 
@@ -131,6 +134,20 @@ class CatchUp:
                 job = await self._due.get()
                 group.create_task(self._do(job, client))
 
+    async def _look_at_waiting(self, client: discord.Client) -> None:
+        """See what became of messages that still wait: they may have been edited or deleted."""
+        keys = await self._retry(lambda: self._dispatcher.waiting(_MOST_WAITING)) or []
+        async with asyncio.TaskGroup() as group:
+            for key in keys:
+                group.create_task(self._look_at(client, key))
+        self._looking -= 1
+
+    async def _look_at(self, client: discord.Client, key: str) -> None:
+        async with self._slots:
+            event = await self._retry(lambda: news_of(client, key, self._me))
+        if event:
+            await self._retry(lambda: self._dispatcher.dispatch(event))
+
     def _is_in_sync(self, location: Location) -> bool:
         """Whether everything there before the newest message is stored."""
         asked = self._asked.get(location.guild)
@@ -173,8 +190,7 @@ class CatchUp:
             self._backlog.is_whole("discord")
 
     async def _catch_up(self, client: discord.Client, look: Look) -> None:
-        async with self._slots:
-            found = await self._retry(lambda: look(client)) or []
+        found = await self._retry(lambda: self._looked(client, look)) or []
         if not self.has_caught_up.is_set():
             self._backlog.expect(*(gap.location.address.key for gap in found))
         self._looking -= 1
@@ -182,6 +198,10 @@ class CatchUp:
         async with asyncio.TaskGroup() as group:
             for gap in sorted(found, key=lambda gap: -gap.last):  # where the newest is first
                 group.create_task(self._read(gap, client))
+
+    async def _looked(self, client: discord.Client, look: Look) -> list[Gap]:
+        async with self._slots:
+            return await look(client)
 
     async def _read(self, gap: Gap, client: discord.Client) -> None:
         await self._channel(gap, client)

@@ -17,7 +17,7 @@ from core.messaging.messages import Outgoing
 Found = TypeVar("Found")
 Channel = GuildChannel | PrivateChannel | discord.Thread | discord.PartialMessageable
 
-_DIRECT = "@me"
+DIRECT = "@me"
 _WITH_THREADS = {discord.ChannelType.text, discord.ChannelType.news}
 _CACHE_SIZE = 10_000
 
@@ -40,7 +40,7 @@ class Location:
     @property
     def channel_address(self) -> Address:
         """The address of the channel, without the thread. A forum is the channel of its posts."""
-        server = str(self.guild) if self.guild else _DIRECT
+        server = str(self.guild) if self.guild else DIRECT
         parts = (server, str(self.parent or self.channel))
         readers = self.readers if self.guild else Readers.CHANNEL
         return Address(platform="discord", parts=parts, readers=readers)
@@ -63,7 +63,7 @@ class Location:
 
 def server_address(guild: int | None) -> Address:
     """The address of a server; of all direct messages for None."""
-    return Address(platform="discord", parts=(str(guild) if guild else _DIRECT,))
+    return Address(platform="discord", parts=(str(guild) if guild else DIRECT,))
 
 
 def location_of(channel: Channel) -> Location | None:
@@ -183,7 +183,7 @@ class Destination:
 def destination_of(outgoing: Outgoing) -> Destination:
     """Where this message goes, from its address and its `reply_to`."""
     server, channel, *_ = outgoing.address.parts
-    guild = None if server == _DIRECT else int(server)
+    guild = None if server == DIRECT else int(server)
     if outgoing.reply_to is None:
         return Destination(channel=int(outgoing.address.parts[-1]), guild=guild)
     reply_to = ReplyTo.parse(outgoing.reply_to)

@@ -9,6 +9,7 @@ import discord
 from discord.abc import GuildChannel
 
 from bots.check_result import CheckResult, failed, failures, fine, skipped, unserved
+from bots.discord.channels import DIRECT
 from bots.discord.failures import MALFORMED, UNKNOWN_CHANNEL, DiscordRefused
 from bots.discord.identify_limit import RESERVE, gateway_info
 from bots.discord.manifest import PERMISSIONS, bot_page, invitation
@@ -21,7 +22,6 @@ from core.errors import ConfigMistake, Transient
 _ABOUT = "discord"
 _CALL_SECONDS = 10.0
 _MOST_SERVERS = 10  # that are named, and that are checked without a binding
-_DIRECT = "@me"
 _NO_ACCESS = 50001
 _CORRECT = "correct the address in the agents file (right-click the channel > Copy Channel ID)"
 _CONSEQUENCES = {
@@ -172,7 +172,7 @@ def server_of(binding: Binding, servers: Collection[int]) -> int | None:
 
 def is_in(binding: Binding, servers: Collection[int]) -> bool:
     """Whether the binding is in one of these servers, or of direct messages."""
-    return binding.at.parts[0] == _DIRECT or server_of(binding, servers) is not None
+    return binding.at.parts[0] == DIRECT or server_of(binding, servers) is not None
 
 
 async def _server(rest: Rest, server: int, bindings: Sequence[Binding]) -> list[CheckResult]:

@@ -16,19 +16,24 @@ _LONGEST = 12_000  # characters of what stands beside the text
 def beside(said: discord.Message) -> str:
     """What its text lacks: a poll, stickers, a voice message, and all that it forwards.
 
-    Whoever writes has no embeds of their own: those below their words are previews of links.
+    People have no embeds of their own: those below their words are previews of links.
     """
-    pieces = [*_poll(said.poll), *_voice(said.attachments), *_stickers(said.stickers)]
+    pieces = [*map(_embed, said.embeds if is_by_app(said) else ()), *_poll(said.poll)]
+    pieces += [*_voice(said.attachments), *_stickers(said.stickers)]
     pieces += _components(said.components, 0)
     pieces += [_forwarded(snapshot) for snapshot in said.message_snapshots]
     return clipped(_joined(pieces), _LONGEST)
 
 
 def named(said: discord.Message) -> str:
-    """Of a message that is only quoted: its files by name, and what an app shows in embeds."""
+    """Of a message that is only quoted: its files by name."""
     files = [f"[file: {cleaned(file.filename)}]" for file in said.attachments if not is_voice(file)]
-    embeds = said.embeds if said.author.bot else ()
-    return clipped(_joined([*map(_embed, embeds), *files]), _LONGEST)
+    return clipped(_joined(files), _LONGEST)
+
+
+def is_by_app(said: discord.Message) -> bool:
+    """Whether an app or a webhook wrote it, not a person."""
+    return said.author.bot or said.webhook_id is not None
 
 
 def is_voice(file: discord.Attachment) -> bool:

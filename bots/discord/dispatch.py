@@ -49,6 +49,11 @@ class Dispatcher:
             case _:
                 assert_never(event)
 
+    async def waiting(self, limit: int) -> list[str]:
+        """The keys of messages that wait for their answers."""
+        with storing():
+            return await self._reception.waiting("discord", limit)
+
     async def hear(self, heard: Heard) -> bool:
         """Store a message; returns whether it is new and will be answered."""
         accepted = None
@@ -96,7 +101,9 @@ class Refusals:
         self._background = background
 
     def answer(self, heard: Heard, refused: NotAllowed) -> None:
-        """Reply to the message soon, in the background."""
+        """Reply to the message soon, in the background, if a person wrote it."""
+        if heard.is_by_app:
+            return
         self._background.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
 
     def say(self, heard: Heard, words: str) -> None:

@@ -1,46 +1,52 @@
-"""What was said in a thread before somebody asked there, read for whoever is asked."""
+"""What was said in a thread or channel before somebody asked there, read for whoever is asked."""
 
 from __future__ import annotations
 
 import discord
 
 from bots.discord import parse
+from bots.discord.channels import DIRECT
 from bots.discord.failures import MALFORMED, DiscordRefused
 from bots.discord.rest import Rest
 from core.address import Address
 from core.messaging.messages import Quote
 
 _MOST = 100  # messages: a page, the newest
+_ENOUGH = 30  # of a channel
 
 
-async def said_in(rest: Rest, thread: Address, *, after: int, before: int) -> list[Quote]:
-    """Oldest first, without what the bot has said.
+async def said_in(rest: Rest, at: Address, *, after: int, before: int) -> list[Quote]:
+    """Oldest first, without what the bot has said, and in a channel without what was said to it.
 
     A thread does not tell the message that it was opened from: that stands in its channel.
     Raises as `Rest.call` does, and DiscordRefused where what comes is not as Discord says.
     """
     try:
-        return await _read(rest, thread, after, before)
+        return await _read(rest, at, after, before) if at.parts[0] != DIRECT else []
     except MALFORMED as error:
         raise DiscordRefused("the thread", 0) from error
 
 
-async def _read(rest: Rest, thread: Address, after: int, before: int) -> list[Quote]:
+async def _read(rest: Rest, at: Address, after: int, before: int) -> list[Quote]:
     found: list[discord.Message] = []
+    is_thread = len(at.parts) > len(at.channel.parts)
     async with rest.call("the thread") as client:
-        channel = client.get_partial_messageable(int(thread.parts[-1]))
-        pages = channel.history(limit=_MOST, before=discord.Object(before), oldest_first=False)
+        channel = client.get_partial_messageable(int(at.parts[-1]))
+        limit = _MOST if is_thread else _ENOUGH
+        pages = channel.history(limit=limit, before=discord.Object(before), oldest_first=False)
         async for said in pages:
             if said.id <= after:
                 break
             found.append(said)
-    spoken = (said for said in reversed(found) if parse.is_said(said) and _is_others(said, rest))
+    spoken = (
+        said
+        for said in reversed(found)
+        if parse.is_said(said)
+        and said.author.id != rest.user
+        and (is_thread or not parse.is_mention(said, rest.user))
+    )
     quotes = (
         Quote(author=parse.author_of(said.author), text=parse.words_of(said, rest.user))
         for said in spoken
     )
     return [quote for quote in quotes if quote.text]
-
-
-def _is_others(said: discord.Message, rest: Rest) -> bool:
-    return said.author.id != rest.user

@@ -7,6 +7,7 @@ import logging
 
 import discord
 
+from bots.discord.channels import DIRECT
 from bots.discord.failures import MALFORMED, DiscordRefused
 from bots.discord.parse import author_of
 from bots.discord.rest import Rest
@@ -19,7 +20,6 @@ from core.messaging.messages import Author
 log = logging.getLogger(__name__)
 
 _ROLE = "discord/role/"
-_DIRECT = "@me"
 _FRESH_SECONDS = 300.0  # for which fetched roles are used
 _FETCH_SECONDS = 2.0  # a person waits meanwhile
 _CACHE_SIZE = 10_000
@@ -53,13 +53,13 @@ class Members:
         """The servers that the bot is in."""
         if self._client and len(self._client.guilds) != len(self._servers):
             self.refresh()
-        return frozenset(self._servers) | ({at.parts[0]} - {_DIRECT})
+        return frozenset(self._servers) | ({at.parts[0]} - {DIRECT})
 
     async def among(
         self, author: Author, at: Address, workspaces: frozenset[str]
     ) -> frozenset[str]:
         """Those of these servers that the author is in; asks Discord only for direct messages."""
-        if at.parts[0] != _DIRECT:
+        if at.parts[0] != DIRECT:
             return workspaces & {at.parts[0]}
         servers = workspaces & self.workspaces(at)
         return frozenset([each for each in servers if await self._roles_of(each, author.id)])
@@ -70,7 +70,7 @@ class Members:
         """Those of the `wanted` roles that the author has; None if Discord does not tell."""
         roles = author.roles
         if roles is None:
-            servers = self._servers_with(wanted) if at.parts[0] == _DIRECT else {at.parts[0]}
+            servers = self._servers_with(wanted) if at.parts[0] == DIRECT else {at.parts[0]}
             found = [await self._roles_of(each, author.id) for each in sorted(servers)]
             if None in found:
                 return None

@@ -49,13 +49,13 @@ Event = Heard | Edited | Deleted
 
 
 def message(said: discord.Message, location: Location, me: int) -> Heard | None:
-    """A person's message, None for all others. `me` is the bot's user id.
+    """A message of a person or another app, None for all others. `me` is the bot's user id.
 
     Raises:
         one of MALFORMED: the message is not as Discord's documentation says.
     """
-    if not _is_from_person(said, me):
-        log.debug("message dropped", extra={"kind": _kind(said)})
+    if not is_said(said) or said.author.id == me:
+        log.debug("message dropped", extra={"kind": str(said.type.name)})
         return None
     beside = ReplyTo(channel=location.channel, message=said.id).key
     inside = ReplyTo(channel=said.id, message=said.id).key
@@ -71,11 +71,12 @@ def message(said: discord.Message, location: Location, me: int) -> Heard | None:
         sent_at=said.created_at,
         position=said.id,
         is_direct=location.guild is None,
-        is_mention=_is_mention(said, me),
+        is_mention=is_mention(said, me),
         answers=str(said.reference.message_id)
         if said.reference and _is_reply_to_bot(said, me)
         else None,
         is_for_others=_is_for_others(said, me),
+        is_by_app=contents.is_by_app(said),
         attachments=tuple(attachments(said)),
         quotes=tuple(_quotes(said, me)),
     )
@@ -150,17 +151,8 @@ def _time(seconds: int) -> str:
     return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"
 
 
-def _is_from_person(said: discord.Message, me: int) -> bool:
-    """Whether a person wrote it, rather than an app (ours or another) or Discord itself."""
-    is_app = said.author.bot or said.webhook_id is not None or said.author.id == me
-    return said.type in _FROM_PEOPLE and not is_app
-
-
-def _kind(said: discord.Message) -> str:
-    return "app" if is_said(said) else str(said.type.name)
-
-
-def _is_mention(said: discord.Message, me: int) -> bool:
+def is_mention(said: discord.Message, me: int) -> bool:
+    """Whether it is for the bot: it mentions it, or replies to it."""
     is_named = any(user.id == me for user in said.mentions)
     return is_named or bool(_bot_roles(said, me)) or _is_reply_to_bot(said, me)
 

@@ -103,10 +103,10 @@ class SlackAdapter:
             return await self._post_anew(message_id, outgoing, refused.code)
         return message_id
 
-    async def said_in(self, thread: Address, *, after: int, before: int) -> list[Quote]:
-        """What was said in a thread between these positions, as `ReadsThreads` wants it."""
+    async def said_in(self, at: Address, *, after: int, before: int) -> list[Quote]:
+        """What was said between these positions, as `ReadsThreads` wants it."""
         with _mended_later():
-            return await self._earlier.said(thread, after=after, before=before)
+            return await self._earlier.said(at, after=after, before=before)
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """Read back by the key in the metadata, or by the name of a file."""

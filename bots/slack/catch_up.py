@@ -17,7 +17,7 @@ from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals
 from bots.slack.words import Words
 from core.address import Address
-from core.clock import Clock
+from core.clock import Clock, monotonic
 from core.errors import NotAllowed, UserMistake
 from core.messaging.cursors import Cursors
 from core.messaging.intake import Accepted, Reception
@@ -34,6 +34,7 @@ _OVERLAP = 600_000_000  # microseconds that are read again: Slack's own retries 
 _THREADS_OF = timedelta(days=7)
 _MOST_THREADS = 1_000  # a page of a channel tells of two hundred
 _BEAT_SECONDS = 5.0
+_WORTH_SECONDS = 60.0  # by which a cursor moves: far less than what is read again anyway
 _AT_ONCE = 4  # channels of a workspace
 
 Teams = Callable[[], Awaitable[list[Bot]]]
@@ -42,9 +43,10 @@ Threads = Mapping[str, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What it is done with. `teams` are all workspaces."""
+    """What it is done with. `teams` are all workspaces; `home` as `parse.event` takes it."""
 
     teams: Teams
+    home: Callable[[], str]
     reader: Reader
     people: People
     reception: Reception
@@ -60,6 +62,7 @@ class _Kept:
         self.bot = bot
         self.missed = Missed(bot, reader)
         self.behind = asyncio.Event()
+        self.has_news = False
         self.task: asyncio.Task[None] | None = None
 
 
@@ -67,9 +70,10 @@ class CatchUp:
     """Works in the background; what comes in meanwhile is never kept waiting.
 
     Each workspace is caught up for itself: one that cannot be reached keeps no other one waiting.
-    A workspace's cursor says up to when everything was heard there. It moves while somebody
-    listens and nothing is being caught up, so that it still says so after a crash. A channel's
-    cursor says how far catching up has come, so that it goes on from there.
+    A workspace's cursor says up to when everything was heard there. It moves when something came,
+    while somebody listens and nothing is being caught up, so that it still says so after a crash.
+    A channel's cursor says how far catching up has come where it found something, so that it goes
+    on from there.
     """
 
     def __init__(self, sources: Sources, clock: Clock, *, hours: float, backlog: Backlog) -> None:
@@ -87,6 +91,11 @@ class CatchUp:
         """Something may have been missed until now."""
         for kept in self._kept.values():
             kept.behind.set()
+
+    def came(self, team: str) -> None:
+        """Something has come from this workspace, and needs to come no more."""
+        if kept := self._kept.get(team):
+            kept.has_news = True
 
     def listen(self, *, is_listening: bool) -> None:
         """Say whether anything can come in."""
@@ -140,8 +149,11 @@ class CatchUp:
 
     async def _beat(self, kept: _Kept) -> None:
         """Move the workspace's cursor until something was missed."""
+        moved_at = monotonic()
         while not kept.behind.is_set():
-            if self._listening.is_set() and kept.missed.is_whole:
+            is_worth_it = kept.has_news and monotonic() - moved_at >= _WORTH_SECONDS
+            if is_worth_it and self._listening.is_set() and kept.missed.is_whole:
+                kept.has_news, moved_at = False, monotonic()
                 await self._advance(_workspace(kept.bot.team), parse.microseconds(self._clock()))
             try:
                 async with asyncio.timeout(_BEAT_SECONDS):
@@ -192,7 +204,7 @@ class CatchUp:
             async with at_once:
                 news = await self._channel(missed, address, threads, start)
             self._backlog.has_read(address)
-            if missed.is_whole:
+            if news and missed.is_whole:
                 await self._advance(address, parse.microseconds(began_at))
             return news
 
@@ -233,14 +245,18 @@ class CatchUp:
         """Hear what was said there since; returns how much of it was new."""
         channel = place.parts[1]
         said = await missed.said(channel, threads.get(channel, []), start)
-        heard = [await self._read(missed.bot, place, raw) for raw in said]
+        heard = [await self._read(missed, place, raw) for raw in said]
         since = {each.key: each for each in heard if each and each.position > start}
         in_order = sorted(since.values(), key=lambda message: message.position)
         return sum([await self._hear(each) for each in in_order])
 
-    async def _read(self, bot: Bot, place: Address, raw: object) -> Heard | None:
-        names = await self._from.people.names(bot.team, parse.people(raw))
-        return parse.message(raw, place, bot.user, names)
+    async def _read(self, missed: Missed, place: Address, raw: object) -> Heard | None:
+        bot, is_shared = missed.bot, place.parts[1] in missed.shared
+        home = self._from.home() if is_shared else ""
+        said = parse.message(raw, place, bot.user, bot.bot, home)
+        if said is None:
+            return None
+        return parse.named(said, await self._from.people.names(bot.team, said.people))
 
     async def _hear(self, heard: Heard) -> bool:
         try:

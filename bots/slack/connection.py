@@ -1,4 +1,4 @@
-"""One Socket Mode connection: kept open by the SDK, watched and renewed from here."""
+"""One Socket Mode connection, watched and renewed: Bolt's own is closed before the next is open."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 
 from aiohttp import ClientError, ClientSession, WSCloseCode, WSMsgType
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_bolt.adapter.socket_mode.internals import build_headers
+from slack_bolt.async_app import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
-from slack_sdk.socket_mode.response import SocketModeResponse
+from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.connections import Connector
 from bots.slack.fields import text_at
-from bots.slack.markup import reply
 from core.clock import monotonic
 
 log = logging.getLogger(__name__)
@@ -25,8 +28,9 @@ _SPENT_SECONDS = 30.0  # Slack closes a socket about ten after its warning
 _CLOSE_SECONDS = 3.0
 _GOODBYE = WSCloseCode.OK.to_bytes(2)
 
-Handle = Callable[[object, bool], Awaitable[str | None]]
-Receive = Callable[["Client", object], Coroutine[None, None, None]]
+Dispatch = Callable[[Callable[[], AsyncBoltRequest]], Awaitable[BoltResponse]]
+Frame = dict[str, object]
+Receive = Callable[["Client", Frame], Coroutine[None, None, None]]
 
 
 class Client(SocketModeClient):
@@ -66,7 +70,7 @@ class Client(SocketModeClient):
     async def process_message(self) -> None:
         """As the SDK's, which keeps no reference to what it starts: it could be collected."""
         text = str(await self.message_queue.get())
-        frame = json.loads(text) if text.startswith("{") else {}
+        frame: Frame = json.loads(text) if text.startswith("{") else {}
         if text_at(frame, "type") == "disconnect":  # it takes what comes until Slack closes it
             self.is_spent.set()
             return
@@ -141,13 +145,9 @@ class Connection:
     A new one is opened while the one before is still served.
     """
 
-    def __init__(self, make: Callable[[Receive], Client], handle: Handle) -> None:
-        """`handle` gives the words to acknowledge with, or None not to acknowledge.
-
-        It is told whether that cannot be done any more.
-        """
+    def __init__(self, make: Callable[[Receive], Client], dispatch: Dispatch) -> None:
         self._make = make
-        self._handle = handle
+        self._dispatch = dispatch
         self._is_leaving = False
         self.clients: list[Client] = []
 
@@ -189,15 +189,25 @@ class Connection:
             self.clients.remove(client)
             await client.end()
 
-    async def _received(self, client: Client, frame: object) -> None:
+    async def _received(self, client: Client, frame: Frame) -> None:
+        """What is too late to be acknowledged, Slack sends again, but not what people did."""
         envelope = text_at(frame, "envelope_id")
-        if not envelope:
+        is_done_again = client.is_mute and text_at(frame, "type") != "events_api"
+        if not envelope or is_done_again:  # whoever did it is told that it failed
             return
-        words = await self._handle(frame, client.is_mute)
-        if words is None or client.is_mute:
+        response = await self._dispatch(lambda: _request(frame))
+        if client.is_mute:
             return
         try:
-            payload = reply(words) if words else None
-            await client.send_socket_mode_response(SocketModeResponse(envelope, payload))
+            await send_async_response(client, SocketModeRequest("", envelope, {}), response, 0.0)
         except (ClientError, ConnectionError) as error:
             log.info("acknowledgement lost", extra={"why": type(error).__name__})
+
+
+def _request(frame: Frame) -> AsyncBoltRequest:
+    delivery = SocketModeRequest.from_dict(frame)
+    if delivery is None:
+        raise ValueError("a frame without a payload")
+    return AsyncBoltRequest(
+        mode="socket_mode", body=delivery.payload, headers=build_headers(delivery)
+    )

@@ -1,4 +1,4 @@
-"""What was said in a thread before somebody asked there, read for whoever is asked."""
+"""What was said in a thread or channel before somebody asked there, read for whoever is asked."""
 
 from __future__ import annotations
 
@@ -32,17 +32,23 @@ class Earlier:
         self._identity = identity
         self._people = People(Reader(client))
 
-    async def said(self, thread: Address, *, after: int, before: int) -> list[Quote]:
+    async def said(self, at: Address, *, after: int, before: int) -> list[Quote]:
         """Oldest first, a page at the most, without what the bot has said.
 
+        In a channel, without what was said to the bot: each of these has a thread of its own.
         Raises Transient, SlackRefused or ConfigMistake.
         """
-        team = thread.parts[0]
+        team, channel, *thread = at.parts
+        if channel.startswith("D") and not thread:
+            return []
         me = await self._identity(team)
+        raws = await (self._newest if thread else self._in_channel)(at, after, before)
         found = [
             raw
-            for raw in await self._newest(thread, after, before)
-            if after < parse.position(fields.text_at(raw, "ts")) < before and not _is_by(me, raw)
+            for raw in raws
+            if after < parse.position(fields.text_at(raw, "ts")) < before
+            and not _is_by(me, raw)
+            and (thread or parse.is_said_to_others(raw, me.user_id))
         ]
         ids = set[str]().union(*(parse.people(raw) for raw in found))
         names = await self._people.names(team, ids)
@@ -63,6 +69,21 @@ class Earlier:
             more, rest = await self._page(thread, start, before, rest)
             page = [*page, *more][-_PAGE:]
         return page
+
+    async def _in_channel(self, channel: Address, after: int, before: int) -> Sequence[object]:
+        """The newest of what was said there, threads left out."""
+        team, place = channel.parts
+
+        async def ask(web: AsyncWebClient) -> AsyncSlackResponse:
+            return await web.conversations_history(
+                channel=place,
+                oldest=parse.ts_of(after),
+                latest=parse.ts_of(before),
+                limit=_ENOUGH,
+            )
+
+        answer = (await self._client.read(team, "conversations.history", ask)).data
+        return fields.items_at(answer, "messages")[::-1]
 
     async def _page(
         self, thread: Address, after: int, before: int, cursor: str = ""

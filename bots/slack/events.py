@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bots.slack.markup import mentioned
 from core.address import Address
 from core.messaging.messages import Attachment, Author, Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message that somebody wrote, in which people are ids as yet, and the text is markup."""
+
+    unnamed: Heard
+
+    @property
+    def people(self) -> set[str]:
+        """The ids of those whose names it needs."""
+        told = mentioned(self.unnamed.text)
+        return told if self.unnamed.is_by_app else {self.unnamed.author.id, *told}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
     """A message says something else now."""
 
-    heard: Heard
+    said: Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +68,6 @@ class StopPressed:
     user: str
     thread: str
     answers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uninstalled:
-    """The workspace does not want the app any more, or has revoked its token."""
-
-    team: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +123,3 @@ class Shortcut:
     text: str
     attachments: tuple[Attachment, ...] = ()
     response_url: str = ""
-
-
-Event = (
-    Heard | Edited | Withdrawn | TurnedPrivate | HomeOpened | ChatOpened | StopPressed | Uninstalled
-)
-Interaction = Press | Shortcut

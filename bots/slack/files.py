@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from bots.downloads import NAME, download, kept_at, origin_of
-from bots.slack import fields, parse
+from bots.slack import attachments, fields
 from bots.slack.client import SlackClient
 from bots.slack.failures import SlackRefused
 from core.errors import FileUnavailable
@@ -33,7 +33,7 @@ class Files:
         if not attachment.id:  # stored by a version that knew files by their address
             raise SlackRefused("a file", "no_id")
         answer = await self._asked(team, attachment.id)
-        found = parse.attachment(fields.at(answer, "file"))
+        found = attachments.attachment(fields.at(answer, "file"))
         if found is None or found.id != attachment.id:
             raise SlackRefused("files.info", "another_file")
         if found.unavailable:
@@ -47,9 +47,9 @@ class Files:
                 team, "files.info", lambda web: web.files_info(file=file_id)
             )
         except SlackRefused as refused:
-            if refused.code not in parse.UNAVAILABLE:
+            if refused.code not in attachments.UNAVAILABLE:
                 raise
-            raise FileUnavailable(parse.UNAVAILABLE[refused.code]) from refused
+            raise FileUnavailable(attachments.UNAVAILABLE[refused.code]) from refused
         return answer.data
 
     async def _read(self, team: str, file_id: str, url: str, limit: int) -> bytes:

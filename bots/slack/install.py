@@ -174,11 +174,9 @@ class StateStore(AsyncOAuthStateStore):
         return await self._installations.use_state(state, _STATE_SECONDS)
 
 
-def routes(
-    app: App, workspaces: Workspaces, installations: Installations, clock: Clock
-) -> list[Route]:
+def routes(flow: AsyncOAuthFlow) -> list[Route]:
     """The page where somebody begins, and the one to which Slack leads back."""
-    flow, capacity = _flow(app, workspaces, installations, clock), Capacity()
+    capacity = Capacity()
 
     async def begin(request: Request) -> Response:
         with capacity.used():
@@ -191,7 +189,7 @@ def routes(
     return [Route(INSTALL_PATH, begin), Route(REDIRECT_PATH, finish)]
 
 
-def _flow(
+def flow(
     app: App, workspaces: Workspaces, installations: Installations, clock: Clock
 ) -> AsyncOAuthFlow:
     """Everything is given, so that Bolt reads nothing of it from the environment."""

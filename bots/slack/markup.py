@@ -43,16 +43,6 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def reply(words: str) -> dict[str, str | bool]:
-    """An acknowledgement with words for the person who acted, and for nobody else."""
-    return {
-        "response_type": "ephemeral",
-        "text": words,
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
-
-
 def _shown(target: str, label: str, names: Mapping[str, str]) -> str:
     match target[0]:
         case "@":

@@ -27,18 +27,24 @@ _BURST, _BURST_SECONDS = 20, 40.0  # 30 calls of a method a minute leave room fo
 class Missed:
     """Each call is made until it works; one that Slack will not have finds nothing.
 
-    `is_whole` is False once something could not be asked that has to be asked again later.
+    `is_whole` is False once something could not be asked that has to be asked again later. `shared`
+    are the ids of channels in which other organisations are, once they were asked for.
     """
 
     def __init__(self, bot: Bot, reader: Reader) -> None:
         self.bot = bot
         self.is_whole = True
+        self.shared = frozenset[str]()
         self._reader = reader
         self._pace = defaultdict[str, AsyncLimiter](lambda: AsyncLimiter(_BURST, _BURST_SECONDS))
 
     async def channels(self) -> list[Address]:
         """Where the bot is."""
-        return await self._ask("channels", lambda: self._reader.channels(self.bot.team)) or []
+        found = await self._ask("channels", lambda: self._reader.places(self.bot.team))
+        if found is None:
+            return []
+        self.shared = found.shared
+        return found.channels
 
     async def said(self, channel: str, threads: Sequence[str], start: int) -> list[object]:
         """What was said in a channel after this moment, also in these threads of it."""

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bots.slack.contents import VOICE, markup_of
+from bots.slack.attachments import attachments
+from bots.slack.contents import markup_of
 from bots.slack.events import (
     ChatOpened,
     Edited,
-    Event,
     HomeOpened,
-    Interaction,
     Press,
+    Said,
     Shortcut,
     SlashCommand,
     StopPressed,
     TurnedPrivate,
-    Uninstalled,
     Withdrawn,
 )
 from bots.slack.fields import at, id_at, items_at, text_at
 from bots.slack.markup import is_for_others, mentioned, plain, without_mention
 from core.address import Address, Readers
-from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Author, Heard
+from core.messaging.messages import NO_WORDS, UNREADABLE, Author, Heard
 from core.text import cleaned
 
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
 _TS = re.compile(r"([0-9]{1,10})\.([0-9]{6})")
 _TRIGGER = re.compile(r"[\w.\-]{1,120}", re.ASCII)
 _SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}  # subtypes that people write
-_MOST_FILES, _MOST_STREAMS = 20, 20
-_GOING = {"app_uninstalled", "tokens_revoked"}
+_SPOKEN_BY_APPS = _SPOKEN | {"bot_message"}
+_MOST_STREAMS = 20
 _READERS = {  # by the type of a channel, as a message of it says
     "channel": Readers.EVERYBODY,
     "group": Readers.CHANNEL,
@@ -41,24 +40,22 @@ _READERS = {  # by the type of a channel, as a message of it says
     "im": Readers.CHANNEL,
 }
 _PRIVATE = ("is_private", "is_group", "is_mpim", "is_im")
-UNAVAILABLE = {  # by the mode of a file, who may have it, or Slack's refusal to tell of it
-    "external": "is kept outside of Slack, where I cannot read it",
-    "tombstone": "was deleted",
-    "file_deleted": "was deleted",
-    "hidden_by_limit": "is hidden by Slack, as the workspace has reached its limit",
-    "file_not_found": "is gone, or its owners do not show it to this workspace",
-    "access_denied": "is not shown to me by its owners",
-}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Workspace:
-    """The workspace that a body belongs to, and the bot in it."""
+    """The workspace that a body belongs to, and the bot in it; `home` if its channel has another.
+
+    Two workspaces tell of a channel that they share: `home` is the one by which its messages are
+    known, so that each has one key.
+    """
 
     team: str
+    home: str
     bot_user: str
+    bot: str
     app: str
 
 
@@ -105,27 +102,57 @@ def kind(body: object) -> str:
     return words or "nameless"
 
 
-def event(body: object, names: Mapping[str, str] = _NOBODY) -> Event | None:
-    """An events_api body; None for what nobody has to answer, and for what is no event."""
-    workspace = _workspace(body)
-    happened = at(body, "event") if workspace.team else None
-    match text_at(happened, "type"):
-        case "message" | "app_mention":
-            return _message_event(happened, workspace, names)
-        case "app_home_opened":
-            return _opened(happened, workspace)
-        case "agent_session_stopped":
-            return _stop_pressed(happened, workspace)
-        case going if going in _GOING:
-            return _uninstalled(happened, workspace)
+def event(body: object, home: str = "") -> Said | Edited | Withdrawn | TurnedPrivate | None:
+    """What happened to a message or a channel; None for what nobody has to answer.
+
+    `home` is the workspace by which messages of shared channels are known.
+    """
+    happened, workspace = at(body, "event"), _workspace(body, home)
+    place = _place(happened, workspace.team)
+    if place is None:
+        return None
+    match text_at(happened, "subtype"):
+        case "message_changed":
+            return _changed(happened, place, workspace)
+        case "message_deleted":
+            return _withdrawn(place, text_at(happened, "deleted_ts"), workspace)
+        case "channel_convert_to_private":
+            return TurnedPrivate(place=place)
         case _:
-            return None
+            return _said(happened, place, workspace)
 
 
-def message(raw: object, place: Address, bot_user: str, names: Mapping[str, str]) -> Heard | None:
-    """A message of a channel's history; None if nobody has to answer it."""
-    workspace = _Workspace(team=place.parts[0], bot_user=bot_user, app="")
-    return _heard(raw, place, workspace, names)
+def message(
+    raw: object, place: Address, bot_user: str, bot: str = "", home: str = ""
+) -> Said | None:
+    """A message of a channel's history; None if nobody has to answer it.
+
+    Without its own id as a `bot` it cannot tell its own messages from those of other apps. `home`
+    as in `event`, of a channel that is shared.
+    """
+    workspace = _Workspace(team=place.parts[0], home=home, bot_user=bot_user, bot=bot, app="")
+    return _said(raw, place, workspace)
+
+
+def named(said: Said, names: Mapping[str, str]) -> Heard:
+    """The message as people read it; who has no name here keeps their id."""
+    heard, user = said.unnamed, said.unnamed.author.id
+    words = plain(heard.text, names).strip()
+    if not (words or heard.attachments) and (heard.is_direct or heard.is_mention):
+        words = NO_WORDS if heard.is_mention else UNREADABLE
+    author = Author(id=user, name=names.get(user) or heard.author.name)
+    return replace(heard, author=author, text=words)
+
+
+def is_said_to_others(raw: object, bot_user: str) -> bool:
+    """Whether somebody said it, person or app, and not to this bot."""
+    is_spoken = text_at(raw, "subtype") in _SPOKEN_BY_APPS
+    return is_spoken and bot_user not in mentioned(text_at(raw, "text"))
+
+
+def is_shared(raw: object) -> bool:
+    """Whether other organisations are in a channel, too."""
+    return at(raw, "is_ext_shared") is True
 
 
 def channel(raw: object, team: str) -> Address | None:
@@ -156,184 +183,45 @@ def command(body: object, names: Mapping[str, str] = _NOBODY) -> SlashCommand | 
     )
 
 
-def interaction(body: object, names: Mapping[str, str] = _NOBODY) -> Interaction | None:
-    """A button that was pressed or a message shortcut that was used."""
-    team, user = team_of(body), id_at(body, "user", "id")
-    if not (team and user and _trigger(body)):
-        return None
-    match text_at(body, "type"):
-        case "block_actions":
-            return _press(body, team, user)
-        case "message_action":
-            return _shortcut(body, names)
-        case _:
-            return None
-
-
-def _workspace(body: object) -> _Workspace:
-    found = items_at(body, "authorizations")
-    bots = [each for each in found if at(each, "is_bot") is True] or found
-    return _Workspace(
-        team=team_of(body),
-        bot_user=id_at(bots[0], "user_id") if bots else "",
-        app=text_at(body, "api_app_id"),
-    )
-
-
-def _message_event(
-    happened: object, workspace: _Workspace, names: Mapping[str, str]
-) -> Heard | Edited | Withdrawn | TurnedPrivate | None:
-    place = _place(happened, workspace.team)
-    if place is None:
-        return None
-    match text_at(happened, "subtype"):
-        case "message_changed":
-            return _changed(happened, place, workspace, names)
-        case "message_deleted":
-            return _withdrawn(place, text_at(happened, "deleted_ts"))
-        case "channel_convert_to_private":
-            return TurnedPrivate(place=place)
-        case _:
-            return _heard(happened, place, workspace, names)
-
-
-def _place(happened: object, team: str) -> Address | None:
-    """The channel of an event; a mention does not say who can read it."""
-    channel_id, kind = id_at(happened, "channel"), text_at(happened, "channel_type")
-    readers = _READERS.get("im" if channel_id.startswith("D") else kind, Readers.UNKNOWN)
-    found = Address(platform="slack", parts=(team, channel_id), readers=readers)
-    return found if channel_id else None
-
-
-def _changed(
-    happened: object, place: Address, workspace: _Workspace, names: Mapping[str, str]
-) -> Edited | Withdrawn | None:
-    """Unfurled links and our own edits change messages too; people's edits say `edited`."""
-    after, before = at(happened, "message"), at(happened, "previous_message")
-    if text_at(after, "subtype") == "tombstone":
-        return _withdrawn(place, text_at(after, "ts"))
-    edited = text_at(after, "edited", "ts")
-    if not edited or edited == text_at(before, "edited", "ts"):
-        return None
-    heard = _heard(after, place, workspace, names)
-    return Edited(heard=heard) if heard else None
-
-
-def _withdrawn(place: Address, ts: str) -> Withdrawn | None:
-    return Withdrawn(key=_key(place, ts)) if position(ts) else None
-
-
-def _heard(
-    raw: object, place: Address, workspace: _Workspace, names: Mapping[str, str]
-) -> Heard | None:
-    user, ts = id_at(raw, "user"), text_at(raw, "ts")
-    if not (_is_spoken(raw, workspace) and user and position(ts)):
-        return None
-    text, bot = markup_of(raw), workspace.bot_user
-    is_mention = bot in mentioned(text_at(raw, "text")) or text_at(raw, "type") == "app_mention"
-    said_in = text_at(raw, "thread_ts")
-    thread = said_in if position(said_in) and said_in != ts else None
-    is_direct = text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D")
-    files = tuple(_attachments(raw))
-    words = plain(without_mention(text, bot) if bot else text, names).strip()
-    if not (words or files) and (is_direct or is_mention):
-        words = NO_WORDS if is_mention else UNREADABLE
-    return Heard(
-        key=_key(place, ts),
-        place=place,
-        thread=thread,
-        opens=ts,
-        reply_to=thread,
-        reply_in=ts,
-        author=Author(id=user, name=names.get(user) or user),
-        text=words,
-        sent_at=_EPOCH + timedelta(microseconds=position(ts)),
-        position=position(ts),
-        is_direct=is_direct,
-        is_mention=is_mention,
-        is_for_others=is_for_others(text_at(raw, "text"), {bot, user}),
-        attachments=files,
-    )
-
-
-def _is_spoken(raw: object, workspace: _Workspace) -> bool:
-    """Whether a person wrote it: neither an app, ours or another, nor Slack itself."""
-    if at(raw, "hidden") or text_at(raw, "bot_id") or at(raw, "bot_profile"):
-        return False
-    if text_at(raw, "app_id") and text_at(raw, "app_id") == workspace.app:
-        return False
-    user = id_at(raw, "user")
-    is_person = bool(_USER_ID.fullmatch(user)) and user not in {"USLACKBOT", workspace.bot_user}
-    return is_person and text_at(raw, "subtype") in _SPOKEN
-
-
-def attachment(file: object) -> Attachment | None:
-    """A file as a message or files.info has it; None if it is none.
-
-    Of another organisation's file a message may say nothing but the id.
-    """
-    file_id, size = id_at(file, "id"), at(file, "size")
-    if not file_id:
-        return None
-    return Attachment(
-        name=cleaned(text_at(file, "name"))[:190],
-        kind=cleaned(text_at(file, "mimetype"))[:100],
-        size=size if isinstance(size, int) and 0 <= size < 2**53 else 0,
-        id=file_id,
-        unavailable=_unavailable(file),
-    )
-
-
-def _attachments(raw: object) -> Iterator[Attachment]:
-    """The files of a message, and of those that it forwards; a voice message is named in words."""
-    shared = items_at(raw, "attachments")[:_MOST_FILES]
-    files = [
-        *items_at(raw, "files"),
-        *(file for each in shared for file in items_at(each, "files")),
-    ]
-    for file in files[:_MOST_FILES]:
-        if text_at(file, "subtype") != VOICE and (found := attachment(file)):
-            yield found
-
-
-def _unavailable(file: object) -> str:
-    mode = "external" if at(file, "is_external") else text_at(file, "mode")
-    return UNAVAILABLE.get(mode) or UNAVAILABLE.get(text_at(file, "file_access"), "")
-
-
-def _opened(happened: object, workspace: _Workspace) -> HomeOpened | ChatOpened | None:
+def opened(body: object) -> HomeOpened | ChatOpened | None:
+    """A tab of the app's that somebody looks at."""
+    happened, team = at(body, "event"), team_of(body)
     user, channel = id_at(happened, "user"), id_at(happened, "channel")
     match text_at(happened, "tab"):
-        case "home" if user:
-            return HomeOpened(team=workspace.team, user=user, direct=channel)
-        case "messages" if user and channel:
-            place = Address(platform="slack", parts=(workspace.team, channel))
+        case "home" if team and user:
+            return HomeOpened(team=team, user=user, direct=channel)
+        case "messages" if team and user and channel:
+            place = Address(platform="slack", parts=(team, channel))
             return ChatOpened(place=place, user=user)
         case _:
             return None
 
 
-def _uninstalled(happened: object, workspace: _Workspace) -> Uninstalled | None:
-    is_revoked = text_at(happened, "type") == "tokens_revoked"
-    is_only_peoples = is_revoked and not items_at(happened, "tokens", "bot")
-    return None if is_only_peoples else Uninstalled(team=workspace.team)
-
-
-def _stop_pressed(happened: object, workspace: _Workspace) -> StopPressed | None:
+def stop_pressed(body: object) -> StopPressed | None:
+    """Slack's own Stop button."""
+    happened, team = at(body, "event"), team_of(body)
     channel, thread = id_at(happened, "channel"), text_at(happened, "thread_ts")
     user = id_at(happened, "user")
-    if not (channel and user and position(thread)):
+    if not (team and channel and user and position(thread)):
         return None
-    place = Address(platform="slack", parts=(workspace.team, channel))
+    place = Address(platform="slack", parts=(team, channel))
     shown = items_at(happened, "streaming_message_ts")[:_MOST_STREAMS]
     answers = tuple(ts for ts in shown if isinstance(ts, str) and position(ts))
     return StopPressed(place=place, user=user, thread=thread, answers=answers)
 
 
-def _press(body: object, team: str, user: str) -> Press | None:
-    action = at(body, "actions", 0)
+def uninstalled(body: object) -> str:
+    """The workspace that does not want the app any more, or has revoked its token; or none."""
+    is_revoked = text_at(body, "event", "type") == "tokens_revoked"
+    is_only_peoples = is_revoked and not items_at(body, "event", "tokens", "bot")
+    return "" if is_only_peoples else team_of(body)
+
+
+def press(body: object) -> Press | None:
+    """A button that was pressed."""
+    team, user, action = team_of(body), id_at(body, "user", "id"), at(body, "actions", 0)
     name = text_at(action, "action_id")
-    if not name:
+    if not (team and user and name and _trigger(body)):
         return None
     channel_id = id_at(body, "container", "channel_id") or id_at(body, "channel", "id")
     return Press(
@@ -347,11 +235,12 @@ def _press(body: object, team: str, user: str) -> Press | None:
     )
 
 
-def _shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
-    team, trigger = team_of(body), _trigger(body)
+def shortcut(body: object, names: Mapping[str, str] = _NOBODY) -> Shortcut | None:
+    """A message shortcut that was used."""
+    team, user, trigger = team_of(body), id_at(body, "user", "id"), _trigger(body)
     channel = id_at(body, "channel", "id")
     ts = text_at(body, "message_ts") or text_at(body, "message", "ts")
-    if not (channel and position(ts)):
+    if not (team and user and trigger and channel and position(ts)):
         return None
     thread = text_at(body, "message", "thread_ts")
     return Shortcut(
@@ -359,13 +248,108 @@ def _shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
         callback_id=text_at(body, "callback_id"),
         team=team,
         channel=channel,
-        user=id_at(body, "user", "id"),
+        user=user,
         message_ts=ts,
         thread_ts=thread if position(thread) else None,
         text=plain(markup_of(at(body, "message")), names),
-        attachments=tuple(_attachments(at(body, "message"))),
+        attachments=tuple(attachments(at(body, "message"))),
         response_url=text_at(body, "response_url"),
     )
+
+
+def _workspace(body: object, home: str) -> _Workspace:
+    found = items_at(body, "authorizations")
+    bots = [each for each in found if at(each, "is_bot") is True] or found
+    return _Workspace(
+        team=team_of(body),
+        home=home if at(body, "is_ext_shared_channel") is True else "",
+        bot_user=id_at(bots[0], "user_id") if bots else "",
+        bot="",
+        app=text_at(body, "api_app_id"),
+    )
+
+
+def _place(happened: object, team: str) -> Address | None:
+    """The channel of an event; a mention does not say who can read it."""
+    channel_id, kind = id_at(happened, "channel"), text_at(happened, "channel_type")
+    if not (team and channel_id):
+        return None
+    readers = _READERS.get("im" if channel_id.startswith("D") else kind, Readers.UNKNOWN)
+    return Address(platform="slack", parts=(team, channel_id), readers=readers)
+
+
+def _changed(happened: object, place: Address, workspace: _Workspace) -> Edited | Withdrawn | None:
+    """Unfurled links and our own edits change messages too; people's edits say `edited`."""
+    after, before = at(happened, "message"), at(happened, "previous_message")
+    if text_at(after, "subtype") == "tombstone":
+        return _withdrawn(place, text_at(after, "ts"), workspace)
+    edited = text_at(after, "edited", "ts")
+    if not edited or edited == text_at(before, "edited", "ts"):
+        return None
+    said = _said(after, place, workspace)
+    return Edited(said=said) if said else None
+
+
+def _withdrawn(place: Address, ts: str, workspace: _Workspace) -> Withdrawn | None:
+    return Withdrawn(key=_key(place, ts, workspace)) if position(ts) else None
+
+
+def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
+    ts, app = text_at(raw, "ts"), _app(raw, workspace)
+    author = app or _person(raw, workspace)
+    if author is None or not position(ts):
+        return None
+    text, bot = markup_of(raw), workspace.bot_user
+    is_mention = bot in mentioned(text_at(raw, "text")) or text_at(raw, "type") == "app_mention"
+    said_in = text_at(raw, "thread_ts")
+    thread = said_in if position(said_in) and said_in != ts else None
+    is_direct = text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D")
+    heard = Heard(
+        key=_key(place, ts, workspace),
+        place=place,
+        thread=thread,
+        opens=ts,
+        reply_to=thread,
+        reply_in=ts,
+        author=author,
+        text=without_mention(text, bot) if bot else text,
+        sent_at=_EPOCH + timedelta(microseconds=position(ts)),
+        position=position(ts),
+        is_direct=is_direct,
+        is_mention=is_mention,
+        is_for_others=is_for_others(text_at(raw, "text"), {bot, author.id}),
+        is_by_app=app is not None,
+        attachments=tuple(attachments(raw)),
+    )
+    return Said(unnamed=heard)
+
+
+def _person(raw: object, workspace: _Workspace) -> Author | None:
+    """Who wrote it, if a person did: neither an app, ours or another, nor Slack itself."""
+    if at(raw, "hidden") or text_at(raw, "bot_id") or at(raw, "bot_profile"):
+        return None
+    if text_at(raw, "app_id") and text_at(raw, "app_id") == workspace.app:
+        return None
+    user = id_at(raw, "user")
+    is_person = bool(_USER_ID.fullmatch(user)) and user not in {"USLACKBOT", workspace.bot_user}
+    is_spoken = text_at(raw, "subtype") in _SPOKEN
+    return Author(id=user, name=user) if is_person and is_spoken else None
+
+
+def _app(raw: object, workspace: _Workspace) -> Author | None:
+    """Which other app or workflow wrote it, where it can be told from this one."""
+    bot = id_at(raw, "bot_id") or id_at(raw, "bot_profile", "id")
+    app = text_at(raw, "app_id") or text_at(raw, "bot_profile", "app_id")
+    is_other = (app and workspace.app and app != workspace.app) or (
+        workspace.bot and bot != workspace.bot
+    )
+    is_own = id_at(raw, "user") == workspace.bot_user != ""
+    if not (bot and is_other) or is_own or at(raw, "hidden"):
+        return None
+    if text_at(raw, "subtype") not in _SPOKEN_BY_APPS:
+        return None
+    name = text_at(raw, "username") or text_at(raw, "bot_profile", "name")
+    return Author(id=bot, name=cleaned(name)[:100] or bot)
 
 
 def _trigger(body: object) -> str:
@@ -373,5 +357,6 @@ def _trigger(body: object) -> str:
     return found if _TRIGGER.fullmatch(found) else ""
 
 
-def _key(place: Address, ts: str) -> str:
-    return f"{place.key}/{ts}"
+def _key(place: Address, ts: str, workspace: _Workspace) -> str:
+    team, *channel = place.parts
+    return replace(place, parts=(workspace.home or team, *channel)).below(ts).key

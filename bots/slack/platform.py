@@ -9,52 +9,31 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 
-from bots.background import Background
-from bots.commands import ChatCommands
 from bots.listening import WaysIn
 from bots.slack import tokens
 from bots.slack.adapter import SlackAdapter
-from bots.slack.agent_view import AgentView
-from bots.slack.catch_up import CatchUp, Sources
 from bots.slack.client import SLACK, SlackClient
-from bots.slack.commands import SlackCommands
-from bots.slack.dispatch import Dispatcher, Handlers
-from bots.slack.home import Homes
-from bots.slack.listener import SocketListener, SocketSettings, Watch
-from bots.slack.manifest import SCOPES
-from bots.slack.markup import MARKUP
 from bots.slack.members import Members
 from bots.slack.messages import Persona
-from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
-from bots.slack.refusals import Refusals, Whispers
-from bots.slack.words import Words
-from bots.slack.workspaces import Workspaces, uninstall
-from bots.wording import Wording
-from core.clock import Clock
-from core.commands.agent import Commands
-from core.commands.controls import Controls
+from bots.slack.workspaces import Workspaces
 from core.config.settings import Settings
 from core.errors import ConfigMistake, Transient
 from core.late import late
-from core.messaging.cursors import Cursors
 from core.messaging.installations import Installations
-from core.messaging.intake import Reception
 from core.messaging.storing import storing
 from core.runtime import Runtime
 from core.turn.worker import Worker
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
-
-    from bots.slack import http, install
+    from bots.slack import ways_in
+    from bots.slack.sockets import Watch
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _RETRY_SECONDS = 5.0
-_WATCH = Watch()
 
 
 class SlackPlatform:
@@ -72,6 +51,8 @@ class SlackPlatform:
         self._client = SlackClient(
             self._workspaces.token_of, base_url=settings.slack_api_url or SLACK
         )
+        members = Members(Reader(self._client), lambda: frozenset(self._known))
+        runtime.gate.join("slack", members)  # who only answers looks at it, too
         self.adapter = SlackAdapter(self._client, self._persona_of)
 
     @classmethod
@@ -94,93 +75,33 @@ class SlackPlatform:
         await _reached(platform.look)  # before anybody is heard whom it does not serve
         return platform
 
-    def ways_in(self, worker: Worker, watch: Watch = _WATCH) -> WaysIn:
-        """Every way in, with one dispatcher behind them."""
-        runtime, reader = self._runtime, Reader(self._client)
-        clock, file = runtime.clock, runtime.agents_file
-        people = People(reader)
-        runtime.gate.join("slack", Members(reader, lambda: frozenset(self._known)))
-        commands = Commands(runtime.directory, file, clock)
-        controls = Controls(worker, runtime.intake, runtime.directory, clock)
-        whispers = Whispers(self._client, background := Background())
-        refusals = Refusals(whispers, runtime.gate, background)
-        reception = Reception(runtime.intake, runtime.directory, file)
-        chat = ChatCommands(commands, controls, reception, Wording(MARKUP))
-        spoken = SlackCommands(chat, people, file, clock)
-        words = Words(spoken, lambda: runtime.directory.names, whispers, clock)
-        sources = Sources(
+    def ways_in(self, worker: Worker, watch: Watch | None = None) -> WaysIn:
+        """Every way in. Only who listens needs slack-bolt, which takes 0.1 s and 8 MB."""
+        slack: type[ways_in.Slack] = late("bots.slack.ways_in", "Slack")
+        opened = slack(
+            runtime=self._runtime,
+            client=self._client,
+            workspaces=self._workspaces,
+            installations=self._installations,
             teams=self._teams,
-            reader=reader,
-            people=people,
-            reception=reception,
-            cursors=Cursors(clock),
-            refusals=refusals,
-            words=words,
+            home=lambda: min(self._known, default=""),
         )
-        hours = self._settings.catch_up_hours
-        catch_up = CatchUp(sources, clock, hours=hours, backlog=worker.backlog)
-        handlers = Handlers(
-            people=people,
-            commands=spoken,
-            words=words,
-            controls=controls,
-            refusals=refusals,
-            homes=Homes(self._client, people, commands, runtime.gate, background),
-            agent_view=AgentView(self._client, commands, reception, file, background),
-            uninstalled=self._uninstalled,
-            missed=catch_up.missed,
-            whisper=lambda url, text: self._whisper(background, url, text),
+        found: Callable[[ways_in.Slack, Worker, Watch | None], WaysIn] = late(
+            "bots.slack.ways_in", "ways_in"
         )
-        return self._wired(Dispatcher(reception, handlers), catch_up, background, watch)
-
-    def _whisper(self, background: Background, url: str, words: str) -> None:
-        background.add("whisper", lambda: self._client.tell(url, words))
+        return found(opened, worker, watch)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    def _wired(
-        self, dispatcher: Dispatcher, catch_up: CatchUp, background: Background, watch: Watch
-    ) -> WaysIn:
-        app_token = _value(self._settings.slack_app_token)
-        if app_token is None:
-            listener: type[http.HttpListener] = late("bots.slack.http", "HttpListener")
-            return WaysIn(listener=listener(catch_up, background), routes=self._routes(dispatcher))
-        settings = SocketSettings(
-            app_token=app_token,
-            api_url=self._settings.slack_api_url or SLACK,
-            watch=watch,
-        )
-        sockets = SocketListener(settings, dispatcher, catch_up, background)
-        return WaysIn(listener=sockets, routes=self._routes(dispatcher), check=sockets.check)
-
-    def _routes(self, dispatcher: Dispatcher) -> list[Route]:
-        """Slack's SDK for installations takes 60 ms and 6 MB: a bot with a token needs none."""
-        settings = self._settings
-        found: list[Route] = []
-        if secret := _value(settings.slack_signing_secret):
-            heard: Callable[[Dispatcher, str], list[Route]] = late("bots.slack.http", "routes")
-            found += heard(dispatcher, secret)
-        client_secret = _value(settings.slack_client_secret)
-        if settings.slack_client_id and client_secret:
-            app_type: type[install.App] = late("bots.slack.install", "App")
-            routes: Callable[[install.App, Workspaces, Installations, Clock], list[Route]] = late(
-                "bots.slack.install", "routes"
-            )
-            app = app_type(
-                client_id=settings.slack_client_id,
-                client_secret=client_secret,
-                scopes=SCOPES,
-                api_url=settings.slack_api_url or SLACK,
-            )
-            found += routes(app, self._workspaces, self._installations, self._runtime.clock)
-        return found
-
     async def _teams(self) -> list[Bot]:
         """The workspaces of the environment's token and of all installations."""
         grants = await self._workspaces.everyone()
-        installed = {grant.team: Bot(team=grant.team, user=grant.bot_user) for grant in grants}
+        installed = {
+            grant.team: Bot(team=grant.team, user=grant.bot_user, bot=grant.bot_id)
+            for grant in grants
+        }
         own = {self._own.team: self._own} if self._own else {}
         named = {grant.team: grant.team_name for grant in grants}
         self._known = {team: named.get(team, "") for team in installed | own}
@@ -191,9 +112,6 @@ class SlackPlatform:
         """Find out which workspaces there are."""
         with storing():
             await self._teams()
-
-    async def _uninstalled(self, team: str) -> None:
-        await uninstall(team, self._workspaces, self._client)
 
     def _persona_of(self, agent: str) -> Persona:
         spec = self._runtime.agents_file.agents.get(agent)

@@ -43,11 +43,20 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the bot is in a workspace; by their ids those channels where other ones are, too."""
+
+    channels: list[Address]
+    shared: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
     """Who the bot is in a workspace."""
 
     team: str
     user: str
+    bot: str = ""
 
 
 class Reader:
@@ -104,14 +113,25 @@ class Reader:
         self, team: str, types: str = _ALL_TYPES, *, user: str | None = None
     ) -> list[Address]:
         """Where the bot is, and this person if one is given: channels, groups, direct messages."""
+        found = await self._conversations(team, types, user)
+        return [channel for raw in found if (channel := parse.channel(raw, team))]
 
+    async def places(self, team: str) -> Places:
+        """Where the bot is."""
+        found = await self._conversations(team, _ALL_TYPES, None)
+        channels = [(raw, channel) for raw in found if (channel := parse.channel(raw, team))]
+        return Places(
+            channels=[channel for _, channel in channels],
+            shared=frozenset(channel.parts[1] for raw, channel in channels if parse.is_shared(raw)),
+        )
+
+    async def _conversations(self, team: str, types: str, user: str | None) -> list[object]:
         def page(web: AsyncWebClient, cursor: str) -> Awaitable[AsyncSlackResponse]:
             return web.users_conversations(
                 types=types, exclude_archived=True, limit=_PAGE, cursor=cursor, user=user
             )
 
-        found = await self._pages(team, "users.conversations", page, "channels")
-        return [channel for raw in found if (channel := parse.channel(raw, team))]
+        return await self._pages(team, "users.conversations", page, "channels")
 
     async def history(self, team: str, channel: str, oldest: str) -> list[object]:
         """What was said in a channel after a ts, replies in threads not included."""

@@ -54,7 +54,9 @@ class Refusals:
         self._background = background
 
     def answer(self, heard: Heard, refused: NotAllowed) -> None:
-        """Say it where the message stands."""
+        """Say it where the message stands, to a person."""
+        if heard.is_by_app:
+            return
         self.tell(heard.author, heard.place, heard.thread, refused)
 
     def tell(self, author: Author, place: Address, thread: str | None, refused: NotAllowed) -> None:

@@ -47,7 +47,11 @@ async def identify(token: str, api_url: str) -> Bot:
     """
     _check_prefix(_BOT, token)
     body = await _checked(_BOT, web(api_url, token).auth_test())
-    return Bot(team=fields.id_at(body, "team_id"), user=fields.id_at(body, "user_id"))
+    return Bot(
+        team=fields.id_at(body, "team_id"),
+        user=fields.id_at(body, "user_id"),
+        bot=fields.id_at(body, "bot_id"),
+    )
 
 
 async def check_sockets(token: str, api_url: str) -> None:

@@ -10,7 +10,7 @@ from core.messaging.intake import Accepted
 from core.messaging.messages import Incoming
 from core.runtime import Runtime
 from core.turn.answer import answer_to, settle
-from core.turn.turn import Answer
+from core.turn.resources import Answer
 
 
 class Talk:

@@ -21,7 +21,7 @@ from core.runtime import Runtime
 from core.text import cleaned
 from core.turn.answer import answer_to
 from core.turn.caller import CallerAdapter
-from core.turn.turn import Answer
+from core.turn.resources import Answer
 from core.turn.worker import Worker
 from storage.errors import StorageError
 

@@ -175,6 +175,7 @@ class _BindingTable:
     agent: _ExistingAgent
     listen: Listen = Listen.MENTION
     conversation: SharedBy | None = None
+    bots: bool = False
 
     def meaning(self) -> Binding:
         return Binding(
@@ -182,6 +183,7 @@ class _BindingTable:
             agent=self.agent,
             listen=self.listen,
             conversation=self.conversation,
+            bots=self.bots,
         )
 
 

@@ -33,7 +33,7 @@ class Binding:
     """An agent at an address and everywhere below it; the longest matching address wins.
 
     `conversation` is None where the platform's default holds. What was said before `since` was
-    not said to it, unless it was named.
+    not said to it, unless it was named. `bots`: it hears apps and workflows, too.
     """
 
     at: Address
@@ -41,3 +41,4 @@ class Binding:
     listen: Listen = Listen.MENTION
     conversation: SharedBy | None = None
     since: datetime | None = None
+    bots: bool = False

@@ -135,11 +135,12 @@ class FetchesFiles(Protocol):
 
 @runtime_checkable
 class ReadsThreads(Protocol):
-    """An adapter of a platform that tells what was said in a thread while nobody was asked."""
+    """An adapter of a platform that tells what was said somewhere while nobody was asked."""
 
-    async def said_in(self, thread: Address, *, after: int, before: int) -> list[Quote]:
-        """What was said between these positions, oldest first; of much the newest.
+    async def said_in(self, at: Address, *, after: int, before: int) -> list[Quote]:
+        """What was said between these positions in a thread, oldest first; of much the newest.
 
-        Without what the bot has said. Raises `Transient` or `DeliveryRefused`.
+        Of a channel what people said there to each other; of direct messages nothing. Without
+        what the bot has said. Raises `Transient` or `DeliveryRefused`.
         """
         ...

@@ -226,6 +226,8 @@ class Reception:
     async def _hear(self, heard: Heard) -> Accepted | None:
         found = await route(heard, self._file, self._directory)
         if found is None:
+            if heard.is_by_app:
+                log.debug("message dropped", extra={"kind": "app", "key": heard.key})
             return None
         if not (cleaned(found.text) or heard.attachments):
             log.debug("message dropped", extra={"kind": "empty", "key": heard.key})
@@ -287,6 +289,10 @@ class Reception:
         """A channel turned private: what was said there until now is for its members, too."""
         open_until_now = [Readers.UNKNOWN, Readers.EVERYBODY]
         await places.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
+
+    async def waiting(self, queue: str, limit: int) -> list[str]:
+        """The keys of a platform's messages that wait for their answers, the oldest first."""
+        return await inbox.waiting_in(queue, limit)
 
     async def withdraw(self, key: str) -> bool:
         """A message was deleted: an answer to nothing else stops. False if it is answered."""

@@ -61,6 +61,7 @@ class Heard:
     thread that it opens. `text` is without the mention of the bot. `agent` was named beside it,
     as by a command; `answers` is the platform's id of the bot's message that it replies to.
     `is_for_others`: it mentions somebody else, or replies to one. `quotes` is what it refers to.
+    `is_by_app`: an app or a workflow wrote it, not a person.
     """
 
     key: str
@@ -79,6 +80,7 @@ class Heard:
     agent: str | None = None
     answers: str | None = None
     is_for_others: bool = False
+    is_by_app: bool = False
     quotes: tuple[Quote, ...] = ()
 
     @property

@@ -46,10 +46,13 @@ async def route(heard: Heard, file: AgentsFile, directory: Directory) -> Route |
 
     The longest binding decides, the agents file before chat. An agent is also reached by name,
     "support: …" or "@bot support …", wherever the bot is, and by a reply to what it said. In a
-    thread whoever was asked last goes on.
+    thread whoever was asked last goes on. An app is heard where the binding says so, in threads
+    only when it calls an agent, and never when it replies to one: that would not end.
     """
     agents = directory.names
     binding = await binding_at(heard.stands_at, file, directory)
+    if heard.is_by_app and not _hears_app(heard, binding):
+        return None
     named, text = _addressed(heard, agents)
     if named is None and heard.answers:
         spoken_to = await places.agent_behind(heard.place.key, heard.answers)
@@ -70,6 +73,11 @@ async def route(heard: Heard, file: AgentsFile, directory: Directory) -> Route |
         thread=_thread(heard, opens=opens_thread),
         is_called=is_called or listens,
     )
+
+
+def _hears_app(heard: Heard, binding: Binding | None) -> bool:
+    is_called = heard.thread is None or heard.is_mention
+    return binding is not None and binding.bots and is_called and heard.answers is None
 
 
 async def _uncalled(heard: Heard, binding: Binding | None) -> str | None:

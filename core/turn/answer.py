@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from core.messaging.intake import Accepted
-from core.turn.turn import Answer
+from core.turn.resources import Answer
 from core.turn.worker import Worker
 from storage import inbox, outbox, turns
 from storage.models import InboxState

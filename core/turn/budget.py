@@ -90,6 +90,7 @@ class Budget:
         self._price = price
         self._clock = clock
         self._call: _Begun | None = None
+        self.calls: list[Spent] = []  # that this process has made
 
     async def allow(self, model: str, request: ModelRequest) -> int | None:
         """Reserve what this call may cost; how many tokens its output may have, None: any.
@@ -208,7 +209,7 @@ class Budget:
         return cost
 
     def _spent(self, model: str, used: TokenUsage, *, is_reserved: bool) -> Spent:
-        return Spent(
+        spent = Spent(
             model=model,
             input_tokens=used.input,
             cached_tokens=used.cached,
@@ -218,6 +219,8 @@ class Budget:
             is_reserved=is_reserved,
             purpose=self._purpose,
         )
+        self.calls.append(spent)
+        return spent
 
 
 def no_step() -> int:

@@ -21,8 +21,8 @@ from core.memory.notes import Notes, read
 from core.memory.request import request
 from core.messaging.directory import KnownAgent
 from core.turn.budget import Budget, no_step
+from core.turn.resources import Resources
 from core.turn.runner import cache_key
-from core.turn.turn import Resources
 from storage import compactions, conversations, facts, stretches, summaries
 from storage.compactions import Changed, Outcome, Stretch
 from storage.lease import Lease

@@ -14,7 +14,7 @@ from core.errors import MooringsError
 from core.stray import contained
 from core.turn.compaction import carry_out, due_over, quiet_over
 from core.turn.grown import Grown
-from core.turn.turn import Resources
+from core.turn.resources import Resources
 from storage import compactions, cursors, stretches
 from storage.compactions import Stretch
 from storage.errors import StorageError
@@ -121,7 +121,7 @@ class Compactor:
 
         0: whenever it has grown again.
         """
-        resources = self._resources
+        resources, later = self._resources, _SOON
         async with self._slots, _alone_with_its_failures({"conversation": conversation_id}):
             stretch = await look(resources, conversation_id)
             row = stretch and await compactions.open_over(
@@ -133,9 +133,10 @@ class Compactor:
             if row:
                 kill_points.reach("compaction opened")
                 await self._under_lease(row)
-                return 0 if await compactions.is_done(row) else compactions.AFTER_VAIN
-            return _SOON if stretch else compactions.AFTER_VAIN
-        return _SOON
+                later = 0 if await compactions.is_done(row) else compactions.AFTER_VAIN
+            elif stretch is None:
+                later = compactions.AFTER_VAIN
+        return later
 
     async def _under_lease(self, row: Compaction) -> None:
         """Carry it out, with its lease renewed meanwhile; cancelled, it is given back at once."""

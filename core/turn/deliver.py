@@ -205,7 +205,9 @@ async def deliver(
     """
     stubborn: OutboxMessage | None = None
     wait = 0.0
-    rows = due.rows or await outbox.due(hold.lease.conversation_id)
+    rows = due.rows
+    if rows is None:
+        rows = await outbox.due(hold.lease.conversation_id)
     for row, following in zip_longest(rows, rows[1:]):
         try:
             leaves = row is rows[-1] and stubborn is None

@@ -18,14 +18,14 @@ from core.clock import monotonic
 from core.errors import ConfigMistake, MooringsError, Transient
 from core.messaging.adapter import Adapter
 from core.messaging.directory import KnownAgent
-from core.messaging.earlier import said_before
 from core.stray import contained
 from core.turn import runner
 from core.turn.deliver import Due, deliver
 from core.turn.hold import Hold
 from core.turn.outcome import BeginAgain, Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
+from core.turn.resources import Resources
 from core.turn.stops import Stops
-from core.turn.turn import Resources, Turn
+from core.turn.turn import Turn
 from storage import claims, conversations, turns
 from storage.claims import OpenTurn
 from storage.errors import DatabaseBusy, LeaseLost, StorageError
@@ -223,15 +223,13 @@ class Serving:
                 await turn.settle()
             else:
                 await turn.read_files()
-            if (first := turn.opened.questions[0]).thread not in (None, first.key):
-                turn.before = await said_before(
-                    self._adapter,
-                    turn.resources.gate,
-                    first,
-                    turn.reply.to.address,
-                    turn.agent.spec,
-                    last_seq=turn.opened.last_seq,
-                )
+            turn.before = await turn.resources.earlier.said_before(
+                self._adapter,
+                turn.opened.questions[0],
+                turn.reply.to.address,
+                turn.agent.spec,
+                last_seq=turn.opened.last_seq,
+            )
             if turn.attempt >= _TOLD_AT:
                 await turn.reply.tell(_AWAY)
             return await runner.run(turn)

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import cached_property
 
 from core import kill_points, metrics
 from core.address import Address
-from core.clock import Clock, monotonic
-from core.config.spec import AgentSpec
-from core.context.decide import room_together
+from core.clock import monotonic
 from core.context.load import Memory
-from core.errors import DeliveryRefused, MooringsError, Transient
+from core.errors import DeliveryRefused, Transient
 from core.llm import ChatModel
 from core.llm.tokens import estimate
-from core.messaging.access import Gate
 from core.messaging.adapter import Adapter, Asked, QuotesQuestions, ShowsWork, TellsOperator
 from core.messaging.attachments import Files, read_files
-from core.messaging.directory import Directory, KnownAgent
+from core.messaging.directory import KnownAgent
 from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
-from core.turn.budget import Budget, Price
-from core.turn.company import Company
+from core.turn.budget import Budget
 from core.turn.deliver import Due, Reply, Visible
-from core.turn.grown import Grown
 from core.turn.hold import Hold
 from core.turn.journal import Journal, ModelStep, ToolStep
 from core.turn.outcome import Fail, Stopped
+from core.turn.resources import Answer, Resources
 from core.turn.split import parts
 from storage import claims, turns
-from storage.claims import OpenTurn, Plan
+from storage.claims import OpenTurn
 from storage.models import InboxMessage, MessageRole, StepKind, TurnState
 from storage.turns import Ending, Entry, FinishedStep
 from storage.usage import Spent
@@ -44,53 +39,6 @@ _STOPPED = "(stopped)"
 _STATUS_SECONDS = 2.0  # that showing "working" may take at most
 _MOST_EDITS = 5  # that an answer begins again for
 _SETTLE_SECONDS = 1.0  # after the first edit; twice as long after each that follows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a message was answered with; `is_failure` where it is a sentence about why not."""
-
-    turn_id: int
-    text: str
-    is_failure: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """What a process answers with: models, tools and prices by agent, and whose work it takes over.
-
-    `attending` bounds how many conversations all workers of a process attend to at once: more
-    than a database can serve would only lose their leases while they wait for it. `attended` are
-    those, each with the end of it. `awaited` are the answers that somebody of this process waits
-    for, by the message's key, once they have been delivered.
-    """
-
-    owner: str
-    directory: Directory
-    model_of: Callable[[AgentSpec], ChatModel]
-    toolbox_of: Callable[[AgentSpec], Toolbox]
-    price: Price
-    clock: Clock
-    lease_seconds: float
-    take_over: Callable[[], Awaitable[None]]
-    attending: asyncio.Semaphore
-    company: Company
-    gate: Gate
-    grown: Grown = field(default_factory=Grown)
-    attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
-    awaited: dict[str, Answer | None] = field(default_factory=dict[str, Answer | None])
-
-    def window_of(self, spec: AgentSpec) -> int:
-        """Tokens of a prompt: what the agent may be shown, or less where its model takes less."""
-        try:
-            known = self.model_of(spec).window
-        except MooringsError:  # told when the turn is answered
-            known = None
-        return min(spec.window_tokens, known or spec.window_tokens)
-
-    def plan_of(self, spec: AgentSpec) -> Plan:
-        """How this agent's turns are opened."""
-        return Plan(revision=spec.fingerprint, room=room_together(self.window_of(spec)))
 
 
 class Turn:
@@ -243,15 +191,17 @@ class Turn:
 
     async def read_again(self) -> None:
         """Read what is asked by now; raises as `settle`."""
-        room = self.resources.plan_of(self.agent.spec).room
         self.has_more = False
-        self.opened = await self.hold.insist(
-            lambda _: claims.read_again(self.hold.lease, self.opened, room=room)
-        )
+        await self._read(room=self.resources.plan_of(self.agent.spec).room)
         kill_points.reach("questions read again")
         if self.opened.turn.stop_asked_at:
             raise Stopped
         await self.read_files()
+
+    async def _read(self, *, room: int) -> None:
+        self.opened = await self.hold.insist(
+            lambda _: claims.read_again(self.hold.lease, self.opened, room=room)
+        )
 
     async def read_files(self) -> None:
         """Fetch what came with its questions, as far as the model can read it."""
@@ -319,6 +269,8 @@ class Turn:
     async def _end(
         self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
     ) -> Due:
+        if state is not TurnState.DONE:  # else it ends over what it has read, or not
+            await self._read(room=0)
         now, may_be_there = self.hold.now(), self._message.may_be_there
         says_nothing = self._is_deleted and not may_be_there
         answer = _entry(role, self.agent.spec.name, text, now)
@@ -344,6 +296,7 @@ class Turn:
         metrics.TURNS.labels(state=state.value).inc()
         is_failure = state is TurnState.FAILED
         self._answer = Answer(turn_id=self.opened.turn.id, text=text, is_failure=is_failure)
+        self._log(state, failure)
         return Due(rows=due, intended=self.opened.draft.id if ending.intends else None)
 
     @property
@@ -378,6 +331,21 @@ class Turn:
                 awaited[each.key] = self._answer
         if self.is_grown:
             self.resources.grown.add(self.hold.lease.conversation_id, self.opened.last_seq)
+
+    def _log(self, state: TurnState, failure: str | None) -> None:
+        """One line; seconds since it was opened, tokens of the calls that this process made."""
+        calls, ended = self.budget.calls, self.hold.now()
+        extra: dict[str, object] = {
+            "turn": self.opened.turn.id,
+            "state": state.value,
+            "agent": self.agent.spec.name,
+            "address": self.hold.lease.address,
+            "model": ",".join(dict.fromkeys(call.model for call in calls)),
+            "seconds": round((ended - self.opened.turn.opened_at).total_seconds(), 1),
+            "input_tokens": sum(call.input_tokens for call in calls),
+            "output_tokens": sum(call.output_tokens for call in calls),
+        }
+        log.info("turn ended", extra={**extra, "failure": failure} if failure else extra)
 
 
 def _entry(role: MessageRole, author: str, text: str, said_at: datetime) -> Entry:

@@ -16,10 +16,10 @@ from core.messaging.adapter import Adapter
 from core.turn.backlog import Backlog
 from core.turn.compactor import Compactor
 from core.turn.hold import Hold
+from core.turn.resources import Resources
 from core.turn.serving import Serving
 from core.turn.shares import Shares
 from core.turn.stops import Stops
-from core.turn.turn import Resources
 from storage import claims, conversations
 from storage.conversations import Apart, Ready
 from storage.errors import StorageError

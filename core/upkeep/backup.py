@@ -44,15 +44,16 @@ def check(file: Path, progress: Progress) -> Contents:
     Raises:
         ConfigMistake: it is none, is cut off, or is not what was written.
     """
-    pages, count = Reader(file).pages(), 0
-    while True:
-        try:
-            page = next(pages)
-        except StopIteration as end:
-            contents: Contents = end.value
-            return contents
-        count += len(page.rows)
-        progress(count)
+    with Reader(file) as reader:
+        pages, count = reader.pages(), 0
+        while True:
+            try:
+                page = next(pages)
+            except StopIteration as end:
+                contents: Contents = end.value
+                return contents
+            count += len(page.rows)
+            progress(count)
 
 
 async def restore(database: Database, file: Path, now: datetime, progress: Progress) -> None:
@@ -66,8 +67,9 @@ async def restore(database: Database, file: Path, now: datetime, progress: Progr
         raise ConfigMistake(
             "Another process has this database open, as a bot or a chat has: stop it first."
         )
-    async with aclosing(_told(Reader(file).pages(), progress)) as pages:
-        await backup.fill(database, pages, now)
+    with Reader(file) as reader:
+        async with aclosing(_told(reader.pages(), progress)) as pages:
+            await backup.fill(database, pages, now)
 
 
 async def _told(pages: Generator[Page, None, Contents], progress: Progress) -> AsyncGenerator[Page]:

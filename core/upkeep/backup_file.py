@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -100,12 +100,11 @@ class Writer:
         """Let it be the file. Raises ConfigMistake as `add` does."""
         counts = {"rows": self._rows, "left_out": self._left_out}
         self._write([{**counts, "sha256": self._sum.hexdigest()}])
-        self._refuse_existing()
         with _written(self.file):
             self._open.flush()
             os.fsync(self._open.fileno())
             self._open.close()
-            self._part.rename(self.file)
+            self._name()
             _sync_folder(self.file.parent)
         return Contents(made_at=self._made_at, rows=self._rows, left_out=self._left_out)
 
@@ -114,6 +113,19 @@ class Writer:
         with suppress(OSError):  # what is still buffered finds no room, either
             self._open.close()
         self._part.unlink(missing_ok=True)
+
+    def _name(self) -> None:
+        """Give it its name, which is not taken from a file that has it meanwhile."""
+        try:
+            os.link(self._part, self.file)
+        except FileExistsError:
+            self._refuse_existing()
+            raise
+        except OSError:  # a disk without links: who comes between the look and this is lost
+            self._refuse_existing()
+            self._part.rename(self.file)
+        else:
+            self._part.unlink()
 
     def _write(self, values: Sequence[object]) -> None:
         lines = b"".join(_line(value) for value in values)
@@ -127,7 +139,7 @@ class Writer:
 
 
 class Reader:
-    """Reads a backup, and believes nothing of it before it stands there."""
+    """Reads a backup, and believes nothing of it before it stands there; to be left when done."""
 
     def __init__(self, file: Path) -> None:
         """Raises ConfigMistake if it is none that this version can read."""
@@ -143,6 +155,12 @@ class Reader:
             self._made_at = self._begin()
             stack.pop_all()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
     def pages(self) -> Generator[Page, None, Contents]:
         """All rows, as the database takes them; returns what they were, once all is well.
 
@@ -150,17 +168,16 @@ class Reader:
             ConfigMistake: it is cut off, or is not what was written.
         """
         rows = dict[str, int]()
-        with self._open:
+        line = self._next()
+        while line.startswith(_TABLE):
+            layout = self._layout(line)
+            rows[layout.table] = 0
             line = self._next()
-            while line.startswith(_TABLE):
-                layout = self._layout(line)
-                rows[layout.table] = 0
-                line = self._next()
-                while line.startswith(_ROW):
-                    page, line = self._page(layout, line)
-                    rows[layout.table] += len(page.rows)
-                    yield page
-            return self._end(line, rows)
+            while line.startswith(_ROW):
+                page, line = self._page(layout, line)
+                rows[layout.table] += len(page.rows)
+                yield page
+        return self._end(line, rows)
 
     def _begin(self) -> datetime:
         """When it was written, as its first line says."""

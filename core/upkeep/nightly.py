@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import random
 import re
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -24,7 +26,8 @@ log = logging.getLogger(__name__)
 
 LATE = timedelta(days=1, hours=6)  # after which the last one is too old
 _NAME = "backup"  # of the lock, and of what says when it was done last
-_FILE = re.compile(r"moorings-\d{4}-\d\d-\d\dT\d{12}Z\.jsonl")
+_ID = "backup/id"  # under it stands what tells this database from others
+_FILE = r"moorings-\d{4}-\d\d-\d\dT\d{12}Z-{}\.jsonl"
 _LOOK_SECONDS = 300.0  # between two looks whether it is time, at most
 _PATIENCE = timedelta(hours=1)  # after one that failed: a disk that is full is not filled again
 
@@ -81,18 +84,27 @@ class Nightly:
 
     async def _back_up(self, plan: BackupPlan) -> None:
         now = self._clock()
-        file = plan.to / f"moorings-{now:%Y-%m-%dT%H%M%S%f}Z.jsonl"
+        mark = await self._mark(now)
+        file = plan.to / f"moorings-{now:%Y-%m-%dT%H%M%S%f}Z-{mark}.jsonl"
         await asyncio.to_thread(plan.to.mkdir, mode=0o700, parents=True, exist_ok=True)
         contents = await backup.write(self._database, file, now, _tell_nobody)
         kill_points.reach("backup written")
         await cursors.see(_NAME, now.isoformat(), now)
-        deleted = await asyncio.to_thread(_rotate, plan)
+        deleted = await asyncio.to_thread(_rotate, plan, mark)
         told = {"file": str(file), "rows": sum(contents.rows.values()), "deleted": deleted}
         log.info("backup written", extra=told)
         if contents.left_out:
             log.warning(
                 "backup without tokens in plain text", extra={"workspaces": contents.left_out}
             )
+
+    async def _mark(self, now: datetime) -> str:
+        """Tells this database's files from those of others, of which it may be a copy."""
+        if (known := await cursors.last_seen(_ID)) is None:
+            known = secrets.token_hex(8)
+            await cursors.see(_ID, known, now)
+        named = f"{known}/{self._database.file or self._database.url.shown}"
+        return hashlib.sha256(named.encode()).hexdigest()[:8]
 
     async def _is_time(self, plan: BackupPlan) -> bool:
         """A moment that has not come yet is of a clock that was wrong."""
@@ -112,11 +124,12 @@ def _tell_nobody(_: int) -> None:
     """Nobody watches."""
 
 
-def _rotate(plan: BackupPlan) -> int:
+def _rotate(plan: BackupPlan, mark: str) -> int:
     """Delete all but the newest ones, and what was left by processes that were killed."""
+    is_ours = re.compile(_FILE.replace("{}", mark))
     names = sorted(each.name for each in plan.to.iterdir())
-    old = [name for name in names if _FILE.fullmatch(name)][: -plan.keep]
-    halves = [name for name in names if _FILE.match(name) and name.endswith(PART)]
+    old = [name for name in names if is_ours.fullmatch(name)][: -plan.keep]
+    halves = [name for name in names if is_ours.match(name) and name.endswith(PART)]
     for name in (*old, *halves):
         (plan.to / name).unlink(missing_ok=True)
     return len(old)

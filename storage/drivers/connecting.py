@@ -14,13 +14,15 @@ from tortoise.exceptions import DBConnectionError
 
 from storage.drivers.internals import put_pool, tell
 from storage.drivers.pool import LimitedPool
+from storage.drivers.session import Errors, driver_errors
 from storage.drivers.tls import Trust
 from storage.drivers.url import DatabaseUrl
 
 log = logging.getLogger(__name__)
 
 _LIMITS: tuple[str, ...] = "statement_timeout", "idle_in_transaction_session_timeout"
-_IN_ASYNCPG = {Trust.PLAIN: False, Trust.ALLOW: "allow", Trust.PREFER: "prefer"}
+REFUSES_TLS = "rejected SSL upgrade"  # asyncpg has no type of its own for it
+_REJECTED = "28000"  # by the server's rules, which may let in by TLS alone, or without alone
 _FOUND_ROWS = 2  # as the protocol of MySQL numbers it
 # LIKE is to tell Team from team, as elsewhere. MySQL has no such limit, and takes what MariaDB
 # reads for a comment.
@@ -61,7 +63,8 @@ def told(url: DatabaseUrl) -> dict[str, object]:
         how: dict[str, object] = {"init_command": _MARIADB.format(url.seconds)}
         how["client_flag"] = _FOUND_ROWS
         return {**how, "ssl": url.tls.context()} if trust > Trust.PLAIN else how
-    ssl = url.tls.context() if trust >= Trust.ENCRYPTED else _IN_ASYNCPG[trust]
+    # Told "prefer" or "allow" it would read the environment, and files at home, for certificates.
+    ssl = url.tls.context() if trust >= Trust.PREFER else False
     if url.pooled:
         return {"ssl": ssl, "reset": _leave, **_through_pooler(url)}
     return {"ssl": ssl, "init": _begin(url), "reset": _leave}
@@ -87,19 +90,36 @@ async def open_pool(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
     """As `connect`, and what is asked there may take as long as it likes."""
     is_pooled = bool(url.pooled)
     async with asyncio.timeout(url.seconds):
-        try:
-            await connection.create_connection(with_db=True)
-        except PoolerBetween:
+        if await _finds_pooler(connection, url):
             log.info("pooler found", extra={"database": url.shown})
             is_pooled = True
             tell(connection, {"init": None, **_through_pooler(url)})
             await connection.create_connection(with_db=True)
-        except DBConnectionError as error:
-            if not (_may_be_plain(url) and any(isinstance(e, SSLError) for e in chain(error))):
-                raise
-            tell(connection, {"ssl": None})
-            await connection.create_connection(with_db=True)
     return is_pooled
+
+
+async def _finds_pooler(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
+    """Connect by TLS or without, as first told, or the other way if `url` lets the server choose.
+
+    How it was found to be holds for all connections that are opened later, too. With a pooler
+    that nobody spoke of there is none yet.
+    """
+    may_be: Errors = (DBConnectionError, OSError, *driver_errors("asyncpg", "PostgresError"))
+    try:
+        await connection.create_connection(with_db=True)
+    except PoolerBetween:
+        return True
+    except may_be as error:
+        if (is_plain := _other_way(url, error)) is None:
+            raise
+    else:
+        return False
+    tell(connection, {"ssl": False if is_plain else url.tls.context()})
+    try:
+        await connection.create_connection(with_db=True)
+    except PoolerBetween:
+        return True
+    return False
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -110,9 +130,15 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
 
 
-def _may_be_plain(url: DatabaseUrl) -> bool:
-    """asyncpg does that by itself."""
-    return url.dialect == "mysql" and url.tls.trust in {Trust.ALLOW, Trust.PREFER}
+def _other_way(url: DatabaseUrl, error: BaseException) -> bool | None:
+    """Whether to connect without TLS after this error, or with it; None: neither."""
+    links, trust = list(chain(error)), url.tls.trust
+    if trust not in {Trust.ALLOW, Trust.PREFER}:
+        return None
+    if any(isinstance(each, SSLError) or REFUSES_TLS in str(each) for each in links):
+        return True
+    is_rejected = any(getattr(each, "sqlstate", None) == _REJECTED for each in links)
+    return trust is Trust.PREFER if is_rejected else None
 
 
 def _begin(url: DatabaseUrl) -> object:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from tortoise.exceptions import DBConnectionError
 
-from storage.drivers.connecting import PoolerBetween, chain
+from storage.drivers.connecting import REFUSES_TLS, PoolerBetween, chain
 from storage.drivers.transaction import translate
 from storage.drivers.url import DatabaseUrl
 from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
@@ -20,7 +20,6 @@ _CERTIFICATES: Mapping[int, str] = {
     **dict.fromkeys((62, 64), "is for another host: write the host that stands in it"),
 }
 _ROOT = {"postgres": "sslrootcert", "mysql": "ssl-ca"}
-_REFUSES_TLS = "rejected SSL upgrade"  # asyncpg has no type of its own for it
 _NO_TLS = (
     "has no TLS, or none that both sides know: turn it on there, or leave its options out of "
     "DATABASE_URL where the network between is trusted"
@@ -48,7 +47,7 @@ def _of_network(error: OSError, url: DatabaseUrl) -> StorageError:
             what = "gives no answer in time; check its address and the firewalls between"
         case ConnectionRefusedError() | FileNotFoundError():
             what = "cannot be reached: nothing listens there; check the address, and that it runs"
-        case _ if _REFUSES_TLS in str(error):
+        case _ if REFUSES_TLS in str(error):
             kind, what = DatabaseUnusable, _NO_TLS
         case _:
             what = "cannot be reached; check that it runs"

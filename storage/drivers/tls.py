@@ -80,6 +80,8 @@ class Tls:
         if self.trust >= Trust.AUTHORITY:
             context = ssl.create_default_context(cafile=self.authorities)
             context.check_hostname = self.trust is Trust.IDENTITY
+            # From 3.13 on Python refuses what servers' own authorities often lack.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             return context
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -134,6 +136,8 @@ def _trust(options: Options, dialect: Dialect, root: str) -> Trust:
     ]
     asked += _asked_otherwise(options)
     if any(options.text(name) for name in _ONLY_WITH_TLS):
+        asked.append(Trust.ENCRYPTED)
+    if options.text("sslnegotiation") == "direct":
         asked.append(Trust.ENCRYPTED)
     if options.text(root) == "system":
         asked.append(Trust.IDENTITY)

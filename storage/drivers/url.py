@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,7 @@ def _file(split: SplitResult) -> DatabaseUrl:
             "DATABASE_URL names no file: a database in memory would lose every conversation; "
             "write sqlite://./moorings.db or sqlite:///var/lib/moorings.db."
         )
-    file = Path(name).absolute()
+    file = Path(os.path.realpath(name))  # locks beside it are for all who use it, by whatever name
     options = Options(split.query, "sqlite")
     return DatabaseUrl(
         dialect="sqlite",

@@ -37,14 +37,15 @@ sys.exit(code)
 HTTP = {"bots.http", "starlette", "uvicorn"}
 OPENAI = {"core.llm.endpoint", "genai_prices", "httpx2", "openai"}
 SLACK = {"aiohttp", "bots.slack.platform", "slack_sdk"}
+BOLT = {"slack_bolt", "slack_sdk.oauth"}
 DISCORD = {"aiohttp", "bots.discord.platform", "discord", "rich"}
 POSTGRES, MYSQL = {"asyncpg"}, {"asyncmy"}
 NEVER = {
-    *("cryptography", "hypothesis", "prompt_toolkit", "pytest", "slack_bolt", "slack_sdk.oauth"),
+    *("cryptography", "hypothesis", "prompt_toolkit", "pytest"),
     *("discord.ext.commands", "openai.resources", "psycopg"),
 }
 # openai imports aiohttp where it is installed, for a client that is made only when asked for
-DEAR = {*HTTP, *OPENAI, *SLACK, *DISCORD, *POSTGRES, *MYSQL, *NEVER}
+DEAR = {*HTTP, *OPENAI, *SLACK, *BOLT, *DISCORD, *POSTGRES, *MYSQL, *NEVER}
 
 
 async def imported(folder: Path, environment: Mapping[str, str], *arguments: str) -> set[str]:
@@ -72,7 +73,9 @@ async def test_one_question_to_an_endpoint_needs_only_what_asks_it(tmp_path: Pat
     assert found == OPENAI | {"aiohttp"}
 
 
-async def test_a_bot_on_slack_alone_needs_nothing_of_discord(tmp_path: Path) -> None:
+async def test_a_bot_on_slack_alone_needs_nothing_of_discord_and_bolt_only_to_listen(
+    tmp_path: Path,
+) -> None:
     async with SlackPeer() as peer:
         tokens = {
             "SLACK_BOT_TOKEN": peer.bot_token,
@@ -80,7 +83,10 @@ async def test_a_bot_on_slack_alone_needs_nothing_of_discord(tmp_path: Path) -> 
             "SLACK_API_URL": peer.api_url,
         }
         found = await imported(tmp_path, {**tokens, "OPENAI_API_KEY": "k"}, "run")
-    assert found == SLACK | OPENAI
+        assert found == SLACK | BOLT | OPENAI
+        (answers := tmp_path / "answers").mkdir()
+        found = await imported(answers, tokens, "run", "--only", "worker")
+        assert found == SLACK
 
 
 async def test_a_bot_on_discord_alone_needs_nothing_of_slack(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ async def test_tls_goes_through_a_proxy_and_is_verified_by_the_bundle(
     used = network.used()
     with pytest.raises(Transient):
         await fetch(secure)
-    network.use(network.Network(secure=used.secure, bundle=str(authority.file)))
+    network.use(network.Network(secure=used.secure, bundles=(str(authority.file),)))
     assert await fetch(secure) == b"something"
     assert await listed(secure)
     assert set(proxy.asked) == {secure.removeprefix("https://")}
@@ -82,7 +82,7 @@ async def test_tls_goes_through_a_proxy_and_is_verified_by_the_bundle(
 
 async def test_an_excepted_host_is_reached_without(secure: str, authority: Authority) -> None:
     dead = f"http://127.0.0.1:{free_port()}"
-    network.use(network.Network(secure=dead, direct="127.0.0.1", bundle=str(authority.file)))
+    network.use(network.Network(secure=dead, direct="127.0.0.1", bundles=(str(authority.file),)))
     assert await fetch(secure) == b"something"
     assert await listed(secure)
     network.use(network.Network())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -13,7 +14,7 @@ import pytest
 
 from tests.bots.program import Program
 from tests.conftest import NEEDS_SERVER, skip_or_fail
-from tests.forked import Ended
+from tests.forked import Ended, Life, cold
 from tests.peers import pgbouncer
 from tests.peers.endpoint import Endpoint
 from tests.peers.pgbouncer import PgBouncer
@@ -23,6 +24,15 @@ from tests.peers.slack.peer import SlackPeer
 
 COMMANDS = ("doctor", "migrate", "ask", "run")
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {"ask": ("assistant", "hello")}
+# The program where it is another hour.
+OFF = """
+from datetime import timedelta
+from core import clock
+right = clock.now
+clock.now = lambda: right() + timedelta(hours={})
+from bots.__main__ import main
+main()
+"""
 each_command = pytest.mark.parametrize("command", COMMANDS)
 
 
@@ -110,6 +120,24 @@ async def test_a_server_without_tls_is_told(ready: Program, command: str, cluste
     async with PostgresServer(cluster=cluster) as server:
         ready.set(DATABASE_URL=f"{server.url}?sslmode=require")
         assert "has no TLS" in await said(ready, command)
+
+
+@pytest.mark.parametrize(("hours", "how"), [(1, "ahead of"), (-1, "behind")])
+async def test_a_clock_that_is_off_is_told(
+    tmp_path: Path, cluster: Path, hours: int, how: str
+) -> None:
+    async with PostgresServer(cluster=cluster) as server:
+        life = Life(
+            arguments=("doctor",),
+            folder=tmp_path,
+            environment={"DATABASE_URL": server.url},
+            source=OFF.format(hours),
+        )
+        ended = await cold(life)
+    assert ended.err == ""
+    assert re.search(
+        rf"^FAIL clock +this machine is 3[56]\d\d seconds {how} ", ended.out, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("command", ["doctor", "migrate", "ask"])

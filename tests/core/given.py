@@ -19,6 +19,7 @@ from core.llm.pricing import Price
 from core.messaging.access import Gate
 from core.messaging.adapter import Adapter
 from core.messaging.directory import Directory, KnownAgent
+from core.messaging.earlier import Earlier
 from core.messaging.intake import Accepted, Intake
 from core.messaging.messages import Author, Incoming
 from core.tools import Tool, ToolContext
@@ -26,7 +27,8 @@ from core.tools.toolbox import Toolbox
 from core.turn.company import Company
 from core.turn.grown import Grown
 from core.turn.hold import Hold
-from core.turn.turn import Resources, Turn
+from core.turn.resources import Resources
+from core.turn.turn import Turn
 from core.turn.worker import Worker
 from storage import agents, claims, conversations, facts, summaries
 from storage.claims import OpenTurn, Plan
@@ -114,8 +116,8 @@ class Stage:
             take_over=take_over,
             attending=self.attending,
             company=self.company,
-            gate=self.gate,
             grown=self.grown,
+            earlier=Earlier(self.gate, self.directory, self.file),
         )
 
     async def say(

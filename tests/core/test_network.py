@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from core.errors import ConfigMistake
 from core.network import Network, read
-from tests.peers.certificates import Authority
+from tests.peers.certificates import Authority, Certificate
 
 HTTP, HTTPS = "http://api.example.com/x", "https://api.example.com/x"
 
@@ -82,6 +85,65 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(name: str, pro
         read({name: proxy})
     assert "secret" not in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def trusts(certificate: Certificate, **variables: str) -> bool:
+    """Whether a server with this certificate is believed, in a handshake without a network."""
+    context, own = read(variables).authorities(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    assert context
+    own.load_cert_chain(*certificate)
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = own.wrap_bio(up, down, server_side=True)
+    client = context.wrap_bio(down, up, server_hostname="127.0.0.1")
+    for side in (client, server, client):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Mapping[str, Authority]:
+    """Authorities, each in a folder with the names that OpenSSL looks for."""
+    for name in ("first", "second", "third", "fourth"):
+        (tmp_path / name).mkdir()
+    made = {name: Authority(tmp_path / name, name) for name in ("first", "second", "third")}
+    made["stranger"] = Authority(tmp_path, "stranger")
+    for name in ("first", "second", "third"):
+        subprocess.run(["openssl", "rehash", tmp_path / name], check=True)  # noqa: S603, S607
+    return made
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"SSL_CERT_DIR": "@/first:@/second:@/third"},
+        {"SSL_CERT_DIR": "/gone:@/first:@/second:@/fourth:@/third"},
+        {"SSL_CERT_FILE": "@/third/third.pem", "SSL_CERT_DIR": "@/first:@/second"},
+        {"REQUESTS_CA_BUNDLE": "@/third", "SSL_CERT_DIR": "@/first:@/second"},
+        {
+            "SSL_CERT_FILE": "@/first/first.pem",
+            "REQUESTS_CA_BUNDLE": "@/second/second.pem",
+            "CURL_CA_BUNDLE": "@/third/third.pem",
+        },
+    ],
+)
+def test_every_file_and_folder_of_authorities_is_trusted(
+    places: Mapping[str, Authority], variables: Mapping[str, str], tmp_path: Path
+) -> None:
+    there = {name: value.replace("@", str(tmp_path)) for name, value in variables.items()}
+    believed = {name for name, each in places.items() if trusts(each.certify(), **there)}
+    assert believed == {"first", "second", "third"}
+
+
+def test_a_folder_has_to_hold_certificates_by_their_names(tmp_path: Path) -> None:
+    Authority(tmp_path, "first")  # not by the name that OpenSSL looks for
+    for folders in ("/gone", f"/gone:{tmp_path}"):
+        with pytest.raises(ConfigMistake, match=f"SSL_CERT_DIR names {folders}, which holds no"):
+            read({"SSL_CERT_DIR": folders})
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

@@ -130,6 +130,35 @@ async def test_a_server_without_tls_is_not_spoken_to_in_plain_text_if_tls_was_as
         assert "127.0.0.1:" in str(error)
 
 
+@pytest.mark.parametrize("mode", ["allow", "prefer"])
+async def test_what_is_for_other_programs_changes_nothing(
+    cluster: Path, authority: Authority, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """asyncpg would read these where it is told `allow` or `prefer`, and files at home."""
+    async with (
+        PostgresServer(cluster=cluster) as plain,
+        PostgresServer(cluster=cluster, certificate=authority.certify()) as secure,
+    ):
+        monkeypatch.setenv("PGSSLCERT", "/gone.pem")
+        monkeypatch.setenv("PGSSLMINPROTOCOLVERSION", "SSLv2")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / ".postgresql").mkdir()
+        (tmp_path / ".postgresql" / "postgresql.crt").write_text("no certificate")
+        assert not await is_encrypted(f"{plain.url}?sslmode={mode}")
+        assert await is_encrypted(f"{secure.url}?sslmode={mode}") == (mode == "prefer")
+
+
+async def test_what_a_server_insists_on_is_done_where_either_way_is_allowed(
+    cluster: Path, authority: Authority
+) -> None:
+    async with PostgresServer(cluster=cluster, certificate=authority.certify()) as server:
+        rules = server.data / "pg_hba.conf"
+        for only, mode in (("hostssl", "allow"), ("hostnossl", "prefer")):
+            rules.write_text(f"local all all trust\n{only} all all 127.0.0.1/32 trust\n")
+            await server.restart()
+            assert await is_encrypted(f"{server.url}?sslmode={mode}") == (only == "hostssl")
+
+
 async def test_a_certificate_has_to_be_that_of_the_host(make: Make, authority: Authority) -> None:
     async with make(authority.certify("127.0.0.9")) as server:
         assert await is_encrypted(f"{server.url}?sslmode=verify-ca&sslrootcert={authority.file}")

@@ -158,7 +158,9 @@ class Worker:
         due = await turns.end(lease, opened, _ending(opened, self._work.now), self._work.now)
         self._work.journalled.add((opened.turn.id, STEPS))
         yield
-        async for _ in self._deliver(lease, due or await outbox.due(lease.conversation_id)):
+        if due is None:
+            due = await outbox.due(lease.conversation_id)
+        async for _ in self._deliver(lease, due):
             yield
 
     def _do(self, opened: OpenTurn, number: int) -> None:

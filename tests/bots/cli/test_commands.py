@@ -96,6 +96,18 @@ async def test_run_says_what_is_missing_and_what_works(program: Program) -> None
     assert "moorings chat" in ended.err
 
 
+async def test_of_a_question_the_log_says_in_json_where_it_was_and_what_it_cost(
+    program: Program,
+) -> None:
+    program.set(MOORINGS_LOG="json", MOORINGS_LOG_LEVEL="INFO")
+    ended = await program.run("ask", "assistant", "The PIN is 4711")
+    [line] = [each for each in map(json.loads, ended.err.splitlines()) if "seconds" in each]
+    assert (line["message"], line["level"], line["turn"]) == ("turn ended", "INFO", 1)
+    assert (line["agent"], line["address"]) == ("assistant", "terminal/main")
+    assert {"model", "input_tokens", "output_tokens"} < line.keys()
+    assert "4711" not in ended.err
+
+
 async def test_the_version_is_told(program: Program) -> None:
     ended = await program.run("--version")
     assert ended.out.startswith("moorings ")

@@ -10,6 +10,7 @@ from bots.discord import responses
 from core.redaction import HELD
 from tests.bots.discord.command_server import AGENTS, CommandServer
 from tests.bots.discord.server import Server
+from tests.bots.discord.test_contents import SHAPES
 from tests.peers.discord.mentions import previewed
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.wire import Json
@@ -425,6 +426,17 @@ async def test_the_message_menu_asks_about_a_message_and_the_answer_replies_to_i
     assert "> support: @Anna, the printer is on fire" in answer
     assert "hot" in answer
     assert command_server.answers(discord.general)[0].reply_to == message
+
+
+@pytest.mark.parametrize(("more", "seen"), SHAPES)
+async def test_the_message_menu_shows_the_agent_all_that_a_message_says(
+    command_server: CommandServer, discord: DiscordPeer, more: Json, seen: str
+) -> None:
+    message = discord.say(discord.general, discord.ben, "", more=more)
+    async with command_server.commanded():
+        discord.context_menu("Ask an agent", message, discord.anna)
+        [answer] = await command_server.answered(discord.general)
+    assert all(f"> {line}" in answer for line in seen.split("\n"))
 
 
 async def test_the_names_of_agents_are_suggested(command_server: CommandServer) -> None:

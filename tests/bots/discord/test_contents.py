@@ -91,7 +91,7 @@ async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     discord = server.discord
-    caplog.set_level("DEBUG", logger="bots.discord.parse")
+    caplog.set_level("DEBUG", logger="core.messaging.intake")
     async with server.bot(AGENTS):
         discord.say_as_other_bot(discord.general, "beep")
         await discord.until(
@@ -100,3 +100,29 @@ async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
                 == ["app"]
             )
         )
+
+
+async def test_apps_are_heard_where_a_binding_says_so(server: Server) -> None:
+    discord = server.discord
+    agents = f"""
+        [agents.assistant]
+        [[bindings]]
+        at = "discord/{discord.guild}"
+        agent = "assistant"
+        bots = true
+        [[bindings]]
+        at = "discord/{discord.guild}/{discord.support}"
+        agent = "assistant"
+        listen = "all"
+        bots = true
+    """
+    async with server.bot(agents):
+        discord.say_as_webhook(discord.support, "disk full")
+        await server.answered(discord.support)
+        answer = server.answers(discord.support)[0].id
+        discord.say_as_other_bot(discord.support, "You said: disk full?", reply_to=answer)
+        discord.say_as_other_bot(discord.general, "to nobody")
+        discord.say_as_other_bot(discord.general, f"{discord.mention} deploy failed")
+        await server.answered(discord.general)
+    assert {text for (text,) in server.rows(TEXTS)} >= {"disk full", "deploy failed"}
+    assert len(server.rows(TEXTS)) == 2

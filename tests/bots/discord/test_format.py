@@ -47,6 +47,7 @@ def test_a_sanitized_text_is_never_longer(text: str) -> None:
         ("anna@command_server.example", "anna@command_server.example"),
         ("`npm i @here/maps-api` @here-maps", "`npm i @here/maps-api` @here-maps"),
         ("bob@here.com @hereby @here.", "bob@here.com @hereby \uff20here."),
+        ("`@hereditary_dataclass` @EveryoneAllowed", "`@hereditary_dataclass` @EveryoneAllowed"),
         ("@every\u202eone", "\uff20everyone"),
         ("a\u202ebc\u2066d\u200fe", "abcde"),
         ("[bank.example](https://e.example)", "bank.example (https://e.example)"),

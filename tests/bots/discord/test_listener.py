@@ -41,7 +41,8 @@ async def test_without_a_mention_nobody_answers_in_a_channel(server: Server) -> 
     async with server.bot():
         discord.say(discord.general, discord.anna, f"hello <@{discord.ben}>")
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
-        assert await server.answered(discord.general) == ["You said: hello"]
+        [answer] = await server.answered(discord.general)
+        assert answer.endswith("hello")
     assert server.rows(INBOX) == [(1,)]
 
 
@@ -242,6 +243,27 @@ async def test_an_edit_of_a_waiting_message_changes_what_is_answered(server: Ser
             "-# support\nFirst.",
             "-# support\nYou said: Ben: right & proper",
         ]
+
+
+async def test_an_edit_of_a_message_begins_its_answer_again(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        server.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        asked = discord.say(discord.support, discord.anna, "helo")
+        await server.endpoint.arrived()
+        discord.edit(asked, "hello & goodbye")
+        assert await server.answered(discord.support) == ["-# support\nYou said: hello & goodbye"]
+
+
+async def test_a_message_that_is_deleted_is_answered_no_more(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(server.support_listens):
+        server.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        asked = discord.say(discord.support, discord.anna, "helo")
+        await discord.until(lambda: discord.transcript(discord.support)[1:])
+        discord.delete(asked)
+        [answer] = await server.answered(discord.support)
+    assert answer.endswith("(stopped)")
 
 
 async def test_a_link_that_unfolds_is_no_edit(server: Server) -> None:

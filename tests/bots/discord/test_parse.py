@@ -161,7 +161,6 @@ def test_what_was_forwarded_is_read_too(reader: Reader) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"webhook_id": "77"},
         {"type": 7},
         {"type": 18},
         {"type": 20},
@@ -176,14 +175,17 @@ def test_what_no_person_wrote_is_not_heard(reader: Reader, change: Json) -> None
     assert reader.read(Json(payload, **change)) is None
 
 
-def test_what_the_bot_and_others_like_it_say_is_not_heard(reader: Reader) -> None:
+def test_what_the_bot_says_is_not_heard_and_what_apps_say_is_told_apart(reader: Reader) -> None:
     peer = reader.peer
+    own = peer.say(peer.general, peer.bot_user, "hello")
+    assert reader.read(reader.payload(own)) is None
     for said in (
-        peer.say(peer.general, peer.bot_user, "hello"),
         peer.say_as_other_bot(peer.general, f"{peer.mention} hello"),
         peer.say_as_webhook(peer.general, f"{peer.mention} hello"),
     ):
-        assert reader.read(reader.payload(said)) is None
+        heard = reader.read(reader.payload(said))
+        assert heard
+        assert heard.is_by_app
 
 
 json = st.recursive(

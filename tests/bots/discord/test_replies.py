@@ -112,3 +112,27 @@ async def test_a_mention_in_the_middle_of_a_thread_carries_it(server: Server) ->
     heading = "[said in this thread before:]"
     assert first == f"{heading}\n> Ben: {CRANE}\n> otherbot: alarm 7\n\nsummarise this thread"
     assert then == f"{heading}\n> Anna: @Ben can you?\n> Ben: at six\n\nwhen?"
+
+
+async def test_a_first_mention_in_a_channel_carries_the_last_few_messages(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        for number in range(12):
+            discord.say(discord.general, discord.ben, f"crane {number}")
+        discord.say_as_other_bot(discord.general, "alarm 7")
+        discord.say(discord.general, discord.anna, f"{discord.mention} what about it?")
+        [first] = await shown(server, discord.general)
+        discord.say(discord.general, discord.anna, f"{discord.mention} thanks")
+        then = await shown(server, discord.general, 2)
+    said = "\n".join(f"> Ben: crane {number}" for number in range(3, 12))
+    heading = "[said in this channel before:]"
+    assert first == f"{heading}\n{said}\n> otherbot: alarm 7\n\nwhat about it?"
+    assert "crane" not in str(then)
+
+
+async def test_a_first_direct_message_reads_nothing(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        place = discord.direct(discord.anna)
+        discord.say(place, discord.anna, "hello")
+        assert await shown(server, place) == ["hello"]

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from bots.listening import WaysIn
 from bots.slack import missed, rates
 from bots.slack.connection import Client
-from bots.slack.listener import SocketListener, Watch
 from bots.slack.platform import SlackPlatform
+from bots.slack.sockets import SocketListener, Watch
 from bots.slack.workspaces import Grant
 from core.config.settings import Settings
 from core.runtime import Runtime

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bots.slack.blocks import STOP
+from bots.slack.platform import SlackPlatform
 from bots.slack.workspaces import Workspaces
+from core.address import Address
 from core.messaging.installations import Installations
+from core.messaging.messages import Author
 from core.runtime import Runtime
 from tests.bots.slack.bots import Workspace, granted
 from tests.bots.slack.test_commands import told
@@ -59,6 +62,16 @@ async def test_who_may_not_ask_is_told_in_a_direct_message_by_a_message(
         slack.say(place, BEN, "hello")
         await slack.until(lambda: len(slack.transcript(place)) == 2)
     assert slack.transcript(place)[1].text.startswith("You may not ask assistant here.")
+
+
+async def test_a_process_that_only_answers_looks_at_who_may_ask(workspace: Workspace) -> None:
+    """It shows agents what was said before: not what those people said."""
+    runtime = await Runtime.open(workspace.settings(NOT_BEN))
+    platform = await SlackPlatform.open(runtime)
+    here = Address.parse(f"slack/{HARBOUR}/{HERE}")
+    assert not await runtime.gate.lets(Author(id=BEN, name="ben"), here, "assistant")
+    await platform.close()
+    await runtime.close()
 
 
 @pytest.mark.parametrize(

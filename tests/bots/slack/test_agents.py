@@ -49,7 +49,7 @@ async def test_a_retired_agent_answers_nowhere(workspace: Workspace) -> None:
         slack.say(HERE, ANNA, f"{slack.mention} support: hello")
         await workspace.answered(HERE, 2)
         assert "There is no agent 'support'" in await told(workspace, "facts support")
-    assert workspace.said(HERE)[1:] == ["You said: support: hello"]
+    assert workspace.said(HERE)[1].endswith("support: hello")
     assert workspace.answers(HERE)[1].author == "assistant"
 
 

@@ -169,7 +169,10 @@ async def test_upkeep_after_a_quiet_month_changes_nothing_of_what_is_found(
         for place in places:
             slack.say(place, "U0ANNA", "begin", ago=40 * 86_400)
             await workspace.answered(place)
-        await slack.until(lambda: workspace.rows(f"{CURSORS} WHERE name LIKE '%/C0SUPPORT'"))
+    workspace.change(
+        "INSERT INTO cursor (name, position, moved_at) SELECT 'slack/T0001/C0SUPPORT', position,"
+        " moved_at FROM cursor WHERE name = 'slack/T0001'"
+    )
     slack.backend.deliveries.schedule = GIVEN_UP
     for statement in A_QUIET_MONTH:
         workspace.change(statement)
@@ -319,6 +322,24 @@ async def test_cursors_stand_still_until_everything_is_caught_up(
         assert down.rows("SELECT name, position FROM cursor") == before
         reading.over.set()
         await down.answered("C0SUPPORT", 2)
+
+
+async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.slack.catch_up._BEAT_SECONDS", 0.01)
+    monkeypatch.setattr("bots.slack.catch_up._WORTH_SECONDS", 0.1)
+    slack = workspace.slack
+    at = "SELECT position FROM cursor WHERE name = 'slack/T0001'"
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+        known = len(slack.calls())
+        before = workspace.rows(at)
+        await asyncio.sleep(0.3)
+        assert (workspace.rows(at), len(slack.calls())) == (before, known)
+        slack.say("C0GENERAL", "U0ANNA", "to nobody")
+        await slack.until(lambda: workspace.rows(at) != before)
+        assert workspace.rows("SELECT name FROM cursor WHERE name LIKE 'slack/T0001/C%'") == []
 
 
 async def test_a_gap_without_sockets_is_caught_up(workspace: Workspace) -> None:

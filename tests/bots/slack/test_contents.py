@@ -115,12 +115,69 @@ async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack = workspace.slack
-    caplog.set_level("DEBUG", logger="bots.slack.dispatch")
+    caplog.set_level("DEBUG")
     async with workspace.bot(AGENTS):
         slack.say_as_other_bot(HERE, "beep")
+        slack.react(HERE, slack.say(HERE, ANNA, "hello"), ANNA, "wave")
         await slack.until_quiet()
-    dropped = [each for each in caplog.records if each.message == "delivery dropped"]
-    assert [getattr(each, "kind", "") for each in dropped] == ["event_callback/message"]
+    dropped = [each for each in caplog.records if each.message.endswith("dropped")]
+    assert "app" in [getattr(each, "kind", "") for each in dropped]
+
+
+BOTS = """
+[agents.assistant]
+[[bindings]]
+at = "slack/T0001"
+agent = "assistant"
+bots = true
+[[bindings]]
+at = "slack/T0001/C0SUPPORT"
+agent = "assistant"
+listen = "all"
+bots = true
+"""
+
+
+async def test_apps_are_heard_where_a_binding_says_so(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(BOTS):
+        slack.say_as_other_bot("C0SUPPORT", "disk full")
+        await workspace.answered("C0SUPPORT")
+        slack.say_as_other_bot(HERE, "to nobody")
+        slack.say_as_other_bot(HERE, f"{slack.mention} deploy failed")
+        await workspace.answered(HERE)
+        await slack.until_quiet()
+    assert workspace.rows("SELECT author, author_id, text FROM inbox ORDER BY id") == [
+        ("otherbot", "B0OTHER", "disk full"),
+        ("otherbot", "B0OTHER", "deploy failed"),
+    ]
+
+
+async def test_two_apps_do_not_answer_each_other_in_a_thread_without_end(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(BOTS):
+        thread = slack.say_as_other_bot("C0SUPPORT", "disk full")
+        await workspace.answered("C0SUPPORT")
+        slack.say_as_other_bot("C0SUPPORT", "You said: disk full?", thread)
+        await slack.until_quiet()
+    assert workspace.rows(TEXTS) == [("disk full",)]
+
+
+async def test_what_apps_said_while_it_was_down_is_caught_up_and_never_its_own_words(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(BOTS) as bot:
+        await bot.caught_up()
+        slack.say_as_other_bot("C0SUPPORT", "one")
+        await workspace.answered("C0SUPPORT")
+    slack.say_as_other_bot("C0SUPPORT", "two")
+    async with workspace.bot(BOTS) as bot:
+        await workspace.answered("C0SUPPORT", 2)
+        await bot.caught_up()
+    assert workspace.rows(TEXTS) == [("one",), ("two",)]
 
 
 def seen(**raw: object) -> str:

@@ -1,4 +1,4 @@
-"""Whoever is asked in the middle of a thread is shown what others said there before, once."""
+"""Whoever is asked in a thread or channel is shown what others said there before, once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tests.bots.slack.bots import Workspace
 AGENTS = "[agents.assistant]\n"
 HERE, ANNA, BEN = "C0GENERAL", "U0ANNA", "U0BEN"
 HEADING = "[said in this thread before:]"
+CHANNEL = "[said in this channel before:]"
 
 
 async def shown(workspace: Workspace, count: int = 1) -> list[str]:
@@ -115,7 +116,66 @@ async def test_of_a_thread_without_end_the_newest_is_read_in_a_few_calls(
 
 def test_the_newest_stay_where_room_is_short() -> None:
     said = [Quote(author=Author(id="U1", name="ben"), text=f"no {number}") for number in range(9)]
-    assert earlier._shown(said, room=25) == (
+    assert earlier._shown(HEADING, said, room=25) == (
         f"{HEADING}\n> [… 7 earlier messages]\n> ben: no 7\n> ben: no 8\n\n"
     )
-    assert earlier._shown([], room=25) == ""
+    assert earlier._shown(HEADING, [], room=25) == ""
+
+
+async def test_a_first_mention_in_a_channel_carries_the_last_few_messages(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        for number in range(12):
+            slack.say(HERE, BEN, f"crane {number}")
+        slack.say_as_other_bot(HERE, "alarm 7")
+        thread = slack.say(HERE, ANNA, f"{slack.mention} what about it?")
+        [first] = await shown(workspace)
+        slack.say(HERE, ANNA, "thanks", thread)
+        then = await shown(workspace, 2)
+    said = "\n".join(f"> ben: crane {number}" for number in range(3, 12))
+    assert first == f"{CHANNEL}\n{said}\n> otherbot: alarm 7\n\nwhat about it?"
+    assert "crane" not in str(then)
+    assert workspace.rows("SELECT text FROM message WHERE role = 'user' ORDER BY seq") == [
+        ("what about it?",),
+        ("thanks",),
+    ]
+
+
+async def test_of_a_channel_what_was_said_to_the_bot_is_not_carried(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(f'{AGENTS}[access]\ndeny = ["slack/{BEN}"]\n'):
+        slack.say(HERE, ANNA, f"{slack.mention} one")
+        await workspace.answered(HERE)
+        slack.say(HERE, BEN, "the crane is broken")
+        slack.say(HERE, ANNA, f"{slack.mention} two")
+        seen = await shown(workspace, 2)
+    assert seen == ["two"]
+
+
+async def test_where_everything_is_heard_no_channel_is_read(workspace: Workspace) -> None:
+    slack = workspace.slack
+    listening = f'{AGENTS}[[bindings]]\nat = "slack/T0001"\nagent = "assistant"\nlisten = "all"\n'
+    async with workspace.bot(listening) as bot:
+        await bot.caught_up()
+        before = len(slack.calls("conversations.history"))
+        slack.say(HERE, BEN, "the crane is broken")
+        await workspace.answered(HERE)
+        slack.say(HERE, ANNA, f"{slack.mention} well?")
+        seen = await shown(workspace, 2)
+        place = slack.direct(ANNA)
+        slack.say(place, ANNA, "hello")
+        await workspace.answered(place)
+    assert seen == ["well?"]
+    assert len(slack.calls("conversations.history")) == before
+
+
+async def test_a_channel_that_cannot_be_read_keeps_no_answer_waiting(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+        slack.fault("conversations.history", "status", status=500, times=9)
+        slack.say(HERE, BEN, "the crane is broken")
+        slack.say(HERE, ANNA, f"{slack.mention} well?")
+        assert await shown(workspace) == ["well?"]

@@ -16,7 +16,7 @@ from slack_bolt.error import BoltError
 from slack_sdk.oauth.installation_store import Installation
 
 from bots.http import HttpPort
-from bots.slack.install import App, StateStore, WorkspaceStore, routes
+from bots.slack.install import App, StateStore, WorkspaceStore, flow, routes
 from bots.slack.workspaces import Workspaces
 from core import clock
 from core.config.settings import Settings
@@ -92,7 +92,7 @@ async def scene(filled_url: str) -> AsyncIterator[Scene]:
             scopes=("chat:write", "commands"),
             api_url=slack.api_url,
         )
-        port = HttpPort(0, {}, routes(app, workspaces, installations, clock.now))
+        port = HttpPort(0, {}, routes(flow(app, workspaces, installations, clock.now)))
         task = group.create_task(port.run(runtime.intake, asyncio.Event()))
         browser = Browser(http=http, site=f"http://127.0.0.1:{port.port}")
         yield Scene(slack=slack, workspaces=workspaces, browser=browser)

@@ -1,14 +1,16 @@
 """What is used of Slack's packages beyond their documentation is what it was when it was looked at.
 
-`bots/slack/connection.py` is the one file that builds on slack-sdk's inside,
-`bots/slack/install.py` the one for slack-bolt's.
+`bots/slack/connection.py` builds on slack-sdk's inside. Of slack-bolt's it uses what sends an
+acknowledgement, `bots/slack/http.py` and `bots/slack/install.py` what reads and answers requests.
 """
 
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 
 import pytest
+from slack_bolt.adapter.socket_mode import async_internals, internals
 from slack_bolt.adapter.starlette import async_handler
 from slack_bolt.version import __version__ as bolt_version
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
@@ -21,7 +23,7 @@ CHANGED = (
 )
 BOLT = (
     f"slack-bolt {bolt_version} has changed inside: look what takes the place of {{}} in "
-    "bots/slack/install.py, or keep the version before"
+    "bots/slack, or keep the version before"
 )
 
 
@@ -64,6 +66,16 @@ def test_what_comes_is_still_taken_one_by_one_by_the_method_that_is_ours() -> No
     assert "self.auto_reconnect_enabled" in source, CHANGED.format("auto_reconnect_enabled")
 
 
-def test_bolts_flow_is_still_asked_like_this() -> None:
-    for name in ("to_async_bolt_request", "to_starlette_response"):
-        assert callable(getattr(async_handler, name, None)), BOLT.format(f"async_handler.{name}")
+@pytest.mark.parametrize(
+    ("module", "name", "arguments"),
+    [
+        (async_handler, "to_async_bolt_request", ["req", "body", "addition_context_properties"]),
+        (async_handler, "to_starlette_response", ["bolt_resp"]),
+        (async_internals, "send_async_response", ["client", "req", "bolt_resp", "start_time"]),
+        (internals, "build_headers", ["req"]),
+    ],
+)
+def test_bolt_is_still_asked_like_this(module: ModuleType, name: str, arguments: list[str]) -> None:
+    found = getattr(module, name, None)
+    assert inspect.isfunction(found), BOLT.format(f"{module.__name__}.{name}")
+    assert list(inspect.signature(found).parameters) == arguments, BOLT.format(name)

@@ -19,10 +19,13 @@ from core.commands.agent import Commands
 from core.messaging.installations import Installations
 from core.messaging.messages import Author
 from core.runtime import Runtime
+from storage.models import InboxMessage
+from tests.bots.slack.bodies import said
 from tests.bots.slack.bots import Workspace, granted
 from tests.peers.endpoint import Endpoint, recall
 from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
+from tests.peers.slack.wire import Json
 
 HARBOUR, QUAY = "T0001", "T00012"  # one id begins with the other
 IN_HARBOUR, IN_QUAY = "C0GENERAL", "C0QUAY"
@@ -168,3 +171,25 @@ async def test_a_workspace_that_uninstalls_loses_its_token_and_the_other_goes_on
     assert [grant.team for grant in await scene.workspaces.everyone()] == [HARBOUR]
     assert all(delivery.is_acked for delivery in scene.slack.deliveries)
     assert await scene.ask(IN_HARBOUR, "U0ANNA", "still there") == "You said: still there"
+
+
+@pytest.fixture
+def looked_for_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workspaces that were installed meanwhile."""
+    monkeypatch.setattr("bots.slack.catch_up._BEAT_SECONDS", 0.02)
+
+
+async def test_what_is_said_in_a_channel_that_two_workspaces_share_is_answered_once(
+    looked_for_soon: None, scene: Scene
+) -> None:
+    slack = scene.slack
+    await slack.until(lambda: len(slack.calls("users.conversations")) == 2)
+    for team in (QUAY, HARBOUR):
+        bot_user = slack.backend.world.teams[team].bot_user
+        payload = said(f"<@{bot_user}> hello", channel=IN_HARBOUR)
+        payload |= {"is_ext_shared_channel": True, "team_id": team}
+        payload |= {"authorizations": [{"team_id": team, "user_id": bot_user, "is_bot": True}]}
+        slack.backend.deliveries.send("events_api", Json(payload))
+    await slack.until_quiet()
+    assert all(each.is_acked for each in slack.deliveries)
+    assert await InboxMessage.all().count() == 1

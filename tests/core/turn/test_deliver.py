@@ -8,7 +8,7 @@ import pytest
 
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
-from core.turn.deliver import Visible, deliver
+from core.turn.deliver import Due, Visible, deliver
 from core.turn.hold import Hold
 from storage import outbox, turns
 from storage.errors import LeaseLost
@@ -68,6 +68,13 @@ async def test_what_was_delivered_is_not_delivered_again(
     await deliver(hold, stage.platform, "Ada")
     await deliver(hold, stage.platform, "Ada")
     assert stage.platform.calls == ["post", "post"]
+
+
+async def test_where_nothing_is_due_nothing_is_looked_for(
+    stage: Stage, hold: Hold, turn_id: int
+) -> None:
+    await deliver(hold, stage.platform, "Ada", Due(rows=[]))
+    assert stage.platform.calls == []
 
 
 async def test_a_message_that_was_opened_is_edited(stage: Stage, hold: Hold, turn_id: int) -> None:

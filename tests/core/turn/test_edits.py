@@ -124,6 +124,33 @@ async def test_a_deleted_question_is_not_answered(stage: Stage, worker: Worker) 
     assert (await stage.conversation()).ready_at is None
 
 
+async def test_what_another_process_hears_to_be_deleted_is_not_kept(
+    stage: Stage, worker: Worker
+) -> None:
+    stage.model.script((Then.PAUSE, "An answer"))
+    async with asyncio.timeout(PATIENCE):
+        accepted = await stage.say("Helo")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.attend(accepted.conversation_id))
+            await stage.model.paused.acquire()
+            await inbox.withdraw(accepted.key, stage.clock())
+    assert stage.platform.transcript == []
+    assert await stage.history() == []
+
+
+async def test_what_comes_after_a_deleted_question_is_answered_by_itself(
+    stage: Stage, worker: Worker
+) -> None:
+    first = await stage.say("One", reply_to="q")
+    stage.model.script((Then.PAUSE, "never"))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(first.conversation_id))
+        await stage.model.paused.acquire()
+        await stage.say("Two", reply_to="q")
+        await stage.intake.withdraw(first.key)
+    assert stage.platform.transcript == ["You said: Two"]
+
+
 async def test_what_was_shown_of_an_answer_stands_when_its_question_is_deleted(
     stage: Stage, worker: Worker
 ) -> None:

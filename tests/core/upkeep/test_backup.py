@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from core.upkeep import backup
 from core.upkeep.backup_file import Contents
 from storage import agents, installations
 from storage.database import Database, open_database
+from storage.errors import DatabaseUnusable
 from storage.models import Agent, Conversation, Message, MessageRole
 from tests.storage import given
 
@@ -39,6 +42,16 @@ async def written(database: Database, file: Path) -> Contents:
 def rows(file: Path) -> list[bytes]:
     """The lines that do not say when it was made."""
     return file.read_bytes().splitlines()[1:-1]
+
+
+def halves(folder: Path) -> list[str]:
+    """What is left of backups that did not become whole."""
+    return [each.name for each in folder.glob("*.part")]
+
+
+def opened() -> list[Path]:
+    """The files that this process has open."""
+    return [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
 
 
 def nothing(_: int) -> None:
@@ -99,6 +112,56 @@ async def test_a_file_that_is_there_stays_as_it_is(sqlite: Database, tmp_path: P
     with pytest.raises(ConfigMistake, match=r"there\.jsonl is there already"):
         await written(sqlite, there)
     assert there.read_text() == "mine"
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("has_links", [True, False])
+async def test_a_file_that_came_meanwhile_stays_as_it_is(
+    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
+) -> None:
+    there = tmp_path / "there.jsonl"
+    if not has_links:  # as on FAT
+        monkeypatch.setattr(os, "link", _no_link)
+
+    def come(_: int) -> None:
+        there.write_text("mine")
+
+    with pytest.raises(ConfigMistake, match=r"there\.jsonl is there already"):
+        await backup.write(sqlite, there, clock.now(), come)
+    assert there.read_text() == "mine"
+    assert halves(tmp_path) == []
+
+
+async def test_a_file_that_came_in_the_last_moment_stays_as_it_is(
+    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "there.jsonl"
+    monkeypatch.setattr(os, "fsync", lambda _: there.write_text("mine"))
+    with pytest.raises(ConfigMistake, match=r"there\.jsonl is there already"):
+        await written(sqlite, there)
+    assert there.read_text() == "mine"
+    assert halves(tmp_path) == []
+
+
+async def test_a_disk_without_links_takes_it(
+    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", _no_link)
+    await written(sqlite, tmp_path / "backup.jsonl")
+    backup.check(tmp_path / "backup.jsonl", nothing)
+    assert halves(tmp_path) == []
+
+
+def _no_link(*_: object) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+async def test_a_database_that_is_not_empty_keeps_no_file_open(
+    sqlite: Database, file: Path
+) -> None:
+    with pytest.raises(DatabaseUnusable, match="not empty"):
+        await backup.restore(sqlite, file, clock.now(), nothing)
+    assert file not in opened()
 
 
 async def test_a_folder_that_is_not_there_is_told(sqlite: Database, tmp_path: Path) -> None:

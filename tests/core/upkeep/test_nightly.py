@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from core.config.agents_file import BackupPlan
 from core.upkeep import backup, nightly
 from core.upkeep.nightly import Nightly
 from storage import cursors
-from storage.database import Database
+from storage.database import Database, open_database
 from tests.core.given import Hands
 from tests.patience import PATIENCE
 from tests.storage import given, processes
@@ -107,15 +110,56 @@ async def test_so_many_are_kept_and_nothing_else_is_deleted(
     mine = ["mine.jsonl", "moorings-2026-03-01T120000000000Z.jsonl.gz", "moorings-old.jsonl"]
     for name in mine:
         (plan.to / name).write_text("mine")
-    (plan.to / "moorings-2026-02-28T030000000000Z.jsonl.abc.part").write_text("of one that died")
-    for _ in range(5):
-        assert await look(sqlite, hands, plan)
+    assert await look(sqlite, hands, plan)
+    [made] = set(files(plan)) - set(mine)
+    (plan.to / f"{made}.abc.part").write_text("of one that died")
+    for _ in range(4):
         hands.forward(DAY)
-    made = [name for name in files(plan) if name not in mine]
-    assert [name[: len("moorings-2026-03-01")] for name in made] == [
+        assert await look(sqlite, hands, plan)
+    kept = [name for name in files(plan) if name not in mine]
+    assert [name[: len("moorings-2026-03-01")] for name in kept] == [
         f"moorings-2026-03-0{day}" for day in (3, 4, 5)
     ]
     assert set(mine) < set(files(plan))
+
+
+async def test_databases_that_share_a_folder_delete_nothing_of_each_other(
+    sqlite: Database, hands: Hands, plan: BackupPlan, migrated: Path, tmp_path: Path
+) -> None:
+    shutil.copy(migrated, tmp_path / "other.db")
+    other = await open_database(f"sqlite://{tmp_path}/other.db")
+    for database in (other, sqlite):
+        database.enter()
+        await look(database, hands, plan)
+    [first, second] = files(plan)
+    for name in (first, second):  # as one that is being written
+        (plan.to / f"{name}.abc.part").write_text("half")
+    for _ in range(4):
+        hands.forward(DAY)
+        assert await look(sqlite, hands, plan)
+    await other.close()
+    assert set(files(plan)) >= {first, f"{first}.abc.part"}
+    assert f"{second}.abc.part" not in files(plan)
+    assert len(files(plan)) == plan.keep + 2
+
+
+async def test_a_copy_of_a_database_is_another_one(
+    sqlite: Database, hands: Hands, plan: BackupPlan, tmp_path: Path
+) -> None:
+    await look(sqlite, hands, plan)
+    [first] = files(plan)
+    copy = tmp_path / "copy.db"
+    assert sqlite.file
+    with closing(sqlite3.connect(sqlite.file)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    other = await open_database(f"sqlite://{copy}")
+    other.enter()
+    for _ in range(4):
+        hands.forward(DAY)
+        assert await look(other, hands, plan)
+    await other.close()
+    assert first in files(plan)
+    assert len(files(plan)) == plan.keep + 1
 
 
 async def test_without_a_plan_nothing_is_done(sqlite: Database, hands: Hands) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
 
+from storage.backup import is_in_use
 from storage.database import Database, open_database
 from storage.errors import DatabaseBusy
+from storage.owners import Owner
 from tests.forked import Running
 from tests.patience import PATIENCE
 from tests.peers.cable import Cable
@@ -61,6 +64,23 @@ async def taken(database: Database, name: str) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2), database.only_one(name):
             pytest.fail("two hold it")
+
+
+async def test_a_link_to_a_file_is_that_file(migrated: Path, tmp_path: Path) -> None:
+    file = Path(shutil.copy(migrated, tmp_path / "moorings.db"))
+    (there := tmp_path / "there").mkdir()
+    (link := there / "link.db").symlink_to(file)
+    by_name = await open_database(f"sqlite://{file}")
+    by_link = await open_database(f"sqlite://{link}")
+    async with by_name.only_one("moor"), by_link.if_free("moor") as is_mine:
+        assert not is_mine
+    owner = Owner(file)
+    assert await is_in_use(by_link)
+    owner.leave()
+    assert not await is_in_use(by_link)
+    await by_link.close()
+    await by_name.close()
+    assert [each.name for each in there.iterdir()] == ["link.db"]
 
 
 async def test_another_process_has_to_let_go_first(database: Database, lasting_url: str) -> None:

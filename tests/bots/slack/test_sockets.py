@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 import pytest
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.connection import Client, Connection
-from bots.slack.listener import SocketListener
+from bots.slack.sockets import SocketListener
 from tests.bots.slack.bots import PING_INTERVAL, Bot, Workspace
 from tests.patience import PATIENCE
 from tests.peers.endpoint import Reply
@@ -155,6 +156,29 @@ async def test_an_edit_of_a_waiting_message_changes_what_is_answered(
         ]
 
 
+async def test_an_edit_of_a_message_begins_its_answer_again(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        asked = slack.say("C0SUPPORT", "U0ANNA", f"{slack.mention} helo")
+        await workspace.endpoint.arrived()
+        slack.edit("C0SUPPORT", asked, f"{slack.mention} hello &amp; goodbye")
+        assert await workspace.answered("C0SUPPORT") == ["You said: hello & goodbye"]
+
+
+async def test_a_message_that_is_deleted_is_answered_no_more(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        asked = slack.say("C0SUPPORT", "U0ANNA", f"{slack.mention} helo")
+        await slack.until(
+            lambda: any("Stop" in each.buttons for each in slack.transcript("C0SUPPORT"))
+        )
+        slack.delete("C0SUPPORT", asked)
+        [answer] = await workspace.answered("C0SUPPORT")
+    assert answer.endswith("(stopped)")
+
+
 async def test_a_deleted_message_that_waits_is_not_answered(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
@@ -265,7 +289,7 @@ async def test_unknown_and_malformed_deliveries_are_acknowledged_and_logged_once
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack = workspace.slack
-    caplog.set_level(logging.INFO, "bots.slack.dispatch")
+    caplog.set_level(logging.INFO, "bots.slack.listeners")
     async with workspace.bot():
         socket = slack.sockets.live[0]
         for number, frame in enumerate([*HOSTILE, *HOSTILE]):
@@ -283,14 +307,14 @@ async def test_an_exception_while_a_frame_is_handled_is_logged_and_not_acknowled
     slack, trouble = workspace.slack, [LookupError("boom")]
     slack.backend.deliveries.schedule = Schedule(retries=(0.1,))
 
-    async def handle(_frame: object, _is_late: bool) -> str | None:  # a callback
+    async def dispatch(_: object) -> BoltResponse:
         if trouble:
             raise trouble.pop()
-        return ""
+        return BoltResponse(status=200)
 
     web = AsyncWebClient(base_url=slack.api_url)
     connection = Connection(
-        lambda receive: Client(slack.app_token, web, PING_INTERVAL, receive), handle
+        lambda receive: Client(slack.app_token, web, PING_INTERVAL, receive), dispatch
     )
     async with asyncio.TaskGroup() as group:
         running = group.create_task(connection.run())
@@ -413,7 +437,7 @@ async def test_a_command_that_is_too_late_to_be_acknowledged_is_not_obeyed(
 async def test_readiness_knows_whether_anything_can_come_in_and_the_log_says_so_once(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "bots.slack.listener")
+    caplog.set_level(logging.INFO, "bots.slack.sockets")
     async with workspace.bot() as bot:
         listener = bot.ways_in.listener
         assert isinstance(listener, SocketListener)
@@ -423,7 +447,7 @@ async def test_readiness_knows_whether_anything_can_come_in_and_the_log_says_so_
         await workspace.slack.until(lambda: not listener.is_listening)
         with pytest.raises(ConnectionError):
             await listener.check()
-    said = [record.message for record in caplog.records if record.name == "bots.slack.listener"]
+    said = [record.message for record in caplog.records if record.name == "bots.slack.sockets"]
     assert said == ["listening to Slack", "no socket to Slack is open"]
 
 

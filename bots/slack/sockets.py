@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bots.background import Background
-from bots.slack import fields, parse
+from bots.slack.app import SlackApp
 from bots.slack.catch_up import CatchUp
 from bots.slack.connection import Client, Connection, Receive
-from bots.slack.dispatch import Dispatcher, Kind
 from bots.slack.web import OwnWebClient
 from core.clock import monotonic
-from core.errors import Transient
 from core.messaging.intake import Intake
 
 log = logging.getLogger(__name__)
@@ -44,21 +42,20 @@ class SocketSettings:
 
 
 class SocketListener:
-    """Hands everything that comes by the sockets to the dispatcher."""
+    """Hands everything that comes by the sockets to the app."""
 
     def __init__(
         self,
         line: SocketSettings,
-        dispatcher: Dispatcher,
+        app: SlackApp,
         catch_up: CatchUp,
         background: Background,
     ) -> None:
         self._settings = line
-        self._dispatcher = dispatcher
         self._catch_up = catch_up
         self._background = background
         self.is_listening = False
-        self._connections = [Connection(self._client, self._take) for _ in range(_SOCKETS)]
+        self._connections = [Connection(self._client, app.dispatch) for _ in range(_SOCKETS)]
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
         """Until `stop`; then what is in hand is finished, and the sockets are closed.
@@ -106,21 +103,6 @@ class SocketListener:
             self.is_listening = is_live
             self._catch_up.listen(is_listening=is_live)
             await asyncio.sleep(min(1.0, self._settings.watch.ping_interval))
-
-    async def _take(self, frame: object, is_late: bool) -> str | None:  # noqa: FBT001  # a callback
-        """What is too late to be acknowledged, Slack sends again, but not what people did."""
-        kind, body = fields.text_at(frame, "type"), fields.at(frame, "payload")
-        if is_late and kind != Kind.EVENT:  # they are told that it failed, and do it again
-            return None
-        attempt = fields.at(frame, "retry_attempt")
-        try:
-            return await self._dispatcher.take(
-                kind, body, attempt=attempt if isinstance(attempt, int) else 0
-            )
-        except Transient as error:
-            extra = {"kind": parse.kind(body), "why": str(error)}
-            log.warning("not stored, so not acknowledged", extra=extra)
-            return None
 
     def _client(self, receive: Receive) -> Client:
         sdk = logging.getLogger(f"{__name__}.sdk")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
-from bots.slack.dispatch import Kind
-from bots.slack.listener import SocketListener
-from core.errors import Transient
+import pytest
+from slack_bolt.async_app import AsyncBoltRequest
+
+from bots.slack.sockets import SocketListener
 from tests.bots.slack.bots import Workspace
 from tests.peers.endpoint import Reply
 from tests.peers.slack.deliveries import Schedule
@@ -67,9 +68,11 @@ async def test_nothing_is_looked_for_that_slack_delivers_again(
         listener = bot.ways_in.listener
         assert isinstance(listener, SocketListener)
         is_behind = []
-        for attempt in (0, 2, 3):
-            with pytest.raises(Transient):
-                await listener._dispatcher.take(Kind.EVENT, None, attempt=attempt)
+        for attempt in ("0", "2", "3"):
+            headers: dict[str, str | Sequence[str]] = {"x-slack-retry-num": attempt}
+            request = AsyncBoltRequest(body={}, mode="socket_mode", headers=headers)
+            response = await listener._connections[0]._dispatch(lambda: request)  # noqa: B023
+            assert response.status == 503
             [kept] = listener._catch_up._kept.values()
             is_behind.append(kept.behind.is_set())
     assert is_behind == [False, False, True]

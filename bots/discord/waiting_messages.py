@@ -1,0 +1,48 @@
+"""What became of messages that still wait for an answer while nobody was connected."""
+
+from __future__ import annotations
+
+import discord
+
+from bots.discord import parse
+from bots.discord.channels import DIRECT, Location
+from bots.discord.failures import (
+    FAILURES,
+    MALFORMED,
+    UNKNOWN_MESSAGE,
+    DiscordRefused,
+    translated,
+)
+from bots.discord.parse import Deleted, Edited
+
+
+async def news_of(client: discord.Client, key: str, me: int) -> Edited | Deleted | None:
+    """Whether the message with this key was edited or deleted; None for what is no message.
+
+    Raises as translated errors of discord.py.
+    """
+    location, message = _parsed(key)
+    if location is None:
+        return None
+    channel = client.get_partial_messageable(location.channel, guild_id=location.guild)
+    try:
+        said = await channel.fetch_message(message)
+    except FAILURES as error:
+        failed = translated(error, f"message {message}")
+        if isinstance(failed, DiscordRefused) and failed.code == UNKNOWN_MESSAGE:
+            return Deleted(key=key)
+        raise failed from error
+    try:
+        heard = parse.message(said, location, me) if said.edited_at else None
+    except MALFORMED as error:
+        raise DiscordRefused(f"message {message}", 0) from error
+    return Edited(heard=heard) if heard else None
+
+
+def _parsed(key: str) -> tuple[Location | None, int]:
+    """Where a message is, and its id; of a command nothing can be asked."""
+    _, server, channel, *rest = key.split("/")
+    if len(rest) != 1:
+        return None, 0
+    guild = None if server == DIRECT else int(server)
+    return Location(guild=guild, channel=int(channel)), int(rest[0])
