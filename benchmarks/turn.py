@@ -26,6 +26,7 @@ from benchmarks import floor
 from benchmarks.endpoint import environment
 from benchmarks.floor import Floor
 from core import Agent, clock
+from core.api.process import opened
 from core.llm import ModelEvent, ModelRequest
 from core.llm.endpoint import EndpointModel
 from storage.models import Conversation, Message, MessageRole
@@ -138,6 +139,7 @@ async def main(url: str) -> None:
     """Open, measure, close."""
     EndpointModel.stream = _noted  # type: ignore[assignment, method-assign]
     agent = await Agent.create(name="bench", model=CHUNKS, tools=[])
+    (await opened()).resources.grown.is_watched = True  # a compaction is no part of a turn
     async with AsyncExitStack() as stack:
         stack.push_async_callback(core.close)
         if url.startswith("sqlite"):

@@ -11,6 +11,7 @@ from core.config.binding import Listen
 from core.text import clipped
 
 _LONGEST_FACT = 300
+_LONGEST_SOURCE = 80
 _LONGEST_WORD = 40
 
 
@@ -128,13 +129,21 @@ class Wording:
             return f"{self._bold(agent)} remembers nothing here yet."
         lines: list[str] = []
         for fact in reversed(known):
-            source = f"{self._short(fact.said_by)}, {fact.at:%d %B %Y}"
+            source = self._source(fact)
             line = f"{fact.id}. {self._short(fact.text)} _({source})_"
             if sum(map(len, lines)) + len(lines) + len(line) > self._markup.longest:
                 lines.append("… and older ones")
                 break
             lines.append(line)
         return "\n".join(reversed(lines))
+
+    def _source(self, fact: RememberedFact) -> str:
+        source = f"{self._short(fact.said_by)}, {fact.at:%d %B %Y}"
+        if fact.learned_from is not None:
+            words = self._short(" ".join(fact.learned_from.split())[:_LONGEST_SOURCE])
+            source = f"learned from {source}: “{words}”" if words else f"learned from {source}"
+        before = self._short(fact.before[:_LONGEST_SOURCE])
+        return f"{source}; before: {before}" if before else source
 
     def remembered(self, agent: str, fact: RememberedFact) -> str:
         """A fact is kept."""

@@ -32,7 +32,7 @@ from core.turn.worker import Worker
 from core.upkeep.nightly import Nightly
 from core.upkeep.once import OncePerChange
 from core.upkeep.schedule import Keep, Upkeep
-from storage import conversations, owners
+from storage import compactions, conversations, owners
 from storage.database import Database, open_database
 from storage.errors import StorageError
 
@@ -115,6 +115,7 @@ class Runtime:
         file = self._database.file
         if file and (dead := owners.dead(file, apart_from=self._owner.name)):
             await conversations.take_from(dead, self.clock())
+            await compactions.take_from(dead, self.clock())
             owners.bury(file, dead)
 
     def when_reloaded(self, act: Callable[[], Awaitable[None]]) -> None:

@@ -25,6 +25,7 @@ from storage.models import (
     Turn,
     Usage,
 )
+from storage.side_models import Compaction, Source
 
 _MOST = 100  # turns in one transaction: SQLite lets nobody else write meanwhile
 
@@ -142,7 +143,10 @@ async def _remove_rest(agent_id: int) -> None:
     await Agent.filter(id=agent_id).select_for_update().only("id")  # nothing is opened meanwhile
     await InboxMessage.filter(conversation_id__in=_talks(agent_id)).delete()
     await Summary.filter(conversation_id__in=_talks(agent_id)).delete()
+    await Compaction.filter(agent_id=agent_id).delete()
     await Conversation.filter(agent_id=agent_id).delete()
+    theirs = Fact.filter(agent_id=agent_id).values("id")
+    await Source.filter(fact_id__in=Subquery(theirs)).delete()
     await Fact.filter(agent_id=agent_id).delete()
     await Reservation.filter(agent_id=agent_id).delete()
     await Revision.filter(agent_id=agent_id).delete()

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 from tortoise.exceptions import IntegrityError
 
-from storage import models, owners
+from storage import models, owners, side_models
 from storage.database import Database
 from storage.drivers.apart import Apart
-from storage.drivers.internals import Model, kinds_of, listed, table_of
+from storage.drivers.internals import Model, kinds_of, listed, models_in, table_of
 from storage.drivers.script import Script, insert, moment, reading_script, rows, select
 from storage.drivers.session import Row
 from storage.errors import DatabaseUnusable, NewerDatabase
@@ -122,7 +122,7 @@ async def _of_table(model: type[Model], there: Apart) -> AsyncGenerator[Page]:
 
 
 def _may_leave(model: type[Model], row: Mapping[str, object]) -> bool:
-    return model is not models.Installation or tokens_of(row["bot"]) is not None
+    return model is not side_models.Installation or tokens_of(row["bot"]) is not None
 
 
 def _characters(stored: Sequence[Row]) -> int:
@@ -252,7 +252,5 @@ async def _add(page: Page, there: Apart) -> None:
 
 
 _MODELS: Mapping[str, type[Model]] = {
-    table_of(each): each
-    for each in vars(models).values()
-    if isinstance(each, type) and issubclass(each, Model) and each is not Model
+    table_of(each): each for each in models_in(models, side_models)
 }

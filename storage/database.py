@@ -216,7 +216,7 @@ def configuration(url: DatabaseUrl) -> dict[str, object]:
         "connections": {url.dialect: {"engine": url.engine, "credentials": credentials}},
         "apps": {
             "storage": {
-                "models": ["storage.models"],
+                "models": ["storage.models", "storage.side_models"],
                 "migrations": "storage.migrations",
                 "default_connection": url.dialect,
             }

@@ -1,18 +1,20 @@
-"""Facts that an agent was told to remember, each in its scope and with its source."""
+"""Facts that an agent was told or has learned, each in its scope and with its source."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import Q
+from tortoise.expressions import F, Q
 
-from storage.drivers.script import Script, reading_script, select, whole
+from storage.drivers.script import Script, marks, reading_script, select, whole
 from storage.drivers.transaction import reading, transaction
-from storage.models import Fact, InboxMessage
+from storage.models import Conversation, Fact, InboxMessage
 
 _AT_ONCE = 500  # keys in one statement
+_IN_PROMPT = 200  # facts that are read for a prompt at most, besides those of its beginning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class Statement:
     said_by: str
     source_key: str
     said_at: datetime
+    author_id: str | None = None
+    place: str | None = None
 
 
 async def add(statement: Statement) -> Fact:
@@ -58,6 +62,24 @@ def current(*, agent_id: int, scope: str) -> Script[list[Fact]]:
     return (yield from whole(Fact, _CURRENT, agent_id, scope))
 
 
+_SHOWN = (
+    f"{select(Fact)} WHERE agent_id = ? AND scope = ? AND forgotten_at IS NULL"
+    " AND (id > ? OR id IN ({})) ORDER BY id DESC LIMIT ?"
+)
+
+
+@reading_script
+def shown(*, agent_id: int, scope: str, front: Sequence[int]) -> Script[list[Fact]]:
+    """For a prompt that begins with the facts `front`: those and the newest after them, by id.
+
+    Also those that something newer has taken the place of.
+    """
+    known = [agent_id, scope, max(front, default=0), *(front or [0])]
+    text = _SHOWN.format(marks(len(front) or 1))
+    found = yield from whole(Fact, text, *known, _IN_PROMPT + len(front))
+    return found[::-1]
+
+
 @reading
 async def find(*, fact_id: int, agent_id: int, scope: str) -> Fact | None:
     """A fact of this scope, whether it still holds or not; None if it holds no such fact."""
@@ -75,18 +97,39 @@ async def forget(*, fact_id: int, agent_id: int, scope: str, now: datetime) -> b
 
 
 @transaction
-async def supersede(*, fact_id: int, by: int, agent_id: int, scope: str) -> bool:
+async def supersede(*, fact_id: int, by: int, agent_id: int, scope: str, now: datetime) -> bool:
     """Let a newer fact take the place of an older one; False if it holds no such fact."""
     return bool(
         await Fact.filter(id=fact_id, agent_id=agent_id, scope=scope, superseded_by=None).update(
-            superseded_by=by
+            superseded_by=by, held_until=now
         )
     )
 
 
 @transaction
-async def move(*, agent_id: int, scope: str, told_below: str, to: str) -> None:
-    """Let facts stand in another scope that were told in messages or commands of such keys."""
+async def use(fact_ids: Sequence[int]) -> None:
+    """Count that somebody asked for these."""
+    await Fact.filter(id__in=list(fact_ids)).update(uses=F("uses") + 1)
+
+
+@reading
+async def replaced(fact_ids: Sequence[int]) -> dict[int, Fact]:
+    """What each of these facts took the place of, last."""
+    older = Fact.filter(superseded_by__in=list(fact_ids), forgotten_at=None).order_by("id")
+    return {fact.superseded_by: fact for fact in await older if fact.superseded_by}
+
+
+@transaction
+async def move(
+    *, agent_id: int, scope: str, told_below: str, to: str, of: int | None = None, readers: str = ""
+) -> None:
+    """Let facts stand in another scope that were told in messages or commands of such keys.
+
+    At the same moment conversation `of` is for these readers, so that nothing that is learned there
+    comes to stand in the old scope.
+    """
+    if of is not None:
+        await Conversation.filter(id=of).update(readers=readers)
     told_there = Q(source_key__startswith=told_below) | Q(key__startswith=told_below)
     await Fact.filter(told_there, agent_id=agent_id, scope=scope).update(scope=to)
 

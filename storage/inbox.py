@@ -10,7 +10,7 @@ from enum import Enum
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 
-from storage import allowances
+from storage import allowances, learning
 from storage.allowances import Limit
 from storage.drivers.script import (
     Script,
@@ -132,7 +132,8 @@ async def change(key: str, text: str) -> Edit:
 async def withdraw(key: str, now: datetime) -> Edit:
     """Let a message go unanswered, unless it is answered already.
 
-    An answer to nothing else is asked to stop.
+    An answer to nothing else is asked to stop. What is answered stays in the history, but without
+    words here: nothing is learned from it, and what was learned from it alone is gone.
     """
     if not (message := await _locked(key)):
         return Edit.TOO_LATE
@@ -145,6 +146,9 @@ async def withdraw(key: str, now: datetime) -> Edit:
         others = await InboxMessage.filter(turn_id=message.turn_id).exclude(id=message.id)
         if not any(other.text or other.attachments for other in others):
             await Turn.filter(id=message.turn_id).update(stop_asked_at=now)
+    elif message.state in (InboxState.ANSWERED, InboxState.FAILED):
+        await gone.update(text="", quotes=None)
+        await learning.drop_sources([key])
     return edit
 
 

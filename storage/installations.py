@@ -7,7 +7,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 
 from storage.drivers.transaction import reading, transaction
-from storage.models import Installation
+from storage.side_models import Installation
 
 
 def sealed(tokens: str) -> dict[str, object]:

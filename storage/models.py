@@ -249,7 +249,8 @@ class OutboxMessage(Model):
 class Usage(Model):
     """Tokens and cost of one model call. nano_usd is NULL where no price is known.
 
-    step is below zero where the call was cut: it left no step in the journal.
+    step is below zero where the call left no step in a turn: it was cut, or wrote a summary after
+    it, as purpose says. written_tokens are those of the input that went into the provider cache.
     """
 
     id: int = fields.BigIntField(primary_key=True)
@@ -260,7 +261,9 @@ class Usage(Model):
     input_tokens: int = fields.BigIntField()
     cached_tokens: int = fields.BigIntField()
     output_tokens: int = fields.BigIntField()
+    written_tokens: int = fields.BigIntField(default=0, db_default=0)
     nano_usd: int | None = fields.BigIntField(null=True)
+    purpose = fields.CharField(max_length=16, default="answer", db_default="answer")
     at = fields.DatetimeField()
 
     class Meta(Model.Meta):
@@ -298,7 +301,12 @@ class Feedback(Model):
 
 
 class Fact(Model):
-    """One remembered statement, superseded or forgotten but never overwritten."""
+    """One remembered statement, superseded or forgotten but never overwritten.
+
+    author_id, of whoever said it, and place, the address where, are NULL in rows of older versions.
+    said_at is from when it holds, held_until until when it did. A learned fact supersedes no told
+    one: contradicts names the one that it speaks against. uses are how often somebody asked for it.
+    """
 
     id: int = fields.BigIntField(primary_key=True)
     key = fields.CharField(max_length=190, unique=True)
@@ -310,12 +318,19 @@ class Fact(Model):
     said_at = fields.DatetimeField()
     superseded_by: int | None = fields.BigIntField(null=True)
     forgotten_at = fields.DatetimeField(null=True)
+    origin = fields.CharField(max_length=16, default="told", db_default="told")
+    author_id = fields.CharField(max_length=190, null=True)
+    place = fields.CharField(max_length=190, null=True)
+    held_until = fields.DatetimeField(null=True)
+    contradicts: int | None = fields.BigIntField(null=True)
+    uses: int = fields.IntField(default=0, db_default=0)
 
     class Meta(Model.Meta):
         table = "fact"
         indexes = (
             Index(fields=("agent_id", "scope"), name="fact_of_scope"),
             Index(fields=("source_key",), name="fact_source"),
+            Index(fields=("superseded_by",), name="fact_superseded"),
         )
 
 
@@ -375,29 +390,3 @@ class Cursor(Model):
 
     class Meta(Model.Meta):
         table = "cursor"
-
-
-class Installation(Model):
-    """A workspace that has installed the bot, with the tokens that the platform gave for it."""
-
-    id: int = fields.BigIntField(primary_key=True)
-    platform = fields.CharField(max_length=16)
-    team = fields.CharField(max_length=64)
-    enterprise = fields.CharField(max_length=64)
-    bot = fields.JSONField[dict[str, object]]()
-    installed_at = fields.DatetimeField()
-
-    class Meta(Model.Meta):
-        table = "installation"
-        unique_together = (("platform", "enterprise", "team"),)
-
-
-class OAuthState(Model):
-    """A begun installation, good for one use."""
-
-    id: int = fields.BigIntField(primary_key=True)
-    state = fields.CharField(max_length=64, unique=True)
-    expires_at = fields.DatetimeField()
-
-    class Meta(Model.Meta):
-        table = "oauth_state"

@@ -7,7 +7,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 
 from storage.drivers.transaction import transaction
-from storage.models import OAuthState
+from storage.side_models import OAuthState
 
 
 async def use(*, state: str, now: datetime, expires_at: datetime) -> bool:

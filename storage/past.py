@@ -14,7 +14,7 @@ from storage.models import Fact, Summary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """The facts that hold, oldest first, what the view begins with, and the messages after that."""
+    """The facts to be shown, oldest first, what the view begins with, and the messages after it."""
 
     facts: Sequence[Fact]
     summary: Summary | None
@@ -24,8 +24,10 @@ class Past:
 @reading_script
 def read(lease: Lease, *, scope: str, tokens: int, at_most: int) -> Script[Past]:
     """What is known in this scope, and the newest messages, as `messages.window` counts them."""
-    known = yield from inside(facts.current)(agent_id=lease.agent_id, scope=scope)
     summary = yield from inside(summaries.newest)(lease.conversation_id)
+    known = yield from inside(facts.shown)(
+        agent_id=lease.agent_id, scope=scope, front=summary.facts if summary else ()
+    )
     history = yield from inside(messages.window)(
         lease.conversation_id,
         after_seq=summary.upto_seq if summary else 0,

@@ -102,8 +102,8 @@ def agent_behind(path: str, message_id: str) -> Script[str | None]:
 
 @reading
 async def spent(turn_id: int) -> list[Usage]:
-    """What the turn's model calls used, in order."""
-    return await Usage.filter(turn_id=turn_id).order_by("step")
+    """What the model calls for the turn's answer used, in order."""
+    return await Usage.filter(turn_id=turn_id, purpose="answer").order_by("step")
 
 
 @reading

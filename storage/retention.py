@@ -11,6 +11,7 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from storage import learning
 from storage.drivers.transaction import reading, transaction
 from storage.models import (
     Fact,
@@ -26,6 +27,7 @@ from storage.models import (
     Turn,
     Usage,
 )
+from storage.side_models import Compaction, FactOrigin
 
 M = TypeVar("M", bound=Model)
 
@@ -141,6 +143,9 @@ class _Act(Protocol):
 
     def delete(self, rows: QuerySet[M]) -> Awaitable[int]: ...
     def empty(self, rows: QuerySet[InboxMessage]) -> Awaitable[int]: ...
+    def unlearn(
+        self, talks: Sequence[int], keys: Sequence[str], before: datetime
+    ) -> Awaitable[None]: ...
 
 
 class _Delete:
@@ -150,8 +155,19 @@ class _Delete:
     async def empty(self, rows: QuerySet[InboxMessage]) -> int:
         return await rows.update(text="", author="", attachments=[], quotes=None)
 
+    async def unlearn(self, talks: Sequence[int], keys: Sequence[str], before: datetime) -> None:
+        """What was learned from these messages, and summaries of nothing that is still there."""
+        await learning.drop_sources(keys)
+        made = Summary.filter(conversation_id__in=list(talks), made_at__lt=before)
+        await made.exclude(text="").update(text="")
+        ended = Compaction.filter(conversation_id__in=list(talks), ended_at__lt=before)
+        await ended.delete()
+
 
 class _Count:
+    async def unlearn(self, talks: Sequence[int], keys: Sequence[str], before: datetime) -> None:
+        """Facts are not counted."""
+
     async def delete(self, rows: QuerySet[M]) -> int:
         return await rows.count()
 
@@ -163,12 +179,16 @@ async def _batch(bounds: Bounds, after: Ended | None, act: _Act) -> Batch:
     ended = await _ended(bounds.words, after)
     settled = await _settled([turn.id for turn in ended])
     old = {turn.id for turn in ended if turn.ended_at < bounds.rows}
-    gone = sorted(old.intersection(settled).difference(await _of_facts(settled)))
+    asked = await InboxMessage.filter(turn_id__in=settled).values_list("key", "turn_id")
+    keys = [str(key) for key, _ in asked]
+    told = set(await _told_in(keys))
+    gone = sorted(old.intersection(settled).difference(turn for key, turn in asked if key in told))
     wordless = sorted(set(settled).difference(gone))
     talks = {turn.conversation_id for turn in ended if turn.id in settled}
     superseded = await _superseded(sorted(talks), bounds.words)
     received = InboxMessage.filter(turn_id__in=wordless).exclude(author="")
     await act.delete(Summary.filter(id__in=superseded))
+    await act.unlearn(sorted(talks), keys, bounds.words)
     pruned = Pruned(
         turns=await act.delete(Turn.filter(id__in=gone)),
         messages=await act.delete(Message.filter(turn_id__in=settled)),
@@ -208,12 +228,10 @@ async def _settled(turn_ids: Sequence[int]) -> list[int]:
     return [turn_id for turn_id in turn_ids if turn_id not in busy]
 
 
-async def _of_facts(turn_ids: Sequence[int]) -> set[int]:
-    """Those in which a fact was told: its source says whose it is."""
-    asked = await InboxMessage.filter(turn_id__in=turn_ids).values_list("key", "turn_id")
-    keys = [key for key, _ in asked]
-    sources = set(await Fact.filter(source_key__in=keys).values_list("source_key", flat=True))
-    return {turn_id for key, turn_id in asked if key in sources}
+async def _told_in(keys: Sequence[str]) -> list[str]:
+    """Those messages in which a fact was told: they say whose it is. What is learned goes first."""
+    told = Fact.filter(source_key__in=keys).exclude(origin=FactOrigin.LEARNED)
+    return [str(key) for key in await told.values_list("source_key", flat=True)]
 
 
 async def _superseded(conversation_ids: Sequence[int], before: datetime) -> list[int]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from storage import models
+from storage import models, side_models
 from storage.database import Database
-from storage.drivers.internals import Model, table_of
+from storage.drivers.internals import Model, models_in, table_of
 from storage.drivers.script import Script, reading_script, rows
 
 _MOST_BYTES = 4_294_967_294 * 4096  # that SQLite can address (https://sqlite.org/limits.html)
@@ -39,13 +39,10 @@ _CAME: Mapping[type[Model], str] = {
     models.Fact: "said_at",
     models.Summary: "made_at",
     models.Binding: "made_at",
-    models.Installation: "installed_at",
+    side_models.Installation: "installed_at",
+    side_models.Compaction: "opened_at",
 }
-_MODELS = [
-    each
-    for each in vars(models).values()
-    if isinstance(each, type) and issubclass(each, Model) and each is not Model
-]
+_MODELS = models_in(models, side_models)
 _NEWER = "sum(CASE WHEN {} >= ? THEN {} ELSE 0 END)"
 
 
@@ -74,6 +71,7 @@ class AgentSize:
     calls: int = 0
     input_tokens: int = 0
     cached_tokens: int = 0
+    written_tokens: int = 0
     output_tokens: int = 0
     nano_usd: int = 0
     nano_usd_lately: int = 0
@@ -153,14 +151,16 @@ _OF_AGENTS: Mapping[tuple[str, bool], tuple[str, ...]] = {
         False,
     ): ("facts",),
     (
-        "SELECT agent_id, count(*), sum(input_tokens), sum(cached_tokens), sum(output_tokens),"  # noqa: S608  # as above
-        f" sum(nano_usd), {_NEWER.format('at', 'nano_usd')}, count(*) - count(nano_usd)"
+        "SELECT agent_id, count(*), sum(input_tokens), sum(cached_tokens), sum(written_tokens),"  # noqa: S608  # as above
+        f" sum(output_tokens), sum(nano_usd), {_NEWER.format('at', 'nano_usd')},"
+        " count(*) - count(nano_usd)"
         ' FROM "usage" GROUP BY agent_id',
         True,
     ): (
         "calls",
         "input_tokens",
         "cached_tokens",
+        "written_tokens",
         "output_tokens",
         "nano_usd",
         "nano_usd_lately",

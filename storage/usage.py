@@ -20,6 +20,7 @@ class Spent:
     """What one model call used; nano_usd is in 1e-9 US dollars, None where no price is known.
 
     `is_reserved`: its turn has a reservation for it, which ends when the call is recorded.
+    `purpose` is what for: "answer", or "compaction" after it.
     """
 
     model: str
@@ -28,6 +29,8 @@ class Spent:
     output_tokens: int
     nano_usd: int | None
     is_reserved: bool = False
+    written_tokens: int = 0
+    purpose: str = "answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,10 @@ async def reserve(wanted: Wanted, *, limit: int, since: datetime, now: datetime)
     return Room.MADE
 
 
-_USED = ("model", "input_tokens", "cached_tokens", "output_tokens", "nano_usd")
+_USED = (
+    *("model", "input_tokens", "cached_tokens", "written_tokens", "output_tokens"),
+    *("nano_usd", "purpose"),
+)
 _ADD = insert(Usage, ("turn_id", "step", "agent_id", *_USED, "at"))
 _RECORDED = 'SELECT id FROM "usage" WHERE turn_id = ? AND step = ?'
 _SETTLED = "DELETE FROM reservation WHERE turn_id = ?"
@@ -97,6 +103,14 @@ def add(spent: Spent, call: Call, at: datetime) -> Script[None]:
     yield from added(_ADD, call.turn_id, call.step, call.agent_id, *used, at)
     if spent.is_reserved:
         yield from changed(_SETTLED, call.turn_id)
+
+
+async def pay(spent: Spent, call: Call, at: datetime) -> None:
+    """As `add`, inside of the caller's transaction, where that is no script."""
+    used = {name: getattr(spent, name) for name in _USED}
+    await Usage.create(turn_id=call.turn_id, step=call.step, agent_id=call.agent_id, at=at, **used)
+    if spent.is_reserved:
+        await Reservation.filter(turn_id=call.turn_id).delete()
 
 
 async def add_cut(

@@ -76,6 +76,7 @@ def _agent_row(size: AgentSize) -> Mapping[str, object]:
         "calls_without_price": size.unpriced,
         "input_tokens": size.input_tokens,
         "cached_tokens": size.cached_tokens,
+        "written_tokens": size.written_tokens,
         "cached_share": _cached_share(size),
         "output_tokens": size.output_tokens,
         "usd": size.nano_usd / 1e9,

@@ -84,9 +84,14 @@ def history(entries: Sequence[HistoryEntry], person: str, now: datetime) -> Rend
 
 def facts(remembered: Iterable[RememberedFact], now: datetime) -> RenderableType:
     """What an agent remembers, each with its source."""
-    return _rows(
-        (f"{fact.id}", f"{fact.text} ({fact.said_by}, {ago(fact.at, now)})") for fact in remembered
-    )
+    return _rows((f"{fact.id}", f"{fact.text} ({_source(fact, now)})") for fact in remembered)
+
+
+def _source(fact: RememberedFact, now: datetime) -> str:
+    source = f"{fact.said_by}, {ago(fact.at, now)}"
+    if fact.learned_from is not None:
+        source = f"learned from {source}: “{_excerpt(fact.learned_from)}”"
+    return f"{source}; before: {_excerpt(fact.before)}" if fact.before else source
 
 
 def agents(names: Iterable[str], current: str) -> RenderableType:

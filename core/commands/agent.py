@@ -23,9 +23,20 @@ from core.messaging.directory import Directory
 from core.messaging.messages import Author
 from core.messaging.routing import agent_at, binding_at
 from core.text import cleaned
-from storage import bindings, conversations, facts, inbox, messages, outbox, places, summaries
+from storage import (
+    bindings,
+    conversations,
+    facts,
+    inbox,
+    learning,
+    messages,
+    outbox,
+    places,
+    summaries,
+)
 from storage.facts import Statement
 from storage.models import Conversation, Fact, MessageRole, OutboxState, Turn
+from storage.side_models import FactOrigin
 
 _LONGEST_FACT = 1_000  # characters
 
@@ -106,9 +117,22 @@ class Commands:
     async def facts(self, address: Address, agent_name: str) -> list[RememberedFact]:
         """What the agent remembers there."""
         agent = await self._directory.get(agent_name)
+        known = await facts.current(agent_id=agent.id, scope=address.scope)
+        learned = [fact.id for fact in known if fact.origin == FactOrigin.LEARNED]
+        sources = await learning.sources(learned) if learned else {}
+        before = await facts.replaced([fact.id for fact in known]) if known else {}
         return [
-            RememberedFact(id=fact.id, text=fact.text, said_by=fact.said_by, at=fact.said_at)
-            for fact in await facts.current(agent_id=agent.id, scope=address.scope)
+            RememberedFact(
+                id=fact.id,
+                text=fact.text,
+                said_by=fact.said_by,
+                at=fact.said_at,
+                learned_from=" … ".join(each.text for each in sources.get(fact.id, []))
+                if fact.id in learned
+                else None,
+                before=before[fact.id].text if fact.id in before else "",
+            )
+            for fact in known
         ]
 
     async def remember(
@@ -132,6 +156,8 @@ class Commands:
                 said_by=author.name,
                 source_key=_told_by_command(address, author.id),
                 said_at=self._clock(),
+                author_id=author.id,
+                place=address.key,
             )
         )
         return RememberedFact(id=fact.id, text=fact.text, said_by=fact.said_by, at=fact.said_at)

@@ -87,7 +87,8 @@ class Controls:
         The question is that of whoever pressed.
         """
         turn = await turns.by_outbox_key(key)
-        questions = await inbox.of_turn(turn.id) if turn else []
+        asked = await inbox.of_turn(turn.id) if turn else []
+        questions = [each for each in asked if each.text or each.attachments]  # others were deleted
         if turn is None or not questions:
             return None
         conversation = await conversations.by_id(turn.conversation_id)

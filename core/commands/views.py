@@ -20,12 +20,17 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedFact:
-    """A fact with its source."""
+    """A fact with its source; `before` is what held until then, empty if nothing did.
+
+    `learned_from` are the words that it was learned from, None if it was told.
+    """
 
     id: int
     text: str
     said_by: str
     at: datetime
+    learned_from: str | None = None
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 from pydantic_core import ErrorDetails
 
-BUILT_IN_TOOLS = ("remember", "forget", "clock", "history")
+BUILT_IN_TOOLS = ("remember", "forget", "facts", "clock", "history")
 
 _LONGEST_NAME = 64  # the column that holds it
 _UNSPEAKABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, half characters, line separators

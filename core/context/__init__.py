@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core import kill_points
-from core.context.decide import decide, total
+from core.context.decide import Material, Shown, decide, ranked, total
 from core.context.load import Asked, load
 from core.context.render import render
 from core.errors import ContextOverflow, ModelRefused
@@ -22,13 +22,14 @@ class Prompt:
     """What the model is shown; bare, it is nothing but the instructions and what the turn brings.
 
     `asked_tokens` are those of the question with its files, `found_tokens` those of the turn's
-    own steps.
+    own steps. `is_grown`: the history is to be compacted, once the turn has ended.
     """
 
     messages: Sequence[PromptMessage]
     asked_tokens: int
     found_tokens: int
     is_bare: bool = False
+    is_grown: bool = False
 
     @property
     def tokens(self) -> int:
@@ -58,7 +59,8 @@ async def build(
     """The prompt of about `budget` tokens at most, up to and including the turn's own steps.
 
     The history grows until the budget is full and is then cut to half of it, for good as of
-    `cut_at`; without it, in this prompt alone.
+    `cut_at`; without it, in this prompt alone. What is known when a conversation begins stands in
+    front for good, as after a cut.
 
     Raises:
         ModelRefused: the question alone is too long for the agent's window_tokens.
@@ -66,19 +68,29 @@ async def build(
     """
     material = await load(agent, lease, asked, budget)
     shown = decide(material)
-    if shown.cut is not None and cut_at is not None:
-        await summaries.cut(
-            lease,
-            upto_seq=shown.cut,
-            text=material.summary,
-            facts=[fact.id for fact in material.facts],
-            now=cut_at,
-        )
-        asked.memory.forget()
-        kill_points.reach("history cut, model not asked")
+    if cut_at is not None:
+        kept = await _kept(lease, material, shown, cut_at)
+        if kept is not shown or kept.cut is not None:
+            asked.memory.forget()
+        shown = kept
     return Prompt(
         messages=render(shown),
         asked_tokens=total(shown.asked),
         found_tokens=total(shown.journal),
         is_bare=shown.is_bare,
+        is_grown=shown.is_grown,
     )
+
+
+async def _kept(lease: Lease, material: Material, shown: Shown, now: datetime) -> Shown:
+    """What is shown, with where the view begins from now on and the facts in front on record."""
+    front = [fact.id for fact in ranked(material.facts)]
+    if shown.cut is not None:
+        text, facts = material.summary, front
+        await summaries.cut(lease, upto_seq=shown.cut, text=text, facts=facts, now=now)
+        kill_points.reach("history cut, model not asked")
+        return shown
+    if not front or material.is_begun:
+        return shown
+    await summaries.cut(lease, upto_seq=0, text="", facts=front, now=now)
+    return decide(replace(material, in_front=front, is_begun=True))

@@ -13,21 +13,28 @@ from core.messaging.attachments import ReadFile, with_files
 
 _QUESTION_SHARE = 0.75  # of the budget that the messages to be answered may take, with their files
 _JOURNAL_SHARE = 0.75  # of what they leave, that the steps of the turn may take
-_FACTS_SHARE = 4  # facts may take a fourth of what is left, and an eighth of the budget
+_FACTS_SHARE = 4  # facts may take a fourth of what is left, and a twentieth of the budget
+_FACTS_PART = 20
 _IMAGE_TOKENS = 1_000  # what an image costs, about
 _BYTES_OF_FILES = 3  # in a token: tables and code have fewer than prose
-_HEADING = "What you have been told to remember since (100 older facts are left out):"
+_HEADING = "What you have been told or learned here since (100 other facts are left out):"
 _LONGEST = (1, 4, 8)  # parts of the budget that one message may have: the first that let all fit
 _SHORTEST = 32  # tokens to which a step of the turn is clipped at the least
 _SPARE = 16  # part of the budget that the history leaves to the question
+_FULL = 0.75  # of its room that a history may take before it is compacted …
+_MANY, _FEW = 70, 8  # … or so many messages, if they take such a part of the budget
+_KEPT, _KEPT_PART = 16, 6  # messages, in such a part of the room, that a compaction leaves at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A fact, as the model reads it."""
+    """A fact, as the model reads it; `end` says since when it does not hold, empty if it does."""
 
     id: int
     text: str
+    end: str = ""
+    is_told: bool = True
+    uses: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,27 +58,30 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """All that may be shown: facts and history oldest first, `journal` the turn's own steps.
+    """All that may be shown, oldest first: `journal` are the turn's own steps.
 
     `window` is what the agent may be shown, `budget` what this prompt may have, `tools` what the
-    descriptions of its tools take, all in tokens. Facts of these ids stand `in_front`.
+    descriptions of its tools take, all in tokens. The questions may take `beyond` more. Facts of
+    these ids stand `in_front`, the most important first. `is_begun`: which those are is on record.
     """
 
     instructions: str
     window: int
     budget: int
     questions: Sequence[Question]
+    beyond: int = 0
     journal: Sequence[PromptMessage] = ()
     tools: int = 0
     summary: str = ""
     facts: Sequence[Note] = ()
-    in_front: frozenset[int] = frozenset()
+    in_front: Sequence[int] = ()
+    is_begun: bool = False
     history: Sequence[Said] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notes:
-    """Facts that are shown, and how many older ones are not."""
+    """Facts that are shown, and how many others are not."""
 
     lines: Sequence[str] = ()
     left_out: int = 0
@@ -87,6 +97,7 @@ class Shown:
     """What the prompt shows, part by part; bare, it is the instructions and what the turn brings.
 
     `cut`: the view of the history begins after this message from now on; None: as before.
+    `is_grown`: the history is to be compacted, once the turn has ended.
     """
 
     instructions: str
@@ -98,6 +109,7 @@ class Shown:
     tail: Notes = Notes()
     history: Sequence[PromptMessage] = ()
     cut: int | None = None
+    is_grown: bool = False
 
 
 def decide(material: Material) -> Shown:
@@ -111,7 +123,7 @@ def decide(material: Material) -> Shown:
     """
     budget = material.budget
     asked = _asked(material)
-    room = budget - estimate(material.instructions) - total(asked)
+    room = budget + material.beyond - estimate(material.instructions) - total(asked)
     is_bare = budget < material.window and room <= 0
     journal = _bounded(material.journal, int(room * _JOURNAL_SHARE), budget)
     room -= material.tools + total(journal) + _optional(material.summary)
@@ -134,7 +146,33 @@ def _with_past(shown: Shown, material: Material, room: int) -> Shown:
         tail=tail,
         history=[said.message for said in history],
         cut=cut,
+        is_grown=cut is None and _is_grown(material, lasting),
     )
+
+
+def _is_grown(material: Material, room: int) -> bool:
+    length, count = _length(material.history), len(material.history)
+    return length > max(room, 0) * _FULL or (count >= _MANY and length > material.budget // _FEW)
+
+
+def before_kept(material: Material) -> int | None:
+    """The message up to which a history that has grown is compacted; None if it is short."""
+    room = _lasting_room(material)
+    if not _is_grown(material, room):
+        return None
+    begin, room = 0, room // _KEPT_PART
+    for said in reversed(material.history[-_KEPT:]):
+        room -= _cost(said.message)
+        if begin and room < 0:
+            break
+        if said.message.role is Role.USER:  # the newest question is kept, however long
+            begin = said.seq
+    return begin - 1 if begin > material.history[0].seq else None
+
+
+def summary_tokens(summary: str, cut: Sequence[Said]) -> int:
+    """What a new summary would stand for: the one before, and what is cut."""
+    return _optional(summary) + _length(cut)
 
 
 def room_together(window: int) -> int:
@@ -292,25 +330,48 @@ def _length(history: Sequence[Said]) -> int:
 
 
 def _notes(material: Material, room: int, *, is_cut: bool) -> tuple[Notes, Notes]:
-    """Those in front and those at the tail; a cut moves all to the front."""
-    most = _halved(material.budget // 8, room // _FACTS_SHARE)
+    """Those in front and those at the tail; a cut moves all to the front.
+
+    In front, what holds no more stays as it was, and the tail says so.
+    """
+    most = _halved(material.budget // _FACTS_PART, room // _FACTS_SHARE)
     if is_cut:
-        return _of_facts(material.facts, most), Notes()
-    front = [fact for fact in material.facts if fact.id in material.in_front]
-    tail = [fact for fact in material.facts if fact.id not in material.in_front]
+        return _of_facts(ranked(material.facts), most), Notes()
+    known = {fact.id: fact for fact in material.facts}
+    front = [known[number] for number in material.in_front if number in known]
+    ended = [replace(fact, text=f"- {fact.end}") for fact in front if fact.end]
+    newer = [fact for fact in material.facts if fact.id not in set(material.in_front)]
+    marked = [
+        replace(fact, text=f"{fact.text}: {fact.end}") if fact.end else fact for fact in newer
+    ]
+    tail = [*_by_rank(marked), *ended]
     return _of_facts(front, most), _of_facts(tail, most)
 
 
+def ranked(facts: Sequence[Note]) -> list[Note]:
+    """Those that hold: what was told first, then what was asked for most often, then the newest."""
+    return _by_rank([fact for fact in facts if not fact.end])
+
+
+def _by_rank(facts: Sequence[Note]) -> list[Note]:
+    return sorted(facts, key=_rank, reverse=True)
+
+
+def _rank(fact: Note) -> tuple[bool, bool, int, int]:
+    return not fact.end, fact.is_told, fact.uses, fact.id
+
+
 def _of_facts(facts: Sequence[Note], room: int) -> Notes:
-    """The newest that fit, oldest first."""
+    """The first that fit, oldest first."""
     room -= estimate(_HEADING)
-    kept: list[str] = []
-    for fact in reversed(facts):
+    kept: list[Note] = []
+    for fact in facts:
         room -= estimate(fact.text)
         if room < 0:
             break
-        kept.append(fact.text)
-    return Notes(lines=tuple(reversed(kept)), left_out=len(facts) - len(kept))
+        kept.append(fact)
+    lines = [fact.text for fact in sorted(kept, key=lambda each: each.id)]
+    return Notes(lines=tuple(lines), left_out=len(facts) - len(kept))
 
 
 def _optional(text: str) -> int:

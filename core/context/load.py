@@ -17,6 +17,7 @@ from storage.lease import Lease
 from storage.messages import Entry
 from storage.models import Fact, InboxMessage, MessageRole
 from storage.past import Past
+from storage.side_models import FactOrigin
 
 _NO_FILES = Files()
 _UNANSWERED = "(This was not answered.)"  # else a model answers it now; why not, it would repeat
@@ -36,7 +37,10 @@ class Memory:
         """As much as may fit into `budget` tokens."""
         scope = Address.parse(lease.address, lease.readers).scope
         if self._past and budget == self._budget:
-            known = await facts.current(agent_id=lease.agent_id, scope=scope)
+            summary = self._past.summary
+            known = await facts.shown(
+                agent_id=lease.agent_id, scope=scope, front=summary.facts if summary else ()
+            )
             return replace(self._past, facts=known)
         at_most = most_of_one(budget)
         self._past = await past.read(lease, scope=scope, tokens=budget, at_most=at_most)
@@ -81,17 +85,35 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
     return replace(
         brought,
         summary=summary.text if summary else "",
-        facts=[_note(fact) for fact in before.facts],
-        in_front=frozenset(summary.facts if summary else ()),
+        facts=[_note(fact) for fact in _not_in_sight(before, lease.address)],
+        in_front=summary.facts if summary else (),
+        is_begun=summary is not None,
         history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in before.history],
     )
+
+
+def _not_in_sight(before: Past, address: str) -> list[Fact]:
+    """Without what was learned here from messages that are shown, unless it changes a fact."""
+    front = set(before.summary.facts if before.summary else ())
+    begin = before.history[0].said_at if before.history else None
+    changing = {fact.superseded_by for fact in before.facts if fact.id in front}
+    return [
+        fact
+        for fact in before.facts
+        if fact.id in front | changing
+        or fact.contradicts
+        or fact.origin == FactOrigin.TOLD
+        or fact.place != address
+        or begin is None
+        or fact.said_at < begin
+    ]
 
 
 def _questions(lease: Lease, asked: Asked, window: int) -> list[Question]:
     """With what others said before in front, if the questions leave room for that."""
     questions = [_question(lease, each, asked.files) for each in asked.questions]
     said = [asked.before, *(each.speaker + each.text for each in questions)]
-    if sum(len(each.encode()) for each in said) > room_together(window):
+    if not questions or sum(len(each.encode()) for each in said) > room_together(window):
         return questions
     first, *others = questions
     return [replace(first, text=asked.before + first.text), *others]
@@ -122,8 +144,21 @@ def _quoted(author: str, text: str) -> str:
 
 
 def _note(fact: Fact) -> Note:
-    source = f"fact {fact.id}, from {fact.said_by}, {fact.said_at:%d %B %Y}"
-    return Note(id=fact.id, text=f"- {fact.text} ({source})")
+    is_told = fact.origin == FactOrigin.TOLD
+    origin = "from" if is_told else "learned from"
+    source = f"fact {fact.id}, {origin} {fact.said_by}, {fact.said_at:%d %B %Y}"
+    if fact.contradicts:
+        source += f"; it speaks against fact {fact.contradicts}, which was told earlier"
+    until = f" until {fact.held_until:%d %B %Y}" if fact.held_until else " no more"
+    return Note(
+        id=fact.id,
+        text=f"- {fact.text} ({source})",
+        end=f"fact {fact.id} held{until}; fact {fact.superseded_by} took its place"
+        if fact.superseded_by
+        else "",
+        is_told=is_told,
+        uses=fact.uses,
+    )
 
 
 def _message(lease: Lease, entry: Entry) -> PromptMessage:

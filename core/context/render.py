@@ -9,6 +9,7 @@ from core.context.decide import Notes, Shown
 from core.llm import PromptMessage, Role
 
 _REMEMBERED = "What you have been told to remember"
+_MARKED = 3  # a prompt hits the cache where the one before it had a mark
 
 
 def render(shown: Shown) -> list[PromptMessage]:
@@ -18,7 +19,7 @@ def render(shown: Shown) -> list[PromptMessage]:
     turn to turn stands before something that does not, so that a provider's prompt cache keeps
     hitting.
     """
-    history = _with_stable_end(shown.history)
+    history = _with_stable_ends(_merged(shown.history))
     said = _merged([_front(shown), *history, *_with_tail(shown.tail, shown.asked)])
     return [*said, *shown.journal]
 
@@ -32,14 +33,15 @@ def _front(shown: Shown) -> PromptMessage:
     return PromptMessage(role=Role.SYSTEM, content="\n\n".join(sections), ends_stable=True)
 
 
-def _with_stable_end(history: Sequence[PromptMessage]) -> list[PromptMessage]:
-    """Marked at a person's newest message: an agent's cannot carry the mark to an endpoint."""
-    marked = list(history)
-    for at in reversed(range(len(marked))):
-        if marked[at].role is Role.USER:
-            marked[at] = replace(marked[at], ends_stable=True)
-            break
-    return marked
+def _with_stable_ends(history: Sequence[PromptMessage]) -> list[PromptMessage]:
+    """Marked at people's newest messages: an agent's cannot carry the mark to an endpoint.
+
+    The prompt before had its marks at the messages before those.
+    """
+    ends = [at for at, each in enumerate(history) if each.role is Role.USER][-_MARKED:]
+    return [
+        replace(each, ends_stable=True) if at in ends else each for at, each in enumerate(history)
+    ]
 
 
 def _with_tail(newer: Notes, asked: Sequence[PromptMessage]) -> list[PromptMessage]:
@@ -52,7 +54,7 @@ def _with_tail(newer: Notes, asked: Sequence[PromptMessage]) -> list[PromptMessa
 
 
 def _listed(heading: str, notes: Notes) -> str:
-    left_out = f" ({notes.left_out:,} older facts are left out)" if notes.left_out else ""
+    left_out = f" ({notes.left_out:,} other facts are left out)" if notes.left_out else ""
     return "\n".join([f"{heading}{left_out}:", *notes.lines])
 
 

@@ -112,11 +112,15 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
-    """Tokens of one call; `cached` are those of `input` that the provider's cache served."""
+    """Tokens of one call.
+
+    Of those of `input`, the provider's cache served `cached`, and `written` went into it.
+    """
 
     input: int = 0
     cached: int = 0
     output: int = 0
+    written: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

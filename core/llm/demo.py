@@ -38,7 +38,10 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _STORED = "Remembered as fact"  # as the tool says it
+_LOOKED_UP = "facts-1"  # the call of a tool
 _NOTE = re.compile(r"^- (.+)$", re.MULTILINE)
+_ENDED = re.compile(r"fact \d+ held .+ took its place$")  # as a prompt says of a note
+_ABOUT_ME = re.compile(r"\s*what do you (know|remember) about me\b", re.IGNORECASE)
 _ASIDE = re.compile(r"\A\(.+:\n((?:- .+\n?)+)\)\n\n")  # what the prompt puts before a question
 _STOP_WORDS = frozenset(
     re.findall(
@@ -89,8 +92,8 @@ class DemoModel:
         return
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """As ChatModel says, word by word; calls no tool but `remember`, never fails."""
-        if calls := _to_remember(request):
+        """As ChatModel says, word by word; calls `remember` and `facts` alone, never fails."""
+        if calls := _to_remember(request) or _to_look_up(request):
             yield Finished(text="", model=self.name, tool_calls=calls, finish_reason="tool_calls")
             return
         text = self._answer(request.messages)
@@ -101,7 +104,9 @@ class DemoModel:
 
     def _answer(self, messages: tuple[PromptMessage, ...]) -> str:
         before, results = _parted(messages)
-        reply = self._reply(before, is_noted=any(_STORED in each.content for each in results))
+        found = [each.content for each in results if each.tool_call_id == _LOOKED_UP]
+        is_noted = any(_STORED in each.content for each in results)
+        reply = "\n".join(found) or self._reply(before, is_noted=is_noted)
         is_first = all(message.role is not Role.ASSISTANT for message in before)
         return f"{_INTRODUCTION}\n\n{reply}" if is_first else reply
 
@@ -147,6 +152,17 @@ def _to_remember(request: ModelRequest) -> tuple[ToolCall, ...]:
     )
 
 
+def _to_look_up(request: ModelRequest) -> tuple[ToolCall, ...]:
+    """What is known about whoever asks for it, unless that was done or there is no tool for it."""
+    before, done = _parted(request.messages)
+    is_able = any(tool.name == "facts" for tool in request.tools)
+    if done or not is_able or not before or before[-1].role is not Role.USER:
+        return ()
+    asks = any(_ABOUT_ME.match(paragraph) for paragraph in _told(before[-1]))
+    call = ToolCall(id=_LOOKED_UP, name="facts", arguments=json.dumps({"about_asker": True}))
+    return (call,) if asks else ()
+
+
 def _found(wanted: set[str], told: list[_Statement]) -> str:
     def shared(statement: _Statement) -> int:
         return len(wanted & _content_words(statement.text))
@@ -165,6 +181,8 @@ def _statements(
     aside = _ASIDE.match(message.content)
     notes = aside[1] if aside else message.content if message.role is Role.SYSTEM else ""
     for note in _NOTE.findall(notes):
+        if _ENDED.search(note):
+            continue
         yield _Statement(text=note, opening="I have noted", is_note=True)
     if message.role is Role.USER:
         opening = _opening(message, latest, today)

@@ -66,5 +66,8 @@ def usage_of(given: object) -> TokenUsage | None:
     return TokenUsage(
         input=count_of(usage.get("prompt_tokens"), usage.get("input_tokens")),
         cached=count_of(details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens")),
+        written=count_of(
+            details.get("cache_write_tokens"), usage.get("cache_creation_input_tokens")
+        ),
         output=count_of(usage.get("completion_tokens"), usage.get("output_tokens")),
     )

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from core.clock import Clock
 from core.messaging.sealing import Broken, seal_of, unreadable
 from storage import installations, oauth_states
-from storage import models as rows
+from storage import side_models as rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from core.text import cleaned
 from storage import conversations, facts, inbox, places
 from storage.allowances import Limit, UsedUp
 from storage.inbox import Changed, Edit, Known
+from storage.models import Conversation
 
 log = logging.getLogger(__name__)
 
@@ -136,21 +137,24 @@ class Intake:
         known = readers.since(Readers(conversation.readers))
         if known != conversation.readers:
             if address.is_private_thread:
-                await _withdraw_facts(agent_id, address)
-            await conversations.show_to(known, conversation_id=conversation.id)
+                await _withdraw_facts(conversation, address, known)
+            else:
+                await conversations.show_to(known, conversation_id=conversation.id)
         return Known(
             id=conversation.id, agent_id=agent_id, address=address.key, readers=known.value
         )
 
 
-async def _withdraw_facts(agent_id: int, address: Address) -> None:
+async def _withdraw_facts(conversation: Conversation, address: Address, readers: Readers) -> None:
     """Until private threads were told apart, what was told in one stood in its channel."""
     platform, (workspace, _, thread, *_) = address.platform, address.parts
     await facts.move(
-        agent_id=agent_id,
+        agent_id=conversation.agent_id,
         scope=address.channel.key,
         told_below=f"{platform}/{workspace}/{thread}/",  # a key names the thread, not its channel
         to=address.scope,
+        of=conversation.id,
+        readers=readers,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core.errors import ConfigMistake
 from core.tools import Tool
 from core.tools.clock import clock
+from core.tools.facts import facts
 from core.tools.function import Function, tool_from
 from core.tools.history import history
 from core.tools.imported import imported
@@ -16,10 +17,11 @@ from core.tools.toolbox import Toolbox
 _BUILT_IN: dict[str, Function] = {
     "remember": remember,
     "forget": forget,
+    "facts": facts,
     "clock": clock,
     "history": history,
 }
-_NEED_MEMORY = {"remember", "forget", "history"}
+_NEED_MEMORY = {"remember", "forget", "facts", "history"}
 
 
 def toolbox(references: Sequence[str], *, with_memory: bool) -> Toolbox:

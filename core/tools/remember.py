@@ -38,7 +38,11 @@ async def remember(
     if replaces is None:
         return f"Remembered as fact {fact.id}: {fact.text}"
     await facts.supersede(
-        fact_id=replaces, by=fact.id, agent_id=context.agent_id, scope=context.scope
+        fact_id=replaces,
+        by=fact.id,
+        agent_id=context.agent_id,
+        scope=context.scope,
+        now=context.now,
     )
     return f"Remembered as fact {fact.id}, in place of fact {replaces}: {fact.text}"
 
@@ -70,6 +74,8 @@ def _statement(context: ToolContext, text: str) -> Statement:
         said_by=context.author,
         source_key=context.source_key,
         said_at=context.now,
+        author_id=context.author_id,
+        place=context.address.key,
     )
 
 

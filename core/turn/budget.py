@@ -21,6 +21,7 @@ from core.llm import (
     Finished,
     ModelEvent,
     ModelRequest,
+    PromptCache,
     PromptMessage,
     Retracted,
     TextDelta,
@@ -73,7 +74,17 @@ class Budget:
     Without a limit it says nothing to the database, except for calls that were cut.
     """
 
-    def __init__(self, agent: KnownAgent, turn_id: int, price: Price, clock: Clock) -> None:
+    def __init__(
+        self,
+        agent: KnownAgent,
+        turn_id: int,
+        price: Price,
+        clock: Clock,
+        *,
+        purpose: str = "answer",
+    ) -> None:
+        """`purpose` is what the ledger says that they are for."""
+        self._purpose = purpose
         self._agent = agent
         self._turn_id = turn_id
         self._price = price
@@ -97,7 +108,9 @@ class Budget:
         output = None
         if (limit := self._agent.spec.daily_usd) is not None:
             output = self._most_output(model, limit)
-            most = TokenUsage(input=most_tokens(request), output=output)
+            prompt = most_tokens(request)
+            writes = request.prompt_cache is PromptCache.EXPLICIT
+            most = TokenUsage(input=prompt, output=output, written=prompt if writes else 0)
             call.is_reserved = True
             await self._reserve(self._cost(model, most))
             kill_points.reach("reserved, not asked")
@@ -145,8 +158,7 @@ class Budget:
             if call.has_begun or (call.is_sent and _is_asked_to_end()):
                 used = call.usage if call.usage and call.usage.input else _estimated(call)
                 spent = self._spent(call.model, used, is_reserved=call.is_reserved)
-                step = -1 - secrets.randbelow(2**31 - 1)  # no other call of the turn has it
-                who = Call(turn_id=self._turn_id, agent_id=self._agent.id, step=step)
+                who = Call(turn_id=self._turn_id, agent_id=self._agent.id, step=no_step())
                 await usage.add_cut(spent, who, self._clock(), unless_step=call.step)
             elif call.is_reserved:
                 await usage.release(self._turn_id)
@@ -201,12 +213,19 @@ class Budget:
             model=model,
             input_tokens=used.input,
             cached_tokens=used.cached,
+            written_tokens=used.written,
             output_tokens=used.output,
             nano_usd=self._price(model, used),
             is_reserved=is_reserved,
+            purpose=self._purpose,
         )
         self.calls.append(spent)
         return spent
+
+
+def no_step() -> int:
+    """Below zero, and no other call of the turn has it: the call leaves no step in its journal."""
+    return -1 - secrets.randbelow(2**31 - 1)
 
 
 def _is_asked_to_end() -> bool:

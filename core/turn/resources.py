@@ -16,6 +16,7 @@ from core.messaging.earlier import Earlier
 from core.tools.toolbox import Toolbox
 from core.turn.budget import Price
 from core.turn.company import Company
+from core.turn.grown import Grown
 from storage.claims import Plan
 
 
@@ -35,7 +36,7 @@ class Resources:
     `attending` bounds how many conversations all workers of a process attend to at once: more
     than a database can serve would only lose their leases while they wait for it. `attended` are
     those, each with the end of it. `awaited` are the answers that somebody of this process waits
-    for, by the message's key, once they have been delivered.
+    for, by the message's key, once they have been delivered. `grown` are histories to be compacted.
     """
 
     owner: str
@@ -49,6 +50,7 @@ class Resources:
     attending: asyncio.Semaphore
     company: Company
     earlier: Earlier
+    grown: Grown = field(default_factory=Grown)
     attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
     awaited: dict[str, Answer | None] = field(default_factory=dict[str, Answer | None])
 

@@ -107,6 +107,7 @@ async def _fitting(turn: Turn) -> Finished:
     prompt = await _prompt(turn, budget, cut_at=turn.hold.now())
     while True:
         try:
+            turn.is_grown = prompt.is_grown
             return await _stream(turn, _request(turn, prompt, budget))
         except ContextOverflow as overflow:
             if prompt.is_bare:
@@ -148,12 +149,12 @@ def _request(turn: Turn, prompt: Prompt, budget: int) -> ModelRequest:
         budget=budget,
         briefing=briefing,
         allow=turn.budget.allow,
-        cache_key=_cache_key(turn.hold.lease),
+        cache_key=cache_key(turn.hold.lease),
         prompt_cache=spec.prompt_cache,
     )
 
 
-def _cache_key(lease: Lease) -> str:
+def cache_key(lease: Lease) -> str:
     """Opaque: whoever runs the endpoint reads neither a place nor a number in it."""
     return sha256(f"{lease.address}/{lease.conversation_id}".encode()).hexdigest()[:32]
 

@@ -60,6 +60,7 @@ class Turn:
         self.budget = Budget(agent, opened.turn.id, resources.price, hold.now)
         self.files = Files()
         self.before = ""
+        self.is_grown = False  # its history, as far as a prompt has shown
         self.memory = Memory()
         self.has_more = False  # there is another message in the conversation
         self.is_edited = False
@@ -328,11 +329,13 @@ class Turn:
         )
 
     def delivered(self) -> None:
-        """Give its answer, which people have seen now, to whoever waits for it in this process."""
+        """Tell this process that people have seen its answer: whoever waits for it, or compacts."""
         awaited = self.resources.awaited
         for each in self.opened.questions:
             if each.key in awaited:
                 awaited[each.key] = self._answer
+        if self.is_grown:
+            self.resources.grown.add(self.hold.lease.conversation_id, self.opened.last_seq)
 
     def _log(self, state: TurnState, failure: str | None) -> None:
         """One line; seconds since it was opened, tokens of the calls that this process made."""

@@ -14,6 +14,7 @@ from core.clock import monotonic
 from core.errors import ConfigMistake
 from core.messaging.adapter import Adapter
 from core.turn.backlog import Backlog
+from core.turn.compactor import Compactor
 from core.turn.hold import Hold
 from core.turn.resources import Resources
 from core.turn.serving import Serving
@@ -80,6 +81,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             serving: set[asyncio.Task[bool]] = set()
             looking = group.create_task(self._look(queues, stop, group, serving))
+            compacting = group.create_task(Compactor(self._resources).run(stop))
             await stop.wait()
             self._is_looking = False
             self._draining.set()
@@ -87,7 +89,7 @@ class Worker:
             with suppress(TimeoutError):
                 async with asyncio.timeout(drain_seconds):
                     await _drained(looking, serving)
-            for task in (looking, *serving):
+            for task in (looking, compacting, *serving):
                 task.cancel()
 
     async def _look(
@@ -121,7 +123,10 @@ class Worker:
         if self._resources.company.is_within:  # a tool asks an agent: its turn has a place already
             return await self._attend(conversation_id, agent_id)
         async with self._resources.attending:
-            return await self._attend(conversation_id, agent_id)
+            has_worked = await self._attend(conversation_id, agent_id)
+        if not self._resources.grown.is_watched:  # the answer is delivered already
+            await Compactor(self._resources).settle()
+        return has_worked
 
     async def _attend(self, conversation_id: int, agent_id: int | None) -> bool:
         ended = self._resources.attended.setdefault(conversation_id, asyncio.Event())

@@ -40,9 +40,11 @@ class Retention:
 
     An answer goes with everything of it (its questions, messages of the history, steps, visible
     messages, cost, opinions) when it ended longer ago than is kept. What is being answered or
-    delivered stays whole, and so do facts, the newest summary and the conversations themselves,
-    whose numbers go on. What catch-up may find once more is known by the key of the question,
-    which is kept without its words until nobody looks back that far.
+    delivered stays whole, and so do facts that were told, the newest summary, without its words
+    once all that it stands for is gone, and the conversations themselves, whose numbers go on.
+    What was learned from messages that are all gone goes with them. What catch-up may find once
+    more is known by the key of the question, which is kept without its words until nobody looks
+    back that far.
     """
 
     def __init__(self, clock: Clock, *, catch_up: timedelta) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from queue import SimpleQueue
+from types import ModuleType
 from typing import Protocol, TypedDict, TypeVar, cast
 
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -152,6 +153,16 @@ async def tables_of(connection: BaseDBAsyncClient) -> dict[str, set[str]]:
     for row in await connection.execute_query_dict(_COLUMNS[connection.capabilities.dialect]):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Tortoise says list and dict, not of what
         tables.setdefault(str(row["name"]), set()).add(str(row["part"]))  # pyright: ignore[reportUnknownArgumentType]  # as above
     return tables
+
+
+def models_in(*modules: ModuleType) -> list[type[Model]]:
+    """The models that stand in these modules."""
+    return [
+        each
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Model) and each is not Model
+    ]
 
 
 def table_of(model: type[TortoiseModel]) -> str:

@@ -4,7 +4,7 @@ from tortoise import fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("storage", "0011_threads")]
+    dependencies = [("storage", "0013_compaction")]
 
     initial = False
 

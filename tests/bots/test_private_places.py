@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -18,6 +19,7 @@ from random import Random
 
 import pytest
 
+from core.context.decide import Material
 from tests.bots.discord.private_places import DiscordPlaces as OnDiscord
 from tests.bots.slack.town import Harbour as OnSlack
 from tests.bots.town import Place, Town
@@ -35,6 +37,10 @@ _TURNS = """SELECT address, max(turn.id) FROM turn
     JOIN conversation ON conversation.id = conversation_id GROUP BY address"""
 _FACTS = "SELECT scope, max(id) FROM fact GROUP BY scope"
 _FORGOTTEN = "SELECT text FROM fact WHERE forgotten_at IS NOT NULL"
+_LEARNED = "SELECT scope, author_id, text FROM fact WHERE origin = 'learned'"
+_COMPACTING = "SELECT count(*) FROM compaction WHERE ready_at IS NOT NULL"
+_SUMMARIES = "SELECT address, text FROM summary JOIN conversation c ON c.id = conversation_id"
+_LISTED = re.compile(r"^(\d+)\. .+: at(\d\d) .*?(mark\d{3}x)", re.MULTILINE)
 _KEPT = "SELECT text FROM inbox UNION SELECT text FROM message UNION SELECT text FROM fact"
 
 
@@ -50,6 +56,8 @@ class Story:
         self.hung = set[str]()
         self.hangs = asyncio.Event()
         self.prompts: list[tuple[int, str]] = []
+        self.compacted: list[tuple[int, str]] = []
+        self.learns = True
 
     def marker(self, place: Place) -> str:
         """A word that nobody said before."""
@@ -64,7 +72,14 @@ class Story:
         return word
 
     def answer(self, body: Body) -> str | Behaviour:
-        """The model: keeps what it is told to keep, looks up what it is told to look up."""
+        """The model: answers a person, or compacts."""
+        last = str(body["messages"][-1]["content"])
+        if "comes from no person" in last:
+            return self.notes(last, json.dumps(body))
+        return self.reply(body)
+
+    def reply(self, body: Body) -> str | Behaviour:
+        """Keeps what it is told to keep, looks up what it is told to look up."""
         said = [each["content"] or "" for each in body["messages"] if each["role"] == "user"]
         *_, asked = re.finditer(r"at(\d\d) ", said[-1])
         words = said[-1][asked.start() :]
@@ -80,6 +95,30 @@ class Story:
             self.hangs.set()
             return Stall()
         return "Noted."
+
+    def notes(self, asked: str, prompt: str) -> str:
+        """The model compacts: all that it sees is in the summary, each message makes a fact."""
+        listed = _LISTED.findall(asked)
+        if not (self.learns and listed):
+            return "No."
+        self.compacted.append((int(listed[0][1]), prompt))
+        facts = [
+            {"text": f"learned {word}", "sources": [int(number)]} for number, _, word in listed
+        ]
+        seen = " ".join(sorted(set(_MARKER.findall(prompt))))
+        return json.dumps({"summary": f"planted {seen}", "facts": facts})
+
+    async def settle_learned(self) -> None:
+        """Nothing is learned any more."""
+        self.learns = False
+        await self.town.until(_COMPACTING, 0)
+
+    def learned(self) -> list[tuple[str, str, str]]:
+        """For whose eyes, from whom, and which word."""
+        return [
+            (self.owner(str(scope)), str(person), _MARKER.findall(str(text))[0])
+            for scope, person, text in self.town.rows(_LEARNED)
+        ]
 
     def say(self, place: Place, person: str, words: str) -> str:
         """A message there, which will be answered."""
@@ -161,6 +200,7 @@ async def miss(story: Story) -> None:
 async def command(story: Story) -> None:
     """Somebody asks for all there is to ask for, everywhere."""
     town, told_to = story.town, Counter(story.among[word] for word, _ in story.told)
+    told_to += Counter(among for among, _, _ in story.learned())
     facts, turns = town.rows(_FACTS), town.rows(_TURNS)
     for place in story.commanded:
         person = story.chance.choice(place.people)
@@ -225,6 +265,13 @@ async def read(story: Story) -> None:
         )
     }
     told = {word for word, _ in story.told}
+    for number, prompt in story.compacted:
+        assert {among[word] for word in _MARKER.findall(prompt)} == {by_number[number].among}
+    for where, _, word in story.learned():
+        assert where == among[word]
+    for address, text in town.rows(_SUMMARIES):
+        found = set(_MARKER.findall(str(text)))
+        assert {among[word] for word in found} <= {story.owner(str(address))}
     for number, prompt in story.prompts:
         place, found = by_number[number], set(_MARKER.findall(prompt))
         assert {among[word] for word in found} <= {place.among}
@@ -245,6 +292,7 @@ async def look(story: Story) -> None:
     for person in story.town.people:
         tab, listed = await story.town.tab(person), story.town.listed(person)
         told = {word for word, teller in story.told if teller == person}
+        told |= {word for _, teller, word in story.learned() if teller == person}
         assert set(_MARKER.findall(tab)) == {word for word in told if story.among[word] in listed}
         assert set(re.findall(r"<#(\w+)>", tab)) == listed
 
@@ -258,6 +306,8 @@ async def tell(opened: Opened, chance: Random, folder: Path) -> None:
         story = Story(town, chance)
         async with town.bot():
             await plant(story)
+            await story.settle_learned()
+            assert {by for by, _, _ in story.learned()} - {"", None}
         await miss(story)
         async with town.bot():
             await story.settled()
@@ -273,7 +323,9 @@ async def tell(opened: Opened, chance: Random, folder: Path) -> None:
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(1, 20))]
 )
 async def test_what_is_private_is_found_nowhere_else(
-    opened: Opened, seed: int, migrated: Path, tmp_path: Path
+    opened: Opened, seed: int, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in (("_MANY", 2), ("_FEW", 16_000), ("_KEPT", 2)):  # compacted soon
+        monkeypatch.setattr(sys.modules[Material.__module__], name, value)
     shutil.copy(migrated, tmp_path / "moorings.db")
     await tell(opened, Random(seed), tmp_path)  # noqa: S311  # a story, no secret

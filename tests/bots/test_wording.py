@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -65,3 +66,18 @@ def test_a_long_question_is_shown_in_part_and_all_of_it_as_a_quote() -> None:
 def test_a_message_without_words_is_asked_about_as_such() -> None:
     assert question_about("one\ntwo").endswith("> one\n> two")
     assert question_about("").endswith("> (no text)")
+
+
+@pytest.mark.parametrize("markup", [SLACK, DISCORD])
+def test_a_learned_fact_says_from_which_words_and_what_held_before(markup: Markup) -> None:
+    fact = replace(
+        facts(1, "The deadline is 2 April.")[0],
+        learned_from="Let us say\n2 April, " + "word " * 50,
+        before="The deadline is 15 March.",
+    )
+    shown = Wording(markup).facts("Ada", [fact])
+    assert "learned from Ana, 01 March 2026: “Let us say 2 April, word" in shown
+    assert "before: The deadline is 15 March" in shown
+    assert len(shown) < 300
+    gone = Wording(markup).facts("Ada", [replace(fact, learned_from="", before="")])
+    assert gone.endswith("(learned from Ana, 01 March 2026)_")

@@ -25,6 +25,7 @@ from core.messaging.messages import Author, Incoming
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.company import Company
+from core.turn.grown import Grown
 from core.turn.hold import Hold
 from core.turn.resources import Resources
 from core.turn.turn import Turn
@@ -86,6 +87,7 @@ class Stage:
         self.gate = Gate(self.file, self.clock)
         self.intake = Intake(self.directory, self.clock, self.gate)
         self.company = Company(calm_seconds=0)
+        self.grown = Grown()
 
     def worker(
         self,
@@ -102,6 +104,7 @@ class Stage:
         self, *, owner: str | None = None, take_over: Callable[[], Awaitable[None]] = _nothing
     ) -> Resources:
         """What a process answers with."""
+        self.grown.is_watched = True  # by tests that want it
         return Resources(
             owner=owner or self.owner,
             directory=self.directory,
@@ -113,6 +116,7 @@ class Stage:
             take_over=take_over,
             attending=self.attending,
             company=self.company,
+            grown=self.grown,
             earlier=Earlier(self.gate, self.directory, self.file),
         )
 

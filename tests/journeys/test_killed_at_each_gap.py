@@ -68,6 +68,13 @@ BACKED_UP = {"rows backed up", "backup written", "rows restored"}
 NOTED = "command done, not noted"  # tests/bots/slack/test_threads.py stops there: none is answered
 AGAIN = "looked for in vain"  # reached by whoever takes over from somebody who died before a post
 EDITED = ("edit stored, not heeded", "questions read again")  # a test of its own edits
+# no message is on its way there either; test_compaction_killed.py
+COMPACTED = {
+    "compaction opened",
+    "compaction answered, not journalled",
+    "compaction journalled, not finished",
+    "compaction finished",
+}
 CUT = "history cut, model not asked"  # a test of its own has so long a history
 ROOT = Path(__file__).parents[2]
 REACHED = re.compile(r'kill_points\.reach\("([^"]+)"\)')
@@ -206,6 +213,7 @@ def test_every_place_in_the_code_is_one_where_we_kill_and_is_explained() -> None
         PRUNED,
         *BACKED_UP,
         *EDITED,
+        *COMPACTED,
         *(p for p, _ in PLACES),
     }
     explained = (ROOT / "docs" / "architecture.md").read_text()

@@ -7,9 +7,9 @@ from functools import cache
 
 from tortoise import Tortoise
 
-from storage import models
+from storage import models, side_models
 from storage.database import Database
-from storage.drivers.internals import Model
+from storage.drivers.internals import models_in
 
 _COLUMNS = {
     "sqlite": """
@@ -91,11 +91,7 @@ async def real(database: Database) -> dict[str, Table]:
 @cache
 def declared() -> dict[str, Table]:
     """The tables that the models declare."""
-    found = [
-        thing.describe()
-        for thing in vars(models).values()
-        if isinstance(thing, type) and issubclass(thing, Model) and thing is not Model
-    ]
+    found = [model.describe() for model in models_in(models, side_models)]
     return {
         model["table"]: Table(
             columns=frozenset((f["db_column"], not f["nullable"]) for f in model["data_fields"]),

@@ -83,10 +83,14 @@ async def test_a_forgotten_fact_holds_no_more_and_is_forgotten_once(now: datetim
 async def test_a_newer_fact_takes_the_place_of_an_older_one(now: datetime) -> None:
     old = await facts.add(_statement(now))
     new = await facts.add(_statement(now, key="k2", text="it is March 20th"))
-    done = await facts.supersede(fact_id=old.id, by=new.id, agent_id=1, scope="terminal/main")
+    done = await facts.supersede(
+        fact_id=old.id, by=new.id, agent_id=1, scope="terminal/main", now=now
+    )
     assert done
     assert await _current() == ["it is March 20th"]
-    again = await facts.supersede(fact_id=old.id, by=new.id, agent_id=1, scope="terminal/main")
+    again = await facts.supersede(
+        fact_id=old.id, by=new.id, agent_id=1, scope="terminal/main", now=now
+    )
     assert not again
 
 
@@ -98,7 +102,7 @@ async def test_a_fact_of_elsewhere_is_neither_seen_nor_changed(
     assert await facts.current(agent_id=agent_id, scope=scope) == []
     assert await facts.find(fact_id=fact.id, agent_id=agent_id, scope=scope) is None
     assert not await facts.forget(fact_id=fact.id, agent_id=agent_id, scope=scope, now=now)
-    assert not await facts.supersede(fact_id=fact.id, by=9, agent_id=agent_id, scope=scope)
+    assert not await facts.supersede(fact_id=fact.id, by=9, agent_id=agent_id, scope=scope, now=now)
     assert await _current() == ["the deadline is March 15th"]
 
 

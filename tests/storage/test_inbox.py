@@ -135,14 +135,18 @@ async def test_a_message_that_is_deleted_while_it_is_answered_stops_its_turn(now
     assert [message.text for message in await inbox.of_turn(opened.turn.id)] == ["", ""]
 
 
-async def test_a_message_that_is_answered_stays_as_it_is(now: datetime) -> None:
+async def test_a_message_that_is_answered_stays_but_for_its_words_if_it_is_deleted(
+    now: datetime,
+) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)
     lease = await given.leased(where, now)
     await given.answered(lease, await given.opened(lease, now), now)
     assert await inbox.change("k1", "better") is Edit.TOO_LATE
-    assert await inbox.withdraw("k1", now) is Edit.TOO_LATE
     assert [message.text for message in await InboxMessage.all()] == ["text of k1"]
+    assert await inbox.withdraw("k1", now) is Edit.TOO_LATE
+    [message] = await InboxMessage.all()
+    assert (message.text, message.state) == ("", InboxState.ANSWERED)
 
 
 async def test_the_first_message_of_a_place_is_known(now: datetime) -> None:

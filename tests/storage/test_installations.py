@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from storage import installations
-from storage.models import Installation
+from storage.side_models import Installation
 
 pytestmark = pytest.mark.usefixtures("database")
 

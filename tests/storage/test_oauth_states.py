@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from storage import oauth_states
-from storage.models import OAuthState
+from storage.side_models import OAuthState
 
 pytestmark = pytest.mark.usefixtures("database")
 SOON = timedelta(minutes=10)

@@ -22,7 +22,7 @@ from core import clock
 from core.config.settings import Settings
 from core.messaging.installations import Installations
 from core.runtime import Runtime
-from storage.models import OAuthState
+from storage.side_models import OAuthState
 from tests.peers.slack.peer import SlackPeer
 
 SECRET = "the-secret-of-the-slack-app"  # noqa: S105 - a test's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -52,6 +53,10 @@ def test_a_fact_has_its_source(now: datetime) -> None:
         id=7, text="the deadline is near", said_by="ana", at=now - timedelta(days=1)
     )
     assert "7  the deadline is near (ana, a day ago)" in drawn(looks.facts([fact], now))
+    learned = replace(fact, learned_from="It comes\nnearer", before="it is far")
+    assert "(learned from ana, a day ago: “It comes nearer”; before: it is far)" in " ".join(
+        drawn(looks.facts([learned], now)).split()
+    )
 
 
 def test_the_address_of_a_link_is_spelled_out() -> None:

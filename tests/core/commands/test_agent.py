@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from core.address import Address
@@ -10,7 +12,10 @@ from core.config.agents_file import AgentsFile
 from core.config.binding import Binding
 from core.config.spec import AgentSpec
 from core.errors import ModelRefused, UserMistake
+from core.llm import ModelRequest
+from core.turn.compactor import Compactor
 from tests.core.given import ROOM, Stage
+from tests.peers.model import ScriptedModel
 
 HERE = Address.parse(ROOM)
 FILE = AgentsFile(
@@ -155,3 +160,28 @@ async def test_conversations_are_listed_with_the_newest_message_first(
         ("Ada", "slack/T1/C3", 0),
     ]
     assert talks[-1].last_at is None
+
+
+async def test_a_learned_fact_says_from_what_it_was_learned(
+    stage: Stage, commands: Commands
+) -> None:
+    """And what held before it."""
+    stage.model = ScriptedModel(otherwise=_notes)
+    for room, date in ((ROOM, "15 March"), (f"{ROOM}/7", "2 April")):
+        for _ in range(6):
+            await answered(stage, f"It is {date}", room=room)
+        stage.clock.forward(3_700)
+        await Compactor(stage.resources()).look_for_quiet()
+    [fact] = await commands.facts(HERE, "Ada")
+    assert (fact.text, fact.said_by) == ("The deadline is 2 April.", "ana")
+    assert (fact.learned_from, fact.before) == ("It is 2 April", "The deadline is 15 March.")
+
+
+def _notes(request: ModelRequest) -> str:
+    asked = request.messages[-1].content
+    if "comes from no person" not in asked:
+        return "Yes."
+    date = "2 April" if "2 April" in asked else "15 March"
+    replaces = 1 if "1. The deadline" in asked else None
+    fact = {"text": f"The deadline is {date}.", "sources": [1], "replaces": replaces}
+    return json.dumps({"facts": [fact]})

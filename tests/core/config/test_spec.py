@@ -39,7 +39,7 @@ def mistakes(**fields: object) -> str:
 def test_a_name_is_enough() -> None:
     spec = AgentSpec(name="ProjectAssistant")
     assert (spec.model, spec.memory, spec.window_tokens) == ("gpt-6-luna", True, 16_000)
-    assert spec.tools == ("remember", "forget", "clock", "history")
+    assert spec.tools == ("remember", "forget", "facts", "clock", "history")
 
 
 def test_a_spec_never_changes() -> None:

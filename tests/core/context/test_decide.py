@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.context.decide import Material, Note, Question, Said, Shown, decide, total
+from core.context.decide import Material, Note, Question, Said, Shown, before_kept, decide, total
 from core.context.render import render
 from core.errors import ModelRefused
 from core.llm import Api, Native, PromptMessage, Role, ToolCall
@@ -174,18 +174,55 @@ def test_what_an_endpoint_is_given_back_is_counted() -> None:
     assert total([PromptMessage(role=A, content="", tool_calls=(call,))]) > 1_000
 
 
-@pytest.mark.parametrize(("in_front", "shown"), [(range(100), (6, 0)), ((), (0, 6))])
+@pytest.mark.parametrize(("in_front", "shown"), [(range(99, -1, -1), (2, 0)), ((), (0, 2))])
 def test_facts_have_a_bound_and_the_newest_are_shown(
     in_front: Sequence[int], shown: tuple[int, int]
 ) -> None:
-    material = replace(brought(facts=notes(100, 280)), in_front=frozenset(in_front))
+    material = replace(brought(facts=notes(100, 280)), in_front=in_front)
     decided = decide(material)
-    assert tokens(decided) < WINDOW // 8 + 100
+    assert tokens(decided) < WINDOW // 20 + 100
     assert (len(decided.front.lines), len(decided.tail.lines)) == shown
-    assert "(94 older facts are left out):" in str(render(decided))
+    assert "(98 other facts are left out):" in str(render(decided))
     assert [*decided.front.lines, *decided.tail.lines] == [note.text for note in notes(100, 280)][
-        -6:
+        -2:
     ]
+
+
+def test_told_and_most_used_facts_are_shown_first_and_in_their_order() -> None:
+    many = notes(10, 280)
+    many[2], many[4] = replace(many[2], uses=1), replace(many[4], uses=2)
+    many[5:] = [replace(each, is_told=False, uses=9) for each in many[5:]]
+    decided = decide(brought(facts=many))
+    assert decided.tail.lines == (many[2].text, many[4].text)
+
+
+def test_a_fact_in_front_stays_as_it_was_and_the_tail_says_that_it_holds_no_more() -> None:
+    old, new = notes(2, 10)
+    ended = replace(old, end="fact 0 held until 3 March; fact 1 took its place")
+    before = decide(replace(brought(facts=[old]), in_front=[0]))
+    after = decide(replace(brought(facts=[ended, new]), in_front=[0]))
+    assert before.front == after.front
+    assert after.tail.lines == (f"- {ended.end}", new.text)
+    assert decide(brought(facts=[ended, new])).tail.lines == (f"{old.text}: {ended.end}", new.text)
+
+
+@pytest.mark.parametrize(
+    ("history", "kept_from"),
+    [
+        (talk(*[40] * 70), 55),  # many short messages: sixteen are kept
+        (talk(*[20] * 70), None),  # … which are too few words to be worth it
+        (talk(*[40] * 68), None),
+        (talk(*[1_000] * 12), 11),  # few long ones: the last that fit
+        (talk(*[1_000] * 10), None),
+        (talk(*[1_000] * 4, 9_000, 1_000), 5),  # the newest question is kept, however long
+    ],
+)
+def test_a_history_that_has_grown_is_compacted_up_to_the_newest(
+    history: Sequence[Said], kept_from: int | None
+) -> None:
+    material = brought(history=history)
+    assert decide(material).is_grown == (kept_from is not None)
+    assert before_kept(material) == (kept_from and kept_from - 1)
 
 
 def test_tools_and_summary_are_counted() -> None:

@@ -156,3 +156,29 @@ async def test_messages_that_a_prompt_joined_are_told_apart() -> None:
 
 async def test_without_a_question_it_greets() -> None:
     assert (await told()).startswith("Hello!")
+
+
+FACTS = ToolSpec(name="facts", description="", parameters={})
+
+
+async def test_what_is_known_about_who_asks_is_looked_up_and_told() -> None:
+    model = DemoModel(pause=0, clock=lambda: NOW)
+    asked = said("What do you know about me?")
+    request = ModelRequest(messages=(REPLY, asked), tools=(FACTS,))
+    [call] = (await answer_of(model, request)).tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("facts", {"about_asker": True})
+    result = PromptMessage(role=Role.TOOL, content="- Ana likes tea.", tool_call_id=call.id)
+    answer = await answer_of(model, replace(request, messages=(REPLY, asked, result)))
+    assert answer.text == "- Ana likes tea."
+    assert (await answer_of(model, replace(request, tools=()))).tool_calls == ()
+
+
+async def test_a_note_that_holds_no_more_is_no_answer() -> None:
+    notes = (
+        "(What you have been told to remember since:\n"
+        "- Our deadline is 15 March (fact 1, from Ana): fact 1 held until 3 March 2026; "
+        "fact 2 took its place\n"
+        "- It is 2 April now, the deadline (fact 2, from Ana))\n\n"
+    )
+    answer = await told(said(f"{notes}When is our deadline?"))
+    assert answer.startswith("I have noted: It is 2 April now")

@@ -55,14 +55,14 @@ def chunk(**choice: object) -> str:
 async def test_an_answer_comes_in_pieces_and_is_summed_up(
     endpoint: Endpoint, model: EndpointModel
 ) -> None:
-    endpoint.script(Reply(text="Hello, world", size=6, cached_tokens=1))
+    endpoint.script(Reply(text="Hello, world", size=6, cached_tokens=1, written_tokens=2))
     assert await events_of(model, ASKED) == [
         TextDelta(text="Hello,"),
         TextDelta(text=" world"),
         Finished(
             text="Hello, world",
             model="gpt-6-luna",
-            usage=TokenUsage(input=1, cached=1, output=2),
+            usage=TokenUsage(input=1, cached=1, output=2, written=2),
         ),
     ]
 

@@ -21,6 +21,22 @@ def test_cached_tokens_cost_less() -> None:
     assert LIST.nano_usd("gpt-4o", TokenUsage(input=1000, cached=400, output=100)) == 3_000_000
 
 
+def test_what_is_written_to_the_cache_costs_a_fourth_more() -> None:
+    usage = TokenUsage(input=1_000_000, cached=400_000, written=500_000)
+    plain = TokenUsage(input=1_000_000, cached=400_000)
+    of_list = LIST.nano_usd("gpt-6-luna", usage), LIST.nano_usd("gpt-6-luna", plain)
+    assert of_list == (153_000_000, 128_000_000)
+    assert OWN.nano_usd("qwen3", usage) == 76_500_000
+
+
+def test_more_written_tokens_than_are_left_are_taken_for_those() -> None:
+    usage = TokenUsage(input=1000, cached=400, written=9000)
+    for prices, model in ((LIST, "gpt-6-luna"), (OWN, "qwen3")):
+        assert prices.nano_usd(model, usage) == prices.nano_usd(
+            model, TokenUsage(input=1000, cached=400, written=600)
+        )
+
+
 def test_more_cached_tokens_than_tokens_are_taken_for_all() -> None:
     usage = TokenUsage(input=1000, cached=4000)
     all_of_it = TokenUsage(input=1000, cached=1000)

@@ -19,12 +19,12 @@ from storage.models import (
     InboxState,
     Message,
     MessageRole,
-    OAuthState,
     OutboxMessage,
     OutboxState,
     Turn,
     TurnState,
 )
+from storage.side_models import OAuthState
 from tests.core.given import Hands, broken, locked
 from tests.patience import PATIENCE
 from tests.storage import given, processes, sql

@@ -24,6 +24,7 @@ class Reply:
     finish_reason: str = "stop"
     usage: bool = True
     cached_tokens: int = 0
+    written_tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -130,7 +130,10 @@ def _usage(reply: Reply, body: Body) -> str:
         "prompt_tokens": prompt,
         "completion_tokens": answer,
         "total_tokens": prompt + answer,
-        "prompt_tokens_details": {"cached_tokens": reply.cached_tokens},
+        "prompt_tokens_details": {
+            "cached_tokens": reply.cached_tokens,
+            "cache_write_tokens": reply.written_tokens,
+        },
     }
     return _event(body, choices=[], usage=usage)
 

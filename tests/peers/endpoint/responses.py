@@ -206,7 +206,10 @@ class Stream:
         answer = len(reply.text.split())
         return {
             "input_tokens": prompt,
-            "input_tokens_details": {"cached_tokens": reply.cached_tokens, "cache_write_tokens": 0},
+            "input_tokens_details": {
+                "cached_tokens": reply.cached_tokens,
+                "cache_write_tokens": reply.written_tokens,
+            },
             "output_tokens": answer,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": prompt + answer,

@@ -1,0 +1,175 @@
+"""Compacts what has grown and learns from what is quiet, beside the answers of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+
+from core import kill_points
+from core.errors import MooringsError
+from core.stray import contained
+from core.turn.compaction import carry_out, due_over, quiet_over
+from core.turn.grown import Grown
+from core.turn.resources import Resources
+from storage import compactions, cursors, stretches
+from storage.compactions import Stretch
+from storage.errors import StorageError
+from storage.side_models import Compaction
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 2  # compactions of one process
+_LOOK_SECONDS = 60.0  # between two looks for what others left
+_QUIET_EVERY = timedelta(minutes=5)  # … and for what has become quiet
+_QUIET = timedelta(hours=1)
+_BACK = timedelta(days=1)  # that the first look of all goes back
+_CURSOR = "quiet"
+_SOON = 10  # messages, where another process seems to be at work
+
+Look = Callable[[Resources, int], Awaitable[Stretch | None]]  # what is due in a conversation
+
+
+async def _wake_at(stop: asyncio.Event, grown: Grown) -> None:
+    await stop.wait()
+    grown.wake()
+
+
+class Compactor:
+    """Nobody waits for it: what it does not come to stays as it is, and is cut without it."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._looked_at: datetime | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """What turns have seen to have grown, what others left, and what is quiet, until `stop`.
+
+        Cancelled, it gives what it has not finished to the next process.
+        """
+        grown = self._resources.grown
+        grown.is_watched = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_wake_at(stop, grown))
+                while not stop.is_set():
+                    for number in await self._left():
+                        group.create_task(self._take_up(number))
+                    await self.look_for_quiet()
+                    await grown.wait(_LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  # no secret
+                    for conversation_id, last_seq in grown.take().items():
+                        group.create_task(self.compact(conversation_id, last_seq))
+        finally:
+            grown.is_watched = False
+
+    async def settle(self) -> None:
+        """Compact what has grown, where nobody runs."""
+        for conversation_id, last_seq in self._resources.grown.take().items():
+            await self.compact(conversation_id, last_seq)
+
+    async def compact(self, conversation_id: int, last_seq: int) -> None:
+        """Compact this history, if it has grown and nobody does it already."""
+        soon = await self._do(due_over, conversation_id)
+        if soon:
+            self._resources.grown.ignore(conversation_id, until=last_seq + soon)
+
+    async def look_for_quiet(self) -> None:
+        """Learn from conversations in which nobody has spoken for an hour; now and then.
+
+        How far was looked is written when all that was found is on record.
+        """
+        now = self._resources.clock()
+        if self._looked_at and abs(now - self._looked_at) < _QUIET_EVERY:
+            return
+        self._looked_at = now
+        try:
+            seen = await cursors.last_seen(_CURSOR)
+            since = datetime.fromisoformat(seen) if seen else now - _QUIET - _BACK
+            for conversation_id in await stretches.ended_between(since, now - _QUIET):
+                if await stretches.is_quiet_since(conversation_id, now - _QUIET):
+                    await self._do(quiet_over, conversation_id)
+            await cursors.see(_CURSOR, (now - _QUIET).isoformat(), now)
+        except (StorageError, OSError) as error:
+            log.warning("not looked for what is quiet", extra={"why": str(error)})
+
+    async def _left(self) -> list[int]:
+        try:
+            return await compactions.waiting(self._resources.clock(), limit=_AT_ONCE)
+        except (StorageError, OSError) as error:
+            log.warning("cannot look for compactions", extra={"why": str(error)})
+            return []
+
+    async def _take_up(self, number: int) -> None:
+        """What somebody left, or put off until now."""
+        resources = self._resources
+        async with self._slots, _alone_with_its_failures({"compaction": number}):
+            row = await compactions.claim(
+                number,
+                owner=resources.owner,
+                now=resources.clock(),
+                seconds=resources.lease_seconds,
+            )
+            if row:
+                await self._under_lease(row)
+
+    async def _do(self, look: Look, conversation_id: int) -> int:
+        """What is due there, unless somebody does it; how many messages later to look again.
+
+        0: whenever it has grown again.
+        """
+        resources, later = self._resources, _SOON
+        async with self._slots, _alone_with_its_failures({"conversation": conversation_id}):
+            stretch = await look(resources, conversation_id)
+            row = stretch and await compactions.open_over(
+                stretch,
+                owner=resources.owner,
+                now=resources.clock(),
+                seconds=resources.lease_seconds,
+            )
+            if row:
+                kill_points.reach("compaction opened")
+                await self._under_lease(row)
+                later = 0 if await compactions.is_done(row) else compactions.AFTER_VAIN
+            elif stretch is None:
+                later = compactions.AFTER_VAIN
+        return later
+
+    async def _under_lease(self, row: Compaction) -> None:
+        """Carry it out, with its lease renewed meanwhile; cancelled, it is given back at once."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeper = group.create_task(self._keep(row))
+                await carry_out(self._resources, row)
+                keeper.cancel()
+        except ExceptionGroup as failures:
+            error = failures.exceptions[0]
+            if not isinstance(error, StorageError | OSError):  # it would break again
+                with suppress(StorageError):
+                    await compactions.leave_out(row, self._resources.clock())
+            raise error from failures
+        except asyncio.CancelledError:
+            with suppress(StorageError):
+                await compactions.put_off(row, self._resources.clock(), has_failed=False)
+            raise
+
+    async def _keep(self, row: Compaction) -> None:
+        seconds = self._resources.lease_seconds
+        while True:
+            await asyncio.sleep(seconds / 3)
+            await compactions.keep(row, self._resources.clock(), seconds)
+
+
+@asynccontextmanager
+async def _alone_with_its_failures(extra: Mapping[str, int]) -> AsyncGenerator[None]:
+    """What fails takes nothing else down; what is on record is looked for again."""
+    try:
+        with contained():
+            yield
+    except (StorageError, MooringsError, OSError) as error:
+        log.warning("compaction left", extra={**extra, "why": str(error)})
+    except Exception:
+        log.exception("compaction left", extra=dict(extra))
