@@ -20,7 +20,7 @@ from core.messaging.messages import Author, Quote
 _PAGE = 200  # messages
 _ENOUGH = 30  # messages of a thread that is longer than a page
 _WINDOWS = tuple(3_600 * 4**number for number in range(7))  # seconds before the question: 170 days
-_SPARE = 10  # calls
+_SPARE = 3  # calls, of ten at once
 _MOST_PAGES = 5  # more of the window in which there suddenly are more than a page
 
 
