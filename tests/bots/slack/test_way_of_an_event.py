@@ -41,7 +41,11 @@ async def test_an_event_passes_the_files_that_are_told_in_this_order(workspace: 
         own = asyncio.current_task()
         for number in range(2):
             event = said(f"hello {number}", channel="C0GENERAL", ts=f"170000000{number}.000100")
-            frame = {"type": "events_api", "envelope_id": f"e{number}", "payload": event}
+            frame: dict[str, object] = {
+                "type": "events_api",
+                "envelope_id": f"e{number}",
+                "payload": event,
+            }
             if number:
                 sys.setprofile(note)
             try:
