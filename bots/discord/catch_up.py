@@ -15,9 +15,9 @@ from bots.discord.dispatch import Dispatcher
 from bots.discord.failures import FAILURES, MALFORMED, DiscordRefused, translated
 from bots.discord.missed_messages import Gap, MissedMessages, Tracked
 from bots.discord.waiting_messages import news_of
+from bots.hearing import insist
 from core.address import Address, Readers
 from core.clock import Clock
-from core.errors import ConfigMistake, Transient
 from core.messaging.cursors import Cursors
 from core.messaging.storing import storing
 from core.turn.backlog import Backlog
@@ -31,7 +31,6 @@ Look = Callable[[discord.Client], Awaitable[list[Gap]]]
 _AT_ONCE = 4  # channels that are read at a time
 _MOST = 500  # messages of a channel: the newest
 _MOST_WAITING = 200  # messages
-_RETRY_SECONDS = 5.0
 _HISTORY_SECONDS = 60.0
 
 
@@ -136,7 +135,7 @@ class CatchUp:
 
     async def _look_at_waiting(self, client: discord.Client) -> None:
         """See what became of messages that still wait: they may have been edited or deleted."""
-        keys = await self._retry(lambda: self._dispatcher.waiting(_MOST_WAITING)) or []
+        keys = await insist(lambda: self._dispatcher.waiting(_MOST_WAITING)) or []
         async with asyncio.TaskGroup() as group:
             for key in keys:
                 group.create_task(self._look_at(client, key))
@@ -144,9 +143,9 @@ class CatchUp:
 
     async def _look_at(self, client: discord.Client, key: str) -> None:
         async with self._slots:
-            event = await self._retry(lambda: news_of(client, key, self._me))
+            event = await insist(lambda: news_of(client, key, self._me))
         if event:
-            await self._retry(lambda: self._dispatcher.dispatch(event))
+            await insist(lambda: self._dispatcher.dispatch(event))
 
     def _is_in_sync(self, location: Location) -> bool:
         """Whether everything there before the newest message is stored."""
@@ -190,7 +189,7 @@ class CatchUp:
             self._backlog.is_whole("discord")
 
     async def _catch_up(self, client: discord.Client, look: Look) -> None:
-        found = await self._retry(lambda: self._looked(client, look)) or []
+        found = await insist(lambda: self._looked(client, look)) or []
         if not self.has_caught_up.is_set():
             self._backlog.expect(*(gap.location.address.key for gap in found))
         self._looking -= 1
@@ -209,12 +208,12 @@ class CatchUp:
 
     async def _channel(self, gap: Gap, client: discord.Client) -> None:
         """Read and store a gap's messages, and move the cursor behind them."""
-        said = await self._retry(lambda: self._history(gap)) if self._reads else []
+        said = await insist(lambda: self._history(gap)) if self._reads else []
         if said is None:
             return
         location = gap.location
         if said and location.parent and location.readers is Readers.UNKNOWN:
-            location = await self._retry(lambda: _with_readers(client, location)) or location
+            location = await insist(lambda: _with_readers(client, location)) or location
         news = 0
         for message in said:
             news += await self._hear(message, location)
@@ -236,22 +235,10 @@ class CatchUp:
         except MALFORMED as error:
             log.warning("message not understood", extra={"why": type(error).__name__})
             return False
-        return bool(heard and await self._retry(lambda: self._dispatcher.hear(heard)))
+        return bool(heard and await insist(lambda: self._dispatcher.hear(heard)))
 
     async def _advance(self, cursor: Address, position: int) -> None:
-        await self._retry(lambda: _stored(self._cursors.advance(cursor, position)))
-
-    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Repeat the call until it works; None if Discord refuses it for good."""
-        while True:
-            try:
-                return await call()
-            except Transient as later:
-                log.warning("catching up later", extra={"why": str(later)})
-                await asyncio.sleep(later.retry_after or _RETRY_SECONDS)
-            except (DiscordRefused, ConfigMistake) as refused:
-                log.warning("cannot catch up", extra={"why": str(refused)})
-                return None
+        await insist(lambda: _stored(self._cursors.advance(cursor, position)))
 
 
 async def _with_readers(client: discord.Client, location: Location) -> Location:

@@ -14,7 +14,8 @@ from bots.discord.channels import ReplyTo
 from bots.discord.parse import Deleted, Edited, Event
 from bots.discord.rest import Rest
 from bots.discord.wording import WORDING, escaped
-from core.errors import NotAllowed, UserMistake
+from bots.hearing import hear
+from core.errors import NotAllowed
 from core.messaging.access import Gate
 from core.messaging.intake import Reception
 from core.messaging.messages import Heard
@@ -57,24 +58,20 @@ class Dispatcher:
     async def hear(self, heard: Heard) -> bool:
         """Store a message; returns whether it is new and will be answered."""
         accepted = None
-        try:
-            with _storable(heard.key):
-                if _is_leave(heard):
-                    return await self._leave(heard)
-                accepted = await self._reception.hear(heard)
-        except NotAllowed as refused:
-            self._refusals.answer(heard, refused)
-            return False
-        except UserMistake as mistake:  # a binding made by /agent use names a removed agent
-            log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
-            return False
+        with _storable(heard.key):
+            if _is_leave(heard):
+                await self._leave(heard)
+            else:
+                accepted = await hear(self._reception, self._refusals, heard)
         return accepted is not None and accepted.is_new
 
-    async def _leave(self, heard: Heard) -> bool:
+    async def _leave(self, heard: Heard) -> None:
         """Everything else has a slash command, which works in threads, too."""
-        if await self._reception.leave(heard):
-            self._refusals.say(heard, WORDING.left(is_thread=True))
-        return False
+        try:
+            if await self._reception.leave(heard):
+                self._refusals.say(heard, WORDING.left(is_thread=True))
+        except NotAllowed as refused:
+            self._refusals.answer(heard, refused)
 
 
 @contextmanager

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from bots.hearing import hear, insist
 from bots.slack import parse
-from bots.slack.missed import Missed, insist
+from bots.slack.missed import Missed
 from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals
 from bots.slack.words import Words
 from core.address import Address
 from core.clock import Clock, monotonic
-from core.errors import NotAllowed, UserMistake
 from core.messaging.cursors import Cursors
 from core.messaging.intake import Accepted, Reception
 from core.messaging.messages import Heard
@@ -259,14 +259,7 @@ class CatchUp:
         return parse.named(said, await self._from.people.names(bot.team, said.people))
 
     async def _hear(self, heard: Heard) -> bool:
-        try:
-            accepted = await insist(lambda: self._store(heard))
-        except NotAllowed as refused:
-            self._from.refusals.answer(heard, refused)
-            return False
-        except UserMistake as mistake:
-            log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
-            return False
+        accepted = await insist(lambda: self._store(heard))
         return bool(accepted and accepted.is_new)
 
     async def _store(self, heard: Heard) -> Accepted | None:
@@ -280,7 +273,7 @@ class CatchUp:
     async def _heard(self, heard: Heard) -> Accepted | None:
         if await self._from.words.obeyed(heard):
             return None
-        return await self._from.reception.hear(heard)
+        return await hear(self._from.reception, self._from.refusals, heard)
 
     async def _advance(self, address: Address, position: int) -> None:
         await insist(lambda: self._stored(self._from.cursors.advance(address, position)))

@@ -20,6 +20,7 @@ from core.messaging.messages import Author, Quote
 _PAGE = 200  # messages
 _ENOUGH = 30  # messages of a thread that is longer than a page
 _WINDOWS = tuple(3_600 * 4**number for number in range(7))  # seconds before the question: 170 days
+_SPARE = 3  # calls, of ten at once
 _MOST_PAGES = 5  # more of the window in which there suddenly are more than a page
 
 
@@ -71,8 +72,13 @@ class Earlier:
         return page
 
     async def _in_channel(self, channel: Address, after: int, before: int) -> Sequence[object]:
-        """The newest of what was said there, threads left out."""
+        """The newest of what was said there, threads left out; nothing where Slack lets few ask.
+
+        An answer can do without it, but not without what tells whether it was posted.
+        """
         team, place = channel.parts
+        if not self._client.rates.has_room(team, "conversations.history", _SPARE):
+            return []
 
         async def ask(web: AsyncWebClient) -> AsyncSlackResponse:
             return await web.conversations_history(

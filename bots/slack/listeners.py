@@ -10,6 +10,7 @@ from typing import assert_never
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bots.hearing import hear
 from bots.slack import parse
 from bots.slack.agent_view import AgentView
 from bots.slack.blocks import FEEDBACK, STOP
@@ -29,7 +30,7 @@ from bots.slack.refusals import Refusals
 from bots.slack.words import Words
 from core.address import Address
 from core.commands.controls import Controls
-from core.errors import NotAllowed, UserMistake
+from core.errors import NotAllowed
 from core.messaging.intake import Reception
 from core.messaging.messages import Author, Heard
 
@@ -103,14 +104,7 @@ class Listeners:
     async def _hear(self, heard: Heard) -> None:
         if await self._parts.words.obeyed(heard):
             return
-        try:
-            accepted = await self._parts.reception.hear(heard)
-        except NotAllowed as refused:
-            self._parts.refusals.answer(heard, refused)
-            return
-        except UserMistake as mistake:  # a binding from chat outlived its agent
-            log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
-            return
+        accepted = await hear(self._parts.reception, self._parts.refusals, heard)
         if accepted and accepted.is_new:
             self._parts.agent_view.entitle(heard, accepted)
 

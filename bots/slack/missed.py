@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aiolimiter import AsyncLimiter
 
+from bots.hearing import insist
 from bots.slack import fields, parse
-from bots.slack.failures import SlackRefused
 from bots.slack.reader import Bot, Reader
 from core.address import Address
-from core.errors import ConfigMistake, Transient
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_RETRY_SECONDS = 5.0
 _BURST, _BURST_SECONDS = 20, 40.0  # 30 calls of a method a minute leave room for the answers' own
 
 
@@ -95,28 +89,6 @@ class Missed:
 
     def _left_out(self) -> None:
         self.is_whole = False
-
-
-async def insist(
-    call: Callable[[], Awaitable[T]], left_out: Callable[[], None] = lambda: None
-) -> T | None:
-    """Make the call until it works; None where Slack will not have it.
-
-    `left_out` is told when that is for something that a person has to mend.
-    """
-    while True:
-        try:
-            return await call()
-        except Transient as later:
-            log.warning("catching up is put off", extra={"why": str(later)})
-            await asyncio.sleep(later.retry_after or _RETRY_SECONDS)
-        except SlackRefused as refused:
-            log.warning("cannot catch up", extra={"why": str(refused)})
-            return None
-        except ConfigMistake as mistake:  # what is missed meanwhile is read when it is mended
-            log.warning("cannot catch up", extra={"why": str(mistake)})
-            left_out()
-            return None
 
 
 def _thread_with_news(raw: object, start: int) -> str | None:

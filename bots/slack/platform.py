@@ -76,7 +76,7 @@ class SlackPlatform:
         return platform
 
     def ways_in(self, worker: Worker, watch: Watch | None = None) -> WaysIn:
-        """Every way in. Only who listens needs slack-bolt, which takes 0.1 s and 8 MB."""
+        """Every way in. Only who listens needs slack-bolt, which takes 0.05 s and 5 MB."""
         slack: type[ways_in.Slack] = late("bots.slack.ways_in", "Slack")
         opened = slack(
             runtime=self._runtime,

@@ -200,3 +200,17 @@ async def _done_or_blocked(database: Database, task: asyncio.Task[Edit]) -> None
     statement = BLOCKED.get(database.url.dialect)
     while statement and not (task.done() or await sql.rows(database, statement)):  # noqa: ASYNC110  # only the server knows
         await asyncio.sleep(0.2)  # MariaDB tells the same again to who asks within a tenth
+
+
+async def test_what_waits_on_a_platform_is_found_and_what_is_answered_is_not(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    for key in ("k1", "k2"):
+        await given.received(where, key, now)
+    assert await inbox.waiting_in(where.queue, 9) == ["k1", "k2"]
+    assert await inbox.waiting_in(where.queue, 1) == ["k1"]
+    assert await inbox.waiting_in("elsewhere", 9) == []
+    lease = await given.leased(where, now)
+    await given.answered(lease, await given.opened(lease, now), now)
+    assert await inbox.waiting_in(where.queue, 9) == []

@@ -15,7 +15,8 @@ from discord import app_commands
 from discord.backoff import ExponentialBackoff
 from pydantic import SecretStr
 
-from bots.discord import catch_up, client, ingest
+from bots import hearing
+from bots.discord import client, ingest
 from bots.discord.client import Interactions
 from bots.discord.listener import ConnectionSettings, GatewayListener
 from bots.discord.platform import DiscordPlatform
@@ -33,7 +34,7 @@ QUICK = ConnectionSettings(
 
 def no_waiting(patch: pytest.MonkeyPatch) -> None:
     """Wait a tenth of a second where the bot would wait seconds."""
-    patch.setattr(catch_up, "_RETRY_SECONDS", 0.1)
+    patch.setattr(hearing, "_RETRY_SECONDS", 0.1)
     patch.setattr(ingest, "_LOOKUP_RETRY_SECONDS", 0.1)
     patch.setattr(ExponentialBackoff, "delay", lambda _: 0.1)
     patch.setattr(discord.Client, "before_identify_hook", _next)

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from bots import hearing
 from bots.listening import WaysIn
-from bots.slack import missed, rates
+from bots.slack import rates
 from bots.slack.connection import Client
 from bots.slack.platform import SlackPlatform
 from bots.slack.sockets import SocketListener, Watch
@@ -34,7 +35,7 @@ def spare_nobody(patch: pytest.MonkeyPatch) -> None:
     many = {tier: 100 * calls for tier, calls in rates._TIERS.items()}
     patch.setattr(rates, "_TIERS", many)
     patch.setattr(rates, "_POST_SECONDS", rates._POST_SECONDS / 100)
-    patch.setattr(missed, "_RETRY_SECONDS", 0.1)
+    patch.setattr(hearing, "_RETRY_SECONDS", 0.1)
 
 
 @dataclass(frozen=True, kw_only=True)

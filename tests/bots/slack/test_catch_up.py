@@ -421,3 +421,30 @@ async def test_a_workspace_that_cannot_be_read_keeps_no_other_one_waiting(
         unreadable.over.set()
         await bot.caught_up()
         await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])
+
+
+async def test_a_workspace_that_cannot_be_read_later_keeps_no_other_one_waiting_either(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.slack.catch_up._BEAT_SECONDS", 0.02)
+    slack = workspace.slack
+    slack.add_team(QUAY, "Quay")
+    slack.add_user("U0CAT", "cat", team=QUAY)
+    slack.add_channel("C0QUAY", team=QUAY)
+    async with workspace.bot('[access]\nworkspaces = ["*"]', gap_seconds=0.3) as bot:
+        installations = Workspaces(Installations("slack", bot.runtime.clock))
+        await installations.store(granted(slack, QUAY, bot.runtime))
+        await slack.until(lambda: len(slack.calls("users.conversations")) == 2)
+        await slack.until(lambda: workspace.rows(f"{CURSORS} WHERE name = 'slack/{QUAY}'"))
+        slack.backend.deliveries.schedule = GIVEN_UP
+        slack.sockets.is_enabled = False
+        await slack.kill_sockets("abort")
+        for channel, user, team in (("C0GENERAL", "U0ANNA", "T0001"), ("C0QUAY", "U0CAT", QUAY)):
+            slack.say(channel, user, f"<@{slack.backend.world.teams[team].bot_user}> hello")
+        await slack.until_quiet()
+        await slack.until(lambda: len(slack.calls("apps.connections.open")) > 6)
+        unreadable = slack.fault("users.conversations", "delay", seconds=PATIENCE, times=1)
+        slack.sockets.is_enabled = True
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(1,)])
+        unreadable.over.set()
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])

@@ -179,3 +179,17 @@ async def test_a_channel_that_cannot_be_read_keeps_no_answer_waiting(workspace: 
         slack.say(HERE, BEN, "the crane is broken")
         slack.say(HERE, ANNA, f"{slack.mention} well?")
         assert await shown(workspace) == ["well?"]
+
+
+async def test_where_slack_lets_few_ask_no_channel_is_read(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+        slack.fault("conversations.history", "ratelimited", retry_after=60, times=1)
+        slack.say(HERE, BEN, "the crane is broken")
+        slack.say(HERE, ANNA, f"{slack.mention} well?")
+        assert await shown(workspace) == ["well?"]
+        asked = len(slack.calls("conversations.history"))
+        slack.say(HERE, ANNA, f"{slack.mention} well?")
+        assert await shown(workspace, 2) == ["well?"]
+        assert len(slack.calls("conversations.history")) == asked

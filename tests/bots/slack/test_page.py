@@ -31,7 +31,8 @@ def transcript(workspace: Workspace) -> str:
 async def test_the_transcript_on_the_page_is_what_people_see(workspace: Workspace) -> None:
     slack, model = workspace.slack, workspace.endpoint
     model.script(*(Reply(text=answer) for answer in ANSWERS))
-    async with workspace.bot("[agents.assistant]\n"):
+    async with workspace.bot("[agents.assistant]\n") as bot:
+        await bot.caught_up()
         slack.say(HERE, BEN, "The crane on quay 7 is broken again.")
         thread = slack.say(HERE, ANNA, f"{slack.mention} who looks at it?")
         await workspace.answered(HERE)
