@@ -20,7 +20,7 @@ from tests.peers.endpoint import Endpoint
 from tests.peers.ports import free_port
 from tests.peers.proxy import Proxy
 
-COMMANDS = [("ask", "assistant", "hello"), ("doctor",), ("run",), ("chat",)]
+COMMANDS = [("ask", "assistant", "hello"), ("doctor",), ("migrate",), ("run",), ("chat",)]
 
 
 @pytest.fixture
@@ -129,6 +129,7 @@ async def test_an_account_of_the_environment_is_told_to_nobody(
         ("all_proxy", "http://proxy:port", "all_proxy is no proxy that can be used"),
         ("SSL_CERT_FILE", "/gone/cacert.pem", "SSL_CERT_FILE names /gone/cacert.pem"),
         ("REQUESTS_CA_BUNDLE", "/gone/cacert.pem", "REQUESTS_CA_BUNDLE names /gone/cacert.pem"),
+        ("SSL_CERT_DIR", "/gone:/gone/too", "SSL_CERT_DIR names /gone:/gone/too"),
     ],
 )
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command[0]))
