@@ -114,6 +114,7 @@ class Story:
     async def settle_learned(self) -> None:
         """Every history has been read, and nothing is learned any more."""
         await self.town.until(_UNREAD, 0)
+        await self.town.until(_COMPACTING, 0)
         self.learns = False
         await self.town.until(_COMPACTING, 0)
 
