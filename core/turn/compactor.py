@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 2  # compactions of one process
 _LOOK_SECONDS = 60.0  # between two looks for what others left
-_QUIET_EVERY = timedelta(minutes=5)  # … and for what has become quiet
+_QUIET_SECONDS = 300.0  # … and for what has become quiet
 _QUIET = timedelta(hours=1)
 _BACK = timedelta(days=1)  # that the first look of all goes back
 _CURSOR = "quiet"
@@ -44,7 +44,6 @@ class Compactor:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._looked_at: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """What turns have seen to have grown, what others left, and what is quiet, until `stop`.
@@ -56,10 +55,10 @@ class Compactor:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_wake_at(stop, grown))
+                group.create_task(self._learn(stop))
                 while not stop.is_set():
                     for number in await self._left():
                         group.create_task(self._take_up(number))
-                    await self.look_for_quiet()
                     await grown.wait(_LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  # no secret
                     for conversation_id, last_seq in grown.take().items():
                         group.create_task(self.compact(conversation_id, last_seq))
@@ -77,15 +76,20 @@ class Compactor:
         if soon:
             self._resources.grown.ignore(conversation_id, until=last_seq + soon)
 
+    async def _learn(self, stop: asyncio.Event) -> None:
+        """From what has become quiet, now and then: replicas do not look in step."""
+        while not stop.is_set():
+            await self.look_for_quiet()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_QUIET_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311  # no secret
+                    await stop.wait()
+
     async def look_for_quiet(self) -> None:
-        """Learn from conversations in which nobody has spoken for an hour; now and then.
+        """Learn from conversations in which nobody has spoken for an hour.
 
         How far was looked is written when all that was found is on record.
         """
         now = self._resources.clock()
-        if self._looked_at and abs(now - self._looked_at) < _QUIET_EVERY:
-            return
-        self._looked_at = now
         try:
             seen = await cursors.last_seen(_CURSOR)
             since = datetime.fromisoformat(seen) if seen else now - _QUIET - _BACK
