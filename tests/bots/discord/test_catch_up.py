@@ -21,7 +21,7 @@ EVERYWHERE = '[access]\nworkspaces = ["*"]\n'
 HISTORY = "messages.list"
 WAITING = "SELECT count(*) FROM inbox WHERE state = 'waiting'"
 A_QUIET_MONTH = (
-    "UPDATE cursor SET position = position - ((40 * 86400000) << 22)",
+    "UPDATE cursor SET position = position - ((40 * 86400000) << 22) WHERE name LIKE 'discord/%'",
     "UPDATE cursor SET moved_at = datetime('now', '-40 days')",
     "UPDATE turn SET ended_at = datetime('now', '-40 days')",
 )
@@ -112,7 +112,7 @@ async def test_what_was_said_while_the_bot_was_not_in_the_server_is_not_answered
     down: Server,
 ) -> None:
     discord = down.discord
-    await down.change("UPDATE cursor SET position = '1'")
+    await down.change("UPDATE cursor SET position = '1' WHERE name LIKE 'discord/%'")
     discord.rejoin(discord.guild)
     discord.say(discord.support, discord.anna, "while it was gone", ago=60)
     discord.advance(1)
@@ -125,7 +125,7 @@ async def test_what_was_said_while_the_bot_was_not_in_the_server_is_not_answered
 
 async def test_a_question_older_than_the_limit_is_not_answered(down: Server) -> None:
     discord = down.discord
-    await down.change("UPDATE cursor SET position = '1'")
+    await down.change("UPDATE cursor SET position = '1' WHERE name LIKE 'discord/%'")
     discord.say(discord.support, discord.anna, "too old", ago=400)
     discord.say(discord.support, discord.anna, "fresh", ago=200)
     async with down.bot(down.support_listens, catch_up_hours=300 / 3600):
@@ -189,7 +189,7 @@ async def test_upkeep_after_a_quiet_month_changes_nothing_of_what_is_found(serve
     runtime = await Runtime.open(server.settings(server.support_listens, retention_days=1))
     assert await runtime.upkeep().look(asyncio.Event())
     await runtime.close()
-    kept = {f"discord/{discord.guild}", "discord/@me", f"discord/@me/{direct}", "upkeep"}
+    kept = {f"discord/{discord.guild}", "discord/@me", f"discord/@me/{direct}", "quiet", "upkeep"}
     assert set(server.cursors()) == kept
     assert server.rows("SELECT text FROM inbox") == []
     for place in places:

@@ -19,8 +19,9 @@ QUAY = "T00012"
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
 CURSORS = "SELECT name FROM cursor"
+POSITIONS = "SELECT name, position FROM cursor WHERE name LIKE 'slack/%' ORDER BY name"
 A_QUIET_MONTH = (
-    "UPDATE cursor SET position = position - 40 * 86400000000",
+    "UPDATE cursor SET position = position - 40 * 86400000000 WHERE name LIKE 'slack/%'",
     "UPDATE cursor SET moved_at = datetime('now', '-40 days')",
     "UPDATE turn SET ended_at = datetime('now', '-40 days')",
 )
@@ -50,7 +51,7 @@ async def down(workspace: Workspace) -> Workspace:
     async with workspace.bot(AGENTS):
         await heard_up_to_now(workspace)
     workspace.slack.backend.deliveries.schedule = GIVEN_UP
-    workspace.change("UPDATE cursor SET position = position - 1200000000")
+    workspace.change("UPDATE cursor SET position = position - 1200000000 WHERE name LIKE 'slack/%'")
     return workspace
 
 
@@ -179,7 +180,7 @@ async def test_upkeep_after_a_quiet_month_changes_nothing_of_what_is_found(
     runtime = await Runtime.open(workspace.settings(AGENTS, retention_days=1))
     assert await runtime.upkeep().look(asyncio.Event())
     await runtime.close()
-    kept = [("slack/T0001",), ("slack/T0001/first",), ("upkeep",)]
+    kept = [("quiet",), ("slack/T0001",), ("slack/T0001/first",), ("upkeep",)]
     assert workspace.rows(f"{CURSORS} ORDER BY name") == kept
     assert workspace.rows("SELECT text FROM inbox") == []
     for place in places:
@@ -229,13 +230,13 @@ async def test_what_cannot_be_read_for_want_of_a_scope_is_read_when_there_is_one
     down: Workspace,
 ) -> None:
     slack = down.slack
-    before = down.rows("SELECT name, position FROM cursor")
+    before = down.rows(POSITIONS)
     slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)
     await slack.until_quiet()
     slack.fault("conversations.history", "error", error="missing_scope")
     async with down.bot(AGENTS):
         await slack.until(lambda: len(slack.calls("conversations.history")) >= 2)
-    assert down.rows("SELECT name, position FROM cursor") == before
+    assert down.rows(POSITIONS) == before
     slack.clear_faults()
     async with down.bot(AGENTS):
         assert await down.answered("C0SUPPORT") == ["You said: missed"]
@@ -311,7 +312,7 @@ async def test_cursors_stand_still_until_everything_is_caught_up(
     """A bot that is killed meanwhile must find the gap again: live events do not close it."""
     monkeypatch.setattr("core.turn.backlog._SECONDS", 0.5)
     slack = down.slack
-    before = down.rows("SELECT name, position FROM cursor")
+    before = down.rows(POSITIONS)
     slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)
     await slack.until_quiet()
     reading = slack.fault("users.conversations", "delay", seconds=PATIENCE)
@@ -319,7 +320,7 @@ async def test_cursors_stand_still_until_everything_is_caught_up(
         slack.backend.deliveries.schedule = Schedule()
         slack.say("C0SUPPORT", "U0ANNA", "live")
         await down.answered("C0SUPPORT")
-        assert down.rows("SELECT name, position FROM cursor") == before
+        assert down.rows(POSITIONS) == before
         reading.over.set()
         await down.answered("C0SUPPORT", 2)
 
@@ -448,3 +449,28 @@ async def test_a_workspace_that_cannot_be_read_later_keeps_no_other_one_waiting_
         await slack.until(lambda: workspace.rows(ANSWERED) == [(1,)])
         unreadable.over.set()
         await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])
+
+
+async def test_what_two_workspaces_missed_in_a_channel_that_they_share_is_answered_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.slack.catch_up._BEAT_SECONDS", 0.02)
+    slack = workspace.slack
+    slack.add_team(QUAY, "Quay")
+    slack.share("C0SUPPORT", QUAY)
+    agents = AGENTS + AGENTS.replace("[agents.assistant]", "").replace("T0001", QUAY)
+    everywhere = f'{agents}[access]\nworkspaces = ["*"]'
+    async with workspace.bot(everywhere) as bot:
+        installations = Workspaces(Installations("slack", bot.runtime.clock))
+        await installations.store(granted(slack, QUAY, bot.runtime))
+        await slack.until(lambda: workspace.rows(f"{CURSORS} WHERE name = 'slack/{QUAY}'"))
+    slack.backend.deliveries.schedule = GIVEN_UP
+    ts = slack.say("C0SUPPORT", "U0ANNA", "missed")
+    await slack.until_quiet()
+    async with workspace.bot(everywhere) as bot:
+        await bot.caught_up()
+        await workspace.answered("C0SUPPORT")
+        slack.edit("C0SUPPORT", ts, "too late")
+        await slack.until_quiet()
+    assert len(slack.calls("conversations.history")) >= 2
+    assert workspace.rows("SELECT key FROM inbox") == [(f"slack/T0001/C0SUPPORT/{ts}",)]

@@ -25,7 +25,10 @@ class Events:
         """None where the app is not installed or not subscribed."""
         if not self._world.teams[team].is_installed or event["type"] in self.unsubscribed:
             return None
-        return self._deliveries.send("events_api", self.wrapped(team, event), then)
+        place = self._world.channels.get(str(event.get("channel")))
+        is_shared = place is not None and bool(place.shared_with)
+        body = self.wrapped(team, event, is_shared=is_shared)
+        return self._deliveries.send("events_api", body, then)
 
     def emit_in(self, channel: Channel, event: Json) -> Delivery | None:
         """An event of a channel reaches the app only if its bot is in there."""
@@ -39,7 +42,7 @@ class Events:
         place = names.get(channel.kind, channel.kind)
         return f"message.{place}" if event["type"] == "message" else str(event["type"])
 
-    def wrapped(self, team: str, event: Json) -> Json:
+    def wrapped(self, team: str, event: Json, *, is_shared: bool = False) -> Json:
         authorization = Json(
             enterprise_id=None,
             team_id=team,
@@ -58,6 +61,6 @@ class Events:
             event_id=self._world.new_id("Ev"),
             event_time=int(self._world.clock.now()),
             authorizations=[authorization],
-            is_ext_shared_channel=False,
+            is_ext_shared_channel=is_shared,
             event_context=self._world.new_id("4-"),
         )

@@ -49,6 +49,12 @@ class Places:
     def join(self, channel: str, user: str) -> None:
         self.backend.world.channels[channel].members.add(user)
 
+    def share(self, channel: str, team: str) -> None:
+        """Another organisation comes into the channel by Slack Connect, with its own bot."""
+        place = self.backend.world.channels[channel]
+        place.shared_with.add(team)
+        place.members.add(self.backend.world.teams[team].bot_user)
+
     def turn(self, channel: str, kind: Literal["channel", "group"], user: str) -> None:
         """Somebody makes a channel private, or public again: its id stays, and so do its words."""
         place, word = self.backend.world.channels[channel], _TURNED[kind]

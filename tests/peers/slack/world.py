@@ -58,6 +58,7 @@ class Channel:
     members: set[str]
     is_archived: bool = False
     creator: str = ""
+    shared_with: set[str] = field(default_factory=set)  # other teams, by Slack Connect
     messages: dict[str, Json] = field(default_factory=dict)
     ephemerals: list[Json] = field(default_factory=list)
     threads: dict[str, Json] = field(default_factory=dict)  # thread_ts -> status, title, prompts
@@ -171,7 +172,7 @@ class World:
         if channel_id in self.users and self.users[channel_id].team == team_id:
             return self.direct(channel_id)
         channel = self.channels.get(channel_id)
-        if channel is None or channel.team != team_id:
+        if channel is None or team_id not in {channel.team, *channel.shared_with}:
             raise RefusedError("channel_not_found")
         if channel.kind != "channel" and self.teams[team_id].bot_user not in channel.members:
             raise RefusedError("channel_not_found")

@@ -151,7 +151,8 @@ def _of_types(slack: Backend, request: Request) -> list[Channel]:
     for kind, name in _TYPES.items():
         if name in types:
             request.need(f"{_SCOPES[kind]}:read")
-    channels = [c for c in slack.world.channels.values() if c.team == request.team]
+    everywhere = slack.world.channels.values()
+    channels = [c for c in everywhere if request.team in {c.team, *c.shared_with}]
     found = [c for c in channels if _TYPES[c.kind] in types]
     return [c for c in found if not (c.is_archived and request.flag("exclude_archived"))]
 
@@ -177,6 +178,7 @@ def _place(slack: Backend, channel: Channel) -> Json:
         is_im=channel.kind == "im",
         is_mpim=channel.kind == "mpim",
         is_private=channel.kind != "channel",
+        is_ext_shared=bool(channel.shared_with),
         is_member=bot in channel.members,
         context_team_id=channel.team,
     )
