@@ -11,6 +11,7 @@ from bots.discord.platform import DiscordPlatform
 from core.errors import ConfigMistake
 from core.runtime import Runtime
 from tests.bots.discord.server import Server
+from tests.peers.endpoint import Reply
 
 
 async def test_a_token_that_discord_refuses_is_a_mistake_of_the_operator(server: Server) -> None:
@@ -49,13 +50,14 @@ async def test_an_agent_appears_under_its_name_and_the_default_agent_as_the_bot(
         display_name = "The Critic"
     """
     async with server.bot(agents):
+        server.endpoint.script(*[Reply(text="Hello.")] * 3)
         for number, name in enumerate(("assistant", "support", "critic"), 1):
             discord.say(discord.general, discord.anna, f"{discord.mention} {name}: hello")
             await server.answered(discord.general, number)
     assert server.said(discord.general) == [
-        "You said: hello",
-        "-# support\nYou said: hello",
-        "-# The Critic\nYou said: hello",
+        "Hello.",
+        "-# support\nHello.",
+        "-# The Critic\nHello.",
     ]
 
 
