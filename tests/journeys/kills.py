@@ -22,6 +22,7 @@ agent = "assistant"
 listen = "all"
 conversation = "{}"
 """
+NOTING = AGENTS.replace("tools = []", 'tools = ["tests.journeys.diary:note"]')
 
 
 class Talk(Protocol):

@@ -11,9 +11,11 @@ import pytest
 
 from tests.journeys import kills as journey
 from tests.journeys import record
+from tests.journeys.crowd import noting
 from tests.peers.discord.interactions import Interaction
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
+from tests.peers.endpoint.bodies import echo
 
 _DELETED = 0.3  # of those that are edited
 LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
@@ -101,9 +103,11 @@ async def test_every_message_has_one_visible_answer(
             discord.fault(label, "ratelimited", probability=0.1)
     channels = [discord.add_channel(f"channel-{number}") for number in range(5)]
     talk = Talk(discord=discord, random=Random(kills), channels=channels)  # noqa: S311  # chance, no secret
-    agents = journey.AGENTS.format(f"discord/{discord.guild}", "channel")
-    (tmp_path / "agents.toml").write_text(agents)
-    async with record.kept(filled_url), Endpoint(pause=0.02) as endpoint:
+    where = f"discord/{discord.guild}"
+    agents = journey.NOTING if edits else journey.AGENTS
+    (tmp_path / "agents.toml").write_text(agents.format(where, "channel"))
+    answer = noting if edits else echo  # what is said while a tool is at work joins the answer
+    async with record.kept(filled_url), Endpoint(answer, pause=0.02) as endpoint:
         environment = {
             "DATABASE_URL": filled_url,
             "OPENAI_BASE_URL": endpoint.base_url,

@@ -11,7 +11,9 @@ import pytest
 
 from tests.journeys import kills as journey
 from tests.journeys import record
+from tests.journeys.crowd import noting
 from tests.peers.endpoint import Endpoint
+from tests.peers.endpoint.bodies import echo
 from tests.peers.slack.deliveries import Delivery, Schedule
 from tests.peers.slack.peer import SlackPeer
 
@@ -97,8 +99,10 @@ async def test_every_message_has_one_visible_answer(
         for method in ("chat.postMessage", "chat.startStream", "chat.update", "chat.stopStream"):
             slack.fault(method, "ratelimited", probability=0.1)
     talk = Talk(slack=slack, random=Random(kills))  # noqa: S311  # chance, no secret
-    (tmp_path / "agents.toml").write_text(journey.AGENTS.format("slack/T0001", "channel"))
-    async with record.kept(filled_url), Endpoint(pause=0.02) as endpoint:
+    agents = journey.NOTING if edits else journey.AGENTS
+    (tmp_path / "agents.toml").write_text(agents.format("slack/T0001", "channel"))
+    answer = noting if edits else echo  # what is said while a tool is at work joins the answer
+    async with record.kept(filled_url), Endpoint(answer, pause=0.02) as endpoint:
         environment = {
             "DATABASE_URL": filled_url,
             "OPENAI_BASE_URL": endpoint.base_url,
