@@ -99,6 +99,11 @@ class Address:
         return self.shared.key
 
     @property
+    def shares_its_place(self) -> bool:
+        """Whether its scope may have other conversations: a room of a terminal is one."""
+        return len(self.parts) > 1
+
+    @property
     def readers_below(self) -> tuple[Readers, ...]:
         """Readers whose conversations below are shown here: not those of private threads."""
         if self.is_private_thread or self.platform not in _HAVE_PRIVATE_THREADS:

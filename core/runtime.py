@@ -17,6 +17,7 @@ from core.config.spec import AgentSpec
 from core.errors import ConfigMistake, ModelRefused
 from core.llm.endpoints import Endpoints
 from core.llm.pricing import Prices
+from core.memory.indexing import Indexing
 from core.messaging.access import Gate
 from core.messaging.adapter import Adapter
 from core.messaging.directory import Directory
@@ -155,11 +156,12 @@ class Runtime:
         return Upkeep(self._database, self.clock, Keep.of(self.settings))
 
     async def keep_up(self, stop: asyncio.Event) -> None:
-        """Beside a worker: clear away what nobody needs, and back up, until `stop`."""
+        """Beside a worker: clear away what nobody needs, back up, and index, until `stop`."""
         nightly = Nightly(self._database, self.clock, lambda: self.agents_file.backup)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.upkeep().run(stop))
             group.create_task(nightly.run(stop))
+            group.create_task(Indexing(self._database, self.clock).run(stop))
 
     async def probe(self) -> None:
         """Read something small from the database.

@@ -8,6 +8,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Subquery
 
+from storage.derived import Passage
 from storage.drivers.transaction import reading, transaction
 from storage.models import (
     Agent,
@@ -132,6 +133,7 @@ async def _remove_turns(agent_id: int) -> bool:
     await OutboxMessage.filter(turn_id__in=ids).delete()
     await InboxMessage.filter(turn_id__in=ids).delete()
     await Message.filter(turn_id__in=ids).delete()
+    await Passage.filter(turn_id__in=ids).delete()
     await Usage.filter(turn_id__in=ids).delete()
     await Feedback.filter(turn_id__in=ids).delete()
     await Turn.filter(id__in=ids).delete()
@@ -144,6 +146,7 @@ async def _remove_rest(agent_id: int) -> None:
     await InboxMessage.filter(conversation_id__in=_talks(agent_id)).delete()
     await Summary.filter(conversation_id__in=_talks(agent_id)).delete()
     await Compaction.filter(agent_id=agent_id).delete()
+    await Passage.filter(conversation_id__in=_talks(agent_id)).delete()
     await Conversation.filter(agent_id=agent_id).delete()
     theirs = Fact.filter(agent_id=agent_id).values("id")
     await Source.filter(fact_id__in=Subquery(theirs)).delete()

@@ -21,6 +21,7 @@ from storage.errors import DatabaseUnusable, NewerDatabase
 from storage.installations import tokens_of
 from storage.lease import milliseconds
 from storage.migration import known
+from storage.passages import INDEXED
 
 _FEWEST, _MOST = 10, 1000  # rows that are read at once …
 _MUCH = 500_000  # … so that they have about so many characters
@@ -45,6 +46,7 @@ _NEXT_ID = (
 _GIVEN_BACK = (
     "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = ? WHERE owner IS NOT NULL"
 )
+_NOT_INDEXED = "DELETE FROM cursor WHERE name = ?"  # no passage is in a backup
 _OTHERS = {
     "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name LIKE 'moorings%' AND pid <> pg_backend_pid()",
@@ -226,6 +228,7 @@ async def fill(database: Database, found: AsyncIterable[Page], now: datetime) ->
                 "nothing was restored: stop what uses the database, and begin again."
             ) from error
         await there.rows(_GIVEN_BACK, milliseconds(now))
+        await there.rows(_NOT_INDEXED, INDEXED)
         if there.dialect == "postgres":
             for table in _MODELS:
                 await there.rows(_NEXT_ID.format(table))

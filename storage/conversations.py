@@ -9,6 +9,8 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 
+from storage import passages
+from storage.derived import Passage
 from storage.drivers.script import (
     Script,
     marks,
@@ -24,6 +26,7 @@ from storage.lease import Lease, fence, held, left, milliseconds
 from storage.models import (
     Agent,
     Conversation,
+    Cursor,
     InboxMessage,
     InboxState,
     OutboxMessage,
@@ -84,8 +87,10 @@ def find(*, agent_id: int, address: str) -> Script[Conversation | None]:
 
 @write_first
 async def show_to(readers: str, *, conversation_id: int) -> None:
-    """Keep who can read what is said there."""
+    """Keep who can read what is said there; what was said is to be found among these only."""
     await Conversation.filter(id=conversation_id).update(readers=readers)
+    if await Passage.filter(conversation_id=conversation_id).delete():
+        await Cursor.filter(name=passages.INDEXED).delete()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

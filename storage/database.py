@@ -17,6 +17,7 @@ from tortoise.exceptions import ConfigurationError
 from storage.drivers.apart import Apart, apart
 from storage.drivers.connecting import connect, told
 from storage.drivers.file import check_openable, check_room
+from storage.drivers.fulltext import ensure, is_there
 from storage.drivers.internals import enter, is_entered, thread_of
 from storage.drivers.lock import if_free, only_one
 from storage.drivers.pool import hurry
@@ -199,6 +200,9 @@ async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
         await connection.execute_script("SELECT count(*) FROM sqlite_master")  # pyright: ignore[reportUnknownMemberType]  # Tortoise's decorator loses it
         _let_go_at_exit(connection)
     await migrate(connection, url)
+    if not await is_there(connection):
+        async with only_one(connection, url, "words"):
+            await ensure(connection)
 
 
 def configuration(url: DatabaseUrl) -> dict[str, object]:
@@ -216,7 +220,7 @@ def configuration(url: DatabaseUrl) -> dict[str, object]:
         "connections": {url.dialect: {"engine": url.engine, "credentials": credentials}},
         "apps": {
             "storage": {
-                "models": ["storage.models", "storage.side_models"],
+                "models": ["storage.models", "storage.side_models", "storage.derived"],
                 "migrations": "storage.migrations",
                 "default_connection": url.dialect,
             }

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tortoise.expressions import Q
-
 from storage.drivers.script import Script, moment, reading_script, rows
 from storage.drivers.transaction import reading
 from storage.lease import Lease
@@ -18,8 +16,6 @@ from storage.models import (
     MessageRole,
     OutboxMessage,
     OutboxState,
-    Summary,
-    SummaryKind,
 )
 
 _PAGE = 100  # messages
@@ -136,28 +132,3 @@ async def last_said_at(conversation_id: int) -> datetime | None:
     """When the newest message was said."""
     newest = await Message.filter(conversation_id=conversation_id).order_by("-seq").first()
     return newest.said_at if newest else None
-
-
-@reading
-async def search(conversation_id: int, *, words: list[str], limit: int) -> list[Entry]:
-    """The newest messages since the last reset that contain every word, oldest first."""
-    since = Message.filter(
-        conversation_id=conversation_id, seq__gt=await _reset_at(conversation_id)
-    )
-    query = since.exclude(role=MessageRole.NOTICE)
-    for word in words:
-        query = query.filter(Q(*(Q(text__icontains=form) for form in _forms(word)), join_type=Q.OR))
-    rows = await query.order_by("-seq").limit(limit).values_list(*_FIELDS)
-    return _entries(rows)[::-1]
-
-
-async def _reset_at(conversation_id: int) -> int:
-    """The seq that the newest reset reaches; 0 without one. A cut hides nothing from a search."""
-    resets = Summary.filter(conversation_id=conversation_id, kind=SummaryKind.RESET)
-    newest = await resets.order_by("-upto_seq").first()
-    return newest.upto_seq if newest else 0
-
-
-def _forms(word: str) -> list[str]:
-    """How a word may stand in a text: SQLite knows only the ASCII letters in both cases."""
-    return [word] if word.isascii() else [word, word.lower(), word.upper(), word.capitalize()]

@@ -12,6 +12,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from storage import learning
+from storage.derived import Passage
 from storage.drivers.transaction import reading, transaction
 from storage.models import (
     Fact,
@@ -189,6 +190,7 @@ async def _batch(bounds: Bounds, after: Ended | None, act: _Act) -> Batch:
     received = InboxMessage.filter(turn_id__in=wordless).exclude(author="")
     await act.delete(Summary.filter(id__in=superseded))
     await act.unlearn(sorted(talks), keys, bounds.words)
+    await act.delete(Passage.filter(turn_id__in=settled))
     pruned = Pruned(
         turns=await act.delete(Turn.filter(id__in=gone)),
         messages=await act.delete(Message.filter(turn_id__in=settled)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from storage import models, side_models
+from storage import derived, models, side_models
 from storage.database import Database
 from storage.drivers.internals import Model, models_in, table_of
 from storage.drivers.script import Script, reading_script, rows
@@ -42,7 +42,7 @@ _CAME: Mapping[type[Model], str] = {
     side_models.Installation: "installed_at",
     side_models.Compaction: "opened_at",
 }
-_MODELS = models_in(models, side_models)
+_MODELS = models_in(models, side_models, derived)
 _NEWER = "sum(CASE WHEN {} >= ? THEN {} ELSE 0 END)"
 
 

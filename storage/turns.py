@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tortoise.expressions import F
 
+from storage import passages
 from storage.claims import OpenTurn
 from storage.drivers.script import (
     Script,
@@ -34,6 +35,7 @@ from storage.models import (
     TurnState,
 )
 from storage.outbox import due_now, new_key
+from storage.passages import Indexed
 from storage.usage import Call, Spent, add
 
 
@@ -130,7 +132,8 @@ class Ending:
 
     `intends`: the first of them is about to be posted, and may be there from now on; `message_id`
     is the platform's id of it, where that is known. `step` is its last one, if it is not journalled
-    yet. With `edits` it ends only if its questions were edited so often and not once more.
+    yet. `passages` are those under which the entries can be found again. With `edits` it ends only
+    if its questions were edited so often and not once more.
     """
 
     state: TurnState
@@ -141,6 +144,7 @@ class Ending:
     message_id: str | None = None
     step: FinishedStep | None = None
     edits: int | None = None
+    passages: Sequence[Indexed] = ()
 
 
 class QuestionsEdited(StorageError):
@@ -194,6 +198,7 @@ def end(
     answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
     yield from changed(_ANSWERED, answered, turn_id)
     yield from _add_to_history(opened, ending.entries)
+    yield from passages.add(lease.conversation_id, turn_id, ending.passages)
     return (yield from _make_due(opened.draft, ending, now))
 
 

@@ -11,6 +11,7 @@ from tortoise.context import get_current_context
 
 _BEGINS = ("begin", "start transaction")
 _ENDS = ("commit", "rollback")
+_OWN = "--"
 
 
 class Asked(list[str]):
@@ -21,6 +22,8 @@ class Asked(list[str]):
     def hear(self, statement: str) -> None:
         """One more."""
         words = statement.lstrip().lower()
+        if words.startswith(_OWN) or (words.startswith("insert") and self[-1:] == [statement]):
+            return  # SQLite tells what a trigger and its index of words do, too
         if words.startswith(_BEGINS):
             self.transactions += 1
         elif not words.startswith(_ENDS):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from core import kill_points
 from core.context.decide import Material, Shown, decide, ranked, total
+from core.context.earlier import look_back
 from core.context.load import Asked, load
 from core.context.render import render
 from core.errors import ContextOverflow, ModelRefused
@@ -73,8 +74,9 @@ async def build(
         if kept is not shown or kept.cut is not None:
             asked.memory.forget()
         shown = kept
+    found = await look_back(lease, asked, material, shown)
     return Prompt(
-        messages=render(shown),
+        messages=render(replace(shown, found=found)),
         asked_tokens=total(shown.asked),
         found_tokens=total(shown.journal),
         is_bare=shown.is_bare,

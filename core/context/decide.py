@@ -20,6 +20,8 @@ _BYTES_OF_FILES = 3  # in a token: tables and code have fewer than prose
 _HEADING = "What you have been told or learned here since (100 other facts are left out):"
 _LONGEST = (1, 4, 8)  # parts of the budget that one message may have: the first that let all fit
 _SHORTEST = 32  # tokens to which a step of the turn is clipped at the least
+_LOOK_BACK = 600  # tokens of what was said earlier and found again …
+_LOOK_BACK_SHARE = 8  # … and the part of the budget that it has at most
 _SPARE = 16  # part of the budget that the history leaves to the question
 _FULL = 0.75  # of its room that a history may take before it is compacted …
 _MANY, _FEW = 70, 8  # … or so many messages, if they take such a part of the budget
@@ -63,6 +65,8 @@ class Material:
     `window` is what the agent may be shown, `budget` what this prompt may have, `tools` what the
     descriptions of its tools take, all in tokens. The questions may take `beyond` more. Facts of
     these ids stand `in_front`, the most important first. `is_begun`: which those are is on record.
+    The history `begins_at` this message, and could at that one but for a cut; it `has_more`
+    elsewhere.
     """
 
     instructions: str
@@ -77,6 +81,14 @@ class Material:
     in_front: Sequence[int] = ()
     is_begun: bool = False
     history: Sequence[Said] = ()
+    begins_at: int = 1
+    could_begin_at: int = 1
+    has_more: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the history is not all that was said there."""
+        return self.has_more or self.begins_at > self.could_begin_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,7 @@ class Shown:
 
     `cut`: the view of the history begins after this message from now on; None: as before.
     `is_grown`: the history is to be compacted, once the turn has ended.
+    `found` is what was said earlier and is not shown, found again by the words of the question.
     """
 
     instructions: str
@@ -110,6 +123,7 @@ class Shown:
     history: Sequence[PromptMessage] = ()
     cut: int | None = None
     is_grown: bool = False
+    found: str = ""
 
 
 def decide(material: Material) -> Shown:
@@ -173,6 +187,11 @@ def before_kept(material: Material) -> int | None:
 def summary_tokens(summary: str, cut: Sequence[Said]) -> int:
     """What a new summary would stand for: the one before, and what is cut."""
     return _optional(summary) + _length(cut)
+
+
+def room_to_look_back(budget: int) -> int:
+    """How much what was said earlier and is not shown may take, where there is any."""
+    return min(_LOOK_BACK, budget // _LOOK_BACK_SHARE)
 
 
 def room_together(window: int) -> int:
@@ -266,7 +285,8 @@ def _lasting_room(material: Material) -> int:
     budget = material.budget
     front, tail = _notes(material, budget, is_cut=False)
     others = estimate(material.instructions) + _optional(material.summary) + material.tools
-    return budget - others - front.tokens - tail.tokens - budget // _SPARE
+    room = budget - others - front.tokens - tail.tokens - budget // _SPARE
+    return room - room_to_look_back(budget) * material.is_part
 
 
 def _settled(material: Material, room: int) -> tuple[Sequence[Said], int | None]:

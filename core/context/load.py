@@ -27,15 +27,18 @@ class Memory:
     """What came before a turn, kept while it goes on, when only facts can be added.
 
     It is read again when the budget changes or the history was cut; a reset counts from then on.
+    `found` is what was found again by the words of the question, once that was looked for.
     """
 
     def __init__(self) -> None:
         self._past: Past | None = None
         self._budget = 0
+        self.found: str | None = None
 
     async def read(self, lease: Lease, budget: int) -> Past:
         """As much as may fit into `budget` tokens."""
-        scope = Address.parse(lease.address, lease.readers).scope
+        address = Address.parse(lease.address, lease.readers)
+        scope = address.scope
         if self._past and budget == self._budget:
             summary = self._past.summary
             known = await facts.shown(
@@ -43,7 +46,13 @@ class Memory:
             )
             return replace(self._past, facts=known)
         at_most = most_of_one(budget)
-        self._past = await past.read(lease, scope=scope, tokens=budget, at_most=at_most)
+        self._past = await past.read(
+            lease,
+            scope=scope,
+            tokens=budget,
+            at_most=at_most,
+            has_others=address.shares_its_place,
+        )
         self._budget = budget
         return self._past
 
@@ -89,6 +98,9 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
         in_front=summary.facts if summary else (),
         is_begun=summary is not None,
         history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in before.history],
+        begins_at=summary.upto_seq + 1 if summary else 1,
+        could_begin_at=before.reset_at + 1,
+        has_more=before.has_sibling,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from core.context.decide import Notes, Shown
 from core.llm import PromptMessage, Role
 
+_FOUND = "Said here earlier, found by words of the message below; quoted, not asked of you now"
 _REMEMBERED = "What you have been told to remember"
 _MARKED = 3  # a prompt hits the cache where the one before it had a mark
 
@@ -20,7 +21,7 @@ def render(shown: Shown) -> list[PromptMessage]:
     hitting.
     """
     history = _with_stable_ends(_merged(shown.history))
-    said = _merged([_front(shown), *history, *_with_tail(shown.tail, shown.asked)])
+    said = _merged([_front(shown), *history, *_with_tail(shown)])
     return [*said, *shown.journal]
 
 
@@ -44,12 +45,14 @@ def _with_stable_ends(history: Sequence[PromptMessage]) -> list[PromptMessage]:
     ]
 
 
-def _with_tail(newer: Notes, asked: Sequence[PromptMessage]) -> list[PromptMessage]:
-    """What was learned since the cut goes in front of the question, and is not kept."""
-    if not newer.lines:
-        return list(asked)
-    first, *others = asked
-    tail = f"({_listed(f'{_REMEMBERED} since', newer)})\n\n"
+def _with_tail(shown: Shown) -> list[PromptMessage]:
+    """What changes from turn to turn goes in front of the question, and is not kept."""
+    tail = ""
+    if shown.found:
+        tail += f"({_FOUND}:\n{shown.found})\n\n"
+    if shown.tail.lines:
+        tail += f"({_listed(f'{_REMEMBERED} since', shown.tail)})\n\n"
+    first, *others = shown.asked
     return [replace(first, content=tail + first.content), *others]
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from core.clock import Clock, now
 from core.llm import (
@@ -42,7 +42,12 @@ _LOOKED_UP = "facts-1"  # the call of a tool
 _NOTE = re.compile(r"^- (.+)$", re.MULTILINE)
 _ENDED = re.compile(r"fact \d+ held .+ took its place$")  # as a prompt says of a note
 _ABOUT_ME = re.compile(r"\s*what do you (know|remember) about me\b", re.IGNORECASE)
-_ASIDE = re.compile(r"\A\(.+:\n((?:- .+\n?)+)\)\n\n")  # what the prompt puts before a question
+# What the prompt puts before a question: facts, and what was said earlier below its dates.
+_ASIDE = r"\((.+):\n((?:(?:- |  ).*\n?)+)\)\n\n"
+_ASIDES = re.compile(rf"\A(?:{_ASIDE})+")
+_EARLIER = "Said here earlier"
+_SAID = re.compile(r"^  (\d\d \w+ \d{4})$|^- (.+?): (.*(?:\n   .*)*)", re.MULTILINE)
+_OWN = "you"  # what an agent said itself
 _STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -178,8 +183,13 @@ def _statements(
     message: PromptMessage, latest: PromptMessage, today: datetime
 ) -> Iterator[_Statement]:
     """What the message tells: a person's own words, and the notes that the prompt adds."""
-    aside = _ASIDE.match(message.content)
-    notes = aside[1] if aside else message.content if message.role is Role.SYSTEM else ""
+    asides = _ASIDES.match(message.content)
+    notes = message.content if message.role is Role.SYSTEM else ""
+    for heading, lines in re.findall(_ASIDE, asides[0] if asides else ""):
+        if heading.startswith(_EARLIER):
+            yield from _earlier(lines, latest, today)
+        else:
+            notes += lines
     for note in _NOTE.findall(notes):
         if _ENDED.search(note):
             continue
@@ -189,6 +199,19 @@ def _statements(
         for paragraph in _paragraphs(message):
             if not _is_question(paragraph):
                 yield _Statement(text=paragraph, opening=opening)
+
+
+def _earlier(lines: str, latest: PromptMessage, today: datetime) -> Iterator[_Statement]:
+    """What people said long ago."""
+    day = today
+    for date, who, text in _SAID.findall(lines):
+        if date:
+            day = datetime.strptime(date, "%d %B %Y").replace(tzinfo=UTC)
+        elif who != _OWN and not _is_question(text):
+            said = _REMEMBER.sub("", re.sub(r"\n {3}", "\n", text), count=1)
+            told = "you" if who == latest.author else who
+            when = "Earlier today" if day.date() == today.date() else _day(day, today)
+            yield _Statement(text=said, opening=f"{when} {told} told me")
 
 
 def _opening(message: PromptMessage, latest: PromptMessage, today: datetime) -> str:
@@ -211,7 +234,7 @@ def _paragraphs(message: PromptMessage) -> list[str]:
 
 def _told(message: PromptMessage) -> list[str]:
     """The person's words without names; a prompt joins messages so."""
-    text = _ASIDE.sub("", message.content).strip()
+    text = _ASIDES.sub("", message.content).strip()
     return [paragraph.removeprefix(f"{message.author}: ") for paragraph in text.split("\n\n")]
 
 

@@ -1,1 +1,1 @@
-"""What an agent knows of what was said: summaries and facts, told and learned."""
+"""What an agent has of what was said: found again by words, summaries, facts told and learned."""

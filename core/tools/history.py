@@ -1,51 +1,59 @@
-"""The tool `history`: finds older messages of the conversation by their words."""
+"""The tool `history`: finds what was said here before, by its words."""
 
 from __future__ import annotations
 
-import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
 
 from core.errors import ToolError
-from core.text import cleaned, clipped
+from core.memory.analysis import question_words
+from core.memory.recall import Limits, recalled
+from core.memory.search import Where
+from core.memory.terms import Scope
+from core.text import cleaned
 from core.tools import ToolContext
-from storage import messages
-from storage.messages import Entry
 
-_LONGEST_HIT = 500  # characters
-_MOST_WORDS = 8
-_MOST_TRIES = 3  # single words looked for when no message has all of them
-_TELLS_NOTHING = """
-    a about all an and any are as at be been but by can could did do does for from had has have he
-    her his how i if in is it its me my of on or our said say she so that the their them then there
-    these they this those to us was we were what when where which who why will with would you your
-"""
+_TOKENS = 1_500
+_EXAMPLE = "such as 2026-03-15 or 2026-03-15T14:00"
+
+Day = Annotated[str, Field(description=f"A day or a moment in UTC, {_EXAMPLE}.")]
 
 
 async def history(
     context: ToolContext,
     query: Annotated[str, Field(description="A few distinctive words that were said.")],
-    limit: Annotated[int, Field(ge=1, le=20, description="How many messages at most.")] = 10,
+    since: Annotated[Day | None, Field(alias="from")] = None,
+    until: Annotated[Day | None, Field(alias="to")] = None,
+    author: Annotated[str | None, Field(description="The name of whoever said it.")] = None,
 ) -> str:
-    """Search the older messages of this conversation, beyond what you can see. Times are UTC."""
-    words = _words(query)
-    longest = sorted(words, key=len, reverse=True)[:_MOST_TRIES]  # they are probably the rarest
-    for attempt in (words, *([word] for word in longest)):
-        found = await messages.search(context.conversation_id, words=attempt, limit=limit)
-        if found:
-            return "\n\n".join(map(_shown, found))
-    return f"Nothing found for: {', '.join(words)}."
+    """Search what was said here before, beyond what you can see, in this channel's threads, too."""
+    text = cleaned(query)
+    if not question_words(text):
+        raise ToolError("query has to contain a distinctive word: one that tells something")
+    limits = Limits(
+        since=_moment("from", since, whole_day=False),
+        until=_moment("to", until, whole_day=True),
+        author=cleaned(author or ""),
+    )
+    where = Where(scope=Scope(context.agent_id, context.scope))
+    found = await recalled(text, where, tokens=_TOKENS, limits=limits)
+    return found or "Nothing was found. Other words for the same may find it."
 
 
-def _words(query: str) -> list[str]:
-    """The words worth looking for, in the order and spelling given."""
-    said = list(dict.fromkeys(re.findall(r"[^\W_]+", cleaned(query))))
-    if not said:
-        raise ToolError("query has to contain a word")
-    telling = [word for word in said if word.casefold() not in _TELLS_NOTHING.split()]
-    return (telling or said)[:_MOST_WORDS]
+def _moment(name: str, given: str | None, *, whole_day: bool) -> datetime | None:
+    """A day that ends the search belongs to it.
 
-
-def _shown(entry: Entry) -> str:
-    return f"{entry.said_at:%d %B %Y %H:%M} {entry.author}: {clipped(entry.text, _LONGEST_HIT)}"
+    Raises:
+        ToolError: it is none.
+    """
+    if not given:
+        return None
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ToolError(f"{name} has to be a day or a moment, {_EXAMPLE}") from error
+    is_day = whole_day and len(given) <= len("2026-03-15")
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found + timedelta(days=1) if is_day else found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +16,9 @@ from core.context.load import Memory
 from core.errors import DeliveryRefused, Transient
 from core.llm import ChatModel
 from core.llm.tokens import estimate
+from core.memory.indexing import of_entries
+from core.memory.mending import mending
+from core.memory.terms import Scope
 from core.messaging.adapter import Adapter, Asked, QuotesQuestions, ShowsWork, TellsOperator
 from core.messaging.attachments import Files, read_files
 from core.messaging.directory import KnownAgent
@@ -30,6 +34,7 @@ from core.turn.split import parts
 from storage import claims, turns
 from storage.claims import OpenTurn
 from storage.models import InboxMessage, MessageRole, StepKind, TurnState
+from storage.passages import Indexed
 from storage.turns import Ending, Entry, FinishedStep
 from storage.usage import Spent
 
@@ -279,21 +284,25 @@ class Turn:
         now, may_be_there = self.hold.now(), self._message.may_be_there
         says_nothing = self._is_deleted and not may_be_there
         answer = _entry(role, self.agent.spec.name, text, now)
+        entries = [] if says_nothing else [*self._asked_entries(), answer]
         ending = Ending(
             state=state,
-            entries=[] if says_nothing else [*self._asked_entries(), answer],
+            entries=entries,
             parts=[] if says_nothing else self._parts(text),
             failure=failure,
             intends=not (may_be_there or says_nothing),
             message_id=self._message.message_id,
             step=self._last,
+            passages=self._passages(entries),
             edits=self.opened.turn.edits
             if state is TurnState.DONE and self._edits_heeded < _MOST_EDITS
             else None,
         )
         try:
-            due = await self.hold.insist(
-                lambda _: turns.end(self.hold.lease, self.opened, ending, now)
+            due = await mending(
+                lambda: self.hold.insist(
+                    lambda _: turns.end(self.hold.lease, self.opened, ending, now)
+                )
             )
             self.budget.settled()
         finally:
@@ -303,6 +312,13 @@ class Turn:
         self._answer = Answer(turn_id=self.opened.turn.id, text=text, is_failure=is_failure)
         self._log(state, failure)
         return Due(rows=due, intended=self.opened.draft.id if ending.intends else None)
+
+    def _passages(self, entries: Sequence[Entry]) -> list[Indexed]:
+        """Under which its messages can be found again."""
+        address = Address.parse(self.hold.lease.address, self.hold.lease.readers)
+        scope = Scope(self.agent.id, address.scope)
+        is_kept = self.agent.spec.memory
+        return of_entries(scope, self.opened.last_seq + 1, entries) if is_kept else []
 
     @property
     def _is_deleted(self) -> bool:

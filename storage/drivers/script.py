@@ -138,15 +138,25 @@ def _run(  # type: ignore[explicit-any]  # as above
     return run
 
 
-async def _once(begin: Callable[[], Script[R]], *, is_write: bool) -> R:
+def dialect() -> str:
+    """Which database it is: "sqlite", "postgres" or "mysql"."""
+    return client().capabilities.dialect
+
+
+def client() -> BaseDBAsyncClient:
+    """Through which the verbs speak to the open database."""
     connections = get_connections()
-    client = connections.get(next(iter(connections.db_config)))
-    begins = is_write and not isinstance(client, TransactionalDBClient)
-    if isinstance(client, SqliteClient):
-        async with held(client) as connection:
+    return connections.get(next(iter(connections.db_config)))
+
+
+async def _once(begin: Callable[[], Script[R]], *, is_write: bool) -> R:
+    there = client()
+    begins = is_write and not isinstance(there, TransactionalDBClient)
+    if isinstance(there, SqliteClient):
+        async with held(there) as connection:
             act = partial(_in_file, begin, begins=begins)
             return await to_the_end(in_thread(connection, act))
-    work = _on_server(client, begin, begins=begins)
+    work = _on_server(there, begin, begins=begins)
     return await to_the_end(asyncio.get_running_loop().create_task(work))
 
 

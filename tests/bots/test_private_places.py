@@ -61,6 +61,7 @@ class Story:
         self.prompts: list[tuple[int, str]] = []
         self.compacted: list[tuple[int, str]] = []
         self.learns = True
+        self.found = 0  # of searches, those that found something
 
     def marker(self, place: Place) -> str:
         """A word that nobody said before."""
@@ -88,6 +89,7 @@ class Story:
         words = said[-1][asked.start() :]
         self.prompts.append((int(asked[1]), json.dumps(body)))
         if body["messages"][-1]["role"] == "tool":
+            self.found += bool(_MARKER.search(body["messages"][-1]["content"] or ""))
             return "Noted."
         if kept := re.search(r"keep (mark\d+x)", words):
             return CallTool(name="remember", arguments=json.dumps({"text": kept[1]}))
@@ -282,6 +284,7 @@ async def read(story: Story) -> None:
         assert {among[word] for word in found} <= {place.among}
         newest[number] = found & told
     assert all(newest.values()), "what is remembered in a place is shown to the model there"
+    assert story.found > len(town.places) / 2, "what was said in a place is found again there"
     for place in [*town.places, *town.shut]:
         shown = "\n".join(town.shown(place))
         assert {among[word] for word in _MARKER.findall(shown)} <= {place.among}

@@ -65,6 +65,7 @@ PRUNED = "batch pruned"  # tests/core/test_upkeep.py kills there: no message is 
 GIVEN = "room given back"  # and there
 # no message is on its way there either; test_backup.py and test_nightly.py of core/upkeep
 BACKED_UP = {"rows backed up", "backup written", "rows restored"}
+INDEXED = "messages indexed"  # nor there; tests/core/memory/test_indexing.py
 NOTED = "command done, not noted"  # tests/bots/slack/test_threads.py stops there: none is answered
 AGAIN = "looked for in vain"  # reached by whoever takes over from somebody who died before a post
 EDITED = ("edit stored, not heeded", "questions read again")  # a test of its own edits
@@ -209,6 +210,7 @@ def test_every_place_in_the_code_is_one_where_we_kill_and_is_explained() -> None
         AGAIN,
         CUT,
         GIVEN,
+        INDEXED,
         NOTED,
         PRUNED,
         *BACKED_UP,

@@ -7,7 +7,7 @@ from functools import cache
 
 from tortoise import Tortoise
 
-from storage import models, side_models
+from storage import derived, models, side_models
 from storage.database import Database
 from storage.drivers.internals import models_in
 
@@ -43,7 +43,8 @@ _INDEXES = {
         SELECT table_name AS owner, index_name AS name, non_unique = 0 AS is_unique,
             group_concat(column_name ORDER BY seq_in_index) AS columns
         FROM information_schema.statistics
-        WHERE table_schema = database() AND index_name <> 'PRIMARY' GROUP BY 1, 2, 3""",
+        WHERE table_schema = database() AND index_name <> 'PRIMARY' AND index_type <> 'FULLTEXT'
+        GROUP BY 1, 2, 3""",
 }
 
 
@@ -91,7 +92,7 @@ async def real(database: Database) -> dict[str, Table]:
 @cache
 def declared() -> dict[str, Table]:
     """The tables that the models declare."""
-    found = [model.describe() for model in models_in(models, side_models)]
+    found = [model.describe() for model in models_in(models, side_models, derived)]
     return {
         model["table"]: Table(
             columns=frozenset((f["db_column"], not f["nullable"]) for f in model["data_fields"]),

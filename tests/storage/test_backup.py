@@ -99,8 +99,8 @@ EVERYTHING["turn"][0][COLUMNS["turn"].index("state")] = "done"
 EVERYTHING["conversation"][0][COLUMNS["conversation"].index("owner")] = None
 
 
-def test_every_table_is_in_a_backup() -> None:
-    assert set(COLUMNS) == set(sql.declared())
+def test_every_table_is_in_a_backup_but_what_is_made_of_others() -> None:
+    assert set(COLUMNS) == set(sql.declared()) - {"passage"}
 
 
 async def test_what_was_filled_in_is_read_again(database: Database) -> None:

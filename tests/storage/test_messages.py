@@ -8,7 +8,7 @@ import pytest
 
 from storage import messages, outbox
 from storage.database import Database, open_database
-from storage.models import Message, MessageRole, Summary, SummaryKind
+from storage.models import Message, MessageRole
 from tests.storage import given, sql
 
 QUIET, BUSY = 1, 2
@@ -109,70 +109,6 @@ async def test_when_something_was_last_said_is_known(now: datetime) -> None:
     assert await messages.last_said_at(1) is None
     await _said(3, now)
     assert await messages.last_said_at(1) == now + timedelta(seconds=3)
-
-
-@pytest.mark.usefixtures("database")
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        (["deadline"], [1, 3]),
-        (["DEADLINE"], [1, 3]),
-        (["march", "deadline"], [1]),
-        (["100%"], [3]),
-        (["1_0"], []),
-        (["приВЕТ"], [4]),
-        (["ärger"], [5]),
-        (["nowhere"], []),
-        ([], [1, 2, 3, 4, 5]),
-    ],
-)
-async def test_messages_are_found_by_words_in_any_case(
-    now: datetime, words: list[str], found: list[int]
-) -> None:
-    texts = [
-        "The Deadline is March 15th",
-        "ok",
-        "deadline: 100% sure",
-        "Привет",
-        "ÄRGER",
-        "deadline",
-    ]
-    await Message.bulk_create(
-        Message(
-            conversation_id=1,
-            seq=seq,
-            role=MessageRole.NOTICE if seq == 6 else MessageRole.USER,
-            author="ana",
-            text=text,
-            tokens=1,
-            turn_id=1,
-            said_at=now,
-        )
-        for seq, text in enumerate(texts, start=1)
-    )
-    assert [m.seq for m in await messages.search(1, words=words, limit=10)] == found
-
-
-@pytest.mark.usefixtures("database")
-async def test_a_search_shows_the_newest_that_it_finds(now: datetime) -> None:
-    await _said(30, now)
-    assert [m.seq for m in await messages.search(1, words=["1"], limit=2)] == [19, 21]
-
-
-@pytest.mark.usefixtures("database")
-async def test_a_search_ends_at_the_newest_reset_but_not_at_a_cut(now: datetime) -> None:
-    await _said(30, now)
-    for upto_seq, kind in ((12, "reset"), (10, "reset"), (20, "cut")):
-        await Summary.create(
-            conversation_id=1,
-            upto_seq=upto_seq,
-            kind=SummaryKind(kind),
-            text="",
-            facts=[],
-            made_at=now,
-        )
-    found = await messages.search(1, words=["1"], limit=9)
-    assert [m.seq for m in found] == [13, 14, 15, 16, 17, 18, 19, 21]
 
 
 @pytest.mark.usefixtures("database")

@@ -43,8 +43,16 @@ def test_two_tools_of_one_name_are_refused(references: tuple[str, ...]) -> None:
         ("forget", '{"fact": 1}', "there is no fact 1 here"),
         ("forget", '{"fact": 0}', "fact: has to be at least 1, not 0"),
         ("clock", "", "Monday, 09 March 2026, 13:05 (UTC, UTC+0000)"),
-        ("history", '{"query": "falcon"}', "Nothing found for: falcon."),
-        ("history", '{"query": "x", "limit": 21}', "limit: has to be at most 20, not 21"),
+        (
+            "history",
+            '{"query": "falcon", "from": "2026-03-01", "to": "2026-03-02", "author": "Ana"}',
+            "Nothing was found. Other words for the same may find it.",
+        ),
+        (
+            "history",
+            '{"query": "falcon", "from": "March"}',
+            "from has to be a day or a moment, such as 2026-03-15 or 2026-03-15T14:00",
+        ),
     ],
 )
 async def test_a_model_can_call_every_built_in_tool(

@@ -32,7 +32,7 @@ def constants() -> dict[str, str]:
     for each in pkgutil.iter_modules(storage.__path__, "storage."):
         for name, text in vars(import_module(each.name)).items():
             if isinstance(text, str) and re.match(r"(SELECT|UPDATE|INSERT) .*\?", text):
-                found[f"{each.name}{name}"] = text.replace("{}", "?")
+                found[f"{each.name}{name}"] = text.replace("({})", "(?)").replace("{}", "IN (?)")
     return found
 
 
