@@ -46,7 +46,7 @@ _NEXT_ID = (
 _GIVEN_BACK = (
     "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = ? WHERE owner IS NOT NULL"
 )
-_NOT_INDEXED = "DELETE FROM cursor WHERE name = ?"  # no passage is in a backup
+_NOT_INDEXED = 'DELETE FROM "cursor" WHERE name = ?'  # no passage is in a backup
 _OTHERS = {
     "postgres": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name LIKE 'moorings%' AND pid <> pg_backend_pid()",
