@@ -32,7 +32,7 @@ from core.messaging.earlier import Earlier
 from core.messaging.intake import Intake
 from core.messaging.messages import Author, Incoming, Outgoing
 from core.tools.toolbox import Toolbox
-from core.turn.company import Company
+from core.turn.quarantine import Quarantine
 from core.turn.resources import Resources
 from core.turn.worker import Worker
 from storage.database import open_database
@@ -107,7 +107,7 @@ def made(owner: str) -> tuple[Worker, Intake]:
         lease_seconds=LEASE_SECONDS,
         take_over=_nothing,
         attending=asyncio.Semaphore(1),
-        company=Company(),
+        quarantine=Quarantine(),
         earlier=Earlier(gate, directory, file),
     )
     worker = Worker(resources, {"slack": Nowhere()})

@@ -11,7 +11,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from core import network
-from core.late import late
+from core.lazy import lazy
 
 if TYPE_CHECKING:
     from aiohttp_socks import ProxyConnector
@@ -48,7 +48,7 @@ class Connector(TCPConnector):
     def _socks(self, proxy: str) -> ProxyConnector:
         """It has names looked up by the proxy."""
         if proxy not in self._by_socks:
-            made: type[ProxyConnector] = late("aiohttp_socks", "ProxyConnector")
+            made: type[ProxyConnector] = lazy("aiohttp_socks", "ProxyConnector")
             self._by_socks[proxy] = made.from_url(
                 proxy.replace("socks5h://", "socks5://"),
                 rdns=True,
@@ -68,4 +68,4 @@ class Connector(TCPConnector):
 def _socks_errors() -> tuple[type[Exception], ...]:
     """All that can happen before a request leaves."""
     names = ("ProxyError", "ProxyConnectionError", "ProxyTimeoutError")
-    return tuple(late("aiohttp_socks", name) for name in names)
+    return tuple(lazy("aiohttp_socks", name) for name in names)

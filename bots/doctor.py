@@ -25,7 +25,7 @@ from core.config.agents_file import read as read_agents_file
 from core.config.binding import Binding
 from core.config.settings import Settings, from_environment
 from core.errors import ConfigMistake
-from core.late import late
+from core.lazy import lazy
 from core.messaging.installations import Installations
 from core.tools.catalogue import toolbox
 from core.upkeep import nightly
@@ -204,7 +204,7 @@ async def _discord(settings: Settings, file: AgentsFile | None) -> list[CheckRes
     """Importing Discord's SDK takes half a second: only where there is a token."""
     if settings.discord_token is None:
         return [skipped("discord", "not configured (set DISCORD_TOKEN)")]
-    examine: ExamineDiscord = late("bots.discord.checkup", "examine")
+    examine: ExamineDiscord = lazy("bots.discord.checkup", "examine")
     return await examine(settings, file.bindings if file else (), file.access if file else _UNTOLD)
 
 

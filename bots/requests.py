@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import ClientSession, TraceConfig, TraceRequestHeadersSentParams
 
-from core.turn.hold import check_hold
+from core.turn.held_lease import check_lease
 
 
 def guard() -> TraceConfig:
@@ -19,4 +19,4 @@ def guard() -> TraceConfig:
 
 
 async def _look(_: ClientSession, __: object, ___: TraceRequestHeadersSentParams) -> None:
-    check_hold()
+    check_lease()

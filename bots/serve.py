@@ -12,7 +12,7 @@ from bots.listening import Listener, WaysIn
 from bots.role import Role
 from core.config.settings import Settings
 from core.errors import ConfigMistake
-from core.late import late
+from core.lazy import lazy
 from core.messaging.adapter import Adapter
 from core.runtime import Runtime
 from core.turn.worker import Worker
@@ -95,7 +95,7 @@ def _ports(
     routes = [route for way in ways.values() for route in way.routes]
     if port is None and admin_port is None:
         return []
-    opened: type[HttpPort] = late("bots.http", "HttpPort")
+    opened: type[HttpPort] = lazy("bots.http", "HttpPort")
     if admin_port in (None, port):
         return [opened(port, checks, routes)] if port else []
     admin = opened(admin_port, checks, variable="MOORINGS_ADMIN_PORT")
@@ -115,10 +115,10 @@ def _wanted(settings: Settings) -> Mapping[str, Open]:
     """By queue. Half a second goes by until a platform's SDK is imported: only what is served."""
     wanted: dict[str, Open] = {}
     if settings.slack_bot_token or settings.slack_client_id or settings.slack_app_token:
-        slack: type[SlackPlatform] = late("bots.slack.platform", "SlackPlatform")
+        slack: type[SlackPlatform] = lazy("bots.slack.platform", "SlackPlatform")
         wanted[_SLACK] = slack.open
     if settings.discord_token:
-        discord: type[DiscordPlatform] = late("bots.discord.platform", "DiscordPlatform")
+        discord: type[DiscordPlatform] = lazy("bots.discord.platform", "DiscordPlatform")
         wanted[_DISCORD] = discord.open
     return wanted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.late import late
+from core.lazy import lazy
 
 
 def boundary(text: str, length: int) -> int:
@@ -15,7 +15,7 @@ def boundary(text: str, length: int) -> int:
     """
     if length >= len(text):
         return len(text)
-    start_of_character: Callable[[str, int], int] = late("wcwidth", "grapheme_boundary_before")
+    start_of_character: Callable[[str, int], int] = lazy("wcwidth", "grapheme_boundary_before")
     return start_of_character(text, length + 1) or length
 
 

@@ -27,11 +27,11 @@ from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
 from core.turn.caller import CallerAdapter
 from core.turn.colleagues import Colleagues
-from core.turn.company import Company
+from core.turn.quarantine import Quarantine
 from core.turn.resources import Resources
 from core.turn.worker import Worker
 from core.upkeep.nightly import Nightly
-from core.upkeep.once import OncePerChange
+from core.upkeep.once_per_change import OncePerChange
 from core.upkeep.schedule import Keep, Upkeep
 from storage import compactions, conversations, owners
 from storage.database import Database, open_database
@@ -77,7 +77,7 @@ class Runtime:
             lease_seconds=settings.lease_seconds,
             take_over=self.take_over,
             attending=asyncio.Semaphore(_ATTENDED_AT_ONCE),
-            company=Company(),
+            quarantine=Quarantine(),
             earlier=Earlier(self.gate, self.directory, agents_file),
         )
         self._colleagues = Colleagues(self.intake, lambda: self.worker({"python": CallerAdapter()}))

@@ -13,8 +13,8 @@ from tortoise.exceptions import IntegrityError
 
 from storage import models, owners, side_models
 from storage.database import Database
-from storage.drivers.apart import Apart
 from storage.drivers.internals import Model, kinds_of, listed, models_in, table_of
+from storage.drivers.own_connection import OwnConnection
 from storage.drivers.script import Script, insert, moment, reading_script, rows, select
 from storage.drivers.session import Row
 from storage.errors import DatabaseUnusable, NewerDatabase
@@ -102,7 +102,7 @@ async def pages(database: Database) -> AsyncGenerator[Page]:
                     yield page
 
 
-async def _of_table(model: type[Model], there: Apart) -> AsyncGenerator[Page]:
+async def _of_table(model: type[Model], there: OwnConnection) -> AsyncGenerator[Page]:
     columns, last, limit = listed(model), -1, _FEWEST
     given = [_KINDS.get(kind, _as_it_is) for kind, _ in kinds_of(model).values()]
     while True:
@@ -235,7 +235,7 @@ async def fill(database: Database, found: AsyncIterable[Page], now: datetime) ->
         await there.rows("COMMIT")
 
 
-async def _check_empty(there: Apart) -> None:
+async def _check_empty(there: OwnConnection) -> None:
     for table in _MODELS:
         if there.dialect == "postgres":
             await there.rows(_LOCK.format(table))
@@ -248,7 +248,7 @@ async def _check_empty(there: Apart) -> None:
             )
 
 
-async def _add(page: Page, there: Apart) -> None:
+async def _add(page: Page, there: OwnConnection) -> None:
     if page.rows:
         statement = insert(_MODELS[page.table], page.columns, len(page.rows))
         await there.rows(statement, *(value for row in page.rows for value in row))

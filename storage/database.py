@@ -14,15 +14,15 @@ from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
-from storage.drivers.apart import Apart, apart
 from storage.drivers.connecting import connect, told
 from storage.drivers.file import check_openable, check_room
 from storage.drivers.fulltext import ensure, is_there
 from storage.drivers.internals import enter, is_entered, thread_of
 from storage.drivers.lock import if_free, only_one
+from storage.drivers.own_connection import OwnConnection, own_connection
 from storage.drivers.pool import hurry
-from storage.drivers.reach import unreached
 from storage.drivers.transaction import database_errors, reading
+from storage.drivers.unreached import unreached
 from storage.drivers.url import DatabaseUrl, parse
 from storage.migration import condition, known, migrate
 
@@ -76,13 +76,13 @@ class Database:
         """As `only_one`, without waiting for whoever has it; says whether it is held here now."""
         return if_free(self._context.connections.get(self.url.dialect), self.url, name)
 
-    def apart(self) -> AbstractAsyncContextManager[Apart]:
+    def apart(self) -> AbstractAsyncContextManager[OwnConnection]:
         """A connection of its own for one long transaction, beside all that the verbs do.
 
         Raises:
             DatabaseBusy, DatabaseUnusable: there is none to be had.
         """
-        return apart(self._context.connections.get(self.url.dialect), self.url)
+        return own_connection(self._context.connections.get(self.url.dialect), self.url)
 
     def hurry(self, seconds: float) -> None:
         """Give up so many seconds from now what a server has not answered by then.

@@ -10,7 +10,7 @@ import typer
 from bots.cli.start import FAILURES, Person, Room, user, with_runtime
 from bots.terminal.parse import Seat
 from bots.terminal.piped import PipeListener
-from core.late import late
+from core.lazy import lazy
 from core.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def chat(
         seat = Seat.taken(room, user() if person is None else person)
         await runtime.directory.recall_everyone()
         if sys.stdin.isatty() and sys.stdout.isatty():
-            listener: type[ScreenListener] = late("bots.terminal.listener", "ScreenListener")
+            listener: type[ScreenListener] = lazy("bots.terminal.listener", "ScreenListener")
             await listener(runtime, seat, FAILURES).run(agent)
             return 0
         return await PipeListener(runtime, seat, FAILURES).run(agent)

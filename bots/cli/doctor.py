@@ -9,7 +9,7 @@ from bots import logs
 from bots.check_result import CheckResult, Verdict
 from bots.cli.start import exit_with
 from bots.terminal.harmless import harmless
-from core.late import late
+from core.lazy import lazy
 from core.redaction import HELD
 
 
@@ -20,7 +20,7 @@ def doctor() -> None:
 
 
 async def _said() -> int:
-    examine: Callable[[], AsyncIterator[CheckResult]] = late("bots.doctor", "examine")
+    examine: Callable[[], AsyncIterator[CheckResult]] = lazy("bots.doctor", "examine")
     has_failed = False
     async for result in examine():
         print(HELD.hidden(harmless(str(result))), flush=True)

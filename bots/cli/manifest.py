@@ -14,7 +14,7 @@ from bots.cli.start import with_settings
 from core.config.agents_file import AgentsFile, read
 from core.config.settings import Settings
 from core.errors import ConfigMistake
-from core.late import late
+from core.lazy import lazy
 
 if TYPE_CHECKING:
     from bots.slack.manifest import Served
@@ -52,8 +52,8 @@ def manifest(
 
 
 def _slack(settings: Settings, url: str | None) -> str:
-    served: type[Served] = late("bots.slack.manifest", "Served")
-    made: Callable[[AgentsFile, Served], object] = late("bots.slack.manifest", "manifest")
+    served: type[Served] = lazy("bots.slack.manifest", "Served")
+    made: Callable[[AgentsFile, Served], object] = lazy("bots.slack.manifest", "manifest")
     file = read(settings.config)
     return json.dumps(made(file, served(url=_address(settings, url))), indent=2)
 
@@ -71,6 +71,6 @@ def _discord(settings: Settings) -> str:
             "https://discord.com/developers/applications, copy the token from Bot > Reset Token, "
             "and write DISCORD_TOKEN=… into .env. docs/discord.md shows each click."
         )
-    application_of: Callable[[str], int] = late("bots.discord.rest", "application_of")
-    made: Callable[[int], str] = late("bots.discord.manifest", "manifest")
+    application_of: Callable[[str], int] = lazy("bots.discord.rest", "application_of")
+    made: Callable[[int], str] = lazy("bots.discord.manifest", "manifest")
     return made(application_of(settings.discord_token.get_secret_value()))

@@ -11,7 +11,7 @@ import typer
 from bots.cli.start import with_settings
 from bots.role import Role
 from core.config.settings import Settings
-from core.late import late
+from core.lazy import lazy
 
 Only = Annotated[
     Role | None,
@@ -21,5 +21,5 @@ Only = Annotated[
 
 def run(only: Only = None) -> None:
     """Serve every platform whose tokens are set."""
-    serve: Callable[[Settings, Role | None], Awaitable[int]] = late("bots.serve", "serve")
+    serve: Callable[[Settings, Role | None], Awaitable[int]] = lazy("bots.serve", "serve")
     with_settings(lambda settings: serve(settings, only), level=logging.INFO)

@@ -20,7 +20,7 @@ from bots.discord.internals import payloads
 from bots.discord.responses import edit_response, respond
 from core.config.binding import Listen, SharedBy
 from core.messaging.storing import NotStored
-from core.upkeep.once import OncePerChange
+from core.upkeep.once_per_change import OncePerChange
 
 log = logging.getLogger(__name__)
 

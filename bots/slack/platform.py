@@ -19,7 +19,7 @@ from bots.slack.reader import Bot, Reader
 from bots.slack.workspaces import Workspaces
 from core.config.settings import Settings
 from core.errors import ConfigMistake, Transient
-from core.late import late
+from core.lazy import lazy
 from core.messaging.installations import Installations
 from core.messaging.storing import storing
 from core.runtime import Runtime
@@ -77,7 +77,7 @@ class SlackPlatform:
 
     def ways_in(self, worker: Worker, watch: Watch | None = None) -> WaysIn:
         """Every way in. Only who listens needs slack-bolt, which takes 0.05 s and 5 MB."""
-        slack: type[ways_in.Slack] = late("bots.slack.ways_in", "Slack")
+        slack: type[ways_in.Slack] = lazy("bots.slack.ways_in", "Slack")
         opened = slack(
             runtime=self._runtime,
             client=self._client,
@@ -86,7 +86,7 @@ class SlackPlatform:
             teams=self._teams,
             home=lambda: min(self._known, default=""),
         )
-        found: Callable[[ways_in.Slack, Worker, Watch | None], WaysIn] = late(
+        found: Callable[[ways_in.Slack, Worker, Watch | None], WaysIn] = lazy(
             "bots.slack.ways_in", "ways_in"
         )
         return found(opened, worker, watch)

@@ -30,7 +30,7 @@ from bots.wording import Wording
 from core.clock import Clock
 from core.commands.agent import Commands
 from core.commands.controls import Controls
-from core.late import late
+from core.lazy import lazy
 from core.messaging.cursors import Cursors
 from core.messaging.installations import Installations
 from core.messaging.intake import Reception
@@ -65,7 +65,7 @@ def ways_in(slack: Slack, worker: Worker, watch: Watch | None = None) -> WaysIn:
     routes = _routes(slack, app, flow)
     app_token = slack.runtime.settings.slack_app_token
     if app_token is None:
-        listener: type[http.HttpListener] = late("bots.slack.http", "HttpListener")
+        listener: type[http.HttpListener] = lazy("bots.slack.http", "HttpListener")
         return WaysIn(listener=listener(catch_up, background), routes=routes)
     settings = SocketSettings(
         app_token=app_token.get_secret_value(), api_url=url, watch=watch or Watch()
@@ -120,10 +120,10 @@ def _flow(slack: Slack) -> AsyncOAuthFlow | None:
     settings = slack.runtime.settings
     if not (settings.slack_client_id and settings.slack_client_secret):
         return None
-    flow: Callable[[install.App, Workspaces, Installations, Clock], AsyncOAuthFlow] = late(
+    flow: Callable[[install.App, Workspaces, Installations, Clock], AsyncOAuthFlow] = lazy(
         "bots.slack.install", "flow"
     )
-    app: type[install.App] = late("bots.slack.install", "App")
+    app: type[install.App] = lazy("bots.slack.install", "App")
     given = app(
         client_id=settings.slack_client_id,
         client_secret=settings.slack_client_secret.get_secret_value(),
@@ -137,9 +137,9 @@ def _routes(slack: Slack, app: SlackApp, flow: AsyncOAuthFlow | None) -> list[Ro
     """A bot without a port needs no web server: what serves its pages is imported where one is."""
     found: list[Route] = []
     if secret := slack.runtime.settings.slack_signing_secret:
-        heard: Callable[[SlackApp, str], list[Route]] = late("bots.slack.http", "routes")
+        heard: Callable[[SlackApp, str], list[Route]] = lazy("bots.slack.http", "routes")
         found += heard(app, secret.get_secret_value())
     if flow:
-        pages: Callable[[AsyncOAuthFlow], list[Route]] = late("bots.slack.install", "routes")
+        pages: Callable[[AsyncOAuthFlow], list[Route]] = lazy("bots.slack.install", "routes")
         found += pages(flow)
     return found

@@ -24,6 +24,7 @@ from core.messaging.messages import Author
 from core.messaging.routing import agent_at, binding_at
 from core.text import cleaned
 from storage import (
+    activity,
     bindings,
     conversations,
     facts,
@@ -31,7 +32,6 @@ from storage import (
     learning,
     messages,
     outbox,
-    places,
     summaries,
 )
 from storage.facts import Statement
@@ -205,7 +205,7 @@ class Commands:
         What turned private is private from then on, whatever is said of it now.
         """
         paths = [channel.key for channel in channels]
-        private = await places.private_among(paths, readers=[Readers.CHANNEL, Readers.THREAD])
+        private = await activity.private_among(paths, readers=[Readers.CHANNEL, Readers.THREAD])
         return [channel for channel in channels if channel.key not in private]
 
     async def bindings(self, workspace: Address) -> list[Binding]:
@@ -233,8 +233,8 @@ class Commands:
             model=agent.spec.model,
             listen=binding.listen if binding else Listen.MENTION,
             conversation=binding.conversation if binding else None,
-            waiting=await places.waiting(address.key, readers=address.readers_below),
-            answering=len(await places.running(address.key, readers=address.readers_below)),
+            waiting=await activity.waiting(address.key, readers=address.readers_below),
+            answering=len(await activity.running(address.key, readers=address.readers_below)),
             facts=len(known),
         )
 
@@ -244,9 +244,9 @@ class Commands:
         """What is behind an answer there: the newest one, or that of this turn or message."""
         readers = address.readers_below
         if turn_id is None and not message_ids:
-            turn = await places.newest_turn(address.key, readers=readers)
+            turn = await activity.newest_turn(address.key, readers=readers)
         else:
-            turn = await places.turn_of(
+            turn = await activity.turn_of(
                 address.key, readers=readers, turn_id=turn_id, message_ids=list(message_ids)
             )
         return await self._explained(turn) if turn else None
@@ -270,7 +270,7 @@ class Commands:
         agent = await self._directory.get(agent_name)
         current = await facts.current(agent_id=agent.id, scope=address.scope)
         known = [fact.id for fact in current]
-        return await places.reset(
+        return await activity.reset(
             address.key,
             readers=address.readers_below,
             agent_id=agent.id,
@@ -308,9 +308,9 @@ class Commands:
     async def _explained(self, turn: Turn) -> Explanation:
         conversation = await conversations.by_id(turn.conversation_id)
         agent = await self._directory.of(conversation.agent_id)
-        spent = await places.spent(turn.id)
+        spent = await activity.spent(turn.id)
         prices = [call.nano_usd for call in spent]
-        steps = await places.tool_steps(turn.id)
+        steps = await activity.tool_steps(turn.id)
         visible = await outbox.of_turn(turn.id)
         return Explanation(
             turn=turn.id,

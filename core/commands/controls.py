@@ -15,7 +15,7 @@ from core.messaging.directory import Directory
 from core.messaging.intake import Accepted, Intake
 from core.messaging.messages import Author, Incoming
 from core.turn.worker import Worker
-from storage import conversations, inbox, places, turns
+from storage import activity, conversations, inbox, turns
 from storage.models import Turn
 
 
@@ -50,7 +50,7 @@ class Controls:
 
     async def stop_below(self, address: Address, by: Author) -> int:
         """Stop what is being written there by agents that they may ask; returns how many."""
-        running = await places.running(address.key, readers=address.readers_below)
+        running = await activity.running(address.key, readers=address.readers_below)
         stopped = 0
         for turn in running:
             with suppress(NotAllowed):
@@ -65,7 +65,9 @@ class Controls:
 
         Raises as `stop`.
         """
-        running = await places.running_in(address.key, thread=thread, message_ids=list(message_ids))
+        running = await activity.running_in(
+            address.key, thread=thread, message_ids=list(message_ids)
+        )
         for turn in running:
             await self._check(turn, by)
         return sum([await self._stop(turn) for turn in running])

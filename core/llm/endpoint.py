@@ -16,11 +16,11 @@ from openai import AsyncOpenAI, AsyncStream
 from core.errors import ModelDown, ModelRefused
 from core.llm import Api, Begun, Finished, ModelEvent, ModelRequest
 from core.llm.caching import resolved
+from core.llm.capabilities import Capabilities
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint, of_error, of_event
 from core.llm.events import Event, Malformed, events
 from core.llm.failures import Target, overflow, translated, unanswered
-from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
 from core.llm.tokens import estimate
@@ -79,14 +79,14 @@ class EndpointModel:
         name: str,
         *,
         api: Api = Api.AUTO,
-        learnt: Learnt | None = None,
+        learnt: Capabilities | None = None,
         key_variable: str = "OPENAI_API_KEY",
         limits: Limits = _LIMITS,
     ) -> None:
         """`learnt` is shared by all that ask this model at this endpoint."""
         self._client = client
         self._api = api
-        self._learnt = learnt or Learnt()
+        self._learnt = learnt or Capabilities()
         host = client.base_url.netloc.decode()
         self._target = Target(model=name, host=host, key_variable=key_variable)
         self._limits = limits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import network
 from core.errors import ConfigMistake
-from core.late import late
+from core.lazy import lazy
 from core.llm import Api, ChatModel
 from core.llm.fallback import FallbackModel
 from core.llm.patience import Limits
@@ -17,8 +17,8 @@ from core.redaction import HELD
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+    from core.llm.capabilities import Capabilities
     from core.llm.endpoint import EndpointModel
-    from core.llm.learnt import Learnt
     from core.llm.listing import Listing
 
 _LIMITS = Limits()
@@ -49,7 +49,7 @@ class Endpoints:
         self._limits = limits
         self._clients: dict[tuple[str, str], AsyncOpenAI] = {}
         self._models: dict[tuple[Endpoint, str], EndpointModel] = {}
-        self._learnt: dict[tuple[str, Api, str], Learnt] = {}
+        self._learnt: dict[tuple[str, Api, str], Capabilities] = {}
 
     def model(
         self, names: Sequence[str], at: Endpoint, *, first_token_seconds: float | None = None
@@ -68,7 +68,7 @@ class Endpoints:
 
     async def listing(self, at: Endpoint) -> Listing | None:
         """The models that the endpoint lists; None where it lists none."""
-        ask: Callable[[AsyncOpenAI], Awaitable[Listing | None]] = late(
+        ask: Callable[[AsyncOpenAI], Awaitable[Listing | None]] = lazy(
             "core.llm.listing", "listing"
         )
         return await ask(self._client(at))
@@ -82,8 +82,8 @@ class Endpoints:
 
     def _model(self, name: str, at: Endpoint) -> EndpointModel:
         if (at, name) not in self._models:
-            model_type: type[EndpointModel] = late("core.llm.endpoint", "EndpointModel")
-            learnt_type: type[Learnt] = late("core.llm.learnt", "Learnt")
+            model_type: type[EndpointModel] = lazy("core.llm.endpoint", "EndpointModel")
+            learnt_type: type[Capabilities] = lazy("core.llm.capabilities", "Capabilities")
             self._models[at, name] = model_type(
                 self._client(at),
                 name,
@@ -99,8 +99,8 @@ class Endpoints:
         key = (at.base_url, at.api_key)
         if key not in self._clients:
             HELD.hold_for_good([at.api_key])
-            client_type: type[AsyncOpenAI] = late("openai", "AsyncOpenAI")
-            omit: Any = late("openai", "omit")
+            client_type: type[AsyncOpenAI] = lazy("openai", "AsyncOpenAI")
+            omit: Any = lazy("openai", "omit")
             unsent: dict[str, Any] = dict.fromkeys(_UNSENT, omit)
             self._clients[key] = client_type(
                 base_url=at.base_url,
@@ -114,6 +114,6 @@ class Endpoints:
 
 def _opened(base_url: str) -> Any:  # noqa: ANN401  # a client of httpx2, with the SDK's limits
     way = network.used()
-    return late("openai", "DefaultAsyncHttpxClient")(
+    return lazy("openai", "DefaultAsyncHttpxClient")(
         proxy=way.proxy_for(base_url), verify=way.authorities() or True, trust_env=False
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from core.late import late
+from core.lazy import lazy
 from core.llm import TokenUsage
 from core.llm.demo import NAME as DEMO
 
@@ -92,8 +92,8 @@ def _bare(model: str) -> str:
 
 
 def _listed(model: str, usage: TokenUsage) -> int | None:
-    calc_price: Callable[[Usage, str], PriceCalculation] = late("genai_prices", "calc_price")
-    tokens: type[Usage] = late("genai_prices", "Usage")
+    calc_price: Callable[[Usage, str], PriceCalculation] = lazy("genai_prices", "calc_price")
+    tokens: type[Usage] = lazy("genai_prices", "Usage")
     used = tokens(
         input_tokens=usage.input,
         cache_read_tokens=min(usage.cached, usage.input),  # the list insists; some endpoints differ

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from core.address import Address
 from core.clock import Clock
-from storage import cursors, places
+from storage import activity, cursors
 
 # How far a channel or thread was heard. Direct messages of Discord are left out: their cursors
 # are also the list of those that are looked at. So is when the bot first came to a workspace.
@@ -34,12 +34,12 @@ class Cursors:
         self, address: Address, *, since: datetime, limit: int
     ) -> list[tuple[Address, str]]:
         """The threads below an address in which something was heard, newest first."""
-        found = await places.recent_threads(address.key, since=since, limit=limit)
+        found = await activity.recent_threads(address.key, since=since, limit=limit)
         return [(Address.parse(path), thread) for path, thread in found]
 
     async def places(self, address: Address, *, since: datetime, limit: int) -> list[Address]:
         """The conversations below an address in which something was heard, newest first."""
-        found = await places.recent_conversations(address.key, since=since, limit=limit)
+        found = await activity.recent_conversations(address.key, since=since, limit=limit)
         return [Address.parse(path) for path in found]
 
     async def fold(self, idle: timedelta) -> int:

@@ -21,7 +21,7 @@ from core.messaging.directory import Directory
 from core.messaging.messages import Heard, Incoming, Quote
 from core.messaging.routing import Route, agent_at, route, unaddressed
 from core.text import cleaned
-from storage import conversations, facts, inbox, places
+from storage import activity, conversations, facts, inbox
 from storage.allowances import Limit, UsedUp
 from storage.inbox import Changed, Edit, Known
 from storage.models import Conversation
@@ -288,7 +288,7 @@ class Reception:
     async def close(self, channel: Address) -> None:
         """A channel turned private: what was said there until now is for its members, too."""
         open_until_now = [Readers.UNKNOWN, Readers.EVERYBODY]
-        await places.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
+        await activity.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
 
     async def waiting(self, queue: str, limit: int) -> list[str]:
         """The keys of a platform's messages that wait for their answers, the oldest first."""

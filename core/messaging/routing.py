@@ -12,7 +12,7 @@ from core.config.binding import Binding, Listen, SharedBy
 from core.messaging import threads
 from core.messaging.directory import Directory
 from core.messaging.messages import NO_WORDS, Heard
-from storage import places
+from storage import activity
 
 _NAMED = re.compile(
     r"\s*(?:ask\s+)?@?(?P<name>[^\s:,][^:,\n]{0,63}?)\s*[:,]\s+(?P<rest>.+)", re.DOTALL
@@ -55,7 +55,7 @@ async def route(heard: Heard, file: AgentsFile, directory: Directory) -> Route |
         return None
     named, text = _addressed(heard, agents)
     if named is None and heard.answers:
-        spoken_to = await places.agent_behind(heard.place.key, heard.answers)
+        spoken_to = await activity.agent_behind(heard.place.key, heard.answers)
         named = spoken_to if spoken_to in agents else None
     bound = binding.agent if binding else file.default_agent
     is_called = bool(named) or heard.is_direct or heard.is_mention

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigMistake
-from core.late import late
+from core.lazy import lazy
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet, MultiFernet
@@ -27,7 +27,7 @@ class Seal:
     def __init__(self, secrets: Sequence[str], purpose: str) -> None:
         """What is sealed for one purpose opens for no other. At least one secret."""
         made: list[Fernet] = [_fernet(secret, purpose) for secret in secrets]
-        several: type[MultiFernet] = late("cryptography.fernet", "MultiFernet")
+        several: type[MultiFernet] = lazy("cryptography.fernet", "MultiFernet")
         self._newest, self._all = made[0], several(made)
 
     def seal(self, content: bytes, now: datetime) -> str:
@@ -73,7 +73,7 @@ def unreadable(what: str, *, has_key: bool) -> ConfigMistake:
 
 
 def _opened(fernet: Fernet | MultiFernet, sealed: str, now: datetime, seconds: int | None) -> bytes:
-    invalid: type[Exception] = late("cryptography.fernet", "InvalidToken")
+    invalid: type[Exception] = lazy("cryptography.fernet", "InvalidToken")
     padded = sealed + "=" * (-len(sealed) % 4)
     try:
         if seconds is None:
@@ -85,9 +85,9 @@ def _opened(fernet: Fernet | MultiFernet, sealed: str, now: datetime, seconds: i
 
 def _fernet(secret: str, purpose: str) -> Fernet:
     """A key of its own for each purpose (HKDF, RFC 5869): secrets need to be random, not formed."""
-    fernet: type[Fernet] = late("cryptography.fernet", "Fernet")
-    derive = late("cryptography.hazmat.primitives.kdf.hkdf", "HKDF")
-    sha256 = late("cryptography.hazmat.primitives.hashes", "SHA256")
+    fernet: type[Fernet] = lazy("cryptography.fernet", "Fernet")
+    derive = lazy("cryptography.hazmat.primitives.kdf.hkdf", "HKDF")
+    sha256 = lazy("cryptography.hazmat.primitives.hashes", "SHA256")
     key: bytes = derive(algorithm=sha256(), length=32, salt=None, info=purpose.encode()).derive(
         secret.encode()
     )

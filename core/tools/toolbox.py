@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from core.errors import ConfigMistake, ToolError
+from core.isolation import contained
 from core.llm import ToolCall, ToolSpec
-from core.stray import contained
 from core.text import cleaned, clipped
 from core.tools import Tool, ToolContext, ToolResult
 from storage.errors import StorageError

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from core import kill_points
 from core.errors import MooringsError
-from core.stray import contained
+from core.isolation import contained
 from core.turn.compaction import carry_out, due_over, quiet_over
 from core.turn.grown import Grown
 from core.turn.resources import Resources

@@ -14,10 +14,10 @@ from core.address import Address
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
 from core.graphemes import head
+from core.isolation import contained
 from core.messaging.adapter import Adapter
 from core.messaging.messages import Outgoing
-from core.stray import contained
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from storage import inbox, outbox, turns
 from storage.errors import DatabaseBusy, StorageError
 from storage.models import OutboxMessage
@@ -54,7 +54,7 @@ class Visible:
 
     def __init__(
         self,
-        hold: Hold,
+        hold: HeldLease,
         adapter: Adapter,
         row: OutboxMessage,
         agent_name: str,
@@ -190,7 +190,7 @@ class Reply:
 
 
 async def deliver(
-    hold: Hold, adapter: Adapter, agent_name: str, due: Due = _UNREAD
+    hold: HeldLease, adapter: Adapter, agent_name: str, due: Due = _UNREAD
 ) -> float | None:
     """Deliver everything that is due, or raise before anything later overtakes it.
 
@@ -229,7 +229,7 @@ async def deliver(
     return wait if stubborn else None
 
 
-async def _deliver(hold: Hold, message: Visible, *, leaves: bool) -> bool:
+async def _deliver(hold: HeldLease, message: Visible, *, leaves: bool) -> bool:
     """Whether the platform took it, or else refuses it for good; raises Transient as `deliver`."""
     row = message.row
     try:
@@ -253,7 +253,7 @@ async def _deliver(hold: Hold, message: Visible, *, leaves: bool) -> bool:
     return False
 
 
-async def _delivered(hold: Hold, row: OutboxMessage, message_id: str, *, leaves: bool) -> None:
+async def _delivered(hold: HeldLease, row: OutboxMessage, message_id: str, *, leaves: bool) -> None:
     is_left = await hold.insist(
         lambda _: outbox.delivered(
             hold.lease, outbox_id=row.id, message_id=message_id, now=hold.now(), leaves=leaves
@@ -266,7 +266,7 @@ async def _delivered(hold: Hold, row: OutboxMessage, message_id: str, *, leaves:
 
 
 async def _try_later(
-    hold: Hold, row: OutboxMessage, error: Transient, *, patience: timedelta
+    hold: HeldLease, row: OutboxMessage, error: Transient, *, patience: timedelta
 ) -> None:
     """Raise, with a wait that grows with its own failures; after many of them it is given up."""
     failures = row.failures + 1
@@ -279,20 +279,20 @@ async def _try_later(
     raise Transient(str(error), retry_after=wait) from error
 
 
-async def _may_step_aside(hold: Hold, row: OutboxMessage, *, is_last: bool) -> bool:
+async def _may_step_aside(hold: HeldLease, row: OutboxMessage, *, is_last: bool) -> bool:
     """Whether it may be this text alone that the platform does not take, and others wait."""
     if row.failures + 1 < _STUBBORN:
         return False
     return not is_last or bool(await inbox.unanswered(hold.lease.conversation_id))
 
 
-async def _age(hold: Hold, row: OutboxMessage) -> timedelta:
+async def _age(hold: HeldLease, row: OutboxMessage) -> timedelta:
     """How long ago the answer was there to be delivered."""
     turn = await turns.by_id(row.turn_id)
     return hold.now() - (turn.ended_at or turn.opened_at)
 
 
-async def _bury(hold: Hold, row: OutboxMessage, why: str) -> None:
+async def _bury(hold: HeldLease, row: OutboxMessage, why: str) -> None:
     metrics.DELIVERIES.labels(outcome="given_up").inc()
     log.error("delivery given up", extra={"outbox": row.id, "turn": row.turn_id, "why": why})
     await outbox.bury(hold.lease, outbox_id=row.id, now=hold.now())

@@ -15,8 +15,8 @@ from core.messaging.directory import Directory
 from core.messaging.earlier import Earlier
 from core.tools.toolbox import Toolbox
 from core.turn.budget import Price
-from core.turn.company import Company
 from core.turn.grown import Grown
+from core.turn.quarantine import Quarantine
 from storage.claims import Plan
 
 
@@ -48,7 +48,7 @@ class Resources:
     lease_seconds: float
     take_over: Callable[[], Awaitable[None]]
     attending: asyncio.Semaphore
-    company: Company
+    quarantine: Quarantine
     earlier: Earlier
     grown: Grown = field(default_factory=Grown)
     attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])

@@ -16,12 +16,12 @@ from core import kill_points, metrics
 from core.address import Address
 from core.clock import monotonic
 from core.errors import ConfigMistake, MooringsError, Transient
+from core.isolation import contained
 from core.messaging.adapter import Adapter
 from core.messaging.directory import KnownAgent
-from core.stray import contained
 from core.turn import runner
 from core.turn.deliver import Due, deliver
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from core.turn.outcome import BeginAgain, Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
 from core.turn.resources import Resources
 from core.turn.stops import Stops
@@ -44,7 +44,7 @@ class Serving:
         self,
         resources: Resources,
         adapters: Mapping[str, Adapter],
-        hold: Hold,
+        hold: HeldLease,
         stops: Stops,
         draining: asyncio.Event,
         opened: OpenTurn | None = None,
@@ -135,7 +135,7 @@ class Serving:
             wait = await deliver(hold, self._adapter, agent.spec.name)
         while not (hold.is_given_back() or self._draining.is_set()):
             if turn := await self._open(agent):
-                async with self._in_company(turn):
+                async with self._beside_others(turn):
                     due = await self._answer(turn)
                 if due is None:
                     return
@@ -166,14 +166,14 @@ class Serving:
         return self._turn
 
     @asynccontextmanager
-    async def _in_company(self, turn: Turn) -> AsyncGenerator[None]:
+    async def _beside_others(self, turn: Turn) -> AsyncGenerator[None]:
         """Beside the others, or alone if it may be what ends its processes.
 
         Within another turn, which waits for it, it cannot be alone: each try counts there, too.
         """
-        company, is_suspect = self._resources.company, turn.opened.is_suspect
-        is_alone = is_suspect and not company.is_within
-        async with company.alone() if is_alone else company.beside():
+        quarantine, is_suspect = self._resources.quarantine, turn.opened.is_suspect
+        is_alone = is_suspect and not quarantine.is_within
+        async with quarantine.alone() if is_alone else quarantine.beside():
             if is_suspect:
                 await turns.try_alone(self._hold.lease, turn.opened.turn.id, self._hold.now())
             yield

@@ -26,7 +26,7 @@ from core.tools import ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.budget import Budget
 from core.turn.deliver import Due, Reply, Visible
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from core.turn.journal import Journal, ModelStep, ToolStep
 from core.turn.outcome import Fail, Stopped
 from core.turn.resources import Answer, Resources
@@ -52,7 +52,7 @@ class Turn:
     def __init__(
         self,
         resources: Resources,
-        hold: Hold,
+        hold: HeldLease,
         adapter: Adapter,
         agent: KnownAgent,
         opened: OpenTurn,

@@ -15,7 +15,7 @@ from core.errors import ConfigMistake
 from core.messaging.adapter import Adapter
 from core.turn.backlog import Backlog
 from core.turn.compactor import Compactor
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from core.turn.resources import Resources
 from core.turn.serving import Serving
 from core.turn.shares import Shares
@@ -120,7 +120,9 @@ class Worker:
         if conversation_id in attended:  # by another task of this process: no need to look
             await attended[conversation_id].wait()
             return True
-        if self._resources.company.is_within:  # a tool asks an agent: its turn has a place already
+        if (
+            self._resources.quarantine.is_within
+        ):  # a tool asks an agent: its turn has a place already
             return await self._attend(conversation_id, agent_id)
         async with self._resources.attending:
             has_worked = await self._attend(conversation_id, agent_id)
@@ -156,7 +158,7 @@ class Worker:
         )
         if claimed is None:
             return None
-        hold = Hold(claimed.lease, resources.clock, claimed_at=claimed_at)
+        hold = HeldLease(claimed.lease, resources.clock, claimed_at=claimed_at)
         return Serving(resources, self._adapters, hold, self._stops, self._draining, claimed.opened)
 
     async def _begin(

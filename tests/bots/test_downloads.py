@@ -12,7 +12,7 @@ from aiohttp import web
 from bots.downloads import NAME, download, kept_at, origin_of
 from core.clock import now
 from core.errors import DeliveryRefused, Transient
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from tests.peers.elsewhere import Elsewhere
@@ -155,7 +155,7 @@ async def test_a_process_that_lost_its_lease_fetches_nothing(shelf: Elsewhere) -
     lease = Lease(
         conversation_id=1, agent_id=1, address="slack/T1/C1", opened_by="", token=1, seconds=0
     )
-    with Hold(lease, now).in_force(), pytest.raises(LeaseLost):
+    with HeldLease(lease, now).in_force(), pytest.raises(LeaseLost):
         await fetch(shelf)
     assert shelf.asked == []
 

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from bots.requests import guard
 from core.clock import now
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from tests.bots.discord import adapter_helpers as discord_helpers
@@ -22,15 +22,15 @@ SECONDS = 0.1
 
 
 @pytest.fixture
-def hold() -> Hold:
+def hold() -> HeldLease:
     """A hold that nobody renews."""
     lease = Lease(
         conversation_id=1, agent_id=1, address="slack/T1/C1", opened_by="", token=1, seconds=SECONDS
     )
-    return Hold(lease, now)
+    return HeldLease(lease, now)
 
 
-async def test_what_waited_for_slacks_limits_too_long_is_not_posted(hold: Hold) -> None:
+async def test_what_waited_for_slacks_limits_too_long_is_not_posted(hold: HeldLease) -> None:
     async with SlackPeer() as slack, client_of(slack) as client:
         adapter = adapter_of(client)
         client.rates.block("T0001", "chat.postMessage", CHANNEL, 2 * SECONDS)
@@ -41,7 +41,7 @@ async def test_what_waited_for_slacks_limits_too_long_is_not_posted(hold: Hold) 
         assert await adapter.post(outgoing())
 
 
-async def test_what_waited_for_a_connection_too_long_is_not_sent(hold: Hold) -> None:
+async def test_what_waited_for_a_connection_too_long_is_not_sent(hold: HeldLease) -> None:
     arrived: list[str] = []
     has_arrived, may_answer = asyncio.Event(), asyncio.Event()
 
@@ -74,7 +74,7 @@ async def _refused(http: ClientSession, url: str) -> None:
         await http.get(url)
 
 
-async def test_what_waited_for_discords_limits_too_long_is_not_posted(hold: Hold) -> None:
+async def test_what_waited_for_discords_limits_too_long_is_not_posted(hold: HeldLease) -> None:
     async with DiscordPeer() as discord, discord_helpers.rest_of(discord) as rest:
         adapter = discord_helpers.adapter_of(rest)
         discord.fault("messages.create", "ratelimited", times=1, retry_after=2 * SECONDS)

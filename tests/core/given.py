@@ -24,9 +24,9 @@ from core.messaging.intake import Accepted, Intake
 from core.messaging.messages import Author, Incoming
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
-from core.turn.company import Company
 from core.turn.grown import Grown
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
+from core.turn.quarantine import Quarantine
 from core.turn.resources import Resources
 from core.turn.turn import Turn
 from core.turn.worker import Worker
@@ -86,7 +86,7 @@ class Stage:
         self.directory = Directory([self.spec], self.clock)
         self.gate = Gate(self.file, self.clock)
         self.intake = Intake(self.directory, self.clock, self.gate)
-        self.company = Company(calm_seconds=0)
+        self.quarantine = Quarantine(calm_seconds=0)
         self.grown = Grown()
 
     def worker(
@@ -115,7 +115,7 @@ class Stage:
             lease_seconds=self.lease_seconds,
             take_over=take_over,
             attending=self.attending,
-            company=self.company,
+            quarantine=self.quarantine,
             grown=self.grown,
             earlier=Earlier(self.gate, self.directory, self.file),
         )
@@ -164,18 +164,18 @@ class Stage:
         assert claimed
         return claimed.lease
 
-    async def hold(self, room: str = ROOM) -> Hold:
+    async def hold(self, room: str = ROOM) -> HeldLease:
         """The conversation there, held."""
-        return Hold(await self.lease(room), self.clock)
+        return HeldLease(await self.lease(room), self.clock)
 
-    async def opened(self, hold: Hold) -> OpenTurn:
+    async def opened(self, hold: HeldLease) -> OpenTurn:
         """The turn over what waits there."""
         plan = Plan(revision=self.spec.fingerprint, room=40_000)
         turn = await claims.open_next(hold.lease, plan=plan, now=self.clock())
         assert turn
         return turn
 
-    async def turn(self, hold: Hold, opened: OpenTurn | None = None) -> Turn:
+    async def turn(self, hold: HeldLease, opened: OpenTurn | None = None) -> Turn:
         """The turn over what waits there, in the hands of this process."""
         opened = opened or await self.opened(hold)
         return Turn(self.resources(), hold, self.platform, await self.agent(), opened)

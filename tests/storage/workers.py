@@ -200,7 +200,7 @@ class Worker:
         self._work.platform.show(key, is_final=is_final)
 
     def _check(self) -> None:
-        """As `Hold.check`: who may have lost the lease tells the platform nothing."""
+        """As `HeldLease.check`: who may have lost the lease tells the platform nothing."""
         if self._work.now >= self._safe_until:
             raise LeaseLost("it may have lapsed")
 

@@ -16,12 +16,12 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from core.errors import ModelDown, ModelRefused
 from core.llm import Api, Finished, ModelEvent, Retracted, TextDelta
+from core.llm.capabilities import Capabilities
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint, of_error, of_event
 from core.llm.endpoint import EndpointModel
 from core.llm.events import Event, Malformed, events
 from core.llm.failures import Target, translated
-from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
 from core.llm.untrusted import mapping_of
@@ -189,7 +189,7 @@ def check_complaint(complaint: Complaint) -> None:
     assert str(failure).endswith(".")
     assert complaint.limit is None or complaint.limit > 0
     asked = request("Hello")
-    learnt = Learnt()
+    learnt = Capabilities()
     for _ in range(30):
         api = learnt.api or Api.CHAT
         adapted = learnt.adapted(asked, "")

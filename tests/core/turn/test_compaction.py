@@ -21,7 +21,7 @@ from core.llm.pricing import Price
 from core.turn.compaction import carry_out, due_over
 from core.turn.compactor import Compactor
 from core.turn.grown import Grown
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from core.turn.worker import Worker
 from storage import compactions, conversations, inbox, retention, summaries
 from storage.errors import LeaseLost
@@ -503,7 +503,7 @@ async def test_a_cut_meanwhile_begins_with_its_summary(stage: Stage, reader: Rea
     assert (newest.text, newest.upto_seq) == (SUMMARY, last)
 
 
-async def busy(stage: Stage) -> Hold:
+async def busy(stage: Stage) -> HeldLease:
     """Somebody works on the conversation."""
     await stage.say("Still there?")
     return await stage.hold()

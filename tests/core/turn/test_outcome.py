@@ -14,7 +14,7 @@ from core.errors import (
     Postponed,
     Transient,
 )
-from core.stray import Stray
+from core.isolation import Escaped
 from core.turn.outcome import (
     Count,
     Fail,
@@ -68,7 +68,7 @@ def fail(sentence: str, kind: str) -> Fail:
         (KeyboardInterrupt(), GiveBack()),
         (ModelDown("away"), Count(wait=1)),
         (Transient("slowly", retry_after=7), Count(wait=7)),
-        (Stray("SystemExit"), Count(wait=1)),
+        (Escaped("SystemExit"), Count(wait=1)),
         (KeyError("a bug"), Count(wait=1)),
     ],
     ids=lambda each: type(each).__name__,

@@ -10,7 +10,7 @@ import pytest
 from core.clock import monotonic
 from core.errors import DeliveryRefused, Transient
 from core.turn.deliver import Reply, Visible
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from storage import outbox
 from storage.claims import OpenTurn
 from storage.errors import LeaseLost
@@ -26,22 +26,22 @@ def stage(stage: Stage) -> Stage:
 
 
 @pytest.fixture
-async def hold(stage: Stage) -> Hold:
+async def hold(stage: Stage) -> HeldLease:
     await stage.say("Hello")
     return await stage.hold()
 
 
 @pytest.fixture
-async def opened(stage: Stage, hold: Hold) -> OpenTurn:
+async def opened(stage: Stage, hold: HeldLease) -> OpenTurn:
     return await stage.opened(hold)
 
 
 @pytest.fixture
-def reply(stage: Stage, hold: Hold, opened: OpenTurn) -> Reply:
+def reply(stage: Stage, hold: HeldLease, opened: OpenTurn) -> Reply:
     return replying(stage, hold, opened)
 
 
-def replying(stage: Stage, hold: Hold, opened: OpenTurn) -> Reply:
+def replying(stage: Stage, hold: HeldLease, opened: OpenTurn) -> Reply:
     """The reply of whoever works on this turn."""
     message = Visible(hold, stage.platform, opened.draft, "Ada")
     return Reply(stage.platform, message, asked_by="ana")
@@ -79,7 +79,7 @@ async def test_nothing_is_shown_before_there_is_something(stage: Stage, reply: R
 
 
 async def test_edits_keep_the_distance_that_the_platform_asks_for(
-    stage: Stage, hold: Hold, opened: OpenTurn
+    stage: Stage, hold: HeldLease, opened: OpenTurn
 ) -> None:
     stage.platform = Platform(seconds_between_edits=60)
     reply = replying(stage, hold, opened)
@@ -90,7 +90,7 @@ async def test_edits_keep_the_distance_that_the_platform_asks_for(
 
 
 async def test_a_platform_that_shows_no_growth_is_not_called(
-    stage: Stage, hold: Hold, opened: OpenTurn
+    stage: Stage, hold: HeldLease, opened: OpenTurn
 ) -> None:
     stage.platform = Platform(seconds_between_edits=None)
     await replying(stage, hold, opened).show("One")
@@ -189,7 +189,7 @@ async def test_who_lost_the_lease_opens_nothing(stage: Stage, reply: Reply) -> N
 
 async def test_who_may_have_lost_the_lease_opens_nothing(stage: Stage) -> None:
     await stage.say("Hello")
-    hold = Hold(await stage.lease(), stage.clock, claimed_at=monotonic() - 15)
+    hold = HeldLease(await stage.lease(), stage.clock, claimed_at=monotonic() - 15)
     reply = replying(stage, hold, await stage.opened(hold))
     with pytest.raises(LeaseLost, match="lapsed"):
         await reply.show("One")
@@ -208,7 +208,7 @@ async def test_who_may_have_lost_the_lease_edits_nothing(stage: Stage) -> None:
     assert stage.platform.transcript == ["One"]
 
 
-async def until_lapsed(hold: Hold) -> None:
+async def until_lapsed(hold: HeldLease) -> None:
     """Wait until the hold is no longer sure of its lease."""
     with suppress(LeaseLost):
         while True:

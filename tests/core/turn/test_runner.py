@@ -11,7 +11,7 @@ from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm import Finished, Role, ToolCall
 from core.tools import ToolContext
 from core.turn import runner
-from core.turn.hold import Hold
+from core.turn.held_lease import HeldLease
 from core.turn.journal import ModelStep
 from storage import turns, usage
 from storage.claims import OpenTurn
@@ -31,7 +31,7 @@ def stage(stage: Stage) -> Stage:
 
 
 @pytest.fixture
-async def hold(stage: Stage) -> Hold:
+async def hold(stage: Stage) -> HeldLease:
     await stage.say("Hello")
     return await stage.hold()
 
@@ -53,7 +53,7 @@ def calls(stage: Stage) -> list[ToolContext]:
     return seen
 
 
-async def run(stage: Stage, hold: Hold, opened: OpenTurn | None = None) -> str:
+async def run(stage: Stage, hold: HeldLease, opened: OpenTurn | None = None) -> str:
     """The answer of this process to what waits."""
     return await runner.run(await stage.turn(hold, opened))
 
@@ -74,20 +74,20 @@ async def talkative(stage: Stage) -> Stage:
     return stage
 
 
-async def taken_over(stage: Stage) -> Hold:
+async def taken_over(stage: Stage) -> HeldLease:
     """The conversation in the hands of the next process."""
     stage.clock.forward(60)
     return await stage.hold()
 
 
-async def test_a_model_that_needs_no_tool_answers_at_once(stage: Stage, hold: Hold) -> None:
+async def test_a_model_that_needs_no_tool_answers_at_once(stage: Stage, hold: HeldLease) -> None:
     stage.model.script("Good morning")
     assert await run(stage, hold) == "Good morning"
     assert stage.platform.transcript == ["Good morning"]
 
 
 async def test_model_and_tools_take_turns(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(calling("noon"), calling("weather", id="c2"), "Noon, and it rains.")
     assert await run(stage, hold) == "Noon, and it rains."
@@ -101,7 +101,7 @@ async def test_model_and_tools_take_turns(
 
 
 async def test_several_calls_of_one_answer_run_in_order(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script((calling("weather", id="c1"), calling("noon", id="c2")), "Done.")
     await run(stage, hold)
@@ -117,7 +117,7 @@ async def test_who_may_have_lost_the_lease_calls_no_tool(
 ) -> None:
     """Whoever took over may have finished that very call."""
     await stage.say("Hello")
-    hold = Hold(await stage.lease(), stage.clock, claimed_at=monotonic() - 15)
+    hold = HeldLease(await stage.lease(), stage.clock, claimed_at=monotonic() - 15)
     stage.model.script(calling("noon"), "Noon.")
     with pytest.raises(LeaseLost, match="lapsed"):
         await run(stage, hold)
@@ -125,7 +125,7 @@ async def test_who_may_have_lost_the_lease_calls_no_tool(
 
 
 async def test_what_is_said_over_several_steps_is_one_answer(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(("Let me look.", calling("noon")), "It is noon.")
     assert await run(stage, hold) == "Let me look.\n\nIt is noon."
@@ -133,7 +133,7 @@ async def test_what_is_said_over_several_steps_is_one_answer(
 
 
 async def test_a_tool_knows_where_it_is_called_from(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     await stage.say("And now?")
     stage.model.script(calling("noon"), "Noon.")
@@ -147,7 +147,7 @@ async def test_a_tool_knows_where_it_is_called_from(
 
 
 async def test_a_tool_is_told_what_was_called_before(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(calling("noon"), calling("noon"), "Noon.")
     await runner.run(await stage.turn(hold))
@@ -155,7 +155,7 @@ async def test_a_tool_is_told_what_was_called_before(
 
 
 async def test_every_step_is_on_record_with_what_it_cost(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.price = 7
     stage.model.script(calling("noon"), "Noon.")
@@ -172,7 +172,7 @@ async def test_every_step_is_on_record_with_what_it_cost(
 
 
 async def test_taken_over_no_finished_step_runs_again(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(("Let me look.", calling("noon")), ModelDown("broke off"))
     with pytest.raises(ModelDown):
@@ -184,7 +184,7 @@ async def test_taken_over_no_finished_step_runs_again(
 
 
 async def test_a_call_that_was_cut_in_the_middle_is_made_again_with_the_same_key(
-    stage: Stage, hold: Hold
+    stage: Stage, hold: HeldLease
 ) -> None:
     keys: list[str] = []
 
@@ -205,7 +205,7 @@ async def test_a_call_that_was_cut_in_the_middle_is_made_again_with_the_same_key
 
 
 async def test_the_last_step_is_kept_with_the_end_and_its_text_with_the_history(
-    stage: Stage, hold: Hold
+    stage: Stage, hold: HeldLease
 ) -> None:
     turn = await stage.turn(hold)
     text = await runner.run(turn)
@@ -216,7 +216,7 @@ async def test_the_last_step_is_kept_with_the_end_and_its_text_with_the_history(
 
 
 async def test_an_answer_that_a_version_before_journalled_is_not_made_again(
-    stage: Stage, hold: Hold
+    stage: Stage, hold: HeldLease
 ) -> None:
     step = ModelStep(text="Hello to you", model="m", finish_reason="stop")
     await (await stage.turn(hold)).record(StepKind.MODEL, step)
@@ -225,7 +225,7 @@ async def test_an_answer_that_a_version_before_journalled_is_not_made_again(
 
 
 async def test_a_turn_has_twelve_model_calls_and_the_last_is_offered_no_tools(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(*[calling("noon")] * 11, "Enough.")
     assert await run(stage, hold) == "Enough."
@@ -234,7 +234,7 @@ async def test_a_turn_has_twelve_model_calls_and_the_last_is_offered_no_tools(
 
 
 async def test_a_model_that_calls_tools_it_was_not_offered_is_not_asked_for_ever(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(*[calling("noon")] * 11, ("Enough.", calling("noon")))
     assert await run(stage, hold) == "Enough."
@@ -242,7 +242,7 @@ async def test_a_model_that_calls_tools_it_was_not_offered_is_not_asked_for_ever
 
 
 async def test_a_model_that_only_ever_calls_tools_gives_no_answer(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(*[calling("noon")] * 20)
     with pytest.raises(ModelDown, match="empty answer"):
@@ -251,7 +251,7 @@ async def test_a_model_that_only_ever_calls_tools_gives_no_answer(
 
 
 async def test_the_twelve_are_counted_over_all_who_work_on_the_turn(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(*[calling("noon")] * 6, ModelDown("broke off"))
     with pytest.raises(ModelDown):
@@ -271,7 +271,7 @@ async def test_a_prompt_that_is_too_long_is_cut_until_it_fits(talkative: Stage) 
     assert await stage.cuts() == []
 
 
-async def test_the_steps_of_a_turn_are_counted(stage: Stage, hold: Hold) -> None:
+async def test_the_steps_of_a_turn_are_counted(stage: Stage, hold: HeldLease) -> None:
     stage.tools = [tool("look", lambda _: "word " * 4_000)]
     stage.model.script(*[calling("look", id=f"c{number}") for number in range(6)], "Enough.")
     assert await run(stage, hold) == "Enough."
@@ -281,7 +281,7 @@ async def test_the_steps_of_a_turn_are_counted(stage: Stage, hold: Hold) -> None
 
 
 async def test_steps_that_no_prompt_can_hold_are_not_the_fault_of_who_asked(
-    stage: Stage, hold: Hold
+    stage: Stage, hold: HeldLease
 ) -> None:
     stage.tools = [tool("look", lambda _: "word " * 4_000)]
     stage.model.script(calling("look"), *[too_long(0)] * 9)
@@ -301,7 +301,7 @@ async def test_a_model_that_is_known_to_take_less_is_sent_less(talkative: Stage)
 
 
 async def test_the_last_prompt_that_is_tried_is_instructions_and_question(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(too_long(0), "Good morning")
     assert await run(stage, hold) == "Good morning"
@@ -310,7 +310,7 @@ async def test_the_last_prompt_that_is_tried_is_instructions_and_question(
     assert (bare.tools, [message.role for message in bare.messages]) == ((), [Role.SYSTEM, U])
 
 
-async def test_who_says_hello_is_not_asked_to_write_shorter(stage: Stage, hold: Hold) -> None:
+async def test_who_says_hello_is_not_asked_to_write_shorter(stage: Stage, hold: HeldLease) -> None:
     stage.model.script(too_long(0), too_long(0))
     with pytest.raises(ModelRefused) as caught:
         await run(stage, hold)
@@ -326,7 +326,7 @@ async def test_a_question_that_no_prompt_can_hold_is_to_be_written_shorter(stage
 
 @pytest.mark.parametrize("reply", [(), "", " \n"])
 async def test_an_empty_answer_is_none(
-    stage: Stage, hold: Hold, reply: str | tuple[str, ...]
+    stage: Stage, hold: HeldLease, reply: str | tuple[str, ...]
 ) -> None:
     stage.model.script(reply)
     with pytest.raises(ModelDown, match="scripted gave an empty answer"):
@@ -335,13 +335,13 @@ async def test_an_empty_answer_is_none(
 
 
 async def test_an_empty_last_word_after_words_is_an_answer(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     stage.model.script(("Let me see: noon.", calling("noon")), "")
     assert await run(stage, hold) == "Let me see: noon."
 
 
-async def test_a_stream_without_an_end_is_no_answer(stage: Stage, hold: Hold) -> None:
+async def test_a_stream_without_an_end_is_no_answer(stage: Stage, hold: HeldLease) -> None:
     stage.model.script(("Good mor", Then.BREAK_OFF))
     with pytest.raises(ModelDown, match="ended without an answer"):
         await run(stage, hold)
@@ -366,7 +366,7 @@ async def test_an_agent_is_asked_with_its_temperature(stage: Stage) -> None:
 
 
 async def test_who_lost_the_lease_keeps_no_step(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     opened = await stage.opened(hold)
     stage.platform = Platform(seconds_between_edits=None)
@@ -378,7 +378,7 @@ async def test_who_lost_the_lease_keeps_no_step(
 
 
 async def test_progress_gives_the_turn_its_attempts_back(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     opened = await stage.opened(hold)
     await turns.hand_over(hold.lease, stage.clock(), opened=opened, has_failed=True)
@@ -391,7 +391,7 @@ async def test_progress_gives_the_turn_its_attempts_back(
 
 
 async def test_a_call_is_shown_to_the_model_as_it_was_made(
-    stage: Stage, hold: Hold, calls: list[ToolContext]
+    stage: Stage, hold: HeldLease, calls: list[ToolContext]
 ) -> None:
     call = ToolCall(id="x9", name="noon", arguments='{ "a":1}')
     stage.model.script(call, "Noon.")
@@ -412,7 +412,7 @@ async def test_a_call_is_shown_to_the_model_as_it_was_made(
     ],
 )
 async def test_an_answer_that_is_not_whole_says_so(
-    stage: Stage, hold: Hold, reason: str, text: str, begins: str
+    stage: Stage, hold: HeldLease, reason: str, text: str, begins: str
 ) -> None:
     stage.model.script(Finished(text=text, model="scripted", finish_reason=reason))
     answer = await run(stage, hold)

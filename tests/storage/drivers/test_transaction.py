@@ -253,7 +253,7 @@ async def test_no_task_is_started_inside_of_a_transaction() -> None:
     assert found == {
         ("transaction.py", "create_task"),
         ("script.py", "create_task"),
-        ("apart.py", "run_in_executor"),  # a connection that Tortoise does not know
+        ("own_connection.py", "run_in_executor"),  # a connection that Tortoise does not know
     }
 
 

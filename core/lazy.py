@@ -6,6 +6,6 @@ from importlib import import_module
 from typing import Any
 
 
-def late(module: str, name: str) -> Any:  # noqa: ANN401 - the caller declares the type
+def lazy(module: str, name: str) -> Any:  # noqa: ANN401 - the caller declares the type
     """The object called `name` in `module`; the first call imports the module."""
     return getattr(import_module(module), name)

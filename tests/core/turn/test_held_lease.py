@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from core.clock import monotonic
-from core.turn.hold import Hold, check_hold
+from core.turn.held_lease import HeldLease, check_lease
 from storage.database import Database
 from storage.errors import DatabaseBusy, DatabaseUnusable, LeaseLost
 from tests.core.given import Stage, broken, locked
@@ -40,10 +40,10 @@ async def test_a_lease_that_is_not_kept_may_be_gone(stage: Stage) -> None:
 async def test_a_lease_is_safe_up_to_its_last_moment_and_not_in_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold = Hold(await stage.lease(), stage.clock, claimed_at=10)
-    monkeypatch.setattr("core.turn.hold.monotonic", lambda: 11.4)
+    hold = HeldLease(await stage.lease(), stage.clock, claimed_at=10)
+    monkeypatch.setattr("core.turn.held_lease.monotonic", lambda: 11.4)
     hold.check()
-    monkeypatch.setattr("core.turn.hold.monotonic", lambda: 11.5)
+    monkeypatch.setattr("core.turn.held_lease.monotonic", lambda: 11.5)
     with pytest.raises(LeaseLost, match="lapsed"):
         hold.check()
 
@@ -93,7 +93,7 @@ async def test_who_has_lost_the_lease_does_not_insist(stage: Stage) -> None:
 
 
 async def test_the_present_is_that_of_the_clock(stage: Stage) -> None:
-    hold: Hold = await stage.hold()
+    hold: HeldLease = await stage.hold()
     stage.clock.forward(3_600)
     assert hold.now().hour == stage.clock().hour
 
@@ -101,7 +101,7 @@ async def test_the_present_is_that_of_the_clock(stage: Stage) -> None:
 async def test_the_lease_counts_from_before_it_was_asked_for(stage: Stage) -> None:
     stage.lease_seconds = 15
     lease = await stage.lease()
-    hold = Hold(lease, stage.clock, claimed_at=monotonic() - 15)
+    hold = HeldLease(lease, stage.clock, claimed_at=monotonic() - 15)
     with pytest.raises(LeaseLost, match="lapsed"):
         hold.check()
 
@@ -109,13 +109,13 @@ async def test_the_lease_counts_from_before_it_was_asked_for(stage: Stage) -> No
 async def test_what_goes_out_is_looked_at_where_no_hold_is_at_hand(stage: Stage) -> None:
     stage.lease_seconds = 0
     hold = await stage.hold()
-    check_hold()
+    check_lease()
     with hold.in_force(), pytest.raises(ExceptionGroup) as lost:
         async with asyncio.TaskGroup() as group:
             group.create_task(_checked())
     assert lost.group_contains(LeaseLost, match="lapsed")
-    check_hold()
+    check_lease()
 
 
 async def _checked() -> None:
-    check_hold()
+    check_lease()

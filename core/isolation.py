@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 
-class Stray(Exception):
+class Escaped(Exception):
     """A CancelledError that nobody asked for, or a SystemExit."""
 
 
@@ -19,7 +19,7 @@ def contained() -> Generator[None]:
     SystemExit: both are failures of whoever raised them.
 
     Raises:
-        Stray: one of these.
+        Escaped: one of these.
     """
     try:
         yield
@@ -27,4 +27,4 @@ def contained() -> Generator[None]:
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
             raise
-        raise Stray(type(error).__name__) from error
+        raise Escaped(type(error).__name__) from error

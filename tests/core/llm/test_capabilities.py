@@ -11,10 +11,10 @@ from openai import AsyncOpenAI
 
 from core.errors import ModelDown, ModelRefused
 from core.llm import Api, ModelRequest, PromptMessage, Role, ToolSpec
+from core.llm.capabilities import Capabilities
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint
 from core.llm.endpoint import EndpointModel
-from core.llm.learnt import Learnt
 from core.llm.patience import Limits
 from core.llm.responses import Responses
 from core.llm.tokens import estimate
@@ -49,7 +49,7 @@ def refusal(message: str = "", *, parameter: str = "", status: int = 400) -> Com
     return Complaint(status=status, message=message, parameter=parameter)
 
 
-def lesson(learnt: Learnt, complaint: Complaint, api: Api = Api.CHAT) -> str | None:
+def lesson(learnt: Capabilities, complaint: Complaint, api: Api = Api.CHAT) -> str | None:
     """What is learnt from it when this was asked."""
     wire = Chat() if api is Api.CHAT else Responses()
     body = wire.body("m", learnt.adapted(ASKED, ""))
@@ -84,7 +84,7 @@ def lesson(learnt: Learnt, complaint: Complaint, api: Api = Api.CHAT) -> str | N
     ],
 )
 def test_a_field_that_is_refused_is_left_out(complaint: Complaint, api: Api, name: str) -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     assert lesson(learnt, complaint, api)
     assert learnt.left_out == {name}
     assert f"without {name}" in str(learnt)
@@ -106,13 +106,13 @@ def test_a_field_that_is_refused_is_left_out(complaint: Complaint, api: Api, nam
     ],
 )
 def test_a_refusal_of_nothing_that_can_be_left_out_teaches_nothing(complaint: Complaint) -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     assert lesson(learnt, complaint) is None
-    assert learnt == Learnt()
+    assert learnt == Capabilities()
 
 
 def test_without_tools_the_question_is_briefed_and_calls_are_told_in_words() -> None:
-    learnt = Learnt(left_out={"tools"})
+    learnt = Capabilities(left_out={"tools"})
     adapted = learnt.adapted(ASKED, "It is noon.")
     assert adapted.tools == ()
     assert [each.content for each in adapted.messages] == ["Be brief.", "It is noon.\n\nHello"]
@@ -120,14 +120,14 @@ def test_without_tools_the_question_is_briefed_and_calls_are_told_in_words() -> 
 
 @pytest.mark.parametrize(("budget", "is_told"), [(400, True), (30, False)])
 def test_a_briefing_has_the_room_that_the_prompt_leaves(budget: int, *, is_told: bool) -> None:
-    learnt = Learnt(left_out={"tools"})
+    learnt = Capabilities(left_out={"tools"})
     adapted = learnt.adapted(replace(ASKED, budget=budget), "It is noon. " * 500)
     assert sum(estimate(each.content) for each in adapted.messages) <= budget
     assert ("It is noon." in adapted.messages[-1].content) is is_told
 
 
 def test_instructions_go_into_the_first_message_where_there_is_no_system() -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     assert lesson(learnt, refusal(NO_SYSTEM))
     adapted = learnt.adapted(ASKED, "")
     assert [(each.role, each.content) for each in adapted.messages] == [
@@ -136,7 +136,7 @@ def test_instructions_go_into_the_first_message_where_there_is_no_system() -> No
 
 
 def test_where_turns_must_alternate_neighbours_are_merged_and_then_the_system_goes() -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     assert lesson(learnt, refusal(ALTERNATE))
     assert (learnt.must_alternate, learnt.has_no_system) == (True, False)
     assert lesson(learnt, refusal(ALTERNATE))
@@ -145,7 +145,7 @@ def test_where_turns_must_alternate_neighbours_are_merged_and_then_the_system_go
 
 
 def test_the_other_api_is_followed_once() -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     assert lesson(learnt, refusal(TO_RESPONSES))
     assert learnt.api is Api.RESPONSES
     assert lesson(learnt, refusal(TO_CHAT), Api.RESPONSES) is None
@@ -153,7 +153,7 @@ def test_the_other_api_is_followed_once() -> None:
 
 
 def test_where_there_is_no_other_api_it_is_back_again() -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     lesson(learnt, refusal(TO_RESPONSES))
     assert lesson(learnt, refusal("Not Found", status=404), Api.RESPONSES)
     assert learnt.api is Api.CHAT
@@ -163,7 +163,7 @@ def test_where_there_is_no_other_api_it_is_back_again() -> None:
 
 
 def test_an_agent_that_names_its_api_keeps_it() -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     body = Chat().body("m", ASKED)
     assert learnt.from_refusal(refusal(TO_RESPONSES), body, Api.CHAT, may_switch=False)
     assert (learnt.api, learnt.effort) == (None, "none")
@@ -230,7 +230,7 @@ async def test_what_was_sent_before_a_lesson_is_sent_again_without_another_one()
         Endpoint(answer) as endpoint,
         AsyncOpenAI(base_url=endpoint.base_url, api_key="sk", max_retries=0) as client,
     ):
-        learnt = Learnt()
+        learnt = Capabilities()
         model = EndpointModel(client, "m", learnt=learnt, limits=Limits(whole=120, wait=60))
         async with asyncio.TaskGroup() as group:
             asking = [group.create_task(answer_of(model, ASKED)) for _ in range(10)]
@@ -245,7 +245,7 @@ async def test_what_was_sent_before_a_lesson_is_sent_again_without_another_one()
 )
 def test_the_next_prompt_is_shorter(refused: int, stated: int | None, most: int) -> None:
     complaint = Complaint(status=400, message="", window=stated)
-    assert Learnt().overflowed(refused, complaint) == most
+    assert Capabilities().overflowed(refused, complaint) == most
 
 
 def cut_to(budget: int) -> ModelRequest:
@@ -254,7 +254,7 @@ def cut_to(budget: int) -> ModelRequest:
 
 
 def test_the_size_that_fitted_after_a_refusal_is_kept() -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     learnt.took(cut_to(1000))
     assert (learnt.window, learnt.is_longest(ASKED)) == (None, False)
     assert learnt.overflowed(900, refusal()) == 450
@@ -294,14 +294,14 @@ async def test_the_output_is_limited_as_it_is_allowed(api: Api, name: str) -> No
     ],
 )
 def test_a_model_that_writes_less_is_allowed_less(message: str, most: int) -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     body = learnt.spelled(Chat().body("m", LIMITED))
     assert learnt.from_refusal(refusal(message), body, Api.CHAT, may_switch=False)
     assert (learnt.output_within(8_192), learnt.left_out) == (most, set())
 
 
 def test_a_limit_by_another_name_is_never_left_out() -> None:
-    learnt = Learnt()
+    learnt = Capabilities()
     unsupported = refusal("Use 'max_completion_tokens' instead.", parameter="max_tokens")
     for _ in range(20):
         body = learnt.spelled(
@@ -316,7 +316,7 @@ def test_a_limit_by_another_name_is_never_left_out() -> None:
 
 
 def test_a_prompt_that_is_too_long_by_itself_is_cut_as_before() -> None:
-    learnt = Learnt(most_output=2_048)
+    learnt = Capabilities(most_output=2_048)
     body = learnt.spelled(Chat().body("m", replace(LIMITED, max_output=2_048)))
     overflow = refusal("maximum context length is 8192 tokens, you requested 19000")
     assert learnt.from_refusal(overflow, body, Api.CHAT, may_switch=False) is None

@@ -18,10 +18,10 @@ from storage.lease import Lease
 
 R = TypeVar("R")
 
-_in_force = ContextVar["Hold | None"]("the hold under which this task works", default=None)
+_in_force = ContextVar["HeldLease | None"]("the hold under which this task works", default=None)
 
 
-class Hold:
+class HeldLease:
     """Renews a lease and knows when it may be somebody else's."""
 
     def __init__(self, lease: Lease, clock: Clock, *, claimed_at: float | None = None) -> None:
@@ -76,7 +76,7 @@ class Hold:
 
     @contextmanager
     def in_force(self) -> Generator[None]:
-        """Let `check_hold` look at this hold, in this task and those that it starts."""
+        """Let `check_lease` look at this hold, in this task and those that it starts."""
         outer = _in_force.set(self)
         try:
             yield
@@ -100,10 +100,10 @@ class Hold:
                 self._safe_until = asked_at + self.lease.seconds
 
 
-def check_hold() -> None:
-    """Make sure, where no `Hold` is at hand, that what this task works on is still its own.
+def check_lease() -> None:
+    """Make sure, where no `HeldLease` is at hand, that what this task works on is still its own.
 
-    What goes out waits for rate limits and connections after `Hold.check` has let it pass: the
+    What goes out waits for rate limits and connections after `HeldLease.check` has let it pass: the
     last look belongs right before it is sent.
 
     Raises:

@@ -16,7 +16,7 @@ _CALM_SECONDS = 5.0
 _within = ContextVar("whether this is done for a turn, as when a tool asks an agent", default=False)
 
 
-class Company:
+class Quarantine:
     """Turns that may end their process are tried alone, one after the other.
 
     A process that has just begun tries none: where processes end all the time it would be no

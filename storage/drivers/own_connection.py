@@ -34,7 +34,7 @@ class _Asked(Protocol):
         ...
 
 
-class Apart:
+class OwnConnection:
     """What is asked there, as in a script: `?` stands for each value, `"` quotes a name."""
 
     def __init__(self, asked: _Asked, dialect: Dialect, seconds: float | None) -> None:
@@ -56,13 +56,15 @@ class Apart:
 
 
 @asynccontextmanager
-async def apart(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGenerator[Apart]:
+async def own_connection(
+    connection: BaseDBAsyncClient, url: DatabaseUrl
+) -> AsyncGenerator[OwnConnection]:
     """Open one to the same database; what was begun on it and not committed is rolled back."""
     if url.file:
         with _translated():
             file = _File(url.file, url.credentials["busy_timeout"])
         try:
-            yield Apart(file, url.dialect, None)
+            yield OwnConnection(file, url.dialect, None)
         finally:
             file.close()
         return
@@ -73,7 +75,7 @@ async def apart(connection: BaseDBAsyncClient, url: DatabaseUrl) -> AsyncGenerat
         await open_pool(client, url)
     try:
         async with _only_connection(client) as held:
-            yield Apart(held, url.dialect, url.seconds)
+            yield OwnConnection(held, url.dialect, url.seconds)
     finally:
         await client.close()
 

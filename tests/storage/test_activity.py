@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import conversations, inbox, outbox, places, summaries, turns
+from storage import activity, conversations, inbox, outbox, summaries, turns
 from storage.claims import OpenTurn
 from storage.lease import Lease
 from storage.models import Conversation, StepKind
@@ -24,7 +24,7 @@ async def test_conversations_come_with_the_newest_message_first(now: datetime) -
     for number, room in enumerate(("one", "two", "one")):
         where = await given.conversation(now, room=room)
         await given.received(where, f"k{number}", now)
-    found = await places.recent_conversations("terminal", since=now - DAY, limit=10)
+    found = await activity.recent_conversations("terminal", since=now - DAY, limit=10)
     assert found == ["terminal/one", "terminal/two"]
 
 
@@ -32,21 +32,21 @@ async def test_conversations_without_a_recent_message_are_left_out(now: datetime
     await given.received(await given.conversation(now, room="old"), "k1", now - 2 * DAY)
     await given.received(await given.conversation(now, room="new"), "k2", now)
     await given.conversation(now, room="silent")
-    found = await places.recent_conversations("terminal", since=now - DAY, limit=10)
+    found = await activity.recent_conversations("terminal", since=now - DAY, limit=10)
     assert found == ["terminal/new"]
 
 
 async def test_no_more_conversations_come_than_are_asked_for(now: datetime) -> None:
     for number in range(4):
         await given.received(await given.conversation(now, room=f"r{number}"), f"k{number}", now)
-    found = await places.recent_conversations("terminal", since=now - DAY, limit=2)
+    found = await activity.recent_conversations("terminal", since=now - DAY, limit=2)
     assert found == ["terminal/r3", "terminal/r2"]
 
 
 async def test_an_address_of_two_agents_comes_once(now: datetime) -> None:
     for agent in ("support", "critic"):
         await given.received(await given.conversation(now, agent=agent), agent, now)
-    found = await places.recent_conversations("terminal/main", since=now - DAY, limit=10)
+    found = await activity.recent_conversations("terminal/main", since=now - DAY, limit=10)
     assert found == ["terminal/main"]
 
 
@@ -78,9 +78,9 @@ async def test_what_waits_and_what_runs_below_an_address_is_known(now: datetime)
     _, turn = await _begun("busy", now)
     await given.received(await given.conversation(now, room="quiet"), "k1", now)
     for path, count in (("terminal", 1), ("terminal/quiet", 1), ("terminal/qui", 0)):
-        assert await places.waiting(path, readers=ALL) == count
-    assert [row.id for row in await places.running("terminal", readers=ALL)] == [turn.turn.id]
-    assert await places.running("terminal/quiet", readers=ALL) == []
+        assert await activity.waiting(path, readers=ALL) == count
+    assert [row.id for row in await activity.running("terminal", readers=ALL)] == [turn.turn.id]
+    assert await activity.running("terminal/quiet", readers=ALL) == []
 
 
 async def test_what_runs_is_found_by_its_message_or_else_by_its_thread(now: datetime) -> None:
@@ -92,7 +92,7 @@ async def test_what_runs_is_found_by_its_message_or_else_by_its_thread(now: date
         ("t2", ["m-gone"], [two]),
         ("t3", ["m-gone"], []),
     ):
-        running = await places.running_in("terminal", thread=thread, message_ids=messages)
+        running = await activity.running_in("terminal", thread=thread, message_ids=messages)
         assert [row.id for row in running] == [each.turn.id for each in found]
 
 
@@ -106,7 +106,7 @@ async def test_a_turn_is_found_by_its_id_or_its_message_where_it_was(now: dateti
 
 
 async def _turn_of(path: str, *message_ids: str, turn_id: int | None = None) -> int | None:
-    turn = await places.turn_of(path, readers=ALL, turn_id=turn_id, message_ids=[*message_ids])
+    turn = await activity.turn_of(path, readers=ALL, turn_id=turn_id, message_ids=[*message_ids])
     return turn.id if turn else None
 
 
@@ -132,15 +132,15 @@ async def test_an_answer_from_before_a_reset_is_not_the_newest(now: datetime) ->
 
 
 async def _newest() -> int | None:
-    turn = await places.newest_turn("terminal", readers=ALL)
+    turn = await activity.newest_turn("terminal", readers=ALL)
     return turn.id if turn else None
 
 
 async def test_the_agent_behind_a_message_is_known(now: datetime) -> None:
     await _begun("one", now)
-    assert await places.agent_behind("terminal", "m-one") == "support"
-    assert await places.agent_behind("terminal/two", "m-one") is None
-    assert await places.agent_behind("terminal", "m-gone") is None
+    assert await activity.agent_behind("terminal", "m-one") == "support"
+    assert await activity.agent_behind("terminal/two", "m-one") is None
+    assert await activity.agent_behind("terminal", "m-gone") is None
 
 
 async def test_what_a_turn_did_and_used_is_known(now: datetime) -> None:
@@ -149,8 +149,8 @@ async def test_what_a_turn_did_and_used_is_known(now: datetime) -> None:
     for number, kind in enumerate((StepKind.MODEL, StepKind.TOOL), start=1):
         step = FinishedStep(turn_id=turn.turn.id, number=number, kind=kind, content={}, spent=used)
         await turns.record(lease, step, now)
-    assert [row.number for row in await places.tool_steps(turn.turn.id)] == [2]
-    assert [(row.step, row.input_tokens) for row in await places.spent(turn.turn.id)] == [
+    assert [row.number for row in await activity.tool_steps(turn.turn.id)] == [2]
+    assert [(row.step, row.input_tokens) for row in await activity.spent(turn.turn.id)] == [
         (1, 3),
         (2, 3),
     ]
@@ -162,16 +162,18 @@ async def test_threads_come_with_the_newest_message_first(now: datetime) -> None
     for number, (where, thread) in enumerate(((one, "t1"), (two, "t1"), (one, "t1"), (one, "t2"))):
         await _received(where, f"k{number + 1}", now, thread=thread)
     await given.received(two, "k9", now)
-    found = await places.recent_threads("terminal", since=now - DAY, limit=10)
+    found = await activity.recent_threads("terminal", since=now - DAY, limit=10)
     assert found == [("terminal/one", "t2"), ("terminal/one", "t1"), ("terminal/two", "t1")]
-    assert await places.recent_threads("terminal", since=now - DAY, limit=1) == found[:1]
+    assert await activity.recent_threads("terminal", since=now - DAY, limit=1) == found[:1]
 
 
 async def test_a_reset_lets_the_view_begin_after_the_newest_message(now: datetime) -> None:
     lease, turn = await _begun("one", now)
     await given.answered(lease, turn, now)
     await given.conversation(now, room="silent")
-    count = await places.reset("terminal", readers=ALL, agent_id=lease.agent_id, facts=[7], now=now)
+    count = await activity.reset(
+        "terminal", readers=ALL, agent_id=lease.agent_id, facts=[7], now=now
+    )
     newest = await summaries.newest(lease.conversation_id)
     assert newest
     assert (count, newest.upto_seq, newest.facts) == (1, 2, [7])
@@ -185,23 +187,23 @@ async def test_what_is_said_below_counts_only_for_those_who_can_read_it(now: dat
     for room, readers in (("c", "everybody"), ("c/open", "channel"), ("c/closed", "thread")):
         where = await given.conversation(now, room=room, readers=readers)
         await given.received(where, room, now)
-    assert await places.waiting("terminal/c", readers=["everybody", "channel"]) == 2
-    assert await places.waiting("terminal/c", readers=[]) == 1
-    assert await places.waiting("terminal/c/closed", readers=[]) == 1
+    assert await activity.waiting("terminal/c", readers=["everybody", "channel"]) == 2
+    assert await activity.waiting("terminal/c", readers=[]) == 1
+    assert await activity.waiting("terminal/c/closed", readers=[]) == 1
 
 
 async def test_an_address_is_private_if_anything_there_or_below_it_is(now: datetime) -> None:
     for room, readers in (("a", "everybody"), ("b/t", "channel"), ("c", "channel"), ("d", "")):
         await given.conversation(now, room=room, readers=readers)
     paths = [f"terminal/{room}" for room in ("a", "b", "c", "d", "e")]
-    found = await places.private_among(paths, readers=["channel", "thread"])
+    found = await activity.private_among(paths, readers=["channel", "thread"])
     assert found == {"terminal/b", "terminal/c"}
 
 
 async def test_a_place_that_turns_private_keeps_what_is_more_private(now: datetime) -> None:
     for room, readers in (("c", "everybody"), ("c/t", "thread"), ("c/u", ""), ("cc", "everybody")):
         await given.conversation(now, room=room, readers=readers)
-    await places.show_to("channel", "terminal/c", instead_of=["", "everybody"])
+    await activity.show_to("channel", "terminal/c", instead_of=["", "everybody"])
     assert await _readers() == {
         "terminal/c": "channel",
         "terminal/c/t": "thread",
@@ -217,7 +219,7 @@ async def test_names_are_one_only_if_they_are_the_same(other: str, now: datetime
     await given.answered(lease, turn, now)
     for room in ("main/t", other, f"{other}/t"):
         await given.answered(*await _begun(room, now), now)
-    count = await places.reset(
+    count = await activity.reset(
         f"terminal/{other}", readers=ALL, agent_id=lease.agent_id, facts=[], now=now
     )
     rows = await conversations.everything()

@@ -10,7 +10,7 @@ import pytest
 
 from core.clock import now
 from core.messaging.storing import NotStored
-from core.upkeep.once import OncePerChange
+from core.upkeep.once_per_change import OncePerChange
 from storage.database import Database
 
 

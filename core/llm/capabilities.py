@@ -46,7 +46,7 @@ _SHARE = 0.8  # of a window that a prompt may take: we count by estimate, and an
 
 
 @dataclass(slots=True)
-class Learnt:
+class Capabilities:
     """Kept as long as the process lives, shared by all agents that ask this model there."""
 
     api: Api | None = None

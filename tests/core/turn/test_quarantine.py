@@ -1,4 +1,4 @@
-"""core/turn/company.py: many turns beside each other, or one alone."""
+"""core/turn/quarantine.py: many turns beside each other, or one alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextvars import Context
 import pytest
 
 from core.errors import Postponed
-from core.turn.company import Company
+from core.turn.quarantine import Quarantine
 from tests.patience import PATIENCE
 
 
 @pytest.fixture
-def company() -> Company:
-    return Company(calm_seconds=0)
+def quarantine() -> Quarantine:
+    return Quarantine(calm_seconds=0)
 
 
 class Place:
@@ -24,37 +24,37 @@ class Place:
         self.has_begun = asyncio.Event()
         self.may_end = asyncio.Event()
 
-    async def beside(self, company: Company) -> None:
+    async def beside(self, quarantine: Quarantine) -> None:
         """Beside others."""
-        async with company.beside():
+        async with quarantine.beside():
             self.has_begun.set()
             await self.may_end.wait()
 
-    async def alone(self, company: Company) -> None:
+    async def alone(self, quarantine: Quarantine) -> None:
         """Alone."""
-        async with company.alone():
+        async with quarantine.alone():
             self.has_begun.set()
             await self.may_end.wait()
 
 
-async def test_many_are_beside_each_other(company: Company) -> None:
+async def test_many_are_beside_each_other(quarantine: Quarantine) -> None:
     places = [Place() for _ in range(3)]
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         for place in places:
-            group.create_task(place.beside(company))
+            group.create_task(place.beside(quarantine))
             await place.has_begun.wait()
         for place in places:
             place.may_end.set()
 
 
-async def test_who_is_alone_waits_for_the_others_and_they_for_it(company: Company) -> None:
+async def test_who_is_alone_waits_for_the_others_and_they_for_it(quarantine: Quarantine) -> None:
     early, alone, late = Place(), Place(), Place()
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-        group.create_task(early.beside(company))
+        group.create_task(early.beside(quarantine))
         await early.has_begun.wait()
-        group.create_task(alone.alone(company))
+        group.create_task(alone.alone(quarantine))
         await asyncio.sleep(0)
-        group.create_task(late.beside(company))
+        group.create_task(late.beside(quarantine))
         await asyncio.sleep(0)
         assert not [each for each in (alone, late) if each.has_begun.is_set()]
         early.may_end.set()
@@ -65,50 +65,52 @@ async def test_who_is_alone_waits_for_the_others_and_they_for_it(company: Compan
         late.may_end.set()
 
 
-async def test_only_one_at_a_time_waits_to_be_alone(company: Company) -> None:
+async def test_only_one_at_a_time_waits_to_be_alone(quarantine: Quarantine) -> None:
     first, second = Place(), Place()
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-        group.create_task(first.alone(company))
+        group.create_task(first.alone(quarantine))
         await first.has_begun.wait()
         with pytest.raises(Postponed) as later:
-            await second.alone(company)
+            await second.alone(quarantine)
         assert later.value.retry_after
         assert 1 <= later.value.retry_after <= 3
         first.may_end.set()
 
 
-async def test_who_gives_up_waiting_to_be_alone_keeps_nobody_out(company: Company) -> None:
+async def test_who_gives_up_waiting_to_be_alone_keeps_nobody_out(quarantine: Quarantine) -> None:
     early, alone, late = Place(), Place(), Place()
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-        group.create_task(early.beside(company))
+        group.create_task(early.beside(quarantine))
         await early.has_begun.wait()
-        waiting = group.create_task(alone.alone(company))
+        waiting = group.create_task(alone.alone(quarantine))
         await asyncio.sleep(0)
         waiting.cancel()
-        group.create_task(late.beside(company))
+        group.create_task(late.beside(quarantine))
         await late.has_begun.wait()
         early.may_end.set()
         late.may_end.set()
 
 
-async def test_what_a_turn_asks_for_waits_for_nobody_and_is_never_alone(company: Company) -> None:
+async def test_what_a_turn_asks_for_waits_for_nobody_and_is_never_alone(
+    quarantine: Quarantine,
+) -> None:
     """A tool asks another agent: its own turn would wait for it."""
     alone = Place()
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-        async with company.beside():
-            group.create_task(alone.alone(company), context=Context())
+        async with quarantine.beside():
+            group.create_task(alone.alone(quarantine), context=Context())
             await asyncio.sleep(0)
-            async with company.beside():
-                assert company.is_within
+            async with quarantine.beside():
+                assert quarantine.is_within
             with pytest.raises(Postponed):
-                await Place().alone(company)
+                await Place().alone(quarantine)
         await alone.has_begun.wait()
         alone.may_end.set()
-    assert not company.is_within
+    assert not quarantine.is_within
 
 
 async def test_a_process_that_has_just_begun_tries_nobody_alone() -> None:
     with pytest.raises(Postponed) as later:
-        await Place().alone(Company(calm_seconds=60))
+        await Place().alone(Quarantine(calm_seconds=60))
     assert later.value.retry_after
     assert 0 < later.value.retry_after <= 60
