@@ -85,7 +85,10 @@ async def check(*, is_one_process: bool = True, may_give_up: bool = False) -> No
     assert not [question.key for question in questions if parts[question.turn_id or 0] != 1]
     given_up = [question.key for question in questions if question.state is InboxState.FAILED]
     assert may_give_up or not given_up, given_up
-    assert await _heard() == await _remembered()
+    heard, remembered, deleted = await _heard(), await _remembered(), await _with_deleted()
+    for turn in heard.keys() | remembered.keys():
+        words, in_history = heard.get(turn, []), remembered.get(turn, [])
+        assert words == [each for each in in_history if each in words or turn not in deleted]
     overtaken = await _overtaken()
     assert not [each for each in overtaken if is_one_process or each.was_on_record], overtaken
 
@@ -97,6 +100,12 @@ async def _heard() -> dict[int, list[str]]:
         if each.turn_id and each.text:
             found.setdefault(each.turn_id, []).append(each.text)
     return found
+
+
+async def _with_deleted() -> set[int | None]:
+    """The answers to something that was deleted since: only the history has its words."""
+    found = InboxMessage.filter(state=InboxState.ANSWERED, text="")
+    return {each.turn_id for each in await found}
 
 
 async def _remembered() -> dict[int, list[str]]:
