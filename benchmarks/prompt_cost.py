@@ -6,14 +6,13 @@ Reads LoCoMo's `locomo*.json` and BEAM's chats; nothing of them is part of the p
 One speaker asks, the other one is the agent: every question goes the whole way of a message, with
 compaction after it and an hour's quiet between sessions, and every request to the model is charged.
 The model's answers are those of the data; of a compaction it writes a summary of 200 words and five
-facts. The automatic look into older messages is counted as `LOOK` tokens at the tail.
+facts. The automatic look into older messages stands at the tail, as long as it is.
 
 Prints tokens that are not cached, or what costs as much, for one question: cached ones count a
-tenth, written ones (where there are marks) five fourths, the output of a compaction five
-times, as with gpt-6-luna. Rules:
-`prefix` (the longest prefix of a request of the last hour, from 1,024 tokens on, in steps of 128)
-and `marks` (the longest marked prefix that was marked in the last half an hour). Warm: the cache
-forgets nothing. Tokens are those of `core.llm.tokens`: about a fifth more than OpenAI count.
+tenth, written ones (where there are marks) five fourths, the output of a compaction five times,
+as with gpt-6-luna. Rules: `prefix` (the longest prefix of a request of the last hour, from 1,024
+tokens on, in steps of 128) and `marks` (the longest marked prefix that was marked in the last half
+an hour). Warm: the cache forgets nothing. Tokens are those of `core.llm.tokens`: rather too many.
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ from core.turn.compactor import Compactor
 from storage.database import open_database
 from tests.core.given import Stage
 
-LOOK = 500  # of at most 600, on average
 SYSTEM = 900  # tokens of instructions and tools
 OUTPUT = 5
 LEAST, STEP = 1_024, 128
@@ -166,13 +164,13 @@ class Replay:
         for name, (rule, _) in RULES.items():
             cost, cached = rule(marked, self.caches[name], now)
             if is_question:
-                self.costs[name].append(cost + LOOK)
+                self.costs[name].append(cost)
                 self.cached[name] += cached
             else:
                 self.beside[name] += cost + OUTPUT * estimate(text)
         total = sum(map(_tokens, texts(request)))
         if is_question:
-            self.longest, self.tokens = max(self.longest, total + LOOK), self.tokens + total + LOOK
+            self.longest, self.tokens = max(self.longest, total), self.tokens + total
         elif request.cache_key:
             self.compactions += 1
         else:

@@ -23,7 +23,7 @@ from core.turn.compactor import Compactor
 from core.turn.grown import Grown
 from core.turn.held_lease import HeldLease
 from core.turn.worker import Worker
-from storage import compactions, conversations, inbox, retention, summaries
+from storage import compactions, conversations, facts, inbox, retention, summaries
 from storage.errors import LeaseLost
 from storage.models import Fact, Reservation, SummaryKind, Usage
 from storage.retention import Bounds
@@ -565,3 +565,28 @@ async def test_private_words_are_never_compared_with(stage: Stage, reader: Reade
     asked = str(reader.read[0].messages)
     assert "open question is 0" in asked
     assert "secret" not in asked
+
+
+async def test_a_fact_that_is_told_changed_and_contradicted_is_shown_so(
+    stage: Stage, reader: Reader
+) -> None:
+    """The newer one is in the context, the older one marked, before and after a compaction."""
+    first = await stage.remember("The deadline is 15 March 2026.")
+    await talk(stage, "Hello")
+    second = await stage.remember("The deadline is 2 April 2026.")
+    agent = await stage.agent()
+    await facts.supersede(
+        fact_id=first.id, by=second.id, agent_id=agent.id, scope=ROOM, now=stage.clock()
+    )
+    await talk(stage, "When is it?")
+    front, *_, asked = (content for _, content in stage.model.prompts[-1])
+    assert "15 March 2026. (fact 1, from ana" in front
+    assert "2 April 2026. (fact 2, from ana" in asked
+    assert "fact 1 held until 01 March 2026; fact 2 took its place" in asked
+    reader.notes = [noted(("The deadline is 9 May 2026.", [3]), replaces=second.id)]
+    await (await grown(stage)).settle()
+    await talk(stage, "And now?")
+    front = stage.model.prompts[-1][0][1]
+    assert "15 March" not in front
+    assert "2 April 2026. (fact 2, from ana" in front
+    assert "9 May 2026. (fact 3, learned from ana, 01 March 2026; it speaks against fact 2" in front
