@@ -27,9 +27,10 @@ from core.memory.indexing import index_next
 from storage.database import open_database
 from storage.models import Conversation, Message, MessageRole
 from tests.core.given import Stage
+from tests.peers.model import ScriptedModel
 
 FEW = 100
-WINDOW = 8_000
+WINDOW = 4_000  # which a hundred messages fill
 DATES = 30
 WORDS = [
     f"{start}{middle}{end}"
@@ -82,7 +83,8 @@ async def measure(url: str, many: int) -> None:
     """Fill, ask in turns, print."""
     database = await open_database(url)
     spec = AgentSpec(name="Ada", instructions="Be brief.", tools=(), window_tokens=WINDOW)
-    stage = Stage(spec=spec)
+    model = ScriptedModel(otherwise=lambda _: "It is as you were told.")
+    stage = Stage(spec=spec, model=model)
     stage.clock = clock.now  # type: ignore[assignment]  # time passes
     rooms = {FEW: "slack/T1/C1", many: "slack/T1/C2"}
     try:

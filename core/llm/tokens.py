@@ -13,7 +13,8 @@ def estimate(text: str) -> int:
     Exact counts need each vendor's tokenizer, fetched at run time; a prompt that turns out
     too long all the same is cut down when the endpoint says so.
     """
-    return int(len(text.encode()) / BYTES_A_TOKEN) + _OVERHEAD
+    length = len(text) if text.isascii() else len(text.encode())
+    return int(length / BYTES_A_TOKEN) + _OVERHEAD
 
 
 def shortened(text: str, tokens: int) -> str:
