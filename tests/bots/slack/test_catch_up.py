@@ -435,7 +435,7 @@ async def test_a_workspace_that_cannot_be_read_later_keeps_no_other_one_waiting_
     async with workspace.bot('[access]\nworkspaces = ["*"]', gap_seconds=0.3) as bot:
         installations = Workspaces(Installations("slack", bot.runtime.clock))
         await installations.store(granted(slack, QUAY, bot.runtime))
-        await slack.until(lambda: len(slack.calls("users.conversations")) == 2)
+        await slack.until(lambda: len(slack.calls("users.conversations")) >= 2)
         await slack.until(lambda: workspace.rows(f"{CURSORS} WHERE name = 'slack/{QUAY}'"))
         slack.backend.deliveries.schedule = GIVEN_UP
         slack.sockets.is_enabled = False
@@ -446,7 +446,7 @@ async def test_a_workspace_that_cannot_be_read_later_keeps_no_other_one_waiting_
         await slack.until(lambda: len(slack.calls("apps.connections.open")) > 6)
         unreadable = slack.fault("users.conversations", "delay", seconds=PATIENCE, times=1)
         slack.sockets.is_enabled = True
-        await slack.until(lambda: workspace.rows(ANSWERED) == [(1,)])
+        await slack.until(lambda: workspace.rows(ANSWERED) != [(0,)])
         unreadable.over.set()
         await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])
 
