@@ -30,7 +30,7 @@ from core.messaging.adapter import Limits
 from core.messaging.directory import Directory
 from core.messaging.earlier import Earlier
 from core.messaging.intake import Intake
-from core.messaging.messages import Author, Incoming, Outgoing
+from core.messaging.messages import Author, Outgoing, RoutedMessage
 from core.tools.toolbox import Toolbox
 from core.turn.quarantine import Quarantine
 from core.turn.resources import Resources
@@ -171,7 +171,9 @@ class Replicas:
             await asyncio.to_thread(process.join)
 
 
-async def throughput(url: str, size: int, say: Iterable[Incoming], intake: Intake) -> list[float]:
+async def throughput(
+    url: str, size: int, say: Iterable[RoutedMessage], intake: Intake
+) -> list[float]:
     """Turns per second, statements per turn, milliseconds in the database per turn."""
     before = await Turn.filter(state=TurnState.DONE).count()
     for incoming in say:
@@ -207,7 +209,7 @@ async def spent(url: str) -> tuple[int, float]:
     return int(row["calls"]), float(row["milliseconds"])
 
 
-async def wake_up(intake: Intake, say: Iterable[Incoming]) -> list[float]:
+async def wake_up(intake: Intake, say: Iterable[RoutedMessage]) -> list[float]:
     """Milliseconds from stored to taken up, of messages that come when all is quiet."""
     taken = []
     for incoming in say:
@@ -225,10 +227,10 @@ async def _turn(conversation_id: int) -> Turn:
     return turn
 
 
-def messages(amount: int, numbers: Iterable[int]) -> list[Incoming]:
+def messages(amount: int, numbers: Iterable[int]) -> list[RoutedMessage]:
     """As many, each in a channel of its own."""
     return [
-        Incoming(
+        RoutedMessage(
             key=f"slack/T1/C{number}/1",
             address=Address.parse(f"slack/T1/C{number}"),
             author=Author(id="U1", name="ana"),

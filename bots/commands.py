@@ -13,7 +13,7 @@ from core.commands.controls import Controls
 from core.config.binding import Listen, SharedBy
 from core.errors import UserMistake
 from core.messaging.intake import Reception
-from core.messaging.messages import Attachment, Author, Heard
+from core.messaging.messages import Attachment, Author, PlatformMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,8 @@ class Caller:
     """Who commands, and where.
 
     `key`, `position` and `at` are those of a message that is made of the command; `thread`,
-    `opens`, `reply_to` and `reply_in` as in `Heard`. `may_manage` asks whether they may bind and
-    reset there; None: the platform does not tell.
+    `opens`, `reply_to` and `reply_in` as in `PlatformMessage`. `may_manage` asks whether they may
+    bind and reset there; None: the platform does not tell.
     """
 
     key: str
@@ -206,8 +206,8 @@ class ChatCommands:
 
 def _heard(
     caller: Caller, text: str, *, agent: str | None, attachments: tuple[Attachment, ...] = ()
-) -> Heard:
-    return Heard(
+) -> PlatformMessage:
+    return PlatformMessage(
         key=caller.key,
         place=caller.place,
         thread=caller.thread,

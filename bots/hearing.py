@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from core.errors import ConfigMistake, DeliveryRefused, NotAllowed, Transient, UserMistake
 from core.messaging.intake import Accepted, Reception
-from core.messaging.messages import Heard
+from core.messaging.messages import PlatformMessage
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +21,12 @@ _RETRY_SECONDS = 5.0
 class Refusals(Protocol):
     """How a platform tells people that they may not ask."""
 
-    def answer(self, heard: Heard, refused: NotAllowed) -> None:
+    def answer(self, heard: PlatformMessage, refused: NotAllowed) -> None:
         """Say it soon, where the message stands."""
         ...
 
 
-async def hear(reception: Reception, refusals: Refusals, heard: Heard) -> Accepted | None:
+async def hear(reception: Reception, refusals: Refusals, heard: PlatformMessage) -> Accepted | None:
     """Store the message for whoever answers it; None if nobody does.
 
     Raises NotStored as the database does.

@@ -29,8 +29,8 @@ from storage.models import Conversation, InboxMessage, InboxState, Turn, TurnSta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A message as it came in; `position` orders those of a conversation as the platform does.
+class NewMessage:
+    """What a row of the inbox is made of; `position` orders messages as the platform does.
 
     `thread` is the address of the one that it stands in or opens, `quotes` what it refers to.
     """
@@ -63,7 +63,7 @@ class Changed(StorageError):
 
 
 async def add(
-    received: Received,
+    received: NewMessage,
     now: datetime,
     limits: Sequence[Limit] = (),
     *,
@@ -85,7 +85,7 @@ async def add(
     return True
 
 
-_COLUMNS = (*(each.name for each in fields(Received)), "state", "received_at")
+_COLUMNS = (*(each.name for each in fields(NewMessage)), "state", "received_at")
 _READY = "UPDATE conversation SET ready_at = COALESCE(ready_at, ?) WHERE id = ?"
 _READY_AS_KNOWN = f"{_READY} AND agent_id = ? AND address = ? AND readers = ?"
 _ADD = insert(InboxMessage, _COLUMNS)
@@ -93,7 +93,7 @@ _ADD = insert(InboxMessage, _COLUMNS)
 
 @script
 def _add(
-    received: Received, now: datetime, limits: Sequence[Limit], where: Known | None
+    received: NewMessage, now: datetime, limits: Sequence[Limit], where: Known | None
 ) -> Script[None]:
     # The conversation's row first: it orders this against a claim and a release.
     known = (where.agent_id, where.address, where.readers) if where else ()

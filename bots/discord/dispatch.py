@@ -18,7 +18,7 @@ from bots.hearing import hear
 from core.errors import NotAllowed
 from core.messaging.access import Gate
 from core.messaging.intake import Reception
-from core.messaging.messages import Heard
+from core.messaging.messages import PlatformMessage
 from core.messaging.storing import NeverStored, storing
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Dispatcher:
     async def dispatch(self, event: Event) -> None:
         """Store a new message, its new text, or that it was deleted."""
         match event:
-            case Heard():
+            case PlatformMessage():
                 await self.hear(event)
             case Edited():
                 with _storable(event.heard.key):
@@ -55,7 +55,7 @@ class Dispatcher:
         with storing():
             return await self._reception.waiting("discord", limit)
 
-    async def hear(self, heard: Heard) -> bool:
+    async def hear(self, heard: PlatformMessage) -> bool:
         """Store a message; returns whether it is new and will be answered."""
         accepted = None
         with _storable(heard.key):
@@ -65,7 +65,7 @@ class Dispatcher:
                 accepted = await hear(self._reception, self._refusals, heard)
         return accepted is not None and accepted.is_new
 
-    async def _leave(self, heard: Heard) -> None:
+    async def _leave(self, heard: PlatformMessage) -> None:
         """Everything else has a slash command, which works in threads, too."""
         try:
             if await self._reception.leave(heard):
@@ -84,7 +84,7 @@ def _storable(key: str) -> Generator[None]:
         log.warning("message cannot be stored", extra={"key": key, "why": str(refused)})
 
 
-def _is_leave(heard: Heard) -> bool:
+def _is_leave(heard: PlatformMessage) -> bool:
     is_called = heard.is_mention and heard.thread is not None and not heard.is_direct
     return is_called and heard.text.strip().casefold().rstrip(".!") == "leave"
 
@@ -97,21 +97,21 @@ class Refusals:
         self._gate = gate
         self._background = background
 
-    def answer(self, heard: Heard, refused: NotAllowed) -> None:
+    def answer(self, heard: PlatformMessage, refused: NotAllowed) -> None:
         """Reply to the message soon, in the background, if a person wrote it."""
         if heard.is_by_app:
             return
         self._background.add("refusal", lambda: self._answer(heard, escaped(str(refused))))
 
-    def say(self, heard: Heard, words: str) -> None:
+    def say(self, heard: PlatformMessage, words: str) -> None:
         """Reply with anything else, in Discord's markup, soon."""
         self._background.add("reply", lambda: self._reply(heard, words, "a reply"))
 
-    async def _answer(self, heard: Heard, text: str) -> None:
+    async def _answer(self, heard: PlatformMessage, text: str) -> None:
         if await self._gate.may_be_told(heard.author, heard.place):
             await self._reply(heard, text, "a refusal")
 
-    async def _reply(self, heard: Heard, text: str, what: str) -> None:
+    async def _reply(self, heard: PlatformMessage, text: str, what: str) -> None:
         reply_to = ReplyTo.parse(heard.reply_to or "")
         if reply_to.message is None:
             return

@@ -12,7 +12,7 @@ import discord
 
 from bots.discord import contents
 from bots.discord.channels import Location, ReplyTo
-from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Author, Heard, Quote
+from core.messaging.messages import NO_WORDS, UNREADABLE, Attachment, Author, PlatformMessage, Quote
 from core.text import cleaned, clipped
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _LATEST = 253_402_300_799  # seconds: the end of the year 9999
 class Edited:
     """A message that has a new text now."""
 
-    heard: Heard
+    heard: PlatformMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +45,10 @@ class Deleted:
     key: str
 
 
-Event = Heard | Edited | Deleted
+Event = PlatformMessage | Edited | Deleted
 
 
-def message(said: discord.Message, location: Location, me: int) -> Heard | None:
+def message(said: discord.Message, location: Location, me: int) -> PlatformMessage | None:
     """A message of a person or another app, None for all others. `me` is the bot's user id.
 
     Raises:
@@ -59,7 +59,7 @@ def message(said: discord.Message, location: Location, me: int) -> Heard | None:
         return None
     beside = ReplyTo(channel=location.channel, message=said.id).key
     inside = ReplyTo(channel=said.id, message=said.id).key
-    return Heard(
+    return PlatformMessage(
         key=location.message_key(said.id),
         place=location.channel_address,
         thread=str(location.channel) if location.parent else None,

@@ -11,7 +11,7 @@ from core.address import Address
 from core.commands.agent import Commands
 from core.config.agents_file import AgentsFile
 from core.messaging.intake import Accepted, Reception
-from core.messaging.messages import Author, Heard
+from core.messaging.messages import Author, PlatformMessage
 
 _LONGEST_TITLE = 60  # characters
 
@@ -39,7 +39,7 @@ class AgentView:
         """Somebody has opened the tab: suggest what its agent can be asked, if they may."""
         self._background.add("suggested prompts", lambda: self._suggest(place, user))
 
-    def entitle(self, heard: Heard, accepted: Accepted) -> None:
+    def entitle(self, heard: PlatformMessage, accepted: Accepted) -> None:
         """Call a thread of the tab by its first question."""
         if heard.is_direct and heard.thread and heard.text.strip():
             self._background.add("title", lambda: self._entitle(heard, accepted))
@@ -60,7 +60,7 @@ class AgentView:
             ),
         )
 
-    async def _entitle(self, heard: Heard, accepted: Accepted) -> None:
+    async def _entitle(self, heard: PlatformMessage, accepted: Accepted) -> None:
         thread = heard.thread
         if thread is None or not await self._reception.is_first(accepted):
             return

@@ -21,7 +21,7 @@ from core.address import Address
 from core.clock import Clock, monotonic
 from core.messaging.cursors import Cursors
 from core.messaging.intake import Accepted, Reception
-from core.messaging.messages import Heard
+from core.messaging.messages import PlatformMessage
 from core.messaging.storing import NeverStored, storing
 from core.turn.backlog import Backlog
 
@@ -250,7 +250,7 @@ class CatchUp:
         in_order = sorted(since.values(), key=lambda message: message.position)
         return sum([await self._hear(each) for each in in_order])
 
-    async def _read(self, missed: Missed, place: Address, raw: object) -> Heard | None:
+    async def _read(self, missed: Missed, place: Address, raw: object) -> PlatformMessage | None:
         bot, is_shared = missed.bot, place.parts[1] in missed.shared
         home = self._from.home() if is_shared else ""
         said = parse.message(raw, place, bot.user, bot.bot, home)
@@ -258,11 +258,11 @@ class CatchUp:
             return None
         return parse.named(said, await self._from.people.names(bot.team, said.people))
 
-    async def _hear(self, heard: Heard) -> bool:
+    async def _hear(self, heard: PlatformMessage) -> bool:
         accepted = await insist(lambda: self._store(heard))
         return bool(accepted and accepted.is_new)
 
-    async def _store(self, heard: Heard) -> Accepted | None:
+    async def _store(self, heard: PlatformMessage) -> Accepted | None:
         """Store a message, or leave it out for good: no other one may wait for it for ever."""
         try:
             return await self._stored(self._heard(heard))
@@ -270,7 +270,7 @@ class CatchUp:
             log.warning("message cannot be stored", extra={"key": heard.key, "why": str(refused)})
             return None
 
-    async def _heard(self, heard: Heard) -> Accepted | None:
+    async def _heard(self, heard: PlatformMessage) -> Accepted | None:
         if await self._from.words.obeyed(heard):
             return None
         return await hear(self._from.reception, self._from.refusals, heard)

@@ -15,7 +15,7 @@ from core.clock import Clock
 from core.config.agents_file import AgentsFile
 from core.config.binding import Listen, SharedBy
 from core.errors import UserMistake
-from core.messaging.messages import Author, Heard
+from core.messaging.messages import Author, PlatformMessage
 
 ASK_AGENT = "ask_agent"
 AGENT = "/agent"
@@ -62,7 +62,7 @@ class SlackCommands:
             return await obeyed(self._caller(command), rest.strip())
         return self._chat.help(verb)
 
-    async def obey_word(self, heard: Heard, verb: str, rest: str) -> str:
+    async def obey_word(self, heard: PlatformMessage, verb: str, rest: str) -> str:
         """As `obey`, where a message says one of `/agent`'s words."""
         obeyed = self._verbs.get(verb)
         return await self._chat.said(obeyed(self._caller_of(heard), rest)) if obeyed else ""
@@ -134,7 +134,7 @@ class SlackCommands:
         turn_id, message_ids = _reference(rest)
         return await self._chat.why(caller, turn_id=turn_id, message_ids=message_ids)
 
-    def _caller_of(self, heard: Heard) -> Caller:
+    def _caller_of(self, heard: PlatformMessage) -> Caller:
         team, channel, user = *heard.place.parts, heard.author.id
         return Caller(
             key=heard.key,

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from bots.slack.markup import mentioned
 from core.address import Address
-from core.messaging.messages import Attachment, Author, Heard
+from core.messaging.messages import Attachment, Author, PlatformMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """A message that somebody wrote, in which people are ids as yet, and the text is markup."""
 
-    unnamed: Heard
+    unnamed: PlatformMessage
 
     @property
     def people(self) -> set[str]:

@@ -32,7 +32,7 @@ from core.address import Address
 from core.commands.controls import Controls
 from core.errors import NotAllowed
 from core.messaging.intake import Reception
-from core.messaging.messages import Author, Heard
+from core.messaging.messages import Author, PlatformMessage
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +97,11 @@ class Listeners:
             case _:
                 assert_never(happened)
 
-    async def _named(self, said: Said) -> Heard:
+    async def _named(self, said: Said) -> PlatformMessage:
         team = said.unnamed.place.parts[0]
         return parse.named(said, await self._parts.people.names(team, said.people))
 
-    async def _hear(self, heard: Heard) -> None:
+    async def _hear(self, heard: PlatformMessage) -> None:
         if await self._parts.words.obeyed(heard):
             return
         accepted = await hear(self._parts.reception, self._parts.refusals, heard)

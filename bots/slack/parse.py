@@ -24,7 +24,7 @@ from bots.slack.events import (
 from bots.slack.fields import at, id_at, items_at, text_at
 from bots.slack.markup import is_for_others, mentioned, plain, without_mention
 from core.address import Address, Readers
-from core.messaging.messages import NO_WORDS, UNREADABLE, Author, Heard
+from core.messaging.messages import NO_WORDS, UNREADABLE, Author, PlatformMessage
 from core.text import cleaned
 
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
@@ -134,7 +134,7 @@ def message(
     return _said(raw, place, workspace)
 
 
-def named(said: Said, names: Mapping[str, str]) -> Heard:
+def named(said: Said, names: Mapping[str, str]) -> PlatformMessage:
     """The message as people read it; who has no name here keeps their id."""
     heard, user = said.unnamed, said.unnamed.author.id
     words = plain(heard.text, names).strip()
@@ -304,7 +304,7 @@ def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
     said_in = text_at(raw, "thread_ts")
     thread = said_in if position(said_in) and said_in != ts else None
     is_direct = text_at(raw, "channel_type") == "im" or place.parts[1].startswith("D")
-    heard = Heard(
+    heard = PlatformMessage(
         key=_key(place, ts, workspace),
         place=place,
         thread=thread,

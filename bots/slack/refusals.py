@@ -11,7 +11,7 @@ from bots.slack.markup import escaped
 from core.address import Address
 from core.errors import NotAllowed
 from core.messaging.access import Gate
-from core.messaging.messages import Author, Heard
+from core.messaging.messages import Author, PlatformMessage
 
 
 class Whispers:
@@ -21,7 +21,7 @@ class Whispers:
         self._client = client
         self._background = background
 
-    def answer(self, heard: Heard, words: str) -> None:
+    def answer(self, heard: PlatformMessage, words: str) -> None:
         """Say it, in Slack's markup, where the message stands."""
         self._background.add(
             "whisper", lambda: self.tell(heard.author, heard.place, heard.thread, words)
@@ -53,7 +53,7 @@ class Refusals:
         self._gate = gate
         self._background = background
 
-    def answer(self, heard: Heard, refused: NotAllowed) -> None:
+    def answer(self, heard: PlatformMessage, refused: NotAllowed) -> None:
         """Say it where the message stands, to a person."""
         if heard.is_by_app:
             return

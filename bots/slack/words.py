@@ -13,7 +13,7 @@ from core import kill_points
 from core.clock import Clock
 from core.config.binding import Listen
 from core.messaging import threads
-from core.messaging.messages import Heard
+from core.messaging.messages import PlatformMessage
 
 _ALONE = {"leave", "list", "status", "facts", "reset", "stop", "why", "help"}
 _OF_AN_AGENT = {"facts", "reset"}
@@ -69,7 +69,7 @@ class Words:
         self._clock = clock
         self._hearing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def obeyed(self, heard: Heard) -> bool:
+    async def obeyed(self, heard: PlatformMessage) -> bool:
         """Whether it was one of them; then it is done, and whoever wrote it is told soon.
 
         Twins, as Slack's two events of a mention, wait for each other.
@@ -83,7 +83,7 @@ class Words:
             await self._obey(heard, *command)
         return True
 
-    async def _obey(self, heard: Heard, verb: str, rest: str) -> None:
+    async def _obey(self, heard: PlatformMessage, verb: str, rest: str) -> None:
         """Done, then noted, then said: a crash before the note lets Slack deliver it again."""
         if await threads.was_obeyed(heard.stands_at, heard.position):
             return

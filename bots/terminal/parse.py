@@ -10,7 +10,7 @@ from enum import StrEnum
 from core.address import Address
 from core.config.validation import did_you_mean
 from core.errors import UserMistake
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from core.text import cleaned
 
 _LONGEST_NAME = 100  # of a room or a person: both become part of what a database indexes
@@ -78,10 +78,10 @@ def message(line: str) -> str:
     return line[1:] if line.startswith("//") else line
 
 
-def incoming(text: str, seat: Seat, now: datetime) -> Incoming:
+def incoming(text: str, seat: Seat, now: datetime) -> RoutedMessage:
     """A message typed now. It carries its own key as the id that an answer replies to."""
     key = f"{seat.address.key}/{secrets.token_hex(8)}"
-    return Incoming(
+    return RoutedMessage(
         key=key,
         address=seat.address,
         author=Author(id=seat.person, name=seat.person),

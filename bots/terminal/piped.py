@@ -8,7 +8,7 @@ from bots.terminal.adapter import PipeAdapter
 from bots.terminal.parse import Seat
 from bots.terminal.pipe import STDERR, STDIN, STDOUT, lines, write
 from bots.terminal.talk import Talk
-from core.messaging.messages import Incoming, Outgoing
+from core.messaging.messages import Outgoing, RoutedMessage
 from core.runtime import Runtime
 from core.text import cleaned
 from core.turn.answer import has_failed
@@ -46,7 +46,7 @@ class PipeListener:
             raise BrokenPipeError from error
         return code
 
-    async def _reply(self, incoming: Incoming, agent: str) -> int:
+    async def _reply(self, incoming: RoutedMessage, agent: str) -> int:
         self._awaited = incoming.key
         try:
             answer = await self._talk.answer(await self._talk.accept(incoming, agent))

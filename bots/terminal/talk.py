@@ -7,7 +7,7 @@ from bots.terminal.parse import Seat
 from core.commands.agent import Commands
 from core.messaging.adapter import Adapter
 from core.messaging.intake import Accepted
-from core.messaging.messages import Incoming
+from core.messaging.messages import RoutedMessage
 from core.runtime import Runtime
 from core.turn.answer import answer_to, settle
 from core.turn.resources import Answer
@@ -27,11 +27,11 @@ class Talk:
         """The agent that answers in this room unless another one is named."""
         return await self.commands.agent_at(self.seat.address)
 
-    def message(self, text: str) -> Incoming:
+    def message(self, text: str) -> RoutedMessage:
         """What the person says now."""
         return parse.incoming(text, self.seat, self.clock())
 
-    async def accept(self, incoming: Incoming, agent: str) -> Accepted:
+    async def accept(self, incoming: RoutedMessage, agent: str) -> Accepted:
         """Store what was said; from here on it survives everything."""
         return await self._intake.accept(incoming, agent)
 

@@ -16,7 +16,7 @@ from core.errors import AnswerFailed, ConfigMistake, MooringsError, UserMistake
 from core.llm.pricing import Prices, uncountable
 from core.messaging.directory import KnownAgent
 from core.messaging.intake import Accepted
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from core.runtime import Runtime
 from core.text import cleaned
 from core.turn.answer import answer_to
@@ -134,7 +134,7 @@ class Agent:
             raise UserMistake(f"A person's name has 1 to {_LONGEST_NAME} printable characters.")
         now = runtime.clock()
         key = f"{address.key}/{secrets.token_hex(8)}"
-        incoming = Incoming(
+        incoming = RoutedMessage(
             key=key,
             address=address,
             author=Author(id=who, name=who),

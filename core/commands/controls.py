@@ -13,7 +13,7 @@ from core.errors import NotAllowed
 from core.messaging.attachments import attachments_of
 from core.messaging.directory import Directory
 from core.messaging.intake import Accepted, Intake
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from core.turn.worker import Worker
 from storage import activity, conversations, inbox, turns
 from storage.models import Turn
@@ -95,7 +95,7 @@ class Controls:
             return None
         conversation = await conversations.by_id(turn.conversation_id)
         agent = await self._directory.of(conversation.agent_id)
-        incoming = Incoming(
+        incoming = RoutedMessage(
             key=press.key,
             address=Address.parse(conversation.address, conversation.readers),
             author=press.author,

@@ -87,7 +87,7 @@ class ShowsWork(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A question as it was stored: `key` and `reply_to` as in `Incoming`, `author` by name."""
+    """A question as it was stored: `key` and `reply_to` as in `RoutedMessage`, `author` by name."""
 
     key: str
     author: str

@@ -18,7 +18,7 @@ from core.config.agents_file import AgentsFile
 from core.messaging import threads
 from core.messaging.access import Gate
 from core.messaging.directory import Directory
-from core.messaging.messages import Heard, Incoming, Quote
+from core.messaging.messages import PlatformMessage, Quote, RoutedMessage
 from core.messaging.routing import Route, agent_at, route, unaddressed
 from core.text import cleaned
 from storage import activity, conversations, facts, inbox
@@ -62,7 +62,7 @@ class Intake:
         """
         self._wake, self._edited = wake, edited
 
-    async def accept(self, incoming: Incoming, agent_name: str) -> Accepted:
+    async def accept(self, incoming: RoutedMessage, agent_name: str) -> Accepted:
         """Store the message for this agent; after this the platform may be told.
 
         Raises:
@@ -102,7 +102,7 @@ class Intake:
         return edit is not Edit.TOO_LATE
 
     async def _store(
-        self, incoming: Incoming, author: str, agent_id: int, limits: Sequence[Limit]
+        self, incoming: RoutedMessage, author: str, agent_id: int, limits: Sequence[Limit]
     ) -> tuple[int, bool]:
         """The id of the conversation, and whether the message is new.
 
@@ -158,8 +158,8 @@ async def _withdraw_facts(conversation: Conversation, address: Address, readers:
     )
 
 
-def _received(incoming: Incoming, author: str, conversation_id: int) -> inbox.Received:
-    return inbox.Received(
+def _received(incoming: RoutedMessage, author: str, conversation_id: int) -> inbox.NewMessage:
+    return inbox.NewMessage(
         key=incoming.key,
         conversation_id=conversation_id,
         position=incoming.position,
@@ -199,7 +199,7 @@ class Reception:
         self._hearing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._stored = LRUCache[str, tuple[Readers, Accepted]](_MOST_KEPT)
 
-    async def hear(self, heard: Heard) -> Accepted | None:
+    async def hear(self, heard: PlatformMessage) -> Accepted | None:
         """Store the message for the agent that should answer it; None if nobody should.
 
         When this returns, the platform may be told that the message arrived. Twins, as Slack's
@@ -220,10 +220,10 @@ class Reception:
     def _alone(self, key: str) -> asyncio.Lock:
         return self._hearing.setdefault(key, asyncio.Lock())
 
-    def _in_turn(self, heard: Heard) -> AbstractAsyncContextManager[None]:
+    def _in_turn(self, heard: PlatformMessage) -> AbstractAsyncContextManager[None]:
         return self._alone(heard.stands_at.key) if heard.thread else nullcontext()
 
-    async def _hear(self, heard: Heard) -> Accepted | None:
+    async def _hear(self, heard: PlatformMessage) -> Accepted | None:
         found = await route(heard, self._file, self._directory)
         if found is None:
             if heard.is_by_app:
@@ -236,7 +236,7 @@ class Reception:
             heard.author, found.address, found.agent
         ):
             return None  # who spoke to nobody here is not told that they may not
-        incoming = Incoming(
+        incoming = RoutedMessage(
             key=heard.key,
             address=found.address,
             author=heard.author,
@@ -250,7 +250,7 @@ class Reception:
         )
         return await self._intake.accept(incoming, found.agent)
 
-    async def _readable(self, heard: Heard, found: Route) -> tuple[Quote, ...]:
+    async def _readable(self, heard: PlatformMessage, found: Route) -> tuple[Quote, ...]:
         """What it refers to, without what is said by people whom the agent does not listen to."""
         return tuple(
             [
@@ -261,7 +261,7 @@ class Reception:
             ]
         )
 
-    async def leave(self, heard: Heard) -> bool:
+    async def leave(self, heard: PlatformMessage) -> bool:
         """Let nobody go on in a thread until called again; False if that was said before.
 
         Raises:
@@ -275,7 +275,7 @@ class Reception:
         """Whether nothing was accepted before that is answered at the same place."""
         return await inbox.is_first(accepted.key)
 
-    async def change(self, heard: Heard) -> bool:
+    async def change(self, heard: PlatformMessage) -> bool:
         """A message was edited: an answer to it that is being written begins again.
 
         False if it is answered already.

@@ -51,7 +51,7 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class PlatformMessage:
     """One message of a channel, before anybody knows who answers it.
 
     `place` is the channel without the thread, with the readers that the message has; `thread` the
@@ -90,8 +90,8 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """One message as a platform delivered it.
+class RoutedMessage:
+    """One message for an agent at an address, with all that has to be stored of it.
 
     `key` is the platform's own identity of the message, never that of an envelope, so that a
     second delivery has the same one. `position` orders the messages of an address as the
@@ -118,7 +118,7 @@ class Outgoing:
 
     `key` is stable over every try, so that an adapter can give it to the platform and find
     the message again by it. `agent` is the name it appears under, `reply_to` what it answers,
-    as `Incoming` was given it. `is_final` is False while the answer is still growing. At
+    as `RoutedMessage` was given it. `is_final` is False while the answer is still growing. At
     `tried_at` it was last about to be posted, by whichever process; None: never yet.
     `asked_by` is the platform's id of who asked, known while the answer grows. `is_notice`: it
     says why the answer does not grow.

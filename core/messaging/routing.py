@@ -11,7 +11,7 @@ from core.config.agents_file import AgentsFile
 from core.config.binding import Binding, Listen, SharedBy
 from core.messaging import threads
 from core.messaging.directory import Directory
-from core.messaging.messages import NO_WORDS, Heard
+from core.messaging.messages import NO_WORDS, PlatformMessage
 from storage import activity
 
 _NAMED = re.compile(
@@ -41,7 +41,7 @@ async def agent_at(address: Address, file: AgentsFile, directory: Directory) -> 
     return binding.agent if binding else file.default_agent
 
 
-async def route(heard: Heard, file: AgentsFile, directory: Directory) -> Route | None:
+async def route(heard: PlatformMessage, file: AgentsFile, directory: Directory) -> Route | None:
     """Where the message goes; None if nobody should answer it.
 
     The longest binding decides, the agents file before chat. An agent is also reached by name,
@@ -75,12 +75,12 @@ async def route(heard: Heard, file: AgentsFile, directory: Directory) -> Route |
     )
 
 
-def _hears_app(heard: Heard, binding: Binding | None) -> bool:
+def _hears_app(heard: PlatformMessage, binding: Binding | None) -> bool:
     is_called = heard.thread is None or heard.is_mention
     return binding is not None and binding.bots and is_called and heard.answers is None
 
 
-async def _uncalled(heard: Heard, binding: Binding | None) -> str | None:
+async def _uncalled(heard: PlatformMessage, binding: Binding | None) -> str | None:
     """Who answers a message that calls nobody; outside of threads the database is not asked."""
     listens = binding is not None and _listens(binding, heard)
     if heard.thread is None or (binding and binding.listen is Listen.MENTION_ONLY):
@@ -88,7 +88,7 @@ async def _uncalled(heard: Heard, binding: Binding | None) -> str | None:
     return await threads.goes_on(heard, binding, listens=listens)
 
 
-def _thread(heard: Heard, *, opens: bool) -> str | None:
+def _thread(heard: PlatformMessage, *, opens: bool) -> str | None:
     if heard.is_direct:
         return None
     thread = heard.thread or (heard.opens if opens else None)
@@ -107,18 +107,18 @@ async def binding_at(address: Address, file: AgentsFile, directory: Directory) -
     return next((found[at] for at in prefixes if at in found), None)
 
 
-def _listens(binding: Binding, heard: Heard) -> bool:
+def _listens(binding: Binding, heard: PlatformMessage) -> bool:
     was_there = binding.since is None or heard.sent_at >= binding.since
     return binding.listen is Listen.ALL and was_there
 
 
-def unaddressed(heard: Heard, agents: Collection[str]) -> str:
+def unaddressed(heard: PlatformMessage, agents: Collection[str]) -> str:
     """What was said, without the name of the agent that it was said to."""
     _, text = _addressed(heard, agents)
     return text
 
 
-def _addressed(heard: Heard, agents: Collection[str]) -> tuple[str | None, str]:
+def _addressed(heard: PlatformMessage, agents: Collection[str]) -> tuple[str | None, str]:
     """The agent that was named, beside the text or at its beginning, and the text without it."""
     if heard.agent:
         return heard.agent, heard.text
@@ -134,7 +134,7 @@ def _addressed(heard: Heard, agents: Collection[str]) -> tuple[str | None, str]:
     return None, heard.text
 
 
-def _shared_by(heard: Heard, binding: Binding | None) -> SharedBy:
+def _shared_by(heard: PlatformMessage, binding: Binding | None) -> SharedBy:
     if binding and binding.conversation:
         return binding.conversation
     if heard.is_direct:
@@ -144,7 +144,7 @@ def _shared_by(heard: Heard, binding: Binding | None) -> SharedBy:
     return SharedBy.THREAD if is_threaded else SharedBy.CHANNEL
 
 
-def _conversation(heard: Heard, shared_by: SharedBy) -> Address:
+def _conversation(heard: PlatformMessage, shared_by: SharedBy) -> Address:
     """Whatever is shared by a channel, a private thread has for itself."""
     match shared_by:
         case SharedBy.CHANNEL:

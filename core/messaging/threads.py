@@ -6,11 +6,11 @@ from datetime import datetime
 
 from core.address import Address
 from core.config.binding import Binding
-from core.messaging.messages import Heard
+from core.messaging.messages import PlatformMessage
 from storage import threads
 
 
-async def goes_on(heard: Heard, binding: Binding | None, *, listens: bool) -> str | None:
+async def goes_on(heard: PlatformMessage, binding: Binding | None, *, listens: bool) -> str | None:
     """The agent that answers a message of a thread which calls nobody; None if none does.
 
     Judged by what was said there before it, whenever it is heard. A message for somebody else ends

@@ -12,7 +12,7 @@ from core.address import Address
 from core.config.spec import AgentSpec
 from core.errors import ToolError, UserMistake
 from core.messaging.intake import Intake
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from core.text import cleaned
 from core.tools import Tool, ToolContext
 from core.turn.answer import answer_to
@@ -117,12 +117,12 @@ def _while_waiting(asker: str, name: str, context: ToolContext) -> Generator[_Wa
         _waiting.reset(token)
 
 
-def _incoming(asker: str, question: str, context: ToolContext) -> Incoming:
+def _incoming(asker: str, question: str, context: ToolContext) -> RoutedMessage:
     """In a room of the two for that place, in which nobody else can look."""
     place = sha256(context.address.key.encode()).hexdigest()[:16]
     address = Address.parse(f"python/{asker} asks, {place}")
     key = f"{address.key}/{context.idempotency_key}"
-    return Incoming(
+    return RoutedMessage(
         key=key,
         address=address,
         author=Author(id=f"agent/{asker}", name=asker),

@@ -15,7 +15,7 @@ from core import clock
 from core.address import Address
 from core.config.settings import Settings
 from core.messaging.intake import Intake
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from core.runtime import Runtime
 from core.turn.caller import CallerAdapter
 from core.turn.worker import Worker
@@ -174,9 +174,9 @@ class Late:
         await stop.wait()
 
 
-def said(author: str, text: str, position: int, *, room: str = "C1") -> Incoming:
+def said(author: str, text: str, position: int, *, room: str = "C1") -> RoutedMessage:
     """A message of a channel."""
-    return Incoming(
+    return RoutedMessage(
         key=f"k{position}",
         address=Address.parse(f"slack/T1/{room}"),
         author=Author(id=author, name=author),

@@ -21,7 +21,7 @@ from core.messaging.adapter import Adapter
 from core.messaging.directory import Directory, KnownAgent
 from core.messaging.earlier import Earlier
 from core.messaging.intake import Accepted, Intake
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.grown import Grown
@@ -131,7 +131,7 @@ class Stage:
     ) -> Accepted:
         """Somebody writes, and it is stored."""
         self.said += 1
-        incoming = Incoming(
+        incoming = RoutedMessage(
             key=f"{room}/{self.said}",
             address=Address.parse(room),
             author=Author(id=author, name=author),

@@ -13,7 +13,7 @@ from core.address import Address
 from core.config.settings import Settings, load
 from core.errors import ConfigMistake
 from core.messaging.intake import Accepted
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from core.runtime import Runtime
 from storage import claims, owners
 from storage.database import open_database
@@ -32,7 +32,7 @@ def settings(filled_url: str, tmp_path: Path) -> Settings:
 
 async def said(runtime: Runtime, text: str = "Hello") -> Accepted:
     """Somebody writes."""
-    incoming = Incoming(
+    incoming = RoutedMessage(
         key=f"q {text}",
         address=Address.parse("slack/T1/C1"),
         author=Author(id="U1", name="ana"),

@@ -17,7 +17,7 @@ from core.config.settings import from_environment
 from core.errors import Transient
 from core.messaging.adapter import Limits
 from core.messaging.intake import Intake
-from core.messaging.messages import Author, Incoming, Outgoing
+from core.messaging.messages import Author, Outgoing, RoutedMessage
 from core.runtime import Runtime
 
 ERRORS = Path("errors.txt")
@@ -86,8 +86,8 @@ class BoardListener:
                     pass
 
 
-def _parsed(event: dict[str, str]) -> Incoming:
-    return Incoming(
+def _parsed(event: dict[str, str]) -> RoutedMessage:
+    return RoutedMessage(
         key=f"board/{event['id']}",
         address=Address.parse(f"slack/T1/{event['room']}"),
         author=Author(id=event["author"], name=event["author"]),

@@ -50,7 +50,7 @@ async def received(
     files: int = 0,
 ) -> bool:
     """A message of that key in the inbox."""
-    message = inbox.Received(
+    message = inbox.NewMessage(
         key=key,
         conversation_id=where.id,
         position=position,

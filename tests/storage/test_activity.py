@@ -51,7 +51,7 @@ async def test_an_address_of_two_agents_comes_once(now: datetime) -> None:
 
 
 async def _received(where: Conversation, key: str, now: datetime, *, thread: str) -> None:
-    message = inbox.Received(
+    message = inbox.NewMessage(
         key=key,
         conversation_id=where.id,
         position=1,

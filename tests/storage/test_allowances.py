@@ -22,7 +22,7 @@ SECOND = timedelta(seconds=1)
 async def say(key: str, now: datetime, *limits: Limit, room: str = "main") -> bool:
     """A message that is counted."""
     where = await given.conversation(now, room=room)
-    received = inbox.Received(
+    received = inbox.NewMessage(
         key=key,
         conversation_id=where.id,
         position=1,

@@ -211,8 +211,8 @@ async def test_a_full_disk_stores_nothing_and_works_again_when_there_is_room(
     assert await inbox.add(_long(where.id, now), now)
 
 
-def _long(conversation_id: int, now: datetime) -> inbox.Received:
-    return inbox.Received(
+def _long(conversation_id: int, now: datetime) -> inbox.NewMessage:
+    return inbox.NewMessage(
         key="long",
         conversation_id=conversation_id,
         position=1,

@@ -34,8 +34,8 @@ def _received(
     *,
     text: str = "text",
     reply_to: str | None = None,
-) -> inbox.Received:
-    return inbox.Received(
+) -> inbox.NewMessage:
+    return inbox.NewMessage(
         key=key,
         conversation_id=conversation_id,
         position=1,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from storage import agents, conversations, inbox, threads
 from storage.database import Database
-from storage.inbox import Received
+from storage.inbox import NewMessage
 
 THREAD = "slack/T1/C1/9.5"
 
@@ -24,7 +24,7 @@ async def ask(
     conversation = await conversations.find_or_open(
         agent_id=agent.id, address="slack/T1/C1", queue="slack", author="ana", now=now
     )
-    received = Received(
+    received = NewMessage(
         key=f"slack/T1/C1/{position}",
         conversation_id=conversation.id,
         position=position,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bots.discord import parse
 from bots.discord.channels import Location, location_of
 from bots.discord.failures import MALFORMED
-from core.messaging.messages import Heard
+from core.messaging.messages import PlatformMessage
 from tests.peers.discord import payloads
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.wire import Json
@@ -41,14 +41,14 @@ class Reader:
         world = self.peer.backend.world
         return payloads.delivered(world, world.message_anywhere(message), nonce="")
 
-    def read(self, payload: Json) -> Heard | None:
+    def read(self, payload: Json) -> PlatformMessage | None:
         """Through discord.py."""
         channel, _ = self.state._get_guild_channel(payload)  # type: ignore[arg-type]  # JSON
         said = discord.Message(state=self.state, channel=channel, data=payload)  # type: ignore[arg-type]  # JSON
         location = location_of(said.channel) or Location(guild=1, channel=2, parent=3)
         return parse.message(said, location, self.me)
 
-    def heard(self, message: str) -> Heard:
+    def heard(self, message: str) -> PlatformMessage:
         """A message of the peer that has to be heard."""
         found = self.read(self.payload(message))
         assert found is not None

@@ -22,7 +22,7 @@ from bots.slack.events import (
     Withdrawn,
 )
 from core.address import Address, Readers
-from core.messaging.messages import Attachment, Heard
+from core.messaging.messages import Attachment, PlatformMessage
 from tests.bots.slack.bodies import COMMAND, PRESS, SHORTCUT, Json, body, json, nearly_known, said
 
 NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
@@ -33,7 +33,7 @@ def as_mapping(value: object) -> Json:
     return value
 
 
-def heard(raw: object) -> Heard:
+def heard(raw: object) -> PlatformMessage:
     found = parse.event(raw)
     assert isinstance(found, Said)
     return parse.named(found, NAMES)

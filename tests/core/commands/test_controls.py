@@ -9,7 +9,7 @@ import pytest
 from core.address import Address
 from core.commands.controls import Controls, Press
 from core.config.access import Access
-from core.messaging.messages import Attachment, Author, Incoming
+from core.messaging.messages import Attachment, Author, RoutedMessage
 from storage import inbox, outbox, turns
 from tests.core.given import ROOM, Stage
 from tests.core.messaging.test_access import ANNA, Known, let
@@ -96,7 +96,7 @@ async def test_what_was_asked_again_can_be_asked_again(stage: Stage, controls: C
 
 async def test_files_come_with_the_question_again(stage: Stage, controls: Controls) -> None:
     plan = Attachment(name="plan.txt", kind="text/plain", size=3, url="http://files/plan")
-    incoming = Incoming(
+    incoming = RoutedMessage(
         key=f"{ROOM}/1",
         address=HERE,
         author=BEN,

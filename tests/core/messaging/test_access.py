@@ -12,7 +12,7 @@ from core.config.access import Access, Rate
 from core.config.spec import AgentSpec
 from core.errors import NotAllowed
 from core.messaging.intake import Accepted
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from storage import inbox
 from storage.models import Allowance
 from tests.core.given import Stage
@@ -73,7 +73,7 @@ async def say(
 ) -> Accepted:
     """A question of theirs."""
     stage.said += 1
-    incoming = Incoming(
+    incoming = RoutedMessage(
         key=f"{at.key}/{stage.said}",
         address=at,
         author=author,

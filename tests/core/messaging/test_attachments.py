@@ -18,7 +18,7 @@ from core.llm import PromptMessage
 from core.messaging.adapter import KeptFile
 from core.messaging.attachments import ReadFile
 from core.messaging.intake import Accepted
-from core.messaging.messages import Attachment, Author, Incoming
+from core.messaging.messages import Attachment, Author, RoutedMessage
 from storage.models import InboxMessage
 from tests.core.given import ROOM, Stage
 from tests.peers.platform import Platform
@@ -79,7 +79,7 @@ def put(
 async def send(stage: Stage, text: str, *attachments: Attachment) -> Accepted:
     """Somebody writes, with files."""
     stage.said += 1
-    incoming = Incoming(
+    incoming = RoutedMessage(
         key=f"{ROOM}/{stage.said}",
         address=Address.parse(ROOM),
         author=Author(id="ana", name="ana"),

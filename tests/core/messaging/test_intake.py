@@ -9,16 +9,16 @@ import pytest
 from core.address import Address, Readers
 from core.errors import UserMistake
 from core.messaging.intake import Accepted
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from storage import conversations, facts, inbox
 from storage.facts import Statement
 from storage.models import Conversation
 from tests.core.given import ROOM, Stage
 
 
-def incoming(stage: Stage) -> Incoming:
+def incoming(stage: Stage) -> RoutedMessage:
     """A message from Ana."""
-    return Incoming(
+    return RoutedMessage(
         key="T1.C1.17",
         address=Address.parse(ROOM),
         author=Author(id="U1", name="Ana"),

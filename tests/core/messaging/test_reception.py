@@ -10,14 +10,14 @@ import pytest
 
 from core.address import Address, Readers
 from core.messaging.intake import Reception
-from core.messaging.messages import Author, Heard
+from core.messaging.messages import Author, PlatformMessage
 from storage.database import Database
 from storage.errors import DatabaseBusy
 from storage.models import Conversation
 from tests.core.given import Stage, locked
 from tests.statements import asked
 
-MENTION = Heard(
+MENTION = PlatformMessage(
     key="slack/T1/C1/9.5",
     place=Address(platform="slack", parts=("T1", "C1")),
     thread=None,

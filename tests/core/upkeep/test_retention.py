@@ -15,7 +15,7 @@ from core.config.agents_file import AgentsFile
 from core.config.spec import AgentSpec
 from core.llm import Role
 from core.messaging.intake import Accepted
-from core.messaging.messages import Author, Incoming
+from core.messaging.messages import Author, RoutedMessage
 from core.upkeep.retention import Retention
 from storage.database import Database
 from storage.models import InboxMessage, Message, Turn, Usage
@@ -51,7 +51,7 @@ async def prune(stage: Stage, older_than: timedelta, *, catch_up: timedelta = DA
 
 async def deliver_again(stage: Stage, key: str) -> Accepted:
     """A platform sends a message once more."""
-    incoming = Incoming(
+    incoming = RoutedMessage(
         key=key,
         address=HERE,
         author=Author(id="ana", name="ana"),
