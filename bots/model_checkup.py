@@ -16,7 +16,7 @@ from core.config.spec import AgentSpec
 from core.errors import ConfigMistake, ModelDown, ModelRefused
 from core.llm import ChatModel, ModelRequest, PromptMessage, Role, ToolSpec
 from core.llm.endpoints import Endpoints
-from core.llm.patience import Limits
+from core.llm.time_limits import Limits
 from core.tools.catalogue import toolbox
 
 _LIMITS = Limits(whole=60, wait=30)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bots.commands import Caller, ChatCommands
-from bots.slack.events import Shortcut, SlashCommand
+from bots.slack.event_types import Shortcut, SlashCommand
 from bots.slack.parse import microseconds, position
 from bots.slack.people import People
 from bots.slack.reader import Channel

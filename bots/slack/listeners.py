@@ -15,7 +15,7 @@ from bots.slack import parse
 from bots.slack.agent_view import AgentView
 from bots.slack.blocks import FEEDBACK, STOP
 from bots.slack.commands import ASK_AGENT, SlackCommands
-from bots.slack.events import (
+from bots.slack.event_types import (
     ChatOpened,
     Edited,
     HomeOpened,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from bots.slack.attachments import attachments
 from bots.slack.contents import markup_of
-from bots.slack.events import (
+from bots.slack.event_types import (
     ChatOpened,
     Edited,
     HomeOpened,

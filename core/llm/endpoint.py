@@ -21,8 +21,8 @@ from core.llm.chat import Chat
 from core.llm.complaint import Complaint, of_error, of_event
 from core.llm.events import Event, Malformed, events
 from core.llm.failures import Target, overflow, translated, unanswered
-from core.llm.patience import Limits
 from core.llm.responses import Responses
+from core.llm.time_limits import Limits
 from core.llm.tokens import estimate
 from core.llm.wire import StreamedAnswer, Wire
 

@@ -11,7 +11,7 @@ from core.errors import ConfigMistake
 from core.lazy import lazy
 from core.llm import Api, ChatModel
 from core.llm.fallback import FallbackModel
-from core.llm.patience import Limits
+from core.llm.time_limits import Limits
 from core.redaction import HELD
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm import Begun, ChatModel, ModelEvent, ModelRequest, Retracted
-from core.llm.patience import first_event_seconds
+from core.llm.time_limits import first_event_seconds
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from core.errors import ContextOverflow, ModelDown, MooringsError, Postponed
 from core.llm import Finished, ModelRequest, PromptCache, demo
 from core.llm.tokens import estimate
 from core.llm.untrusted import list_of
-from core.memory.notes import Notes, read
-from core.memory.request import request
+from core.memory.learning_answer import Notes, read
+from core.memory.learning_request import request
 from core.messaging.directory import KnownAgent
 from core.turn.budget import Budget, no_step
 from core.turn.resources import Resources

@@ -12,7 +12,7 @@ from core.llm import Api, ChatModel, Finished, TextDelta
 from core.llm.demo import DemoModel
 from core.llm.endpoint import EndpointModel
 from core.llm.fallback import FallbackModel
-from core.llm.patience import Limits
+from core.llm.time_limits import Limits
 from tests.core.llm.asking import answer_of, client_of, events_of, first_of, request
 from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint, Fail

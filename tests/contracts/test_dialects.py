@@ -11,7 +11,7 @@ import pytest
 from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm import Api, Finished, ModelRequest, PromptMessage, Role, ToolSpec
 from core.llm.endpoint import EndpointModel
-from core.llm.patience import Limits
+from core.llm.time_limits import Limits
 from core.tools import ToolResult
 from core.turn.journal import Journal, ModelStep, ToolStep
 from storage.models import Step, StepKind

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.slack import parse
-from bots.slack.events import (
+from bots.slack.event_types import (
     ChatOpened,
     Edited,
     HomeOpened,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.llm.endpoint import EndpointModel
-from core.llm.patience import Limits
+from core.llm.time_limits import Limits
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import Endpoint
 

@@ -15,8 +15,8 @@ from core.llm.capabilities import Capabilities
 from core.llm.chat import Chat
 from core.llm.complaint import Complaint
 from core.llm.endpoint import EndpointModel
-from core.llm.patience import Limits
 from core.llm.responses import Responses
+from core.llm.time_limits import Limits
 from core.llm.tokens import estimate
 from tests.core.llm.asking import answer_of, client_of, said
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Fail

@@ -20,7 +20,7 @@ from core.llm import (
     ToolSpec,
 )
 from core.llm.endpoint import EndpointModel
-from core.llm.patience import Limits
+from core.llm.time_limits import Limits
 from tests.core.llm.asking import KEY, answer_of, client_of, events_of, first_of, request, said
 from tests.peers.endpoint import (
     CallTool,

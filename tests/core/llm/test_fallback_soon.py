@@ -15,7 +15,7 @@ from core.llm.endpoint import EndpointModel
 from core.llm.endpoints import Endpoint as At
 from core.llm.endpoints import Endpoints
 from core.llm.fallback import FallbackModel
-from core.llm.patience import Limits, first_event_seconds
+from core.llm.time_limits import Limits, first_event_seconds
 from tests.core.llm.asking import KEY, answer_of, client_of, request
 from tests.peers.endpoint import Endpoint, Raw, Reply, Stall
 
@@ -112,7 +112,7 @@ async def test_the_effort_of_the_request_is_what_counts(
     effort: str,
     answers: str,
 ) -> None:
-    monkeypatch.setattr("core.llm.patience._FIRST_EVENT_SECONDS", SOON)
+    monkeypatch.setattr("core.llm.time_limits._FIRST_EVENT_SECONDS", SOON)
     at = At(base_url=endpoint.base_url, api_key=KEY)
     model = models.model(("first", "second"), at)
     endpoint.script(Reply(text="Noon.", size=9, pause=SOON * 3))

@@ -22,8 +22,8 @@ from core.llm.complaint import Complaint, of_error, of_event
 from core.llm.endpoint import EndpointModel
 from core.llm.events import Event, Malformed, events
 from core.llm.failures import Target, translated
-from core.llm.patience import Limits
 from core.llm.responses import Responses
+from core.llm.time_limits import Limits
 from core.llm.untrusted import mapping_of
 from core.llm.wire import Wire
 from core.turn.journal import Journal, ModelStep

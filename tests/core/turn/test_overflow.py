@@ -9,7 +9,7 @@ import pytest
 
 from core.config.spec import AgentSpec
 from core.llm.endpoint import EndpointModel
-from core.llm.patience import Limits
+from core.llm.time_limits import Limits
 from tests.core.given import Stage
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import Behaviour, Body, Endpoint, Exactly, Fail

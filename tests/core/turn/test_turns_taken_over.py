@@ -9,7 +9,7 @@ import pytest
 from core.config.spec import AgentSpec
 from core.llm import Api
 from core.llm.endpoint import EndpointModel
-from core.llm.patience import Limits
+from core.llm.time_limits import Limits
 from core.tools import ToolContext
 from core.turn import runner
 from storage.errors import LeaseLost

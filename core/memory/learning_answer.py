@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.llm.tokens import estimate
 from core.llm.untrusted import list_of, mapping_of, text_of
-from core.memory.request import MOST_FACTS
+from core.memory.learning_request import MOST_FACTS
 from core.text import cleaned
 from storage.learning import Learned, SourceMessage
 from storage.stretches import Said
