@@ -180,7 +180,8 @@ class Server:
 
     def cursors(self) -> dict[object, object]:
         """How far every channel was heard, by address."""
-        return dict(self.rows("SELECT name, position FROM cursor"))  # type: ignore[arg-type]  # pairs
+        found = self.rows("SELECT name, position FROM cursor WHERE name LIKE 'discord/%'")
+        return dict(found)  # type: ignore[arg-type]  # pairs
 
     async def ended_with(self, channel: str, words: str) -> None:
         """Once the last answer there has these words."""
