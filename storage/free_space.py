@@ -17,7 +17,7 @@ _INCREMENTAL = 2  # as SQLite numbers it
 class FreeSpace:
     """How many bytes of the file are free, and whether `give_back` can give them back.
 
-    Files that were made before there was that can only be written anew as a whole.
+    A file that was made before this existed can shrink only by being written anew (VACUUM).
     """
 
     free: int

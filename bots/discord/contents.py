@@ -37,7 +37,7 @@ def is_by_app(said: discord.Message) -> bool:
 
 
 def is_voice(file: discord.Attachment) -> bool:
-    """Whether somebody has spoken the file: it is named in words."""
+    """Whether the file is a voice message, which is named in a word with its length."""
     return file.is_voice_message()
 
 

@@ -100,7 +100,7 @@ class SlackCommands:
         return ""
 
     async def _ask(self, command: SlashCommand, text: str, agent: str | None) -> str:
-        """As a message of the channel, which opens no thread: there is nothing to open it at."""
+        """Ask as if it were a message in the channel; a command leaves none to open a thread at."""
         if not text:
             raise UserMistake(f"Say what to ask: {command.command} {'' if agent else 'ask '}TEXT.")
         caller = self._caller(command)

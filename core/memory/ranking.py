@@ -29,8 +29,8 @@ class Candidate:
 def telling(many: int) -> float:
     """How much a word tells that so many passages have: BM25's inverse document frequency.
 
-    As in a store of a fixed size: how large it is matters less than which word is rarer, and what
-    is common is not counted to its end.
+    Computed as if there were always as many passages: only which word is rarer matters, and the
+    count of a common word stops at the limit of the search anyway.
     """
     return math.log(1 + (max(_STORE - many, 0) + 0.5) / (many + 0.5))
 

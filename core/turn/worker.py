@@ -164,7 +164,7 @@ class Worker:
     async def _begin(
         self, queues: Sequence[str], group: asyncio.TaskGroup, serving: set[asyncio.Task[bool]]
     ) -> bool:
-        """Serve what waits, as far as each channel's share goes; whether more may wait."""
+        """Start what waits, as far as its channels' shares go; True if more may be waiting."""
         limit = self._shares.at_once
         spread = _SPREAD if self._is_contested else 1
         self._is_contested = False

@@ -18,10 +18,11 @@ from asyncpg import Connection
 
 
 def pooled(begin: str, *, is_whole: bool) -> type[Connection]:
-    """Connections whose transactions all begin with this; `is_whole`: there is nothing else.
+    """A class of connections whose transactions all begin with the statement `begin`.
 
-    Without statements that are kept, asyncpg prepares each one again in the message that runs it:
-    it does not matter which of the server's connections it was prepared on before.
+    With `is_whole`, a statement outside of a transaction gets one of its own. With its statement
+    cache off, asyncpg prepares each statement anew as part of running it, so that it does not
+    matter which of the server's connections the pooler lends.
     """
 
     class Pooled(Connection):  # type: ignore[misc]  # asyncpg says no types

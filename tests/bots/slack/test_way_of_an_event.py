@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 def told() -> list[str]:
     """As they stand in docs/architecture.md."""
     found = re.findall(
-        r"^- \*\*PlatformMessage on Slack\*\*: (.*)$",
+        r"^- \*\*Heard on Slack\*\*: (.*)$",
         (ROOT / "docs/architecture.md").read_text(),
         re.MULTILINE,
     )
