@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import assert_never
+from weakref import WeakValueDictionary
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
@@ -65,6 +67,7 @@ class Listeners:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._channels: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def listen(self, app: AsyncApp) -> None:
         """Join the app, which asks one after the other whose a delivery is: the busiest first."""
@@ -81,21 +84,32 @@ class Listeners:
         app.event("tokens_revoked")(self.uninstalled)
 
     async def said(self, body: object) -> None:
-        """A message, its edit or its end. A mention comes as two events: twins, stored once."""
+        """A message, its edit or its end. A mention comes as two events: twins, stored once.
+
+        What happens in a channel is stored in order: a name that Slack is slow to tell lets no
+        later message, and no edit, overtake the message of its owner.
+        """
         happened = parse.event(body, self._parts.home())
         match happened:
             case None:
                 dropped(body)
             case Said():
-                await self._hear(await self._named(happened))
+                async with self._in_order(happened.unnamed.key):
+                    await self._hear(await self._named(happened))
             case Edited():
-                await self._parts.reception.change(await self._named(happened.said))
+                async with self._in_order(happened.said.unnamed.key):
+                    await self._parts.reception.change(await self._named(happened.said))
             case Withdrawn():
-                await self._parts.reception.withdraw(happened.key)
+                async with self._in_order(happened.key):
+                    await self._parts.reception.withdraw(happened.key)
             case TurnedPrivate():
                 await self._parts.reception.close(happened.place)
             case _:
                 assert_never(happened)
+
+    def _in_order(self, key: str) -> asyncio.Lock:
+        """Whoever comes first in the channel of the message with this key goes first."""
+        return self._channels.setdefault(key.rpartition("/")[0], asyncio.Lock())
 
     async def _named(self, said: Said) -> PlatformMessage:
         team = said.unnamed.place.parts[0]

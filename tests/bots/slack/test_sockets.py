@@ -472,3 +472,19 @@ async def test_a_press_is_acknowledged(workspace: Workspace) -> None:
         press = slack.click("C0GENERAL", answer.ts, "feedback", "U0BEN")
         await slack.until_quiet()
     assert press.is_acked
+
+
+async def test_a_name_that_slack_is_slow_to_tell_lets_nothing_overtake_its_owner(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(SUPPORT):
+        slack.say("C0SUPPORT", "U0ANNA", "begin")  # her name is known from now on
+        await workspace.answered("C0SUPPORT")
+        slack.fault("users.info", "delay", seconds=PATIENCE, times=1)
+        slack.say("C0SUPPORT", "U0BEN", "earlier")
+        await slack.until(lambda: len(slack.calls("users.info")) == 2)
+        slack.say("C0SUPPORT", "U0ANNA", "later")
+        await workspace.answered("C0SUPPORT", 3)
+    stored = workspace.rows("SELECT text FROM inbox ORDER BY id")
+    assert stored == [("begin",), ("earlier",), ("later",)]
