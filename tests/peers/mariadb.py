@@ -64,12 +64,13 @@ class MariaDbServer:
 
     async def _start(self) -> None:
         data = f"--datadir={self._folder / 'data'}"
+        own = f"--tmpdir={self._folder}"  # a server that starts deletes what others have in theirs
         if user := _user():
             shutil.chown(self._folder, user)
         await _copy(self._home, self._folder / "data")
         self._port = free_port()
         here = [f"--port={self._port}", "--bind-address=127.0.0.1", f"--socket={self.socket}"]
-        command = ["mariadbd", *_OPTIONS, data, *here, *self._tls()]
+        command = ["mariadbd", *_OPTIONS, data, own, *here, *self._tls()]
         self._process = await _run(self._folder, *command)
         async with asyncio.timeout(PATIENCE):
             while not await self._answers():
