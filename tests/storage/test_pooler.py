@@ -124,7 +124,7 @@ async def test_many_can_be_started_at_once_on_a_new_database(
 ) -> None:
     direct = await asyncpg.connect(server.url)
     await direct.execute("CREATE DATABASE new")
-    new = f"{pooler.url.replace('/moorings', '/new')}?command_timeout={PATIENCE}"
+    new = f"{pooler.url.replace('/moorings', '/new')}?command_timeout={PATIENCE:.0f}"
     async with asyncio.TaskGroup() as group:
         for _ in range(6):
             group.create_task(processes.successful(MIGRATE, new))
