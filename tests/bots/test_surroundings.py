@@ -18,7 +18,7 @@ from tests.forked import Ended, Life, cold
 from tests.peers import pgbouncer
 from tests.peers.endpoint import Endpoint
 from tests.peers.pgbouncer import PgBouncer
-from tests.peers.ports import free_port
+from tests.peers.ports import closed_port
 from tests.peers.postgres import PostgresServer
 from tests.peers.slack.peer import SlackPeer
 
@@ -110,9 +110,9 @@ async def test_a_database_of_a_newer_version_is_told(ready: Program, command: st
 
 @each_command
 async def test_a_server_that_nobody_runs_is_told(ready: Program, command: str) -> None:
-    port = free_port()
-    ready.set(DATABASE_URL=f"mysql://ana:a-secret@127.0.0.1:{port}/moorings")
-    assert f"127.0.0.1:{port} cannot be reached: nothing listens" in await said(ready, command)
+    with closed_port() as port:
+        ready.set(DATABASE_URL=f"mysql://ana:a-secret@127.0.0.1:{port}/moorings")
+        assert f"127.0.0.1:{port} cannot be reached: nothing listens" in await said(ready, command)
 
 
 @each_command
@@ -158,8 +158,9 @@ async def test_a_pooler_is_worked_with(ready: Program, command: str, cluster: Pa
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 @pytest.mark.parametrize("command", ["doctor", "ask"])
 async def test_a_dead_proxy_is_told(ready: Program, command: str, scheme: str, name: str) -> None:
-    ready.set(**{name: f"{scheme}://127.0.0.1:{free_port()}"})
-    ended = await ready.run(command, *ARGUMENTS.get(command, ()))
+    with closed_port() as port:
+        ready.set(**{name: f"{scheme}://127.0.0.1:{port}"})
+        ended = await ready.run(command, *ARGUMENTS.get(command, ()))
     assert "Traceback" not in ended.out + ended.err
     if command == "doctor":
         assert {line.split()[1] for line in _failures(ended).splitlines()} == {"model", "slack"}

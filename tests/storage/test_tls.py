@@ -18,7 +18,7 @@ from tests.conftest import NEEDS_SERVER, Once, skip_or_fail
 from tests.peers import mariadb
 from tests.peers.certificates import Authority, Certificate
 from tests.peers.mariadb import MariaDbServer
-from tests.peers.ports import free_port
+from tests.peers.ports import closed_port
 from tests.peers.postgres import PostgresServer
 from tests.storage import sql
 
@@ -181,8 +181,8 @@ async def test_a_file_that_is_no_certificate_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["postgres", "mysql"])
 async def test_who_does_not_answer_is_named_with_the_reason(scheme: str) -> None:
-    port = free_port()
-    error = await refusal(f"{scheme}://ana@127.0.0.1:{port}/moorings")
+    with closed_port() as port:
+        error = await refusal(f"{scheme}://ana@127.0.0.1:{port}/moorings")
     assert isinstance(error, DatabaseBusy)
     assert f"127.0.0.1:{port} cannot be reached: nothing listens there" in str(error)
     error = await refusal(f"{scheme}://ana@no-such-host.invalid/moorings")
