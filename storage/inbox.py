@@ -111,6 +111,7 @@ class Edit(Enum):
     """How far an edit or a deletion of a message came."""
 
     TOO_LATE = "it is answered, or was never received"
+    UNCHANGED = "it says that already, as when a platform adds the preview of a link"
     WAITING = "nobody has begun to answer it"
     TAKEN = "it is being answered, and whoever does so has to read it again"
 
@@ -120,8 +121,8 @@ async def change(key: str, text: str) -> Edit:
     """Let a message say something else, unless it is answered already."""
     if not (message := await _locked(key)):
         return Edit.TOO_LATE
-    if message.text == text:  # as when a platform adds the preview of a link
-        return Edit.WAITING
+    if message.text == text:
+        return Edit.UNCHANGED
     edit = await _edited(message)
     if edit is not Edit.TOO_LATE:
         await InboxMessage.filter(id=message.id).update(text=text)

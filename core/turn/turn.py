@@ -71,9 +71,7 @@ class Turn:
         self.is_edited = False
         self._edits_heeded = 0
         self._settles = False
-        self.showing = (
-            asyncio.Lock()
-        )  # that it is being worked on ends with what is posted after it
+        self.showing = asyncio.Lock()  # held while people are shown the answer, or work on it
         self._shown = 0.0  # until when people are shown that it is being worked on
         self._recorded = 0
         self._last: FinishedStep | None = None
@@ -176,6 +174,7 @@ class Turn:
     def edited(self) -> None:
         """What it answers was edited: it is to be answered anew, by its finished steps."""
         self.is_edited = True
+        self.memory = Memory()  # what was found again was found by words that are asked no more
         if self._last:
             self._last = None
             self.journal.drop_last()
@@ -329,10 +328,10 @@ class Turn:
         )
 
     def _asked_entries(self) -> list[Entry]:
+        asked = [] if self._is_deleted else self.opened.questions
         return [
             _entry(MessageRole.USER, each.author, self.files.remembered(each), each.sent_at)
-            for each in self.opened.questions
-            if not self._is_deleted
+            for each in asked
         ]
 
     def _parts(self, text: str) -> list[str]:

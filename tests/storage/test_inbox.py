@@ -98,7 +98,7 @@ async def test_a_message_that_nobody_has_begun_to_answer_can_be_changed(now: dat
     where = await given.conversation(now)
     await given.received(where, "k1", now)
     assert await inbox.change("k1", "better") is Edit.WAITING
-    assert await inbox.change("k1", "better") is Edit.WAITING
+    assert await inbox.change("k1", "better") is Edit.UNCHANGED
     assert [message.text for message in await inbox.unanswered(where.id)] == ["better"]
 
 
@@ -116,7 +116,7 @@ async def test_a_message_that_is_being_answered_is_changed_with_its_turn(now: da
     await given.received(where, "k1", now)
     opened = await given.opened(await given.leased(where, now), now)
     assert await inbox.change("k1", "better") is Edit.TAKEN
-    assert await inbox.change("k1", "better") is not Edit.TAKEN  # nothing was edited
+    assert await inbox.change("k1", "better") is Edit.UNCHANGED
     [message] = await inbox.unanswered(where.id)
     assert (message.text, message.state) == ("better", InboxState.TAKEN)
     assert (await turns.by_id(opened.turn.id)).edits == 1

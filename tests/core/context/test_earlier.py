@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from core.config.spec import AgentSpec
@@ -9,7 +11,8 @@ from core.context.decide import total
 from core.llm import Role
 from storage import summaries
 from tests.core.given import ROOM, Stage, tool
-from tests.peers.model import calling
+from tests.patience import PATIENCE
+from tests.peers.model import Then, calling
 from tests.statements import asked
 
 HEADING = "(Said here earlier"
@@ -95,3 +98,23 @@ async def test_an_agent_without_memory_leaves_nothing_to_be_found(stage: Stage) 
     async with asked() as statements:
         await talk(forgetful, "The Falcon deadline is 15 March.")
     assert not any("passage" in each for each in statements)
+
+
+async def test_an_edited_question_is_looked_for_by_its_new_words(
+    small: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.turn._SETTLE_SECONDS", 0)
+    await talk(small, "The Falcon deadline is 15 March.")
+    await talk(small, "The Heron is grey.")
+    await chatter(small)
+    worker = small.worker()
+    small.intake.wake_with(worker.wake, worker.edited)
+    small.model.script((Then.PAUSE, "never"))
+    accepted = await small.say("What colour is the Heron?")
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        await small.model.paused.acquire()
+        await small.intake.change(accepted.key, "When is the Falcon deadline?")
+    before, after = small.model.questions[-2:]
+    assert "The Heron is grey." in before
+    assert "15 March" in after
