@@ -8,8 +8,8 @@ from datetime import datetime
 
 from core import kill_points
 from core.context.decide import Material, Shown, decide, ranked, total
-from core.context.earlier import look_back
 from core.context.load import Asked, load
+from core.context.look_back import look_back
 from core.context.render import render
 from core.errors import ContextOverflow, ModelRefused
 from core.llm import PromptMessage

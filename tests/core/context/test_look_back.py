@@ -1,4 +1,4 @@
-"""core/context/earlier.py: what a prompt does not show is looked for by the question's words."""
+"""core/context/look_back.py: what a prompt does not show is looked for by the question's words."""
 
 from __future__ import annotations
 
