@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from asyncio import sleep
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -43,7 +44,8 @@ log = logging.getLogger(__name__)
 _STOPPED = "(stopped)"
 _STATUS_SECONDS = 2.0  # that showing "working" may take at most
 _MOST_EDITS = 5  # that an answer begins again for
-_SETTLE_SECONDS = 1.0  # after the first edit; twice as long after each that follows
+_SETTLE_SECONDS = 1.0  # without an edit, at first; twice as long each time that it begins again
+_MOST_WHILES = 10
 
 
 class Turn:
@@ -180,15 +182,22 @@ class Turn:
             self.journal.drop_last()
 
     async def settle(self) -> None:
-        """Wait until people have finished editing, longer each time, and read what is asked now.
+        """Wait until nobody has edited it for a while, and read what is asked now.
+
+        The while is longer each time, and waited for ten times at most.
 
         Raises:
             Stopped: nothing is.
             LeaseLost: somebody else runs this turn now.
         """
         self._settles = True
-        await asyncio.sleep(_SETTLE_SECONDS * 2**self._edits_heeded)
         await self.read_again()
+        for _ in range(_MOST_WHILES):
+            read = self.opened.turn.edits
+            await sleep(_SETTLE_SECONDS * 2**self._edits_heeded)
+            await self.read_again()
+            if self.opened.turn.edits == read:
+                break
         self._edits_heeded += 1
         self.is_edited = self._settles = False
         self.reply.text = self.journal.text

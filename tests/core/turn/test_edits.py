@@ -21,6 +21,7 @@ from tests.peers.platform import Platform
 from tests.statements import asked
 
 NOON = calling("noon")
+WHILE = 12.5  # seconds
 LOOK = "SELECT CASE WHEN stop_asked_at"  # for what other processes were told
 
 
@@ -182,7 +183,7 @@ async def asked_meanwhile(stage: Stage, worker: Worker, *more: tuple[str, str]) 
         group.create_task(worker.attend((await stage.conversation()).id))
         await stage.model.paused.acquire()
         for author, text in more:
-            await stage.say(text, author=author, reply_to="q/2" if author == "elsewhere" else "q/1")
+            await stage.say(text, author=author, reply_to="q/1")
         stage.model.resume()
     return [text for role, text in stage.model.prompts[1] if role is Role.USER]
 
@@ -217,3 +218,45 @@ async def test_what_another_process_hears_joins_too(stage: Stage, worker: Worker
                 await asyncio.sleep(0.01)
         stage.model.resume()
     assert stage.model.prompts[1][1] == (Role.USER, "When?\n\nIn Rome.")
+
+
+async def test_who_edits_again_and_again_is_answered_when_they_have_finished(
+    stage: Stage, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each edit comes before the while is over that follows the one before it."""
+    whiles = asyncio.Semaphore(0)
+    over = asyncio.Semaphore(0)
+
+    async def wait(seconds: float) -> None:
+        if seconds == WHILE:
+            whiles.release()
+            await over.acquire()
+
+    monkeypatch.setattr(turns_room, "_SETTLE_SECONDS", WHILE)
+    monkeypatch.setattr(turns_room, "sleep", wait)
+    stage.model.script((Then.PAUSE, "never"))
+    async with being_answered(stage, worker) as accepted:
+        await stage.intake.change(accepted.key, "Hello 0")
+        for number in range(1, 5):
+            await whiles.acquire()
+            await stage.intake.change(accepted.key, f"Hello {number}")
+            over.release()
+        await whiles.acquire()
+        over.release()
+    assert stage.platform.transcript == ["You said: Hello 4"]
+    assert len(stage.model.requests) == 2
+
+
+@pytest.mark.parametrize(("place", "joins"), [("q/1", True), ("elsewhere", False)])
+async def test_only_what_is_added_at_the_same_place_joins(
+    stage: Stage, worker: Worker, place: str, *, joins: bool
+) -> None:
+    accepted = await stage.say("When?", reply_to="q/1")
+    stage.model.script((Then.PAUSE, NOON))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        await stage.say("In Rome.", reply_to=place)
+        stage.model.resume()
+    assert ("In Rome." in stage.model.prompts[1][1][1]) == joins
+    assert len(stage.platform.posts) == (1 if joins else 2)
