@@ -94,7 +94,7 @@ def _parsed(event: dict[str, str]) -> RoutedMessage:
         text=event["text"],
         sent_at=datetime.now(UTC),  # noqa: TID251  # the platform's own clock
         position=int(event["position"]),
-        reply_to=event["id"],
+        reply_to=event.get("below", event["id"]),
     )
 
 

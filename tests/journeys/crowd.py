@@ -44,6 +44,15 @@ conversation = "channel"
 
 def noting(body: Body) -> str | Behaviour:
     """Notes down what was asked since its last answer, and then answers all of it."""
+    return _noting(body, "note")
+
+
+def noting_slowly(body: Body) -> str | Behaviour:
+    """As `noting`, with a tool that takes so long that people say more meanwhile."""
+    return _noting(body, "note_slowly")
+
+
+def _noting(body: Body, tool: str) -> str | Behaviour:
     messages = body["messages"]
     answered = [n for n, each in enumerate(messages) if _is_answer(each["role"], dict(each))]
     asked = messages[answered[-1] + 1 if answered else 0 :]
@@ -51,7 +60,7 @@ def noting(body: Body) -> str | Behaviour:
     markers = " ".join(record.MARKER.findall(words))
     if messages[-1]["role"] == "tool":
         return Reply(text=f"I noted {markers}, and shall think of it.", pause=PIECE_SECONDS)
-    return CallTool(name="note", arguments=json.dumps({"item": markers}))
+    return CallTool(name=tool, arguments=json.dumps({"item": markers}))
 
 
 def _model_seconds(answer: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from core.tools import ToolContext
 from storage.models import OutboxMessage, Step, StepKind
 
+_SLOWLY = 0.4  # seconds
 _DIARY = Path("diary.txt")
 
 
@@ -17,6 +19,13 @@ def note(item: str, context: ToolContext) -> str:
     with _DIARY.open("a") as diary:
         diary.write(f"{context.idempotency_key} {context.now.isoformat()}\n")
     return f"noted {item}"
+
+
+async def note_slowly(item: str, context: ToolContext) -> str:
+    """Write something down, and take so long that people say more meanwhile."""
+    noted = note(item, context)
+    await asyncio.sleep(_SLOWLY)
+    return noted
 
 
 async def check(folder: Path, *, is_anybody_dead: bool) -> None:

@@ -22,7 +22,8 @@ agent = "assistant"
 listen = "all"
 conversation = "{}"
 """
-NOTING = AGENTS.replace("tools = []", 'tools = ["tests.journeys.diary:note"]')
+_MEANWHILE = 0.3  # seconds: a tool is at work, if all is well
+NOTING = AGENTS.replace("tools = []", 'tools = ["tests.journeys.diary:note_slowly"]')
 
 
 class Talk(Protocol):
@@ -30,7 +31,7 @@ class Talk(Protocol):
 
     random: Random
     count: int
-    deleted: int
+    deleted: set[str]
 
     def say(self, messages: int) -> None:
         """Somebody says something somewhere, that many times."""
@@ -38,6 +39,10 @@ class Talk(Protocol):
 
     def command(self) -> None:
         """Somebody asks by command, which a platform delivers once or not at all."""
+        ...
+
+    def go_on(self) -> None:
+        """One more thing is said, by the same person at the same place as the last time."""
         ...
 
     def think_again(self) -> None:
@@ -70,6 +75,9 @@ async def killed_while(
         await asyncio.sleep(talk.random.uniform(0.1, half_a_life))
         talk.command()
         if edits:
+            talk.go_on()
+            await asyncio.sleep(_MEANWHILE)
+            talk.go_on()
             talk.think_again()
         await asyncio.sleep(talk.random.uniform(0.1, half_a_life))  # the random moment
         assert await processes.killed(bot) == -9
@@ -79,5 +87,5 @@ async def let_end(talk: Talk, folder: Path, environment: Mapping[str, str]) -> N
     """A last bot answers what is left, one message at least, and is asked to stop."""
     talk.say(1)
     bot = processes.start(program.moorings, folder, environment, "run")
-    await record.until(lambda: record.all_ended(talk.count, deleted=talk.deleted))
+    await record.until(lambda: record.all_ended(talk.count, deleted=len(talk.deleted)))
     assert await processes.asked_to_stop(bot) == 0

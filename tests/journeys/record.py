@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -74,8 +74,16 @@ async def visible() -> dict[str, list[str]]:
     return {str(message_id): MARKER.findall(str(text)) for message_id, text in found}
 
 
-async def check(*, is_one_process: bool = True, may_give_up: bool = False) -> None:
+async def check(
+    *,
+    is_one_process: bool = True,
+    may_give_up: bool = False,
+    deleted: Collection[str] = (),
+) -> None:
     """Every question is answered by one visible message, in order, and none was given up.
+
+    Those with these ids were deleted. A platform may send one again, after all others that were
+    there to be read: where it stood is nowhere to be seen, so that its answer has no order.
 
     Of several processes one may learn of a question, as when the platform sends it again, while
     another one answers a later question already: what was on record has to keep its order then.
@@ -85,11 +93,11 @@ async def check(*, is_one_process: bool = True, may_give_up: bool = False) -> No
     assert not [question.key for question in questions if parts[question.turn_id or 0] != 1]
     given_up = [question.key for question in questions if question.state is InboxState.FAILED]
     assert may_give_up or not given_up, given_up
-    heard, remembered, deleted = await _heard(), await _remembered(), await _with_deleted()
+    heard, remembered, emptied = await _heard(), await _remembered(), await _with_deleted()
     for turn in heard.keys() | remembered.keys():
         words, in_history = heard.get(turn, []), remembered.get(turn, [])
-        assert words == [each for each in in_history if each in words or turn not in deleted]
-    overtaken = await _overtaken()
+        assert words == [each for each in in_history if each in words or turn not in emptied]
+    overtaken = await _overtaken(deleted)
     assert not [each for each in overtaken if is_one_process or each.was_on_record], overtaken
 
 
@@ -126,19 +134,31 @@ class _Overtaken:
     was_on_record: bool
 
 
-async def _overtaken() -> list[_Overtaken]:
+async def _overtaken(deleted: Collection[str] = ()) -> list[_Overtaken]:
     opened = {turn.id: turn.opened_at for turn in await Turn.all()}
+    stored = InboxMessage.exclude(state=InboxState.WITHDRAWN)
+    in_order = await stored.order_by("conversation_id", "position", "id")
     found = []
     for early, late in pairwise(
-        await InboxMessage.exclude(state=InboxState.WITHDRAWN).order_by(
-            "conversation_id", "position", "id"
-        )
+        [each for each in in_order if each.key.rpartition("/")[2] not in deleted]
     ):
         first, second = early.turn_id or 0, late.turn_id or 0
         if early.conversation_id == late.conversation_id and first > second:
             is_known = early.id < late.id or early.received_at + _STORING < opened[second]
             found.append(_Overtaken(early=early.key, late=late.key, was_on_record=is_known))
     return found
+
+
+async def has_joined() -> bool:
+    """Whether a message was taken into a turn under way."""
+    opened = {turn.id: turn.opened_at for turn in await Turn.all()}
+    answered = await InboxMessage.filter(state=InboxState.ANSWERED)
+    return any(each.received_at > opened[each.turn_id or 0] for each in answered)
+
+
+async def has_begun_again() -> bool:
+    """Whether something was answered that was edited while it was being answered."""
+    return await Turn.filter(state=TurnState.DONE, edits__gt=0).exists()
 
 
 async def figures() -> str:

@@ -11,13 +11,14 @@ import pytest
 
 from tests.journeys import kills as journey
 from tests.journeys import record
-from tests.journeys.crowd import noting
+from tests.journeys.crowd import noting_slowly
 from tests.peers.discord.interactions import Interaction
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
 from tests.peers.endpoint.bodies import echo
 
 _DELETED = 0.3  # of those that are edited
+MANY = 50  # kills
 LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 
@@ -28,16 +29,17 @@ class Talk:
     discord: DiscordPeer
     random: Random
     channels: list[str]
+    calm: str
     threads: dict[str, str] = field(default_factory=dict)
     commands: list[Interaction] = field(default_factory=list)
     count: int = 0
-    deleted: int = 0
+    deleted: set[str] = field(default_factory=set[str])  # the ids of messages
     said: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])  # and may be edited
 
     @property
     def places(self) -> list[str]:
         """Channels and threads."""
-        return [*self.channels, *self.threads.values()]
+        return [*self.channels, self.calm, *self.threads.values()]
 
     def say(self, messages: int) -> None:
         """Somebody says something somewhere, that many times."""
@@ -51,6 +53,11 @@ class Talk:
                 self.said = [*self.said[-9:], (message, self.count)]
             else:
                 self.threads[channel] = self.discord.open_thread(message, "more of it", user)
+
+    def go_on(self) -> None:
+        """Somebody says one more thing where nobody else speaks."""
+        self.count += 1
+        self.discord.say(self.calm, self.discord.anna, f"message #{self.count}")
 
     def command(self) -> None:
         """Somebody asks by command."""
@@ -66,7 +73,7 @@ class Talk:
         message, number = self.said.pop(self.random.randrange(len(self.said)))
         if self.random.random() < _DELETED:
             self.discord.delete(message)
-            self.deleted += 1
+            self.deleted.add(message)
         else:
             self.discord.edit(message, f"message #{number}, edited")
 
@@ -102,11 +109,14 @@ async def test_every_message_has_one_visible_answer(
         for label in ("messages.create", "messages.edit"):
             discord.fault(label, "ratelimited", probability=0.1)
     channels = [discord.add_channel(f"channel-{number}") for number in range(5)]
-    talk = Talk(discord=discord, random=Random(kills), channels=channels)  # noqa: S311  # chance, no secret
+    calm = discord.add_channel("calm")
+    talk = Talk(discord=discord, random=Random(kills), channels=channels, calm=calm)  # noqa: S311  # chance, no secret
     where = f"discord/{discord.guild}"
     agents = journey.NOTING if edits else journey.AGENTS
     (tmp_path / "agents.toml").write_text(agents.format(where, "channel"))
-    answer = noting if edits else echo  # what is said while a tool is at work joins the answer
+    answer = (
+        noting_slowly if edits else echo
+    )  # what is said while a tool is at work joins the answer
     async with record.kept(filled_url), Endpoint(answer, pause=0.02) as endpoint:
         environment = {
             "DATABASE_URL": filled_url,
@@ -119,8 +129,11 @@ async def test_every_message_has_one_visible_answer(
         await journey.first_start([f"discord/{discord.guild}"], tmp_path, environment)
         await journey.killed_while(talk, messages, kills, tmp_path, environment, edits=edits)
         await journey.let_end(talk, tmp_path, environment)
-        await record.check()
+        await record.check(deleted=talk.deleted)
         await _check_what_is_seen(talk)
+        if edits and kills > MANY:
+            assert await record.has_joined()
+            assert await record.has_begun_again()
 
 
 async def _check_what_is_seen(talk: Talk) -> None:

@@ -14,6 +14,7 @@ import pytest
 from storage.models import Summary
 from tests.journeys import record
 from tests.journeys.bots import Surroundings, running
+from tests.journeys.crowd import noting_slowly
 from tests.journeys.ledger import CALLS, EFFECTS
 from tests.journeys.processes import ended
 from tests.patience import PATIENCE
@@ -30,6 +31,11 @@ daily_usd = 5.0
 [prices."gpt-6-luna"]
 input = 1
 output = 2
+"""
+NOTING = """
+[agents.assistant]
+model = "gpt-6-luna"
+tools = ["tests.journeys.diary:note_slowly"]
 """
 SMALL = """
 [agents.assistant]
@@ -194,6 +200,29 @@ async def test_an_edited_question_is_answered_as_it_is_now(
         async with running(where), asyncio.timeout(PATIENCE):
             await board.answered(question)
     assert [(post.reply_to, post.text) for post in board.posts] == [(question, "You said: Hello")]
+
+
+async def test_what_joined_an_answer_is_answered_with_it(
+    tmp_path: Path, board: Board, filled_url: str
+) -> None:
+    (tmp_path / "agents.toml").write_text(NOTING)
+    async with Endpoint(noting_slowly) as endpoint:
+        where = Surroundings(
+            folder=tmp_path, board=board.url, endpoint=endpoint.base_url, database=filled_url
+        )
+        doomed = where.start("questions read again", 1)
+        question = await board.say("C1", "ana", "please note #1")
+        async with asyncio.timeout(PATIENCE):
+            while not (tmp_path / "diary.txt").exists():  # noqa: ASYNC110  # the tool is at work then
+                await asyncio.sleep(0.05)
+        await board.say("C1", "ana", "and note #2", below=question)
+        assert await ended(doomed) == -signal.SIGKILL
+        async with running(where), asyncio.timeout(PATIENCE):
+            await board.answered(question)
+        async with record.kept(filled_url):
+            assert await record.has_joined()
+            await record.check()
+    assert [post.reply_to for post in board.posts] == [question]
 
 
 def _slow_at_first(body: Body) -> str | Behaviour:

@@ -11,14 +11,16 @@ import pytest
 
 from tests.journeys import kills as journey
 from tests.journeys import record
-from tests.journeys.crowd import noting
+from tests.journeys.crowd import noting_slowly
 from tests.peers.endpoint import Endpoint
 from tests.peers.endpoint.bodies import echo
 from tests.peers.slack.deliveries import Delivery, Schedule
 from tests.peers.slack.peer import SlackPeer
 
 CHANNELS = [f"C{number:04}" for number in range(5)]
+CALM = "C0005"
 _DELETED = 0.3  # of those that are edited
+MANY = 50  # kills
 LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 
@@ -31,7 +33,7 @@ class Talk:
     threads: dict[str, str] = field(default_factory=dict)
     commands: list[Delivery] = field(default_factory=list)
     count: int = 0
-    deleted: int = 0
+    deleted: set[str] = field(default_factory=set[str])  # the ids of messages
     said: list[tuple[str, str, int]] = field(
         default_factory=list[tuple[str, str, int]]
     )  # and may be edited
@@ -48,6 +50,11 @@ class Talk:
                 self.said = [*self.said[-9:], (channel, ts, self.count)]
             self.threads.setdefault(channel, ts)
 
+    def go_on(self) -> None:
+        """Somebody says one more thing where nobody else speaks."""
+        self.count += 1
+        self.slack.say(CALM, "U0ANNA", f"message #{self.count}")
+
     def command(self) -> None:
         """Somebody asks by command."""
         channel = self.random.choice(CHANNELS)
@@ -61,7 +68,7 @@ class Talk:
         channel, ts, number = self.said.pop(self.random.randrange(len(self.said)))
         if self.random.random() < _DELETED:
             self.slack.delete(channel, ts)
-            self.deleted += 1
+            self.deleted.add(ts)
         else:
             self.slack.edit(channel, ts, f"message #{number}, edited")
 
@@ -69,7 +76,7 @@ class Talk:
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackPeer]:
     async with SlackPeer(seed=7, schedule=Schedule(deadline=1, retries=(0, 1, 3))) as peer:
-        for channel in CHANNELS:
+        for channel in (*CHANNELS, CALM):
             peer.add_channel(channel)
         yield peer
 
@@ -101,7 +108,9 @@ async def test_every_message_has_one_visible_answer(
     talk = Talk(slack=slack, random=Random(kills))  # noqa: S311  # chance, no secret
     agents = journey.NOTING if edits else journey.AGENTS
     (tmp_path / "agents.toml").write_text(agents.format("slack/T0001", "channel"))
-    answer = noting if edits else echo  # what is said while a tool is at work joins the answer
+    answer = (
+        noting_slowly if edits else echo
+    )  # what is said while a tool is at work joins the answer
     async with record.kept(filled_url), Endpoint(answer, pause=0.02) as endpoint:
         environment = {
             "DATABASE_URL": filled_url,
@@ -115,12 +124,15 @@ async def test_every_message_has_one_visible_answer(
         await journey.first_start(["slack/T0001"], tmp_path, environment)
         await journey.killed_while(talk, messages, kills, tmp_path, environment, edits=edits)
         await journey.let_end(talk, tmp_path, environment)
-        await record.check()
+        await record.check(deleted=talk.deleted)
         await _check_what_is_seen(talk)
+        if edits and kills > MANY:
+            assert await record.has_joined()
+            assert await record.has_begun_again()
 
 
 async def _check_what_is_seen(talk: Talk) -> None:
-    lines = [line for channel in CHANNELS for line in talk.slack.transcript(channel)]
+    lines = [line for channel in (*CHANNELS, CALM) for line in talk.slack.transcript(channel)]
     seen = [line for line in lines if line.is_bot and line.kind != "ephemeral"]
     dangling = [each for each in seen if each.is_streaming or "Stop" in each.buttons]
     assert not [*dangling, *(each for each in seen if each.kind == "status")]

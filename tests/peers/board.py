@@ -47,9 +47,10 @@ class Board:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._runner.cleanup()
 
-    async def say(self, room: str, author: str, text: str) -> str:
-        """A person writes; returns the message's id."""
-        return await self._deliver_event({"room": room, "author": author, "text": text})
+    async def say(self, room: str, author: str, text: str, *, below: str = "") -> str:
+        """A person writes, to be answered `below` an earlier message; returns the message's id."""
+        event = {"room": room, "author": author, "text": text}
+        return await self._deliver_event({**event, "below": below} if below else event)
 
     async def edit(self, question: str, text: str) -> None:
         """A person changes what they wrote."""
