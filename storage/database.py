@@ -263,4 +263,4 @@ def _let_go_at_exit(client: SqliteClient) -> None:
 
 
 # What `tortoise makemigrations` compares the models with; no such file is ever opened.
-SCHEMA = configuration(parse("sqlite://./schema.db"))
+SCHEMA = configuration(parse("sqlite:///schema.db"))
