@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,25 @@ async def test_a_full_disk_is_told(ready: Program, command: str, tmp_path: Path)
     ready.set(DATABASE_URL=f"sqlite://{disk}/x.db")
     with mounted(disk, "size=200k"):
         assert "full" in await said(ready, command)
+
+
+@each_command
+async def test_a_disk_that_became_full_is_told(
+    ready: Program, command: str, tmp_path: Path
+) -> None:
+    (disk := tmp_path / "disk").mkdir()
+    ready.set(DATABASE_URL=f"sqlite://{disk}/x.db")
+    with mounted(disk, "size=2m"):
+        shutil.copy(ready.folder / "moorings.db", disk / "x.db")
+        fill(disk)
+        assert "full" in await said(ready, command)
+
+
+def fill(disk: Path) -> None:
+    """Leave no byte of it."""
+    with (disk / "full").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
 
 
 @each_command
