@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -18,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 from core.errors import ConfigMistake
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
+_FOR_SOCKS = ("aiohttp_socks", "python_socks", "socksio")
 _BUNDLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # as OpenSSL looks for a certificate in a folder
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -98,15 +100,25 @@ def _set(variables: Mapping[str, str], names: tuple[str, ...]) -> Iterator[tuple
 
 def _proxy(variables: Mapping[str, str], names: tuple[str, ...], mistakes: list[str]) -> str | None:
     for name, value in _set(variables, names):
-        given = value if "://" in value else f"http://{value}"
-        if _is_proxy(given):
-            return given
-        mistakes.append(  # without the value, which may hold a password
+        scheme, _, place = value.rpartition("://")
+        given = f"{scheme.lower() or 'http'}://{place}"
+        mistakes += _wrong(name, given)
+        return given
+    return None
+
+
+def _wrong(name: str, proxy: str) -> Iterator[str]:
+    """Says nothing of the proxy itself, which may hold a password."""
+    if not _is_proxy(proxy):
+        yield (
             f"{name} is no proxy that can be used: write http://host:port, https://host:port or "
             "socks5://host:port, with user:password@ before the host if it asks for that."
         )
-        return None
-    return None
+    elif proxy.startswith("socks") and not all(map(find_spec, _FOR_SOCKS)):
+        yield (
+            f"{name} is a SOCKS proxy, and the packages for it are not installed: "
+            "pip install aiohttp-socks 'httpx2[socks]', or all of requirements.txt."
+        )
 
 
 def _is_proxy(value: str) -> bool:

@@ -15,7 +15,7 @@ from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
 from storage.drivers.connecting import connect, told
-from storage.drivers.file import check_openable, check_room
+from storage.drivers.file import OpenedFile, check_openable, check_room
 from storage.drivers.fulltext import ensure, is_there
 from storage.drivers.internals import enter, is_entered, thread_of
 from storage.drivers.lock import if_free, only_one
@@ -44,6 +44,7 @@ class Database:
     def __init__(self, url: DatabaseUrl, context: TortoiseContext) -> None:
         self.url = url
         self._context = context
+        self._file = OpenedFile(url.file) if url.file else None
 
     @property
     def file(self) -> Path | None:
@@ -63,6 +64,15 @@ class Database:
         """
         connection = self._context.connections.get(self.url.dialect)
         await connection.execute_query("SELECT name FROM tortoise_migrations LIMIT 1")  # pyright: ignore[reportUnknownMemberType]  # rows of dict, not of what
+
+    def check_file(self) -> None:
+        """Find out whether its file is still there; of a server there is none.
+
+        Raises:
+            DatabaseUnusable: what is written would be lost.
+        """
+        if self._file:
+            self._file.check()
 
     def only_one(self, name: str) -> AbstractAsyncContextManager[None]:
         """Hold the lock of this name, which one process of those that use the database has.
@@ -253,4 +263,4 @@ def _let_go_at_exit(client: SqliteClient) -> None:
 
 
 # What `tortoise makemigrations` compares the models with; no such file is ever opened.
-SCHEMA = configuration(parse("sqlite://./schema.db"))
+SCHEMA = configuration(parse("sqlite:///schema.db"))

@@ -69,7 +69,10 @@ def command(line: str) -> Command | None:
             f"There is no command {word[:_LONGEST_NAME]}{did_you_mean(word, verbs).rstrip('?')}. "
             "A message that begins with a slash begins with two."
         )
-    return Command(verb=Verb(word), argument=argument.strip())
+    verb, argument = Verb(word), argument.strip()
+    if argument and verb is not Verb.USE:
+        raise UserMistake(f"{verb} takes nothing behind it: type it alone.")
+    return Command(verb=verb, argument=argument)
 
 
 def message(line: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ clock.now = lambda: right() + timedelta(hours={})
 from bots.__main__ import main
 main()
 """
+# The program where somebody deletes the folder that it was started in.
+GONE = """
+import os
+os.rmdir(os.getcwd())
+from bots.__main__ import main
+main()
+"""
+# The program as it is installed without what SOCKS needs.
+WITHOUT_SOCKS = """
+import sys
+sys.modules |= {"aiohttp_socks": None, "socksio": None}
+from bots.__main__ import main
+main()
+"""
 each_command = pytest.mark.parametrize("command", COMMANDS)
 
 
@@ -50,7 +65,10 @@ async def ready(program: Program, endpoint: Endpoint) -> AsyncIterator[Program]:
 
 async def said(program: Program, command: str) -> str:
     """What a command says when it fails: nothing that only who wrote it could read."""
-    ended = await program.run(command, *ARGUMENTS.get(command, ()))
+    return _told(await program.run(command, *ARGUMENTS.get(command, ())), command)
+
+
+def _told(ended: Ended, command: str) -> str:
     assert ended.code == 1
     assert "Traceback" not in ended.out + ended.err
     assert command == "doctor" or (ended.out == "" and len(ended.err.splitlines()) == 1)
@@ -86,6 +104,14 @@ async def test_a_folder_that_vanished_is_told(ready: Program, command: str) -> N
 
 
 @each_command
+async def test_a_vanished_working_directory_is_told(tmp_path: Path, command: str) -> None:
+    (folder := tmp_path / "gone").mkdir()
+    arguments = (command, *ARGUMENTS.get(command, ()))
+    ended = await cold(Life(arguments=arguments, folder=folder, environment={}, source=GONE))
+    assert "was started in is not there any more" in _told(ended, command)
+
+
+@each_command
 async def test_a_read_only_disk_is_told(ready: Program, command: str, tmp_path: Path) -> None:
     (disk := tmp_path / "disk").mkdir()
     ready.set(DATABASE_URL=f"sqlite://{disk}/x.db")
@@ -99,6 +125,25 @@ async def test_a_full_disk_is_told(ready: Program, command: str, tmp_path: Path)
     ready.set(DATABASE_URL=f"sqlite://{disk}/x.db")
     with mounted(disk, "size=200k"):
         assert "full" in await said(ready, command)
+
+
+@each_command
+async def test_a_disk_that_became_full_is_told(
+    ready: Program, command: str, tmp_path: Path
+) -> None:
+    (disk := tmp_path / "disk").mkdir()
+    ready.set(DATABASE_URL=f"sqlite://{disk}/x.db")
+    with mounted(disk, "size=2m"):
+        shutil.copy(ready.folder / "moorings.db", disk / "x.db")
+        fill(disk)
+        assert "full" in await said(ready, command)
+
+
+def fill(disk: Path) -> None:
+    """Leave no byte of it."""
+    with (disk / "full").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
 
 
 @each_command
@@ -152,6 +197,17 @@ async def test_a_pooler_is_worked_with(ready: Program, command: str, cluster: Pa
         assert all("through a pooler, schema" in each.out for each in ended)
     else:
         assert [each.code for each in ended] == [0, 0, 0]
+
+
+@each_command
+async def test_a_missing_package_for_socks_is_told(tmp_path: Path, command: str) -> None:
+    life = Life(
+        arguments=(command, *ARGUMENTS.get(command, ())),
+        folder=tmp_path,
+        environment={"ALL_PROXY": "socks5://127.0.0.1:1080"},
+        source=WITHOUT_SOCKS,
+    )
+    assert "pip install aiohttp-socks 'httpx2[socks]'" in _told(await cold(life), command)
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
