@@ -4,99 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from core import kill_points
 from core.address import Readers
-from core.config.spec import AgentSpec
 from core.errors import ContextOverflow, ModelDown, ModelRefused
-from core.llm import ModelRequest
 from core.llm.demo import DemoModel
 from core.llm.pricing import Price
-from core.turn.compaction import carry_out, due_over
 from core.turn.compactor import Compactor
 from core.turn.grown import Grown
 from core.turn.held_lease import HeldLease
 from core.turn.worker import Worker
-from storage import compactions, conversations, facts, inbox, retention, summaries
-from storage.errors import LeaseLost
+from storage import conversations, facts, inbox, retention, summaries
 from storage.models import Fact, Reservation, SummaryKind, Usage
 from storage.retention import Bounds
 from storage.side_models import Compaction, CompactionState, Source
 from tests.core.given import ROOM, Stage
-from tests.peers.model import ScriptedModel, Then
-
-ASKED = "(This comes from no person"
-SUMMARY = "Ana counts words."
-
-
-def is_compaction(request: ModelRequest) -> bool:
-    """Whether this is no question of a person."""
-    return ASKED in request.messages[-1].content
-
-
-class Reader:
-    """A model that notes what it is told to note, in a summary and in facts."""
-
-    def __init__(self, *notes: str) -> None:
-        """`notes` come first, one a compaction."""
-        self.notes = list(notes)
-        self.read: list[ModelRequest] = []
-
-    def __call__(self, request: ModelRequest) -> str:
-        if not is_compaction(request):
-            return "word " * 30
-        self.read.append(request)
-        return self.notes.pop(0) if self.notes else noted()
-
-
-def noted(
-    *given: tuple[str, list[int]], summary: str = SUMMARY, replaces: int | None = None
-) -> str:
-    """What a model writes: these facts, each with the numbers of its sources."""
-    return json.dumps(
-        {
-            "summary": summary,
-            "facts": [
-                {"text": text, "sources": sources, "replaces": replaces} for text, sources in given
-            ],
-        }
-    )
-
-
-def staged(reader: Reader) -> Stage:
-    """An agent with a small window that answers at length."""
-    spec = AgentSpec(name="Ada", instructions="Be brief.", tools=(), window_tokens=2_000)
-    return Stage(spec=spec, model=ScriptedModel(otherwise=reader))
-
-
-async def talk(stage: Stage, *texts: str, room: str = ROOM, author: str = "ana") -> None:
-    """Each is answered before the next is said."""
-    worker = stage.worker()
-    for text in texts:
-        accepted = await stage.say(text, room=room, author=author)
-        await worker.attend(accepted.conversation_id)
-
-
-async def grown(stage: Stage, room: str = ROOM) -> Compactor:
-    """Who compacts, once the history there has grown."""
-    for number in range(100):
-        if stage.resources().grown.take():
-            break
-        await talk(stage, f"Question {number}", room=room)
-    where = await stage.conversation(room)
-    stage.grown.add(where.id, where.last_seq)
-    return Compactor(stage.resources())
-
-
-async def learned(room: str = ROOM) -> list[str]:
-    """The facts that hold there."""
-    return [fact.text for fact in await Fact.filter(scope=room, superseded_by=None).order_by("id")]
+from tests.core.turn.reading import SUMMARY, Reader, grown, learned, left, noted, staged, talk
+from tests.peers.model import Then
 
 
 @pytest.fixture
@@ -314,64 +241,6 @@ async def test_its_cost_is_reserved(stage: Stage) -> None:
     [row] = await Compaction.all()
     assert (row.state, row.failures) == (CompactionState.OPEN, 1)
     assert await Usage.filter(purpose="compaction").count() == 0
-
-
-async def left(stage: Stage) -> None:
-    """Another process looks for what was left or put off."""
-    resources = stage.resources(owner="another")
-    for number in await compactions.waiting(resources.clock(), limit=9):
-        row = await compactions.claim(number, owner="another", now=resources.clock(), seconds=15)
-        assert row
-        with suppress(LeaseLost):
-            await carry_out(resources, row)
-
-
-async def test_what_a_process_has_left_is_gone_on_with(stage: Stage, reader: Reader) -> None:
-    await grown(stage)
-    stretch = await due_over(stage.resources(), (await stage.conversation()).id)
-    assert stretch
-    row = await compactions.open_over(stretch, owner="dead", now=stage.clock(), seconds=15)
-    assert row
-    await left(stage)
-    assert reader.read == []
-    stage.clock.forward(16)
-    await left(stage)
-    assert len(await stage.cuts()) == len(reader.read) == 1
-    with pytest.raises(LeaseLost):
-        await carry_out(stage.resources(), row)
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.fixture
-def killed_when_journalled() -> Iterator[None]:
-    def arrive(place: str) -> None:
-        if place == "compaction journalled, not finished":
-            kill_points.watch(lambda _: None)
-            raise Killed
-
-    kill_points.watch(arrive)
-    yield
-    kill_points.watch(lambda _: None)
-
-
-@pytest.mark.usefixtures("killed_when_journalled")
-async def test_what_is_journalled_is_not_asked_again(stage: Stage, reader: Reader) -> None:
-    reader.notes = [noted(("Ana asks.", [1]))]
-    await grown(stage)
-    stretch = await due_over(stage.resources(), (await stage.conversation()).id)
-    assert stretch
-    row = await compactions.open_over(stretch, owner="dead", now=stage.clock(), seconds=15)
-    assert row
-    with pytest.raises(Killed):
-        await carry_out(stage.resources(), row)
-    stage.clock.forward(16)
-    await left(stage)
-    assert len(reader.read) == 1
-    assert await learned() == ["Ana asks."]
-    assert await Usage.filter(purpose="compaction").count() == 1
 
 
 async def test_it_waits_for_no_answer_and_none_for_it(stage: Stage, reader: Reader) -> None:
