@@ -65,8 +65,8 @@ def current(*, agent_id: int, scope: str) -> Script[list[Fact]]:
 
 _THERE = "agent_id = ? AND scope = ? AND forgotten_at IS NULL"
 _SHOWN = (
-    f"{select(Fact)} WHERE {_THERE} AND (id IN ({{}}) OR id IN (SELECT id FROM"
-    f" (SELECT id FROM fact WHERE {_THERE} AND id > ? ORDER BY origin DESC, id DESC LIMIT ?)"  # noqa: S608  # names of ours
+    f"{select(Fact)} WHERE {_THERE} AND (id IN ({{}}) OR id IN (SELECT id FROM"  # noqa: S608  # names of ours
+    f" (SELECT id FROM fact WHERE {_THERE} AND id > ? ORDER BY origin DESC, id DESC LIMIT ?)"
     " AS newest)) ORDER BY id"
 )
 

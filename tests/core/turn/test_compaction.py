@@ -259,18 +259,18 @@ async def test_a_short_conversation_is_read_once_it_is_quiet(stage: Stage, reade
     reader.notes = [noted(("Ana counts.", [1]))]
     await talk(stage, *["one", "two", "three", "four", "five"])
     stage.clock.forward(3_700)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert reader.read == [], "five messages of people are too few"
     await talk(stage, "six")
     stage.clock.forward(3_000)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert reader.read == [], "it is not quiet yet"
     stage.clock.forward(700)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert await learned() == ["Ana counts."]
     assert (await stage.cuts(), len(reader.read)) == ([], 1)
     stage.clock.forward(7_000)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert len(reader.read) == 1, "and once only"
 
 
@@ -279,7 +279,7 @@ async def test_what_was_learned_when_it_was_quiet_is_not_looked_for_again(
 ) -> None:
     await talk(stage, *(f"early {number}" for number in range(6)))
     stage.clock.forward(3_700)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     await (await grown(stage)).settle()
     quiet, cut = (request.messages[-1].content for request in reader.read)
     assert "early 5" in quiet
@@ -365,7 +365,8 @@ async def test_a_cut_meanwhile_begins_with_its_summary(stage: Stage, reader: Rea
         await stage.model.paused.acquire()
         hold = await busy(stage)
         last = (await stage.conversation()).last_seq
-        await summaries.cut(hold.lease, upto_seq=last, text="", facts=[], now=stage.clock())
+        now = stage.clock()
+        await summaries.cut(hold.lease, seen=None, upto_seq=last, text="", facts=[], now=now)
         stage.model.resume()
     newest = await stage.newest_cut()
     assert newest
@@ -415,7 +416,7 @@ async def test_what_is_learned_elsewhere_is_shown_and_what_is_in_sight_is_not(
         reader.notes = [noted((text, [1]))]
         await talk(stage, *(f"{room} {number}" for number in range(6)), room=room)
         stage.clock.forward(3_700)
-        await Compactor(stage.resources()).look_for_quiet()
+        await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert {fact.text: fact.place for fact in await Fact.all()} == {
         "Ana counts.": ROOM,
         "Ana asks.": thread,
