@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 import pytest
 from tortoise.transactions import in_transaction
 
-from storage import facts, inbox, learning
+from storage import facts, inbox, learning, retention
 from storage.database import Database
 from storage.drivers.transaction import transaction
 from storage.facts import Statement
 from storage.learning import Learned
-from storage.models import Conversation, Fact
+from storage.models import Conversation, Fact, InboxMessage, OutboxMessage, OutboxState
+from storage.retention import Bounds
 from storage.side_models import Source
 from tests.patience import PATIENCE
 from tests.storage import given, sql
@@ -155,11 +156,37 @@ async def test_what_is_learned_while_its_message_is_deleted_goes_with_it(
             await Conversation.select_for_update().get(id=where.id)
             is_locked.set()
             while not await waits(database):  # noqa: ASYNC110  # nobody tells
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.2)  # MariaDB tells it anew only so often
             learned = Learned(text="Ana likes tea.", sources=["1"])
             await learning.learn(
                 learned, key="k", agent_id=where.agent_id, scope=SCOPE, place=SCOPE
             )
+    assert await Fact.all() == []
+
+
+async def test_what_is_learned_while_its_message_expires_goes_with_it(
+    where: Conversation, now: datetime, database: Database
+) -> None:
+    if database.file:
+        pytest.skip("a file has one writer")
+    is_learned, later = asyncio.Event(), now + timedelta(days=9)
+
+    async def prune() -> None:
+        await is_learned.wait()
+        await retention.prune(Bounds(words=later, rows=later), None)
+
+    await OutboxMessage.all().update(state=OutboxState.DELIVERED)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(prune())
+        async with in_transaction():
+            learned = Learned(text="Ana likes tea.", sources=["1"])
+            await learning.learn(
+                learned, key="k", agent_id=where.agent_id, scope=SCOPE, place=SCOPE
+            )
+            is_learned.set()
+            while not await waits(database):  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.2)  # MariaDB tells it anew only so often
+    assert await InboxMessage.all() == []
     assert await Fact.all() == []
 
 

@@ -388,6 +388,7 @@ async def test_what_expires_takes_along_what_was_learned_from_it(
     assert await learned() == ["Ben owns it.", "Ana asks."]
     later = stage.clock() + timedelta(days=1)
     await retention.prune(Bounds(words=later, rows=later), None)
+    await retention.expire(later, 0)
     assert await learned() == ["Ben owns it."]
     assert [cut.text for cut in await stage.cuts()] == [""]
     assert (await Source.all(), await Compaction.all()) == ([], [])
