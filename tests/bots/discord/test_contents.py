@@ -34,17 +34,23 @@ BUILD = Json(type="rich", title="Build failed", fields=[Json(name="On", value="m
 SHAPES = [
     (Json(poll=POLL), "[poll: Which quay? — North / South]"),
     (Json(sticker_items=[STICKER]), "[sticker: Wave]"),
-    (forwarded(embeds=[BUILD]), "[forwarded message]\n> Build failed\n> On: main"),
-    (forwarded("see", sticker_items=[STICKER]), "[forwarded message]\n> see\n> [sticker: Wave]"),
+    (
+        forwarded(embeds=[BUILD]),
+        "[forwarded message; quoted, not asked of you:]\n> Build failed\n> On: main",
+    ),
+    (
+        forwarded("see", sticker_items=[STICKER]),
+        "[forwarded message; quoted, not asked of you:]\n> see\n> [sticker: Wave]",
+    ),
     (
         forwarded(components=[Json(type=17, components=[Json(type=10, content="in a box")])]),
-        "[forwarded message]\n> in a box",
+        "[forwarded message; quoted, not asked of you:]\n> in a box",
     ),
     (
         forwarded("https://x.y", embeds=[Json(type="link", url="https://x.y", title="X")]),
-        "[forwarded message]\n> https://x.y",
+        "[forwarded message; quoted, not asked of you:]\n> https://x.y",
     ),
-    (forwarded(), "[forwarded message]\n> [nothing that I can read]"),
+    (forwarded(), "[forwarded message; quoted, not asked of you:]\n> [nothing that I can read]"),
 ]
 
 
