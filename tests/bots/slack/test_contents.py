@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -265,6 +267,32 @@ async def test_too_much_is_bounded_and_says_so() -> None:
     for _ in range(50):
         deep = {"is_share": True, "text": "in", "attachments": [deep]}
     assert "bottom" not in await seen(attachments=[deep])
+
+
+def nested(depth: int, kind: str) -> str:
+    """The body of a direct message with so many blocks or attachments, one inside the other."""
+    inner = {"blocks": "elements", "attachments": "attachments"}[kind]
+    part = {"type": "context", "is_share": True}
+    opened = f'{json.dumps(part)[:-1]},"{inner}":['
+    event = {"type": "message", "channel": "D1", "user": ANNA, "text": "", "ts": f"{depth}.000001"}
+    said = f'{json.dumps(event)[:-1]},"{kind}":[{opened * depth}{"]}" * depth}]}}'
+    wrapped = {"type": "event_callback", "team_id": "T0001", "api_app_id": "A0001"}
+    return f'{json.dumps(wrapped)[:-1]},"event":{said}}}'
+
+
+@pytest.mark.parametrize("kind", ["blocks", "attachments"])
+async def test_nesting_without_end_makes_nothing_fail(workspace: Workspace, kind: str) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        for depth in (400, 5_000, 100_000):  # of which no parser reads the last two
+            frame = (
+                f'{{"type":"events_api","envelope_id":"{depth}","payload":{nested(depth, kind)}}}'
+            )
+            await slack.sockets.live[0].stream.send_str(frame)
+        await slack.until(lambda: workspace.rows(TEXTS))
+        slack.say(HERE, ANNA, f"{slack.mention} still there?")
+        await workspace.answered(HERE)
+    assert len(workspace.rows(TEXTS)) == 2
 
 
 _ANY = st.recursive(
