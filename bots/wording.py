@@ -8,6 +8,7 @@ from typing import assert_never
 
 from core.commands.views import Explanation, RememberedFact, Status
 from core.config.binding import Listen
+from core.messaging.quotes import marked
 from core.text import clipped
 
 _LONGEST_FACT = 300
@@ -34,8 +35,7 @@ class Markup:
 
 def question_about(text: str) -> str:
     """What is asked about a message that somebody points at."""
-    quoted = "\n".join(f"> {line}" for line in text.splitlines()) or "> (no text)"
-    return f"Please help with this message:\n{quoted}"
+    return f"Please help with this message.\n{marked('it says this', text or '(no text)')}"
 
 
 def listens_to(listen: Listen) -> str:

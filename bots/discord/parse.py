@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import discord
@@ -102,7 +102,7 @@ def attachments(said: discord.Message) -> Iterator[Attachment]:
     files = [file for file in [*said.attachments, *forwarded] if not contents.is_voice(file)]
     for file in files[:_MOST_FILES]:
         yield Attachment(
-            name=cleaned(file.filename)[:190] or "file",
+            name=cleaned(file.filename)[:190],
             kind=cleaned(file.content_type or "")[:100] or "application/octet-stream",
             size=file.size,
             url=file.url,
@@ -114,10 +114,24 @@ def is_said(said: discord.Message) -> bool:
     return said.type in _FROM_PEOPLE
 
 
-def words_of(said: discord.Message, me: int) -> str:
-    """All that a message says, where it is only quoted."""
-    pieces = filter(None, [_text(said, me), contents.named(said)])
-    return clipped("\n".join(pieces), _LONGEST_QUOTE)
+def begun_by(said: discord.Message) -> discord.Message:
+    """The message that a thread was opened from, of the line that stands for it in the thread."""
+    begins = said.type is discord.MessageType.thread_starter_message
+    answered = said.reference.resolved if begins and said.reference else None
+    return answered if isinstance(answered, discord.Message) else said
+
+
+def quote_of(said: discord.Message, me: int) -> Quote:
+    """A message that is only quoted; of the bot, without its id.
+
+    Nobody can keep somebody from hearing what the bot itself has said.
+    """
+    author = author_of(said.author)
+    return Quote(
+        author=replace(author, id="") if said.author.id == me else author,
+        text=clipped(_text(said, me), _LONGEST_QUOTE),
+        attachments=tuple(attachments(said)),
+    )
 
 
 def without_mentions(text: str, mentions: Iterable[str]) -> str:
@@ -186,7 +200,7 @@ def _quotes(said: discord.Message, me: int) -> Iterator[Quote]:
     if isinstance(answered, discord.DeletedReferencedMessage):
         yield Quote(author=None)
     elif isinstance(answered, discord.Message) and answered.author.id != me:
-        yield Quote(author=author_of(answered.author), text=words_of(answered, me))
+        yield quote_of(answered, me)
 
 
 def _bot_roles(said: discord.Message, me: int) -> list[discord.Role]:

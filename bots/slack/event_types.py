@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bots.slack.forwards import named_in
 from bots.slack.markup import mentioned
 from core.address import Address
-from core.messaging.messages import Attachment, Author, PlatformMessage
+from core.messaging.messages import Author, PlatformMessage, Quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class Said:
     @property
     def people(self) -> set[str]:
         """The ids of those whose names it needs."""
-        told = mentioned(self.unnamed.text)
+        told = {*mentioned(self.unnamed.text), *named_in(self.unnamed.forwards)}
         return told if self.unnamed.is_by_app else {self.unnamed.author.id, *told}
 
 
@@ -120,6 +121,5 @@ class Shortcut:
     user: str
     message_ts: str
     thread_ts: str | None
-    text: str
-    attachments: tuple[Attachment, ...] = ()
+    said: Quote
     response_url: str = ""

@@ -12,6 +12,7 @@ from core.llm import PromptMessage, Role, ToolSpec
 from core.llm.tokens import estimate
 from core.messaging.attachments import Files
 from core.messaging.directory import KnownAgent
+from core.messaging.quotes import marked
 from storage import facts, past
 from storage.lease import Lease
 from storage.messages import Entry
@@ -151,8 +152,7 @@ def _quoted(author: str, text: str) -> str:
     """Somebody else's words, marked as such."""
     if not author:
         return "[a reply to a message that is gone]"
-    lines = "\n".join(f"> {line}" for line in text.split("\n"))
-    return f"[a reply to {author}, who said:]\n{lines}"
+    return marked(f"a reply to {author}, who said this", text)
 
 
 def _note(fact: Fact) -> Note:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
@@ -19,6 +20,7 @@ from core.messaging import threads
 from core.messaging.access import Gate
 from core.messaging.directory import Directory
 from core.messaging.messages import PlatformMessage, Quote, RoutedMessage
+from core.messaging.quotes import is_let, readable, words_of
 from core.messaging.routing import Route, agent_at, route, unaddressed
 from core.text import cleaned
 from storage import activity, conversations, facts, inbox
@@ -176,7 +178,7 @@ def _received(incoming: RoutedMessage, author: str, conversation_id: int) -> inb
 
 def _stored(quote: Quote) -> dict[str, str]:
     author = _one_line(quote.author.name) if quote.author else ""
-    return {"author": author, "text": cleaned(quote.text)}
+    return {"author": author, "text": cleaned(words_of(quote))}
 
 
 def _one_line(name: str) -> str:
@@ -229,22 +231,23 @@ class Reception:
             if heard.is_by_app:
                 log.debug("message dropped", extra={"kind": "app", "key": heard.key})
             return None
-        if not (cleaned(found.text) or heard.attachments):
+        if not (cleaned(found.text) or heard.attachments or heard.forwards):
             log.debug("message dropped", extra={"kind": "empty", "key": heard.key})
             return None
         if not found.is_called and not await self.gate.lets(
             heard.author, found.address, found.agent
         ):
             return None  # who spoke to nobody here is not told that they may not
+        said = await self._with_forwards(heard, found.text, found.agent)
         incoming = RoutedMessage(
             key=heard.key,
             address=found.address,
             author=heard.author,
-            text=found.text,
+            text=said.text,
             sent_at=heard.sent_at,
             position=heard.position,
             reply_to=found.reply_to,
-            attachments=heard.attachments,
+            attachments=said.attachments,
             thread=found.thread,
             quotes=await self._readable(heard, found),
         )
@@ -252,14 +255,20 @@ class Reception:
 
     async def _readable(self, heard: PlatformMessage, found: Route) -> tuple[Quote, ...]:
         """What it refers to, without what is said by people whom the agent does not listen to."""
-        return tuple(
-            [
-                quote
-                for quote in heard.quotes
-                if quote.author is None
-                or (quote.text and await self.gate.lets(quote.author, found.address, found.agent))
-            ]
+        lets = partial(self.gate.lets, at=found.address, agent=found.agent)
+        let = [each for each in heard.quotes if await is_let(each.author, lets)]
+        return tuple([each for each in let if each.author is None or words_of(each)])
+
+    async def _with_forwards(self, heard: PlatformMessage, text: str, agent: str) -> Quote:
+        """What the message says in these words and in those that it forwards."""
+        said = Quote(
+            author=heard.author,
+            text=text,
+            attachments=heard.attachments,
+            forwards=heard.forwards,
         )
+        lets = partial(self.gate.lets, at=heard.stands_at, agent=agent)
+        return await readable(said, lets)
 
     async def leave(self, heard: PlatformMessage) -> bool:
         """Let nobody go on in a thread until called again; False if that was said before.
@@ -280,10 +289,14 @@ class Reception:
 
         False if it is answered already.
         """
-        text = cleaned(unaddressed(heard, self._directory.names))
-        if not (text or heard.attachments):
+        text = unaddressed(heard, self._directory.names)
+        if heard.forwards and (message := await inbox.by_key(heard.key)):
+            conversation = await conversations.by_id(message.conversation_id)
+            agent = await self._directory.of(conversation.agent_id)
+            text = (await self._with_forwards(heard, text, agent.spec.name)).text
+        if not (cleaned(text) or heard.attachments):
             return await self.withdraw(heard.key)
-        return await self._intake.change(heard.key, text)
+        return await self._intake.change(heard.key, cleaned(text))
 
     async def close(self, channel: Address) -> None:
         """A channel turned private: what was said there until now is for its members, too."""

@@ -272,7 +272,7 @@ def test_a_press_says_what_was_pressed_where() -> None:
 def test_a_shortcut_says_on_which_message() -> None:
     shortcut = parse.shortcut(SHORTCUT)
     assert isinstance(shortcut, Shortcut)
-    assert (shortcut.callback_id, shortcut.text) == ("ask_agent", "a & b")
+    assert (shortcut.callback_id, shortcut.said.text) == ("ask_agent", "a & b")
 
 
 def read_in_every_way(raw: object) -> None:
