@@ -85,8 +85,11 @@ def _storable(key: str) -> Generator[None]:
 
 
 def _is_leave(heard: PlatformMessage) -> bool:
+    """Said by a person: an app commands nothing."""
     is_called = heard.is_mention and heard.thread is not None and not heard.is_direct
-    return is_called and heard.text.strip().casefold().rstrip(".!") == "leave"
+    return (
+        is_called and not heard.is_by_app and heard.text.strip().casefold().rstrip(".!") == "leave"
+    )
 
 
 class Refusals:
