@@ -43,10 +43,10 @@ Threads = Mapping[str, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What it is done with. `teams` are all workspaces; `home` as `parse.event` takes it."""
+    """What it is done with. `teams` are all workspaces; `own` as `parse.message` takes it."""
 
     teams: Teams
-    home: Callable[[], str]
+    own: Callable[[], parse.Own]
     reader: Reader
     people: People
     reception: Reception
@@ -252,8 +252,7 @@ class CatchUp:
 
     async def _read(self, missed: Missed, place: Address, raw: object) -> PlatformMessage | None:
         bot, is_shared = missed.bot, place.parts[1] in missed.shared
-        home = self._from.home() if is_shared else ""
-        said = parse.message(raw, place, bot.user, bot.bot, home)
+        said = parse.message(raw, place, bot.user, self._from.own(), is_shared=is_shared)
         if said is None:
             return None
         return parse.named(said, await self._from.people.names(bot.team, said.people))

@@ -109,10 +109,8 @@ class Reader:
         may_speak = is_in or _PUBLIC in {scope.strip() for scope in scopes}
         return Channel(place=parse.channel(found, team) or place, may_speak=may_speak)
 
-    async def channels(
-        self, team: str, types: str = _ALL_TYPES, *, user: str | None = None
-    ) -> list[Address]:
-        """Where the bot is, and this person if one is given: channels, groups, direct messages."""
+    async def channels(self, team: str, types: str, *, user: str | None) -> list[Address]:
+        """Where the bot is, and this person if one is given."""
         found = await self._conversations(team, types, user)
         return [channel for raw in found if (channel := parse.channel(raw, team))]
 
