@@ -155,6 +155,25 @@ class Reader:
         answer = await self._page(team, "conversations.history", page, "")
         return fields.items_at(answer, "messages")
 
+    async def message(self, team: str, channel: str, ts: str) -> list[object]:
+        """The message with this ts, perhaps with the first of its thread; none if it is gone.
+
+        Of one that had replies a tombstone is left.
+        """
+
+        def page(web: AsyncWebClient, _: str) -> Awaitable[AsyncSlackResponse]:
+            return web.conversations_replies(
+                channel=channel, ts=ts, latest=ts, oldest=ts, inclusive=True
+            )
+
+        try:
+            answer = await self._page(team, "conversations.replies", page, "")
+        except SlackRefused as refused:
+            if refused.code != "thread_not_found":
+                raise
+            return []
+        return fields.items_at(answer, "messages")
+
     async def replies(self, team: str, channel: str, thread: str, oldest: str) -> list[object]:
         """What was said in a thread after a ts; its first message may be among it."""
 

@@ -62,7 +62,7 @@ def ways_in(slack: OpenedSlack, worker: Worker, watch: Watch | None = None) -> W
     parts = _parts(slack, worker, background)
     catch_up = _catch_up(slack, worker, parts)
     url, flow = slack.runtime.settings.slack_api_url or SLACK, _flow(slack)
-    app = SlackApp(bolt(url, flow), Listeners(parts), came=catch_up.came, missed=catch_up.missed)
+    app = SlackApp(bolt(url, flow), Listeners(parts), came=catch_up.came, gave_up=catch_up.gave_up)
     routes = _routes(slack, app, flow)
     app_token = slack.runtime.settings.slack_app_token
     if app_token is None:
