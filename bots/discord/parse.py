@@ -67,7 +67,7 @@ def message(said: discord.Message, location: Location, me: int) -> PlatformMessa
         reply_to=beside,
         reply_in=inside if location.has_threads else beside,
         author=author_of(said.author),
-        text=_text(said, me),
+        text=text_of(said, me),
         sent_at=said.created_at,
         position=said.id,
         is_direct=location.guild is None,
@@ -115,8 +115,8 @@ def is_said(said: discord.Message) -> bool:
 
 
 def words_of(said: discord.Message, me: int) -> str:
-    """All that a message says, where it is only quoted."""
-    pieces = filter(None, [_text(said, me), contents.named(said)])
+    """All that a message says, where it is only quoted: its files by name."""
+    pieces = filter(None, [text_of(said, me), contents.named(said)])
     return clipped("\n".join(pieces), _LONGEST_QUOTE)
 
 
@@ -194,7 +194,8 @@ def _bot_roles(said: discord.Message, me: int) -> list[discord.Role]:
     return [role for role in said.role_mentions if role.tags and role.tags.bot_id == me]
 
 
-def _text(said: discord.Message, me: int) -> str:
+def text_of(said: discord.Message, me: int) -> str:
+    """What a message says, as people read it, without its files and the mention of the bot."""
     own = [f"<@{me}>", f"<@!{me}>", *(role.mention for role in _bot_roles(said, me))]
     people = {user.id: user.display_name for user in said.mentions}
     people |= {role.id: role.name for role in said.role_mentions}
