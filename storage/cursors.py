@@ -66,6 +66,22 @@ async def _see(name: str, what: str, now: datetime) -> None:
         await Cursor.create(name=name, position=what, moved_at=now)
 
 
+async def settle(name: str, what: str, now: datetime) -> str:
+    """What stands there; this from now on, if nothing does."""
+    try:
+        return await _settle(name, what, now)
+    except IntegrityError:  # made by another process meanwhile
+        return await _settle(name, what, now)
+
+
+@transaction
+async def _settle(name: str, what: str, now: datetime) -> str:
+    cursor = await Cursor.select_for_update().get_or_none(name=name)
+    if cursor is None:
+        cursor = await Cursor.create(name=name, position=what, moved_at=now)
+    return cursor.position
+
+
 @reading
 async def idle(*, before: datetime, after_id: int, limit: int) -> list[Idle]:
     """The next cursors that have not moved since `before`.

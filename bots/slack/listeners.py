@@ -45,7 +45,7 @@ _NOT_UNDERSTOOD = "I did not understand that. Please try again."
 class Parts:
     """What the listeners hand over to.
 
-    `home` is the workspace that `parse.event` takes. `uninstalled` is told the workspace.
+    `own` is what `parse.event` takes. `uninstalled` is told the workspace.
     `whisper` tells whoever a response URL belongs to something that nobody else sees, soon.
     """
 
@@ -57,7 +57,7 @@ class Parts:
     homes: Homes
     refusals: Refusals
     agent_view: AgentView
-    home: Callable[[], str]
+    own: Callable[[], parse.Own]
     uninstalled: Callable[[str], Awaitable[object]]
     whisper: Callable[[str, str], None]
 
@@ -89,7 +89,7 @@ class Listeners:
         What happens in a channel is stored in order: a name that Slack is slow to tell lets no
         later message, and no edit, overtake the message of its owner.
         """
-        happened = parse.event(body, self._parts.home())
+        happened = parse.event(body, self._parts.own())
         match happened:
             case None:
                 dropped(body)

@@ -10,8 +10,7 @@ from aiolimiter import AsyncLimiter
 
 from bots.hearing import insist
 from bots.slack import fields, parse
-from bots.slack.reader import Bot, Reader
-from core.address import Address
+from bots.slack.reader import Bot, Places, Reader
 
 T = TypeVar("T")
 
@@ -21,24 +20,24 @@ _BURST, _BURST_SECONDS = 20, 40.0  # 30 calls of a method a minute leave room fo
 class Missed:
     """Each call is made until it works; one that Slack will not have finds nothing.
 
-    `is_whole` is False once something could not be asked that has to be asked again later. `shared`
-    are the ids of channels in which other organisations are, once they were asked for.
+    `is_whole` is False once something could not be asked that has to be asked again later.
     """
 
     def __init__(self, bot: Bot, reader: Reader) -> None:
         self.bot = bot
         self.is_whole = True
-        self.shared = frozenset[str]()
         self._reader = reader
         self._pace = defaultdict[str, AsyncLimiter](lambda: AsyncLimiter(_BURST, _BURST_SECONDS))
 
-    async def channels(self) -> list[Address]:
+    async def places(self) -> Places:
         """Where the bot is."""
         found = await self._ask("channels", lambda: self._reader.places(self.bot.team))
-        if found is None:
-            return []
-        self.shared = found.shared
-        return found.channels
+        return found or Places(channels=[])
+
+    async def message(self, channel: str, ts: str) -> list[object] | None:
+        """As `Reader.message`; None where Slack does not tell."""
+        team = self.bot.team
+        return await self._ask("replies", lambda: self._reader.message(team, channel, ts))
 
     async def said(self, channel: str, threads: Sequence[str], start: int) -> list[object]:
         """What was said in a channel after this moment, also in these threads of it."""

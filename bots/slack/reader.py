@@ -109,10 +109,8 @@ class Reader:
         may_speak = is_in or _PUBLIC in {scope.strip() for scope in scopes}
         return Channel(place=parse.channel(found, team) or place, may_speak=may_speak)
 
-    async def channels(
-        self, team: str, types: str = _ALL_TYPES, *, user: str | None = None
-    ) -> list[Address]:
-        """Where the bot is, and this person if one is given: channels, groups, direct messages."""
+    async def channels(self, team: str, types: str, *, user: str | None) -> list[Address]:
+        """Where the bot is, and this person if one is given."""
         found = await self._conversations(team, types, user)
         return [channel for raw in found if (channel := parse.channel(raw, team))]
 
@@ -155,6 +153,25 @@ class Reader:
             )
 
         answer = await self._page(team, "conversations.history", page, "")
+        return fields.items_at(answer, "messages")
+
+    async def message(self, team: str, channel: str, ts: str) -> list[object]:
+        """The message with this ts, perhaps with the first of its thread; none if it is gone.
+
+        Of one that had replies a tombstone is left.
+        """
+
+        def page(web: AsyncWebClient, _: str) -> Awaitable[AsyncSlackResponse]:
+            return web.conversations_replies(
+                channel=channel, ts=ts, latest=ts, oldest=ts, inclusive=True
+            )
+
+        try:
+            answer = await self._page(team, "conversations.replies", page, "")
+        except SlackRefused as refused:
+            if refused.code != "thread_not_found":
+                raise
+            return []
         return fields.items_at(answer, "messages")
 
     async def replies(self, team: str, channel: str, thread: str, oldest: str) -> list[object]:

@@ -30,6 +30,10 @@ class Cursors:
         """Everything at this address was heard up to there."""
         await cursors.advance(address.key, position, self._clock())
 
+    async def settled(self, name: str, what: str) -> str:
+        """What stands under a name that is no address: this for good, if nothing does yet."""
+        return await cursors.settle(name, what, self._clock())
+
     async def threads(
         self, address: Address, *, since: datetime, limit: int
     ) -> list[tuple[Address, str]]:

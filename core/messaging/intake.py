@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from weakref import WeakValueDictionary
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from core import kill_points
 from core.address import Address, Readers
-from core.clock import Clock
+from core.clock import Clock, monotonic
 from core.config.agents_file import AgentsFile
 from core.messaging import threads
 from core.messaging.access import Gate
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _MOST_KEPT = 2_000  # messages; one that is delivered again later is known to the database
 _MOST_KNOWN = 5_000  # conversations
+_MOST_EARLY, _EARLY_SECONDS = 500, 600.0  # Slack delivers again for six minutes
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
 
 
@@ -200,6 +201,8 @@ class Reception:
         self._file = file
         self._hearing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._stored = LRUCache[str, tuple[Readers, Accepted]](_MOST_KEPT)
+        # Messages as they were edited before they came; None: deleted.
+        self._early = TTLCache[str, PlatformMessage | None](_MOST_EARLY, _EARLY_SECONDS, monotonic)
 
     async def hear(self, heard: PlatformMessage) -> Accepted | None:
         """Store the message for the agent that should answer it; None if nobody should.
@@ -214,7 +217,8 @@ class Reception:
             before, known = self._stored.get(heard.key, (Readers.UNKNOWN, None))
             if known and readers in (before, Readers.UNKNOWN):
                 return known
-            accepted = await self._hear(heard)
+            latest = self._early.get(heard.key, heard)
+            accepted = await self._hear(latest) if latest else None
             if accepted:
                 self._stored[heard.key] = readers, replace(accepted, is_new=False)
             return accepted
@@ -287,7 +291,7 @@ class Reception:
     async def change(self, heard: PlatformMessage) -> bool:
         """A message was edited: an answer to it that is being written begins again.
 
-        False if it is answered already.
+        False if it is answered already, or has not come yet: then it is heard as it says now.
         """
         text = unaddressed(heard, self._directory.names)
         if heard.forwards and (message := await inbox.by_key(heard.key)):
@@ -296,7 +300,11 @@ class Reception:
             text = (await self._with_forwards(heard, text, agent.spec.name)).text
         if not (cleaned(text) or heard.attachments):
             return await self.withdraw(heard.key)
-        return await self._intake.change(heard.key, cleaned(text))
+        async with self._alone(heard.key):
+            is_stored = await self._intake.change(heard.key, cleaned(text))
+            if not is_stored and self._early.get(heard.key, heard):  # not deleted, either
+                self._early[heard.key] = heard
+        return is_stored
 
     async def close(self, channel: Address) -> None:
         """A channel turned private: what was said there until now is for its members, too."""
@@ -308,5 +316,12 @@ class Reception:
         return await inbox.waiting_in(queue, limit)
 
     async def withdraw(self, key: str) -> bool:
-        """A message was deleted: an answer to nothing else stops. False if it is answered."""
-        return await self._intake.withdraw(key)
+        """A message was deleted: an answer to nothing else stops.
+
+        False if it is answered, or has not come yet: then it is not heard.
+        """
+        async with self._alone(key):
+            is_stored = await self._intake.withdraw(key)
+            if not is_stored:
+                self._early[key] = None
+        return is_stored

@@ -426,6 +426,7 @@ async def test_the_message_menu_asks_about_a_message_and_the_answer_replies_to_i
         assert await command_server.told(used) == "Asking **assistant** …"
     assert "> support: @Anna, the printer is on fire" in answer
     assert "hot" in answer
+    assert answer.partition("Please help")[2].count("log.txt") == 1
     assert command_server.answers(discord.general)[0].reply_to == message
 
 

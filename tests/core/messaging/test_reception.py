@@ -13,7 +13,7 @@ from core.messaging.intake import Reception
 from core.messaging.messages import Author, PlatformMessage
 from storage.database import Database
 from storage.errors import DatabaseBusy
-from storage.models import Conversation
+from storage.models import Conversation, InboxMessage
 from tests.core.given import Stage, locked
 from tests.statements import asked
 
@@ -95,3 +95,70 @@ async def test_only_so_many_are_kept(reception: Reception, monkeypatch: pytest.M
     assert statements == []
     again.append(await reception.hear(replace(PRIVATE, key="slack/T1/C1/0")))
     assert [accepted.is_new for accepted in again if accepted] == [False] * 3
+
+
+async def texts() -> list[str]:
+    return [each.text for each in await InboxMessage.all()]
+
+
+async def test_an_edit_that_comes_before_its_message_is_what_is_stored(
+    reception: Reception,
+) -> None:
+    await reception.change(replace(MENTION, text="hello, all"))
+    assert await reception.hear(MENTION)
+    assert await texts() == ["hello, all"]
+
+
+async def test_of_two_edits_that_come_before_their_message_the_last_is_stored(
+    reception: Reception,
+) -> None:
+    await reception.change(replace(MENTION, text="hello, all"))
+    await reception.change(replace(MENTION, text="hello, everybody"))
+    await reception.hear(MENTION)
+    assert await texts() == ["hello, everybody"]
+
+
+async def test_a_message_that_was_deleted_before_it_comes_is_not_stored(
+    reception: Reception,
+) -> None:
+    await reception.withdraw(MENTION.key)
+    await reception.change(replace(MENTION, text="an edit that comes late"))
+    assert await reception.hear(MENTION) is None
+    assert await reception.hear(PRIVATE) is None
+    assert await texts() == []
+
+
+async def test_an_edit_that_leaves_nothing_before_its_message_comes_deletes_it(
+    reception: Reception,
+) -> None:
+    await reception.change(replace(MENTION, text=" "))
+    assert await reception.hear(MENTION) is None
+
+
+async def test_an_edit_while_its_message_is_being_stored_waits_for_it(
+    reception: Reception,
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(reception.hear(MENTION))
+        edited = group.create_task(reception.change(replace(MENTION, text="hello, all")))
+    assert edited.result()
+    assert await texts() == ["hello, all"]
+
+
+async def test_what_came_too_early_is_not_remembered_for_ever(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.messaging.intake._EARLY_SECONDS", 0)
+    reception = Reception(stage.intake, stage.directory, stage.file)
+    await reception.withdraw(MENTION.key)
+    assert await reception.hear(MENTION)
+
+
+async def test_only_so_much_that_came_too_early_is_remembered(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.messaging.intake._MOST_EARLY", 1)
+    reception = Reception(stage.intake, stage.directory, stage.file)
+    for key in (MENTION.key, "slack/T1/C1/9.6"):
+        await reception.withdraw(key)
+    assert await reception.hear(MENTION)
