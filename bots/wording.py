@@ -90,7 +90,7 @@ class Wording:
         )
 
     def left(self, *, is_thread: bool) -> str:
-        """Nobody answers who is not called."""
+        """After `leave`: from now on the agent answers only when it is called."""
         if is_thread:
             return "I answer in this thread only when somebody calls me again."
         return "I answer here only when somebody calls me, also in threads that I was asked in."

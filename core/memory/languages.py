@@ -1,4 +1,4 @@
-"""Words that tell nothing, by language: left out of an index, and what a language is known by."""
+"""Common words of each language: left out of an index, and a sign of which language a text is."""
 
 from __future__ import annotations
 
