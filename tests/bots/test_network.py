@@ -14,7 +14,8 @@ from core import network
 from core.errors import Transient
 from core.llm.endpoints import Endpoint as At
 from core.llm.endpoints import Endpoints
-from tests.bots.program import Program
+from tests.bots.program import Program, with_key
+from tests.forked import Life, cold
 from tests.peers.certificates import Authority
 from tests.peers.endpoint import Endpoint
 from tests.peers.ports import free_port
@@ -120,6 +121,20 @@ async def test_an_account_of_the_environment_is_told_to_nobody(
     program.set(OPENAI_ORG_ID="org-of-a-test", OPENAI_PROJECT_ID="proj-of-a-test")
     assert (await program.run("ask", "assistant", "hello")).code == 0
     assert endpoint.headers[0].isdisjoint({"openai-organization", "openai-project"})
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("ask", "assistant", "hello")])
+async def test_no_library_writes_down_the_keys_of_connections(
+    program: Program, endpoint: Endpoint, command: tuple[str, ...]
+) -> None:
+    """As Python's ssl does where the environment says so: who has them reads every token."""
+    keys = program.folder / "keys"
+    environment = {**with_key(endpoint.base_url), "SSLKEYLOGFILE": str(keys)}
+    source = "from bots.__main__ import main; main()"
+    life = Life(arguments=command, folder=program.folder, environment=environment, source=source)
+    ended = await cold(life)
+    assert (ended.code, ended.err) == (0, "")
+    assert not keys.exists()
 
 
 @pytest.mark.parametrize(
