@@ -170,6 +170,16 @@ async def test_what_is_empty_is_not_set(program: Program, endpoint: Endpoint) ->
     assert (ended.out, ended.err) == ("You said: hello\n", "")
 
 
+@pytest.mark.parametrize("nothing", ["", " "])
+async def test_an_endpoint_that_is_empty_in_the_environment_is_that_of_the_env_file(
+    program: Program, endpoint: Endpoint, nothing: str
+) -> None:
+    (program.folder / ".env").write_text(f"OPENAI_BASE_URL={endpoint.base_url}\n")
+    program.set(OPENAI_BASE_URL=nothing)
+    ended = await program.run("ask", "assistant", "hello")
+    assert (ended.out, ended.err) == ("You said: hello\n", "")
+
+
 async def test_an_account_of_the_environment_is_told_to_nobody(
     program: Program, endpoint: Endpoint
 ) -> None:

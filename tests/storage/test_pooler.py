@@ -291,10 +291,10 @@ async def test_a_pooler_that_has_no_connection_left_is_busy(
 
 
 @asynccontextmanager
-async def occupied(pooler: PgBouncer) -> AsyncIterator[None]:
-    """Somebody else has two connections."""
-    others = [await asyncpg.connect(pooler.url, statement_cache_size=0) for _ in range(2)]
-    for each in others:
+async def occupied(pooler: PgBouncer, count: int = 2) -> AsyncIterator[None]:
+    """Somebody else has so many connections, and in the first two a transaction."""
+    others = [await asyncpg.connect(pooler.url, statement_cache_size=0) for _ in range(count)]
+    for each in others[:2]:
         await each.execute("BEGIN")
     yield
     for each in others:
