@@ -21,6 +21,15 @@ from core.errors import ConfigMistake
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _FOR_SOCKS = ("aiohttp_socks", "python_socks", "socksio")
 _BUNDLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# What is wrong with a certificate, as OpenSSL numbers it.
+_CERTIFICATES: Mapping[int, str] = {
+    **dict.fromkeys((9, 10), "is not valid now: set this machine's clock, or renew it there"),
+    **dict.fromkeys(
+        (18, 19, 20, 21),
+        "comes from an authority that is not trusted: add it to what SSL_CERT_FILE names",
+    ),
+    **dict.fromkeys((62, 64), "is for another host"),
+}
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # as OpenSSL looks for a certificate in a folder
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -71,6 +80,21 @@ def used() -> Network:
 def use(network: Network) -> None:
     """Let whoever connects from now on do it in this way."""
     _Used.network = network
+
+
+def why(error: BaseException) -> str:
+    """Why nothing was reached, for the end of a sentence: never in the words of the error."""
+    return distrust(error) or type(error).__name__
+
+
+def distrust(error: BaseException) -> str:
+    """What is wrong with a certificate, if it is that."""
+    link: BaseException | None = error
+    while link is not None:
+        if code := getattr(link, "verify_code", None):  # of ssl's error, which others wrap
+            return f"its certificate {_CERTIFICATES.get(code, 'proves nothing')}"
+        link = link.__cause__ or link.__context__
+    return ""
 
 
 def read(variables: Mapping[str, str]) -> Network:

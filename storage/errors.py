@@ -19,6 +19,10 @@ class DatabaseBusy(StorageError):
     """Another process kept the database locked, or it is out of reach; it may work later."""
 
 
+class Unreached(DatabaseBusy):
+    """Nobody answers at its address, or only by its silence."""
+
+
 class NewerDatabase(DatabaseUnusable):
     """The database belongs to a later version of this program."""
 
