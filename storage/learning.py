@@ -105,7 +105,7 @@ async def _new(
 
 
 async def _add_sources(fact_id: int, messages: Sequence[InboxMessage]) -> None:
-    known = set(await Source.filter(fact_id=fact_id).values_list("message_key", flat=True))
+    known = {each.message_key for each in await Source.filter(fact_id=fact_id)}
     new = [each.key for each in messages if each.key not in known]
     await Source.bulk_create([Source(fact_id=fact_id, message_key=key) for key in new])
 
@@ -119,10 +119,8 @@ async def _standing(keys: Sequence[str], agent_id: int, scope: str) -> list[Inbo
     gone = Fact.filter(agent_id=agent_id, scope=scope, forgotten_at__not_isnull=True)
     told = gone.filter(source_key__in=list(keys))
     learned = Source.filter(message_key__in=list(keys), fact_id__in=Subquery(gone.values("id")))
-    forgotten = {
-        *await told.values_list("source_key", flat=True),
-        *await learned.values_list("message_key", flat=True),
-    }
+    forgotten = {fact.source_key for fact in await told}
+    forgotten |= {row.message_key for row in await learned}
     return [each for each in await there.select_for_update() if each.key not in forgotten]
 
 

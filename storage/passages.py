@@ -25,7 +25,7 @@ from storage.drivers.script import (
 )
 from storage.drivers.session import Row
 from storage.drivers.transaction import reading
-from storage.models import MessageRole
+from storage.models import Cursor, Message, MessageRole
 
 R = TypeVar("R")
 
@@ -62,6 +62,7 @@ _OF_TURNS = (
     " WHERE message.turn_id {} ORDER BY message.turn_id, message.seq"
 )
 _IS_THERE = "SELECT id FROM message WHERE turn_id = ? LIMIT 1"
+_AS_READ = "SELECT id FROM conversation WHERE id = ? AND readers = ? FOR UPDATE"
 _SIBLING = (
     "SELECT id FROM conversation WHERE agent_id = ? AND id <> ? AND last_seq > 0"
     " AND (address = ? OR substr(address, 1, ?) = ?) LIMIT 1"
@@ -248,15 +249,44 @@ def _of_turns(dialect: str, turn_ids: list[int]) -> Script[list[Unindexed]]:
     ]
 
 
-@script
-def index(turns: Sequence[tuple[int, int, Sequence[Indexed]]]) -> Script[None]:
-    """Add the passages of messages of earlier turns: conversation, turn and what is found.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedTurn:
+    """The passages of an earlier turn, made for those who could read there then."""
 
-    What was deleted since it was read is left out.
+    conversation_id: int
+    turn_id: int
+    readers: str
+    found: Sequence[Indexed]
+
+
+async def make_anew(conversation_id: int) -> None:
+    """Let what was said there be indexed again, inside of the caller's transaction.
+
+    As where others can read it now: words carry their scope.
     """
-    for conversation_id, turn_id, found in turns:
-        if (yield from rows(_IS_THERE, turn_id)):
-            yield from add(conversation_id, turn_id, found)
+    if not await Passage.filter(conversation_id=conversation_id).delete():
+        return
+    first = await Message.filter(conversation_id=conversation_id).order_by("seq").first()
+    indexed = await Cursor.select_for_update().get_or_none(name=INDEXED)
+    if first and indexed and int(indexed.position) >= first.id:
+        await Cursor.filter(id=indexed.id).update(position=str(first.id - 1))
+
+
+@script
+def index(turns: Sequence[IndexedTurn]) -> Script[bool]:
+    """Add the passages of messages of earlier turns; False if others can read some of them now.
+
+    What was deleted since it was read is left out, and so are these.
+    """
+    is_whole = True
+    for turn in turns:
+        if not (yield from rows(_IS_THERE, turn.turn_id)):
+            continue
+        if (yield from rows(_AS_READ, turn.conversation_id, turn.readers)):
+            yield from add(turn.conversation_id, turn.turn_id, turn.found)
+        else:
+            is_whole = False
+    return is_whole
 
 
 async def drop_before_resets() -> int:

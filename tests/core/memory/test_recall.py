@@ -11,7 +11,7 @@ from core.memory.indexing import index_next
 from core.memory.recall import Limits, recalled
 from core.memory.search import Where
 from core.memory.terms import Scope
-from storage import agents, conversations, retention, summaries
+from storage import agents, conversations, facts, retention, summaries
 from storage.database import Database
 from storage.derived import Passage
 from storage.models import Conversation, Message, MessageRole, Turn, TurnState
@@ -149,6 +149,24 @@ async def test_what_turns_out_to_be_open_is_found_in_its_channel(talks: Talks) -
     assert await talks.find("Falcon", "discord/G/C/7") == ""
     await index_next(0)
     assert "flies" in await talks.find("Falcon", "discord/G/C")
+
+
+async def test_what_turns_out_to_be_private_is_found_there_alone(talks: Talks) -> None:
+    where = await talks.say("Falcon is a secret.", at="discord/G/C/7", readers="everybody")
+    agent = await agents.by_name("Ada")
+    assert agent
+    await facts.move(
+        agent_id=agent.id,
+        scope="discord/G/C",
+        told_below="discord/G/7/",
+        to="discord/G/C/7",
+        of=where,
+        readers="thread",
+    )
+    assert await talks.find("Falcon", "discord/G/C") == ""
+    await index_next(0)
+    assert await talks.find("Falcon", "discord/G/C") == ""
+    assert "secret" in await talks.find("Falcon", "discord/G/C/7", readers="thread")
 
 
 async def test_who_can_read_is_asked_whatever_the_index_says(talks: Talks) -> None:
