@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -56,4 +56,6 @@ def _moment(name: str, given: str | None, *, whole_day: bool) -> datetime | None
         raise ToolError(f"{name} has to be a day or a moment, {_EXAMPLE}") from error
     is_day = whole_day and len(given) <= len("2026-03-15")
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found + timedelta(days=1) if is_day else found
+    if not is_day:
+        return found
+    return found + timedelta(days=1) if found.date() < date.max else None

@@ -262,3 +262,41 @@ async def test_a_missing_index_is_made_anew(talks: Talks, database: Database) ->
         case _:
             await sql.rows(database, "ALTER TABLE passage DROP INDEX passage_words")
     assert "flies" in await talks.find("Falcon")
+
+
+async def test_a_common_word_is_looked_for_beside_one_that_nobody_said(
+    talks: Talks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.memory.search._RARE", 2)
+    for number in range(5):
+        await talks.say(f"Falcon flies, number {number}.")
+    assert "Falcon" in await talks.find("falcon zeppelin")
+
+
+@pytest.mark.parametrize("author", ["Will", "Do", "☃", "Will Do"])
+async def test_a_name_of_words_that_tell_nothing_is_a_name(talks: Talks, author: str) -> None:
+    await talks.say("Falcon flies.")
+    await talks.say("Falcon swims.", author=author)
+    found = await talks.find("falcon", limits=Limits(author=author))
+    assert "swims" in found
+    assert "flies" not in found
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Was war am 2. März?",
+        "Qu'est-ce que c'était, le 2 mars ?",
+        "Qué fue el 2 de marzo?",
+        "Che cosa è stato il 2 marzo?",
+        "O que foi em 2 de março?",
+        "Wat was er op 2 maart?",
+        "Vad var det den 2 mars?",
+        "what happened on 2 March?",
+    ],
+)
+async def test_a_month_is_found_in_the_languages_that_are_known(
+    talks: Talks, question: str
+) -> None:
+    await talks.say("Falcon flies.")
+    assert "flies" in await talks.find(question)
