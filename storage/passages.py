@@ -65,8 +65,11 @@ _IS_THERE = "SELECT id FROM message WHERE turn_id = ? LIMIT 1"
 _AS_READ = "SELECT id FROM conversation WHERE id = ? AND readers = ? FOR UPDATE"
 _SIBLING = (
     "SELECT id FROM conversation WHERE agent_id = ? AND id <> ? AND last_seq > 0"
-    " AND (address = ? OR substr(address, 1, ?) = ?) LIMIT 1"
+    " AND (address = ? OR substr(address, 1, ?) = ?)"
 )
+# Where text is ordered by its bytes, they are near each other in the index: not on PostgreSQL,
+# which may order it by a language.
+_NEAR = " AND address >= ? AND address < ?"
 _BEFORE_RESET = (
     "SELECT passage.id FROM passage JOIN summary ON summary.conversation_id ="
     " passage.conversation_id AND summary.kind = 'reset' AND passage.seq <= summary.upto_seq"
@@ -122,10 +125,12 @@ def add(conversation_id: int, turn_id: int, found: Sequence[Indexed]) -> Script[
         yield from changed(insert(Passage, _COLUMNS, len(some)) + IF_NEW, *values)
 
 
-def has_sibling(agent_id: int, conversation_id: int, place: str) -> Script[bool]:
+def has_sibling(dialect: str, agent_id: int, conversation_id: int, place: str) -> Script[bool]:
     """Whether anything was said to the agent in another conversation at or below this address."""
-    path = f"{place}/"
-    found = yield from rows(_SIBLING, agent_id, conversation_id, place, len(path), path)
+    path, near = f"{place}/", "" if dialect == "postgres" else _NEAR
+    within = (place, f"{place}0") if near else ()  # "0" comes after "/"
+    sought = (place, len(path), path, *within)
+    found = yield from rows(f"{_SIBLING}{near} LIMIT 1", agent_id, conversation_id, *sought)
     return bool(found)
 
 

@@ -18,7 +18,7 @@ from core.memory.terms import Scope
 from storage import cursors
 from storage import passages as stored
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import NoIndex, StorageError
 from storage.models import MessageRole
 from storage.passages import Indexed, IndexedTurn, Page, Told, Unindexed
 from storage.turns import Entry
@@ -118,6 +118,8 @@ class Indexing:
         while not stop.is_set():
             try:
                 await self.look(stop)
+            except NoIndex:  # as was said at the start
+                return
             except (StorageError, MooringsError, OSError) as error:
                 log.warning("indexing is put off", extra={"why": str(error)})
             with suppress(TimeoutError):
@@ -143,14 +145,14 @@ class Indexing:
 
     async def _prepare(self) -> None:
         """What is missing altogether is made from the beginning."""
-        await stored.ensure()
-        while await stored.drop_before_resets():
-            pass
         if not self._is_checked:  # once: it takes the database for 20 ms of 100,000 messages
             await stored.mend()
             if not await stored.has_any():
                 await cursors.see(stored.INDEXED, "0", self._clock())
             self._is_checked = True
+        await stored.ensure()
+        while await stored.drop_before_resets():
+            pass
 
     async def _step(self) -> int:
         began = monotonic()

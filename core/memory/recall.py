@@ -49,6 +49,7 @@ async def recalled(question: str, where: Where, *, tokens: int, limits: Limits =
     An index that is missing or damaged is made anew.
 
     Raises:
+        NoIndex: the database can have none.
         DatabaseBusy, DatabaseUnusable: as everywhere.
     """
 

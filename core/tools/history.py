@@ -14,6 +14,7 @@ from core.memory.search import Where
 from core.memory.terms import Scope
 from core.text import cleaned
 from core.tools import ToolContext
+from storage.errors import NoIndex
 
 _TOKENS = 1_500
 _EXAMPLE = "such as 2026-03-15 or 2026-03-15T14:00"
@@ -38,7 +39,10 @@ async def history(
         author=cleaned(author or ""),
     )
     where = Where(scope=Scope(context.agent_id, context.scope))
-    found = await recalled(text, where, tokens=_TOKENS, limits=limits)
+    try:
+        found = await recalled(text, where, tokens=_TOKENS, limits=limits)
+    except NoIndex:
+        return "What was said before cannot be searched here: the database has no index of words."
     return found or "Nothing was found. Other words for the same may find it."
 
 
