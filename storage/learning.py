@@ -147,13 +147,25 @@ async def drop_sources(keys: Iterable[str]) -> int:
         facts = Fact.filter(id__in=concerned).select_for_update()
         await facts.only("id")
         await sources.delete()
-        others = Source.filter(fact_id__in=concerned).select_for_update()
-        orphans = concerned - {each.fact_id for each in await others}
-        for number in orphans:  # read one by one: the one before may have changed it
-            if fact := await facts.get_or_none(id=number):
+        others = Source.filter(fact_id__in=concerned).order_by("id").select_for_update()
+        kept = {each.fact_id: each.message_key for each in await others}
+        for number in concerned:  # read one by one: the one before may have changed it
+            if (fact := await facts.get_or_none(id=number)) is None:
+                continue
+            if number not in kept:
                 await _drop(fact)
-        count += len(orphans)
+            elif fact.source_key in gone:
+                await _say(fact, kept[number])
+        count += len(concerned - kept.keys())
     return count
+
+
+async def _say(fact: Fact, key: str) -> None:
+    """Let this message be what it was learned from, in place of one that is gone."""
+    if said := await InboxMessage.get_or_none(key=key):
+        await Fact.filter(id=fact.id).update(
+            source_key=key, said_by=said.author, author_id=said.author_id, said_at=said.sent_at
+        )
 
 
 async def _drop(fact: Fact) -> None:
