@@ -9,6 +9,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q, Subquery
 
+from storage import passages
 from storage.drivers.script import Script, marks, reading_script, select, whole
 from storage.drivers.transaction import reading, transaction
 from storage.models import Conversation, Fact, InboxMessage
@@ -133,6 +134,7 @@ async def move(
     """
     if of is not None:
         await Conversation.filter(id=of).update(readers=readers)
+        await passages.make_anew(of)
     told_there = Q(source_key__startswith=told_below) | Q(key__startswith=told_below)
     known = Fact.filter(agent_id=agent_id, scope=scope)
     await known.filter(told_there).update(scope=to)

@@ -105,7 +105,7 @@ async def _new(
 
 
 async def _add_sources(fact_id: int, messages: Sequence[InboxMessage]) -> None:
-    known = set(await Source.filter(fact_id=fact_id).values_list("message_key", flat=True))
+    known = {each.message_key for each in await Source.filter(fact_id=fact_id)}
     new = [each.key for each in messages if each.key not in known]
     await Source.bulk_create([Source(fact_id=fact_id, message_key=key) for key in new])
 
@@ -119,10 +119,8 @@ async def _standing(keys: Sequence[str], agent_id: int, scope: str) -> list[Inbo
     gone = Fact.filter(agent_id=agent_id, scope=scope, forgotten_at__not_isnull=True)
     told = gone.filter(source_key__in=list(keys))
     learned = Source.filter(message_key__in=list(keys), fact_id__in=Subquery(gone.values("id")))
-    forgotten = {
-        *await told.values_list("source_key", flat=True),
-        *await learned.values_list("message_key", flat=True),
-    }
+    forgotten = {fact.source_key for fact in await told}
+    forgotten |= {row.message_key for row in await learned}
     return [each for each in await there.select_for_update() if each.key not in forgotten]
 
 
@@ -149,13 +147,25 @@ async def drop_sources(keys: Iterable[str]) -> int:
         facts = Fact.filter(id__in=concerned).select_for_update()
         await facts.only("id")
         await sources.delete()
-        others = Source.filter(fact_id__in=concerned).select_for_update()
-        orphans = concerned - {each.fact_id for each in await others}
-        for number in orphans:  # read one by one: the one before may have changed it
-            if fact := await facts.get_or_none(id=number):
+        others = Source.filter(fact_id__in=concerned).order_by("id").select_for_update()
+        kept = {each.fact_id: each.message_key for each in await others}
+        for number in concerned:  # read one by one: the one before may have changed it
+            if (fact := await facts.get_or_none(id=number)) is None:
+                continue
+            if number not in kept:
                 await _drop(fact)
-        count += len(orphans)
+            elif fact.source_key in gone:
+                await _say(fact, kept[number])
+        count += len(concerned - kept.keys())
     return count
+
+
+async def _say(fact: Fact, key: str) -> None:
+    """Let this message be what it was learned from, in place of one that is gone."""
+    if said := await InboxMessage.get_or_none(key=key):
+        await Fact.filter(id=fact.id).update(
+            source_key=key, said_by=said.author, author_id=said.author_id, said_at=said.sent_at
+        )
 
 
 async def _drop(fact: Fact) -> None:

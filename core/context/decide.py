@@ -370,10 +370,7 @@ def _notes(material: Material, room: int, *, is_cut: bool) -> tuple[Notes, Notes
 
 
 def ranked(facts: Sequence[Note]) -> list[Note]:
-    """Those that hold: what was told first, then what was asked for most often, then the newest.
-
-    As many as a prompt begins with: each later one reads all of these.
-    """
+    """The best that hold: what was told, what was asked for most often, what is newest."""
     return _by_rank([fact for fact in facts if not fact.end])[:IN_FRONT]
 
 

@@ -11,7 +11,7 @@ from core.llm.tokens import estimate
 from core.memory.recall import recalled
 from core.memory.search import Where
 from core.memory.terms import Scope
-from storage.errors import DatabaseUnusable
+from storage.errors import DatabaseUnusable, NoIndex
 from storage.lease import Lease
 from storage.models import InboxMessage
 
@@ -60,6 +60,8 @@ async def _looked_for(
     )
     try:
         return await recalled(words, where, tokens=tokens)
+    except NoIndex:  # as was said at the start
+        return ""
     except DatabaseUnusable as error:  # an answer without it is better than none
         log.warning("nothing was looked for", extra={"why": str(error)})
         return ""

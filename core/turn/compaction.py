@@ -108,8 +108,6 @@ async def carry_out(resources: Resources, row: Compaction) -> None:
     try:
         work = await _begun(resources, row)
         learnings = await _written(work) if _may_go_on(work) else None
-    except ContextOverflow:
-        learnings = None
     except MooringsError as error:
         await _put_off(resources, row, error)
         return
@@ -183,8 +181,8 @@ async def _written(work: _Work) -> Learnings | None:
             spent = budget.spent(finished, step)
             kill_points.reach("compaction answered, not journalled")
             learnings = read(finished.text, work.said, asked.known, room=asked.room)
-            is_whole = learnings is not None and bool(learnings.summary or not work.writes_summary)
-            if is_whole or (learnings and attempt == _MOST_TRIES):
+            is_last = attempt == _MOST_TRIES
+            if learnings and (learnings.summary or is_last or not work.writes_summary):
                 await _journal(work, finished, learnings, spent, step)
                 budget.settled()
                 kill_points.reach("compaction journalled, not finished")
@@ -304,7 +302,8 @@ async def _finish(work: _Work, learnings: Learnings) -> None:
 
 
 async def _put_off(resources: Resources, row: Compaction, error: MooringsError) -> None:
-    is_over = row.failures + 1 >= _MOST_FAILURES and not isinstance(error, Postponed)
+    is_last = row.failures + 1 >= _MOST_FAILURES and not isinstance(error, Postponed)
+    is_over = is_last or isinstance(error, ContextOverflow)
     extra = {"compaction": row.id, "why": str(error)}
     log.warning("compaction left out" if is_over else "compaction put off", extra=extra)
     if is_over:

@@ -115,9 +115,10 @@ class Compactor:
             await cursors.see(_CURSOR, until.isoformat(), self._resources.clock())
 
     async def _left(self) -> list[int]:
+        found = list[int]()
         async with _alone_with_its_failures("cannot look for compactions", {}):
-            return await compactions.waiting(self._resources.clock(), limit=_AT_ONCE)
-        return []
+            found += await compactions.waiting(self._resources.clock(), limit=_AT_ONCE)
+        return found
 
     async def _take_up(self, number: int) -> None:
         """What somebody left, or put off until now."""

@@ -77,6 +77,17 @@ async def test_what_is_learned_again_has_all_its_sources(
     assert await Source.all() == []
 
 
+async def test_a_fact_whose_newest_source_goes_is_said_by_the_next_one(
+    where: Conversation, now: datetime
+) -> None:
+    await InboxMessage.filter(key="1").update(author="Ben", author_id="ben")
+    await learn(where, "Tea is at five.", ["1", "2"])
+    await inbox.withdraw("2", now)
+    [fact] = await Fact.all()
+    assert (fact.source_key, fact.said_by, fact.author_id) == ("1", "Ben", "ben")
+    assert fact.said_at == now + timedelta(minutes=1)
+
+
 async def test_what_was_told_stays_when_it_was_learned_too(
     where: Conversation, now: datetime
 ) -> None:
