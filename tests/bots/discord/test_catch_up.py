@@ -272,6 +272,56 @@ async def test_a_channel_that_is_not_read_yet_keeps_no_other_one_waiting(
         assert (first.endswith("missed"), second.endswith("later")) == (True, True)
 
 
+@pytest.fixture
+def two(server: Server) -> tuple[list[str], str]:
+    """The channels of a server, and a channel of a second one."""
+    discord = server.discord
+    channels = [discord.general, discord.support]
+    channels += [discord.add_channel(f"quay-{number}") for number in range(6)]
+    return channels, discord.add_channel("general", guild=discord.add_guild("Pier"))
+
+
+def out_of_reach(server: Server, channels: list[str]) -> None:
+    """Nobody can read what is said there, and nobody hears why."""
+    for each in channels:
+        server.discord.fault(f"{HISTORY} /channels/{each}/messages", "delay", seconds=PATIENCE)
+
+
+async def test_a_server_that_cannot_be_read_keeps_no_other_one_waiting(
+    server: Server, two: tuple[list[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.catch_up._HISTORY_SECONDS", 10 * PATIENCE)
+    discord = server.discord
+    (channels, other), agents = two, f"{EVERYWHERE}[agents.assistant]\n"
+    async with server.bot(agents) as bot:
+        await bot.listener.caught_up()
+    out_of_reach(server, channels)
+    for each in [other, *channels]:
+        discord.say(each, discord.anna, f"{discord.mention} missed")
+    async with server.bot(agents):
+        await server.answered(other)
+        assert not server.answers(channels[0])
+        discord.say(other, discord.anna, f"{discord.mention} live")
+        await server.answered(other, 2)
+
+
+async def test_a_server_that_cannot_be_read_later_keeps_no_other_one_waiting_either(
+    server: Server, two: tuple[list[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.catch_up._HISTORY_SECONDS", 10 * PATIENCE)
+    discord = server.discord
+    (channels, other), agents = two, f"{EVERYWHERE}[agents.assistant]\n"
+    async with server.bot(agents) as bot:
+        await bot.listener.caught_up()
+        out_of_reach(server, channels)
+        discord.forget_sessions()
+        for each in [other, *channels]:
+            discord.say(each, discord.anna, f"{discord.mention} missed")
+        await discord.kick("abort")
+        await server.answered(other)
+        assert not server.answers(channels[0])
+
+
 async def test_live_messages_do_not_wait_for_ever(
     down: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
