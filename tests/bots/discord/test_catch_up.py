@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -350,6 +352,24 @@ async def test_cursors_stand_still_until_everything_is_caught_up(down: Server) -
         reading.over.set()
         await down.answered(discord.support)
         await discord.until(lambda: f"discord/{discord.guild}/{discord.support}" in down.cursors())
+
+
+async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(down: Server) -> None:
+    discord = down.discord
+    moved = "SELECT name, position, moved_at FROM cursor ORDER BY name"
+    here = f"discord/{discord.guild}/{discord.general}"
+    async with down.bot(down.support_listens) as bot:
+        await bot.listener.caught_up()
+        with closing(sqlite3.connect(down.database)) as other:
+            version = other.execute("PRAGMA data_version").fetchone()
+            before = down.rows(moved)
+            await asyncio.sleep(10 * QUICK.cursor_interval)
+            assert down.rows(moved) == before
+            assert other.execute("PRAGMA data_version").fetchone() == version
+        said = discord.say(discord.general, discord.anna, "to nobody")
+        await discord.until(lambda: down.cursors().get(here) == said)
+    changed = {row[0] for row in down.rows(moved)} - {row[0] for row in before}
+    assert changed == {here}
 
 
 async def test_a_gap_between_two_sessions_is_caught_up(down: Server) -> None:
