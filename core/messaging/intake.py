@@ -187,6 +187,11 @@ def _one_line(name: str) -> str:
     return " ".join(cleaned(name).split())[:_LONGEST_NAME] or "somebody"
 
 
+def _dropped(heard: PlatformMessage, kind: str) -> None:
+    """Nobody answers it: an app's, said to no agent, empty, or of somebody who may not ask."""
+    log.debug("message dropped", extra={"kind": kind, "key": heard.key})
+
+
 def _nobody(_: object) -> None:
     """Without a worker in this process, others find the message when they poll."""
 
@@ -232,16 +237,16 @@ class Reception:
     async def _hear(self, heard: PlatformMessage) -> Accepted | None:
         found = await route(heard, self._file, self._directory)
         if found is None:
-            if heard.is_by_app:
-                log.debug("message dropped", extra={"kind": "app", "key": heard.key})
+            _dropped(heard, "app" if heard.is_by_app else "talk")
             return None
         if not (cleaned(found.text) or heard.attachments or heard.forwards):
-            log.debug("message dropped", extra={"kind": "empty", "key": heard.key})
+            _dropped(heard, "empty")
             return None
         if not found.is_called and not await self.gate.lets(
             heard.author, found.address, found.agent
         ):
-            return None  # who spoke to nobody here is not told that they may not
+            _dropped(heard, "denied")  # who spoke to nobody here is not told that they may not
+            return None
         said = await self._with_forwards(heard, found.text, found.agent)
         incoming = RoutedMessage(
             key=heard.key,

@@ -155,15 +155,28 @@ async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     discord = server.discord
-    caplog.set_level("DEBUG", logger="core.messaging.intake")
-    async with server.bot(AGENTS):
+    caplog.set_level("DEBUG")
+    agents = f"""{server.support_listens}
+        [access]
+        deny = ["discord/{discord.ben}"]
+    """
+
+    def kinds() -> list[str]:
+        dropped = [each for each in caplog.records if each.message.endswith("dropped")]
+        return [str(getattr(each, "kind", "")) for each in dropped]
+
+    async with server.bot(agents) as bot:
+        await bot.listener.caught_up()
         discord.say_as_other_bot(discord.general, "beep")
-        await discord.until(
-            lambda: (
-                [getattr(each, "kind", "") for each in caplog.records if "dropped" in each.msg]
-                == ["app"]
-            )
-        )
+        discord.say(discord.general, discord.anna, "hello")
+        discord.say(discord.support, discord.anna, "", more=Json(flags=4))
+        thread = discord.add_thread(discord.general, "plans", discord.anna)
+        discord.say(thread, discord.anna, f"{discord.mention} hello")
+        await server.answered(thread)
+        discord.say(thread, discord.ben, "and I?")
+        await discord.until(lambda: "denied" in kinds())
+    assert set(kinds()) >= {"app", "talk", "empty", "denied", "thread_created"}
+    assert kinds().count("talk") == 1
 
 
 async def test_apps_are_heard_where_a_binding_says_so(server: Server) -> None:

@@ -117,17 +117,37 @@ async def test_a_direct_message_in_which_nothing_can_be_read_is_answered(
     assert await heard(workspace) == [UNREADABLE]
 
 
+DENIED = """
+[agents.assistant]
+[access]
+deny = ["slack/U0BEN"]
+[[bindings]]
+at = "slack/T0001/C0SUPPORT"
+agent = "assistant"
+listen = "all"
+"""
+
+
 async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack = workspace.slack
     caplog.set_level("DEBUG")
-    async with workspace.bot(AGENTS):
+    async with workspace.bot(DENIED) as bot:
+        await bot.caught_up()
         slack.say_as_other_bot(HERE, "beep")
-        slack.react(HERE, slack.say(HERE, ANNA, "hello"), ANNA, "wave")
+        said = slack.say(HERE, ANNA, "hello")
+        thread = slack.say(HERE, ANNA, f"{slack.mention} hello")
+        await workspace.answered(HERE)
+        slack.react(HERE, said, ANNA, "wave")
+        slack.send("C0SUPPORT", ANNA, "", attachments=[{"fallback": "[no preview available]"}])
+        slack.say(HERE, "U0BEN", "and I?", thread)
         await slack.until_quiet()
     dropped = [each for each in caplog.records if each.message.endswith("dropped")]
-    assert "app" in [getattr(each, "kind", "") for each in dropped]
+    kinds = {str(getattr(each, "kind", "")) for each in dropped}
+    assert kinds >= {"app", "denied", "empty", "event_callback/reaction_added", "talk"}
+    said_to_nobody = [each for each in dropped if getattr(each, "kind", "") == "talk"]
+    assert len(said_to_nobody) == 1
 
 
 BOTS = """

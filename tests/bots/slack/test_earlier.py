@@ -7,6 +7,7 @@ import pytest
 from core.messaging import earlier
 from core.messaging.messages import Author, Quote
 from tests.bots.slack.bots import Workspace
+from tests.peers.endpoint import Reply
 
 AGENTS = "[agents.assistant]\n"
 HERE, ANNA, BEN = "C0GENERAL", "U0ANNA", "U0BEN"
@@ -88,6 +89,26 @@ async def test_what_was_said_while_it_was_quiet_is_carried(workspace: Workspace)
         slack.say(HERE, ANNA, f"{slack.mention} when?", thread)
         seen = (await shown(workspace, 2))[-1]
     assert seen == f"{HEADING}\n> anna: @ben can you?\n> ben: at six\n\nwhen?"
+
+
+async def test_what_is_carried_in_a_private_channel_stays_there(workspace: Workspace) -> None:
+    slack = workspace.slack
+    slack.add_channel("C0CLOSED", kind="group", people=[ANNA, BEN])
+    direct = slack.direct(ANNA)
+    workspace.endpoint.script(Reply(text="Fine."), Reply(text="Fine."))
+    async with workspace.bot(AGENTS):
+        thread = slack.say("C0CLOSED", BEN, "she gets 9999")
+        slack.say("C0CLOSED", ANNA, f"{slack.mention} well?", thread)
+        await workspace.answered("C0CLOSED")
+        slack.say("C0CLOSED", ANNA, f"{slack.mention} and here?")
+        await workspace.answered("C0CLOSED", 2)
+        inside = [str(each) for each in workspace.endpoint.requests]
+        slack.say(HERE, ANNA, f"{slack.mention} what does she get?")
+        await workspace.answered(HERE)
+        slack.say(direct, ANNA, "what does she get?")
+        await workspace.answered(direct)
+    assert all("9999" in each for each in inside)
+    assert "9999" not in str(workspace.endpoint.requests[len(inside) :])
 
 
 async def test_a_question_outside_of_a_thread_and_a_follow_up_read_nothing(
