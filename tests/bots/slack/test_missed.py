@@ -67,6 +67,22 @@ async def test_hundreds_of_threads_are_looked_at_in_a_few_calls(
     assert len(slack.calls("conversations.replies")) == 3
 
 
+async def test_the_log_says_that_more_was_missed_than_is_read(
+    slack: SlackPeer,
+    missed: Missed,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("bots.slack.reader._MOST_PAGES", 1)
+    for number in range(200):
+        slack.say(CHANNEL, "U0ANNA", f"missed {number}")
+    assert len(await found(missed, slack, [])) == 200
+    assert "there is more than is read" not in caplog.messages
+    slack.say(CHANNEL, "U0ANNA", "missed, too")
+    assert len(await found(missed, slack, [])) == 200
+    assert "there is more than is read" in caplog.messages
+
+
 async def test_what_lies_between_two_threads_costs_no_call(
     slack: SlackPeer, missed: Missed
 ) -> None:
