@@ -95,7 +95,7 @@ class CatchUp:
             kept.behind.set()
 
     def gave_up(self, team: str) -> None:
-        """Something of this workspace was not stored, and will not come again."""
+        """Something of this workspace may not have been stored, and will not come again."""
         if kept := self._kept.get(team):
             kept.behind.set()
 
