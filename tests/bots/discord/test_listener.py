@@ -173,7 +173,8 @@ async def test_a_thread_keeps_its_own_conversation(server: Server) -> None:
         await server.answered(discord.general)
         thread = discord.open_thread(asked, "aside", discord.anna)
         discord.say(thread, discord.anna, f"{discord.mention} aside")
-        assert await server.answered(thread) == ["You said: aside"]
+        [answer] = await server.answered(thread)
+    assert answer.endswith("> Anna: begin\n\naside")
     assert server.rows("SELECT address FROM conversation ORDER BY id") == [
         (f"discord/{discord.guild}/{discord.general}",),
         (f"discord/{discord.guild}/{discord.general}/{thread}",),
