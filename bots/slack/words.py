@@ -74,7 +74,7 @@ class Words:
 
         Twins, as Slack's two events of a mention, wait for each other.
         """
-        if not (heard.is_mention and heard.thread):
+        if not (heard.is_mention and heard.thread) or heard.forwards:
             return False
         command = command_in(heard.text, self._agents())
         if command is None:
