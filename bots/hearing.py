@@ -1,15 +1,17 @@
-"""Hears what people say in channels, at once or when catching up, alike on every platform."""
+"""What listeners and catching up do alike on every platform: store what was said, and insist."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from core.errors import ConfigMistake, DeliveryRefused, NotAllowed, Transient, UserMistake
 from core.messaging.intake import Accepted, Reception
 from core.messaging.messages import PlatformMessage
+from core.messaging.storing import NeverStored, storing
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,16 @@ async def hear(reception: Reception, refusals: Refusals, heard: PlatformMessage)
     except UserMistake as mistake:  # a binding from chat outlived its agent
         log.warning("nobody can answer", extra={"key": heard.key, "why": str(mistake)})
     return None
+
+
+@contextmanager
+def storable(key: str) -> Generator[None]:
+    """As `storing`; what can never be stored is left out: no other message may wait for it."""
+    try:
+        with storing():
+            yield
+    except NeverStored as refused:
+        log.warning("message cannot be stored", extra={"key": key, "why": str(refused)})
 
 
 async def insist(

@@ -7,9 +7,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from io import StringIO
+from textwrap import dedent
 
-from bots import table
-from core.markdown import Block, Kind, blocks
+from core.markdown import Block, Kind, blocks, rows
 from core.messaging.adapter import Limits
 from core.messaging.messages import Outgoing
 from core.text import in_written_order
@@ -52,11 +52,15 @@ def file_of(outgoing: Outgoing, limits: Limits) -> TextFile | None:
 
 def as_file(text: str, key: str) -> TextFile:
     """A code block or a table as a file; its name carries the key, so that it can be found."""
-    if code := _code_of(text):
-        language = re.sub(r"\W", "", code.info.partition(" ")[0].lower())[:10]
-        ending, content = _ENDINGS.get(language, language), code.content
-    else:
-        ending, content = "csv", _as_csv(text)
+    whole = _only_block(text)
+    match whole.kind if whole else None:
+        case Kind.CODE if whole:
+            language = re.sub(r"\W", "", whole.info.partition(" ")[0].lower())[:10]
+            ending, content = _ENDINGS.get(language, language), whole.content
+        case Kind.TABLE:
+            ending, content = "csv", _as_csv(text)
+        case _:  # nothing of it is left out
+            ending, content = "md", text
     written = in_written_order(content)
     return TextFile(name=f"answer-{key}.{ending}", content=f"{written}\n".encode())
 
@@ -68,21 +72,22 @@ def is_file_of(key: str, name: str) -> bool:
 
 def cut(text: str, length: int) -> str:
     """The first whole lines of it, at most `length` characters; a code block is closed."""
-    closing = code.closing if (code := _code_of(text)) else ""
+    whole = _only_block(text)
+    closing = whole.closing if whole and whole.kind is Kind.CODE else ""
     lines, _, _ = text[: length - len(closing) - 1].rpartition("\n")
     return f"{lines}\n{closing}" if closing else lines
 
 
-def _code_of(text: str) -> Block | None:
-    """The code block that the text is."""
-    first = blocks(text.strip("\n"))[0]
-    return first if first.kind is Kind.CODE else None
+def _only_block(text: str) -> Block | None:
+    """The block that the text is; None if there are more."""
+    found = blocks(dedent(text).strip("\n"))
+    return found[0] if len(found) == 1 else None
 
 
 def _as_csv(text: str) -> str:
     written = StringIO()
-    rows = ([_as_text(cell) for cell in row] for row in table.rows(text))
-    csv.writer(written, lineterminator="\n").writerows(rows)
+    cells = ([_as_text(cell) for cell in row] for row in rows(text))
+    csv.writer(written, lineterminator="\n").writerows(cells)
     return written.getvalue().rstrip("\n")
 
 

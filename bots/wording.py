@@ -8,6 +8,7 @@ from typing import assert_never
 
 from core.commands.views import Explanation, RememberedFact, Status
 from core.config.binding import Listen
+from core.graphemes import shortened
 from core.messaging.quotes import marked
 from core.text import clipped
 
@@ -66,7 +67,7 @@ class Wording:
         """What there is, after a word that is no command."""
         if word.casefold() in {"", "help"}:
             return self._help()
-        shown = self._escaped(word[:_LONGEST_WORD]).replace("`", "")
+        shown = self._escaped(shortened(word, _LONGEST_WORD)).replace("`", "")
         return f"There is no command `{shown}`.\n{self._help()}"
 
     def asking(self, agent: str) -> str:
@@ -89,7 +90,7 @@ class Wording:
         )
 
     def left(self, *, is_thread: bool) -> str:
-        """Nobody answers who is not called."""
+        """After `leave`: from now on the agent answers only when it is called."""
         if is_thread:
             return "I answer in this thread only when somebody calls me again."
         return "I answer here only when somebody calls me, also in threads that I was asked in."
@@ -140,9 +141,9 @@ class Wording:
     def _source(self, fact: RememberedFact) -> str:
         source = f"{self._short(fact.said_by)}, {fact.at:%d %B %Y}"
         if fact.learned_from is not None:
-            words = self._short(" ".join(fact.learned_from.split())[:_LONGEST_SOURCE])
+            words = self._short(fact.learned_from, _LONGEST_SOURCE)
             source = f"learned from {source}: “{words}”" if words else f"learned from {source}"
-        before = self._short(fact.before[:_LONGEST_SOURCE])
+        before = self._short(fact.before, _LONGEST_SOURCE)
         return f"{source}; before: {before}" if before else source
 
     def remembered(self, agent: str, fact: RememberedFact) -> str:
@@ -220,9 +221,8 @@ class Wording:
     def _names(self, names: Sequence[str]) -> str:
         return self._escaped(", ".join(names)) or "none"
 
-    def _short(self, text: str) -> str:
-        line = " ".join(text.split())
-        return self._escaped(line if len(line) <= _LONGEST_FACT else f"{line[:_LONGEST_FACT]}…")
+    def _short(self, text: str, longest: int = _LONGEST_FACT) -> str:
+        return self._escaped(shortened(" ".join(text.split()), longest))
 
 
 def _undelivered(found: Explanation) -> str:

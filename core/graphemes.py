@@ -22,3 +22,8 @@ def boundary(text: str, length: int) -> int:
 def head(text: str, length: int) -> str:
     """The text's beginning: at most `length` code points, cut as `boundary` says."""
     return text[: boundary(text, length)]
+
+
+def shortened(text: str, length: int) -> str:
+    """At most `length` code points, with … at the end of what was cut."""
+    return text if len(text) <= length else f"{head(text, length - 1)}…"

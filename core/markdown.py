@@ -14,6 +14,7 @@ from markdown_it.token import Token
 _DEEPEST = 20  # containers in each other; what is deeper is words
 _BOLD_LINE = re.compile(r"^ {0,3}\*\*[^*]+\*\*:?[ \t]*$")
 _BACKTICKS = re.compile(r"`+")
+_BORDER = re.compile(r"(?<!\\)\|")
 _INDENT = re.compile(r"[^>\t]")  # of code: a quotation's marks, and spaces for a list's
 _BEGINS = {"list_item_open", "paragraph_open", "heading_open", "hr", "fence", "table_open"}
 
@@ -64,6 +65,17 @@ def blocks(text: str) -> list[Block]:
         found.append(block)
         at += len(block.lines)
     return found
+
+
+def rows(table: str) -> list[list[str]]:
+    """Head and body of a table, cell by cell; its second line is neither."""
+    head, _, *body = table.strip().split("\n")
+    return [_cells(line) for line in (head, *body)]
+
+
+def _cells(line: str) -> list[str]:
+    cells = _BORDER.split(line.lstrip(" \t>").rstrip().removeprefix("|").removesuffix("|"))
+    return [cell.strip().replace("\\|", "|") for cell in cells]
 
 
 def fence(text: str) -> str:

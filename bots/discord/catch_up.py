@@ -16,6 +16,7 @@ from bots.discord.channels import Location, location_of
 from bots.discord.dispatch import Dispatcher
 from bots.discord.failures import FAILURES, MALFORMED, DiscordRefused, translated
 from bots.discord.missed_messages import Gap, MissedMessages, Tracked
+from bots.discord.parse import Deleted, Edited
 from bots.discord.waiting_messages import news_of
 from bots.hearing import insist
 from core.address import Address, Readers
@@ -155,10 +156,13 @@ class CatchUp:
             yield
 
     async def _look_at(self, client: discord.Client, key: str) -> None:
-        async with self._slot(key):
-            event = await insist(lambda: news_of(client, key, self._me))
-        if event:
+        if event := await insist(lambda: self._news_of(client, key)):
             await insist(lambda: self._dispatcher.dispatch(event))
+
+    async def _news_of(self, client: discord.Client, key: str) -> Edited | Deleted | None:
+        """Holds one of the few slots only while it asks."""
+        async with self._slot(key):
+            return await news_of(client, key, self._me)
 
     def _is_in_sync(self, location: Location) -> bool:
         """Whether everything there before the newest message is stored."""

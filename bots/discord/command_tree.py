@@ -19,6 +19,7 @@ from bots.discord.failures import FAILURES, translated
 from bots.discord.internals import payloads
 from bots.discord.responses import edit_response, respond
 from core.config.binding import Listen, SharedBy
+from core.graphemes import shortened
 from core.messaging.storing import NotStored
 from core.upkeep.once_per_change import OncePerChange
 
@@ -194,7 +195,7 @@ def _add(tree: Tree, name: str, agent: str, commands: DiscordCommands) -> None:
     tree.add_command(
         app_commands.Command(
             name=name,
-            description=f"Ask {agent}"[:_LONGEST_DESCRIPTION],
+            description=shortened(f"Ask {agent}", _LONGEST_DESCRIPTION),
             callback=ask,
             allowed_contexts=_CONTEXTS,
             allowed_installs=_INSTALLS,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import assert_never
 
 import discord
@@ -14,12 +12,12 @@ from bots.discord.channels import ReplyTo
 from bots.discord.parse import Deleted, Edited, Event
 from bots.discord.rest import Rest
 from bots.discord.wording import WORDING, escaped
-from bots.hearing import hear
+from bots.hearing import hear, storable
 from core.errors import NotAllowed
 from core.messaging.access import Gate
 from core.messaging.intake import Reception
 from core.messaging.messages import PlatformMessage
-from core.messaging.storing import NeverStored, storing
+from core.messaging.storing import storing
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +40,10 @@ class Dispatcher:
             case PlatformMessage():
                 await self.hear(event)
             case Edited():
-                with _storable(event.heard.key):
-                    await self._reception.change(event.heard)
+                with storable(event.heard.key):
+                    await self._reception.change(event.heard, event.at)
             case Deleted():
-                with _storable(event.key):
+                with storable(event.key):
                     await self._reception.withdraw(event.key)
             case _:
                 assert_never(event)
@@ -58,7 +56,7 @@ class Dispatcher:
     async def hear(self, heard: PlatformMessage) -> bool:
         """Store a message; returns whether it is new and will be answered."""
         accepted = None
-        with _storable(heard.key):
+        with storable(heard.key):
             if _is_leave(heard):
                 await self._leave(heard)
             else:
@@ -74,19 +72,12 @@ class Dispatcher:
             self._refusals.answer(heard, refused)
 
 
-@contextmanager
-def _storable(key: str) -> Generator[None]:
-    """As `storing`; what can never be stored is logged and left out."""
-    try:
-        with storing():
-            yield
-    except NeverStored as refused:
-        log.warning("message cannot be stored", extra={"key": key, "why": str(refused)})
-
-
 def _is_leave(heard: PlatformMessage) -> bool:
+    """Said by a person: an app commands nothing."""
     is_called = heard.is_mention and heard.thread is not None and not heard.is_direct
-    return is_called and heard.text.strip().casefold().rstrip(".!") == "leave"
+    return (
+        is_called and not heard.is_by_app and heard.text.strip().casefold().rstrip(".!") == "leave"
+    )
 
 
 class Refusals:

@@ -8,10 +8,9 @@ from typing import assert_never
 
 from rich.cells import cell_len
 
-from bots import table
 from bots.links import plain_links
 from core.graphemes import head
-from core.markdown import Block, Kind, blocks
+from core.markdown import Block, Kind, blocks, rows
 from core.text import in_written_order
 
 LONGEST = 2_000  # code points of a message: discord/discord-api-docs#1315
@@ -75,7 +74,7 @@ def _shown(block: Block, draw: Draw) -> Sequence[str]:
         case Kind.CODE:
             return _code(block)
         case Kind.TABLE:
-            return _table(table.rows("\n".join(block.lines)), draw)
+            return _table(rows("\n".join(block.lines)), draw)
         case Kind.HEADING if block.level > _DEEPEST_HEADING:
             return [_HASHES.sub(lambda found: f"**{found[1].replace('**', '')}**", block.lines[0])]
         case Kind.HEADING | Kind.WORDS | Kind.BLANK:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import discord
 
 from bots.discord import parse
-from bots.discord.channels import ChannelLookup, Location
+from bots.discord.channels import Channel, ChannelLookup, Location
+from bots.discord.contents import is_by_app
 from bots.discord.dispatch import Dispatcher
 from bots.discord.failures import MALFORMED
 from bots.discord.parse import Deleted, Event
@@ -105,7 +106,8 @@ class Ingest:
         message = _message_of(event)
         if message.channel.id in self._delayed:  # its earlier messages come first
             raise _LocationUnavailable(message.channel.id)
-        await self._store_at(await self._locate(message), event, on_stored)
+        if not self._is_for_nobody(message):
+            await self._store_at(await self._locate(message.channel), event, on_stored)
 
     async def _store_at(
         self, location: Location | None, event: MessageEvent, on_stored: OnStored
@@ -125,9 +127,13 @@ class Ingest:
         if channel not in self._delayed:
             self._delayed[channel] = deque(maxlen=_MOST_DELAYED)
             group.create_task(self._store_delayed(channel))
+        self._keep(channel, (event, on_stored))
+
+    def _keep(self, channel: int, event: tuple[MessageEvent, OnStored] | Deleted) -> None:
+        """Add it to the channel's delayed events, of which the oldest is left out for it."""
         if len(self._delayed[channel]) == _MOST_DELAYED:
             self._overflowed.add(channel)
-        self._delayed[channel].append((event, on_stored))
+        self._delayed[channel].append(event)
 
     async def _store_delayed(self, channel: int) -> None:
         """Store the channel's delayed events once its location is known."""
@@ -135,7 +141,7 @@ class Ingest:
         while said := next((each for each in waiting if not isinstance(each, Deleted)), None):
             await asyncio.sleep(_LOOKUP_RETRY_SECONDS)
             try:
-                location = await self._locate(_message_of(said[0]))
+                location = await self._locate(_message_of(said[0]).channel)
                 while waiting:
                     first = waiting[0]
                     self._report_missed(channel, location)
@@ -165,23 +171,26 @@ class Ingest:
         location = Location(guild=event.guild_id, channel=event.channel_id)
         deleted = Deleted(key=location.message_key(message))
         if event.channel_id in self._delayed:  # the message itself may wait there
-            self._delayed[event.channel_id].append(deleted)
+            self._keep(event.channel_id, deleted)
         else:
             await self._dispatch(deleted)
 
-    async def _locate(self, said: discord.Message) -> Location | None:
-        """The message's location, None for one that is not stored anyway.
+    def _is_for_nobody(self, said: discord.Message) -> bool:
+        """Whether it is an app's in an unknown thread, which is not worth a request.
 
-        An app's message in an unknown thread is not worth a request.
+        In threads apps are heard only where they mention the bot.
         """
-        if said.author.bot and isinstance(said.channel, discord.PartialMessageable):
-            return None
+        is_unknown = isinstance(said.channel, discord.PartialMessageable)
+        return is_unknown and is_by_app(said) and not parse.is_mention(said, self._me)
+
+    async def _locate(self, channel: Channel) -> Location | None:
+        """Where its messages are; None if the bot may not see it."""
         try:
-            return await self._channels.locate(said.channel)
+            return await self._channels.locate(channel)
         except (Transient, ConfigMistake) as later:
-            extra = {"channel": said.channel.id, "why": str(later)}
+            extra = {"channel": channel.id, "why": str(later)}
             log.warning("channel unknown for now", extra=extra)
-            raise _LocationUnavailable(said.channel.id) from later
+            raise _LocationUnavailable(channel.id) from later
 
     async def _dispatch(self, event: Event | None) -> None:
         while event is not None:

@@ -24,7 +24,7 @@ from bots.discord.failures import (
 from bots.discord.format import byline, render
 from bots.discord.rest import Rest
 from bots.text_file import TextFile
-from core.graphemes import head
+from core.graphemes import shortened
 from core.messaging.messages import Outgoing
 
 _CANNOT_REPLY = {NO_HISTORY, INVALID_FORM}  # INVALID_FORM: a system message, for example
@@ -204,7 +204,7 @@ class Threads:
         """
         if at.question is None:
             return
-        name = await self._name(at, at.question) or head(otherwise, _LONGEST_THREAD_NAME)
+        name = await self._name(at, at.question) or shortened(otherwise, _LONGEST_THREAD_NAME)
         with suppress(DiscordRefused):
             async with self._rest.call("a thread") as client:
                 await internals.open_thread(client, at.channel, at.question, name)
@@ -227,6 +227,4 @@ class Threads:
 def named_after(question: str) -> str:
     """A thread's name: the question's first words, without mentions."""
     plain = " ".join(_EMOJI.sub(r"\1", _MENTION.sub(" ", question)).split())
-    return (
-        plain if len(plain) <= _LONGEST_THREAD_NAME else f"{head(plain, _LONGEST_THREAD_NAME - 1)}…"
-    )
+    return shortened(plain, _LONGEST_THREAD_NAME)

@@ -77,8 +77,9 @@ def _cut(text: str) -> str:
     """At most 2,000 characters, without part of a link: `<https://…` would show a preview."""
     if len(text) <= _LONGEST:
         return text
-    kept = head(text, _LONGEST)
-    return kept[: kept.rfind("<")] if kept.rfind("<") > kept.rfind(">") else kept
+    kept = head(text, _LONGEST - 1)
+    end = kept.rfind("<") if kept.rfind("<") > kept.rfind(">") else len(kept)
+    return f"{kept[:end]}…"
 
 
 async def _sent(responding: Awaitable[object]) -> bool:

@@ -21,6 +21,7 @@ from bots.text_file import TextFile, cut, file_of
 from core import clock
 from core.address import Address
 from core.errors import ConfigMistake
+from core.graphemes import shortened
 from core.messaging.adapter import Asked, KeptFile, Limits
 from core.messaging.messages import Attachment, Outgoing, Quote
 
@@ -120,9 +121,8 @@ class SlackAdapter:
         """Slack shows a slash command to who typed it, and to nobody else."""
         if asked.key.split("/")[2:3] != ["cmd"] or asked.reply_to:
             return ""
-        question = " ".join(asked.text.split())
-        is_long = len(question) > _LONGEST_QUOTE
-        return f"> {asked.author} asked: {question[:_LONGEST_QUOTE]}{'…' if is_long else ''}"
+        question = shortened(" ".join(asked.text.split()), _LONGEST_QUOTE)
+        return f"> {asked.author} asked: {question}"
 
     @property
     def working_seconds(self) -> float:

@@ -10,6 +10,7 @@ from bots.slack.client import SlackClient
 from core.address import Address
 from core.commands.agent import Commands
 from core.config.agents_file import AgentsFile
+from core.graphemes import shortened
 from core.messaging.intake import Accepted, Reception
 from core.messaging.messages import Author, PlatformMessage
 
@@ -81,5 +82,4 @@ def prompts(texts: tuple[str, ...]) -> list[Prompt]:
 
 
 def _title(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_TITLE else f"{line[: _LONGEST_TITLE - 1]}…"
+    return shortened(" ".join(text.split()), _LONGEST_TITLE)

@@ -18,7 +18,7 @@ from bots.slack.fields import at, text_at
 from bots.slack.listeners import Listeners, dropped
 from bots.slack.web import OwnWebClient
 from core.errors import Transient
-from core.messaging.storing import storing
+from core.messaging.storing import NeverStored, storing
 
 log = logging.getLogger(__name__)
 
@@ -35,38 +35,44 @@ class SlackApp:
         listeners: Listeners,
         *,
         came: Callable[[str], None],
-        missed: Callable[[], None],
+        gave_up: Callable[[str], None],
     ) -> None:
-        """`came` is told each workspace whose event is done with; `missed` that one is given up."""
+        """Both are told the workspace: `came` of an event that is done with, `gave_up` of one that
+        came at its last attempt: if it is not stored, or others before it were not, they will not
+        come again.
+        """
         self._bolt = bolt
         self._came = came
-        self._missed = missed
+        self._gave_up = gave_up
         self._capacity = Capacity()
         listeners.listen(bolt)
 
     async def dispatch(self, read: Callable[[], AsyncBoltRequest]) -> BoltResponse:
-        """200: acknowledged, with what there is to say; 503: not stored.
+        """200: acknowledged, with what there is to say; 503: not stored, so not acknowledged.
 
         `read` makes the request. What a listener raises besides is raised.
         """
         request = _request(read)
         if request is None:
             return BoltResponse(status=200)
+        response = await self._dispatch(request)
+        if _attempt(request) >= _LAST_ATTEMPT:
+            self._gave_up(parse.team_of(request.body))
+        return response
+
+    async def _dispatch(self, request: AsyncBoltRequest) -> BoltResponse:
         try:
             with storing(), self._capacity.used():
                 response = await self._bolt.async_dispatch(request)
         except Transient as error:
-            return self._not_stored(request, error)
+            extra = {"kind": parse.kind(request.body), "why": str(error)}
+            if not (isinstance(error, NeverStored) and _is_event(request.body)):
+                log.warning("not stored, so not acknowledged", extra=extra)
+                return BoltResponse(status=503)
+            log.warning("can never be stored, so acknowledged all the same", extra=extra)
+            response = BoltResponse(status=200)
         self._came(parse.team_of(request.body))
         return response
-
-    def _not_stored(self, request: AsyncBoltRequest, error: Transient) -> BoltResponse:
-        extra = {"kind": parse.kind(request.body), "why": str(error)}
-        log.warning("not stored, so not acknowledged", extra=extra)
-        attempt = request.headers.get("x-slack-retry-num", [""])[0]
-        if attempt.isdecimal() and int(attempt) >= _LAST_ATTEMPT:
-            self._missed()
-        return BoltResponse(status=503)
 
 
 def bolt(api_url: str, flow: AsyncOAuthFlow | None = None) -> AsyncApp:
@@ -125,6 +131,16 @@ def _request(read: Callable[[], AsyncBoltRequest]) -> AsyncBoltRequest | None:
         dropped(request.body)
         return None
     return request
+
+
+def _attempt(request: AsyncBoltRequest) -> int:
+    number = request.headers.get("x-slack-retry-num", [""])[0]
+    return int(number) if number.isdecimal() else 0
+
+
+def _is_event(body: object) -> bool:
+    """Rather than what somebody did, who is told that it failed where it is not acknowledged."""
+    return text_at(body, "type") == "event_callback"
 
 
 def _is_plain(body: object) -> bool:

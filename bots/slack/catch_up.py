@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bots.hearing import hear, insist
+from bots.hearing import hear, insist, storable
 from bots.slack import parse
 from bots.slack.missed import Missed
 from bots.slack.people import People
-from bots.slack.reader import Bot, Reader
+from bots.slack.reader import Bot, Places, Reader
 from bots.slack.refusals import Refusals
+from bots.slack.waiting_messages import WaitingMessages
 from bots.slack.words import Words
 from core.address import Address
 from core.clock import Clock, monotonic
 from core.messaging.cursors import Cursors
 from core.messaging.intake import Accepted, Reception
 from core.messaging.messages import PlatformMessage
-from core.messaging.storing import NeverStored, storing
+from core.messaging.storing import storing
 from core.turn.backlog import Backlog
 
 log = logging.getLogger(__name__)
@@ -43,10 +44,10 @@ Threads = Mapping[str, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What it is done with. `teams` are all workspaces; `home` as `parse.event` takes it."""
+    """What it is done with. `teams` are all workspaces; `own` as `parse.message` takes it."""
 
     teams: Teams
-    home: Callable[[], str]
+    own: Callable[[], parse.Own]
     reader: Reader
     people: People
     reception: Reception
@@ -78,6 +79,7 @@ class CatchUp:
 
     def __init__(self, sources: Sources, clock: Clock, *, hours: float, backlog: Backlog) -> None:
         self._from = sources
+        self._waiting = WaitingMessages(sources.reception, sources.people, sources.own)
         self._clock = clock
         self._most = timedelta(hours=hours)
         self._listening = asyncio.Event()
@@ -88,8 +90,13 @@ class CatchUp:
         self.has_caught_up = asyncio.Event()
 
     def missed(self) -> None:
-        """Something may have been missed until now."""
+        """Something may have been missed until now, in any workspace."""
         for kept in self._kept.values():
+            kept.behind.set()
+
+    def gave_up(self, team: str) -> None:
+        """Something of this workspace may not have been stored, and will not come again."""
+        if kept := self._kept.get(team):
             kept.behind.set()
 
     def came(self, team: str) -> None:
@@ -182,34 +189,45 @@ class CatchUp:
         address = _workspace(kept.bot.team)
         known = await self._arrive(kept.bot)
         kept.missed.is_whole = True
-        if self._most:
-            await self._channels(kept, known, began_at)
+        places = await kept.missed.places()
+        if self._most and not self.has_caught_up.is_set():
+            self._backlog.expect(*(channel.key for channel in places.channels))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_at_waiting(kept.missed, places))
+            if self._most:
+                group.create_task(self._channels(kept.missed, places, known, began_at))
         if kept.missed.is_whole:
             await self._advance(address, parse.microseconds(began_at))
 
-    async def _channels(self, kept: _Kept, known: Mapping[str, int], began_at: datetime) -> None:
-        team, missed = kept.bot.team, kept.missed
+    async def _look_at_waiting(self, missed: Missed, places: Places) -> None:
+        await self._waiting.look(missed, places)
+        self._backlog.has_read(_workspace(missed.bot.team))
+
+    async def _channels(
+        self, missed: Missed, places: Places, known: Mapping[str, int], began_at: datetime
+    ) -> None:
+        team = missed.bot.team
         threads = await self._threads(team, began_at)
         first = known.get(_workspace(team).below(_FIRST).key, 0)
         oldest = max(first, parse.microseconds(began_at - self._most))
-        channels = await missed.channels()
-        if not self.has_caught_up.is_set():
-            self._backlog.expect(*(channel.key for channel in channels))
-            self._backlog.has_read(_workspace(team))
         at_once = asyncio.Semaphore(_AT_ONCE)
 
         async def catch_up(address: Address) -> int:
             heard_up_to = max(known[_workspace(team).key], known.get(address.key, 0))
             start = max(heard_up_to - _OVERLAP, oldest)
+            is_long = parse.microseconds(began_at) - heard_up_to > _OVERLAP
+            channel = address.parts[1]
             async with at_once:
-                news = await self._channel(missed, address, threads, start)
+                known_threads = threads.get(channel, [])
+                said = await missed.said(channel, known_threads, start, looks_back=is_long)
+                news = await self._hear_all(missed, address, said, start, places)
             self._backlog.has_read(address)
             if news and missed.is_whole:
                 await self._advance(address, parse.microseconds(began_at))
             return news
 
         async with asyncio.TaskGroup() as group:
-            in_order = sorted(channels, key=_newest_first(await self._busy(team, began_at)))
+            in_order = sorted(places.channels, key=_newest_first(await self._busy(team, began_at)))
             found = [group.create_task(catch_up(channel)) for channel in in_order]
         news = sum(task.result() for task in found)
         log.info("caught up", extra={"team": team, "messages": news})
@@ -241,34 +259,34 @@ class CatchUp:
         )
         return list(dict.fromkeys(place.parts[1] for place in found or []))
 
-    async def _channel(self, missed: Missed, place: Address, threads: Threads, start: int) -> int:
+    async def _hear_all(
+        self, missed: Missed, place: Address, said: Sequence[object], start: int, places: Places
+    ) -> int:
         """Hear what was said there since; returns how much of it was new."""
-        channel = place.parts[1]
-        said = await missed.said(channel, threads.get(channel, []), start)
-        heard = [await self._read(missed, place, raw) for raw in said]
+        is_shared = place.parts[1] in places.shared
+        heard = [await self._read(missed, place, raw, is_shared=is_shared) for raw in said]
         since = {each.key: each for each in heard if each and each.position > start}
         in_order = sorted(since.values(), key=lambda message: message.position)
         return sum([await self._hear(each) for each in in_order])
 
-    async def _read(self, missed: Missed, place: Address, raw: object) -> PlatformMessage | None:
-        bot, is_shared = missed.bot, place.parts[1] in missed.shared
-        home = self._from.home() if is_shared else ""
-        said = parse.message(raw, place, bot.user, bot.bot, home)
+    async def _read(
+        self, missed: Missed, place: Address, raw: object, *, is_shared: bool
+    ) -> PlatformMessage | None:
+        own = self._from.own()
+        said = parse.message(raw, place, missed.bot.user, own, is_shared=is_shared)
         if said is None:
             return None
-        return parse.named(said, await self._from.people.names(bot.team, said.people))
+        return parse.named(said, await self._from.people.names(missed.bot.team, said.people))
 
     async def _hear(self, heard: PlatformMessage) -> bool:
-        accepted = await insist(lambda: self._store(heard))
-        return bool(accepted and accepted.is_new)
+        return bool(await insist(lambda: self._store(heard)))
 
-    async def _store(self, heard: PlatformMessage) -> Accepted | None:
-        """Store a message, or leave it out for good: no other one may wait for it for ever."""
-        try:
-            return await self._stored(self._heard(heard))
-        except NeverStored as refused:
-            log.warning("message cannot be stored", extra={"key": heard.key, "why": str(refused)})
-            return None
+    async def _store(self, heard: PlatformMessage) -> bool:
+        """Store a message; returns whether it is new and will be answered."""
+        accepted = None
+        with storable(heard.key):
+            accepted = await self._heard(heard)
+        return accepted is not None and accepted.is_new
 
     async def _heard(self, heard: PlatformMessage) -> Accepted | None:
         if await self._from.words.obeyed(heard):

@@ -69,8 +69,6 @@ class SlackCommands:
 
     async def ask_about(self, shortcut: Shortcut) -> str:
         """Ask the channel's agent about a message, in its thread; why that was not done, if so."""
-        if shortcut.callback_id != ASK_AGENT:
-            return ""
         return await self._chat.said(self._asked_about(shortcut))
 
     async def _asked_about(self, shortcut: Shortcut) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bots.slack.forwards import named_in
 from bots.slack.markup import mentioned
@@ -28,6 +29,7 @@ class Edited:
     """A message says something else now."""
 
     said: Said
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,24 +100,21 @@ class SlashCommand:
 class Press:
     """A button below a message, or on the Home tab: there the channel is `HomeOpened.direct`."""
 
-    action: str
     value: str
     team: str
     user: str
     channel: str | None = None
-    message_ts: str | None = None
     thread_ts: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortcut:
-    """A message shortcut: `callback_id` used on the message with this ts.
+    """The message shortcut, used on the message with this ts.
 
     At `response_url` whoever used it can be told something, also where the bot is not.
     """
 
     key: str
-    callback_id: str
     team: str
     channel: str
     user: str

@@ -26,6 +26,7 @@ from core.commands.agent import Commands
 from core.commands.views import OwnFact
 from core.config.binding import Binding
 from core.errors import NotAllowed
+from core.graphemes import shortened
 from core.messaging.access import Gate
 from core.messaging.messages import Author
 
@@ -120,12 +121,12 @@ def _bound(binding: Binding) -> str:
 
 
 def _fact(fact: OwnFact) -> Block:
-    text = fact.text if len(fact.text) <= _LONGEST else f"{fact.text[:_LONGEST]}…"
     _, channel = Address.parse(fact.scope).parts[:2]
     where = "in direct messages" if channel.startswith("D") else f"in <#{channel}>"
     return SectionBlock(
         text=MarkdownTextObject(
-            text=f"{escaped(text)}\n_{escaped(fact.agent)}, {where}_", verbatim=True
+            text=f"{escaped(shortened(fact.text, _LONGEST))}\n_{escaped(fact.agent)}, {where}_",
+            verbatim=True,
         ),
         accessory=ButtonElement(text="Forget", action_id=FORGET, value=str(fact.id)),
         block_id=f"fact-{fact.id}",

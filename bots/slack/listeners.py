@@ -45,7 +45,7 @@ _NOT_UNDERSTOOD = "I did not understand that. Please try again."
 class Parts:
     """What the listeners hand over to.
 
-    `home` is the workspace that `parse.event` takes. `uninstalled` is told the workspace.
+    `own` is what `parse.event` takes. `uninstalled` is told the workspace.
     `whisper` tells whoever a response URL belongs to something that nobody else sees, soon.
     """
 
@@ -57,7 +57,7 @@ class Parts:
     homes: Homes
     refusals: Refusals
     agent_view: AgentView
-    home: Callable[[], str]
+    own: Callable[[], parse.Own]
     uninstalled: Callable[[str], Awaitable[object]]
     whisper: Callable[[str, str], None]
 
@@ -89,7 +89,7 @@ class Listeners:
         What happens in a channel is stored in order: a name that Slack is slow to tell lets no
         later message, and no edit, overtake the message of its owner.
         """
-        happened = parse.event(body, self._parts.home())
+        happened = parse.event(body, self._parts.own())
         match happened:
             case None:
                 dropped(body)
@@ -98,7 +98,8 @@ class Listeners:
                     await self._hear(await self._named(happened))
             case Edited():
                 async with self._in_order(happened.said.unnamed.key):
-                    await self._parts.reception.change(await self._named(happened.said))
+                    edited = await self._named(happened.said)
+                    await self._parts.reception.change(edited, happened.at)
             case Withdrawn():
                 async with self._in_order(happened.key):
                     await self._parts.reception.withdraw(happened.key)

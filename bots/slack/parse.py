@@ -42,21 +42,32 @@ _READERS = {  # by the type of a channel, as a message of it says
 }
 _PRIVATE = ("is_private", "is_group", "is_mpim", "is_im")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NOBODY: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What is this app's own in Slack, whichever workspace tells of it.
+
+    Two workspaces tell of a channel that they share: `home` is the one by which its messages are
+    known, so that each has one key. `bots` are the ids of its bots in all of them: without these
+    nobody can tell its messages from those of other apps.
+    """
+
+    home: str = ""
+    bots: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Workspace:
     """The workspace that a body belongs to, and the bot in it; `home` if its channel has another.
 
-    Two workspaces tell of a channel that they share: `home` is the one by which its messages are
-    known, so that each has one key.
+    `bots` as in `Own`.
     """
 
     team: str
     home: str
     bot_user: str
-    bot: str
+    bots: frozenset[str]
     app: str
 
 
@@ -74,6 +85,10 @@ def ts_of(position: int) -> str:
 def microseconds(moment: datetime) -> int:
     """A moment as a position."""
     return int(moment.timestamp() * 1_000_000)
+
+
+def _moment(position: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=position)
 
 
 def team_of(body: object) -> str:
@@ -104,12 +119,9 @@ def kind(body: object) -> str:
     return words or "nameless"
 
 
-def event(body: object, home: str = "") -> Said | Edited | Withdrawn | TurnedPrivate | None:
-    """What happened to a message or a channel; None for what nobody has to answer.
-
-    `home` is the workspace by which messages of shared channels are known.
-    """
-    happened, workspace = at(body, "event"), _workspace(body, home)
+def event(body: object, own: Own) -> Said | Edited | Withdrawn | TurnedPrivate | None:
+    """What happened to a message or a channel; None for what nobody has to answer."""
+    happened, workspace = at(body, "event"), _workspace(body, own)
     place = _place(happened, workspace.team)
     if place is None:
         return None
@@ -125,15 +137,20 @@ def event(body: object, home: str = "") -> Said | Edited | Withdrawn | TurnedPri
 
 
 def message(
-    raw: object, place: Address, bot_user: str, bot: str = "", home: str = ""
+    raw: object, place: Address, bot_user: str, own: Own, *, is_shared: bool = False
 ) -> Said | None:
-    """A message of a channel's history; None if nobody has to answer it.
-
-    Without its own id as a `bot` it cannot tell its own messages from those of other apps. `home`
-    as in `event`, of a channel that is shared.
-    """
-    workspace = _Workspace(team=place.parts[0], home=home, bot_user=bot_user, bot=bot, app="")
+    """A message of a channel's history; None if nobody has to answer it."""
+    home = own.home if is_shared else ""
+    team = place.parts[0]
+    workspace = _Workspace(team=team, home=home, bot_user=bot_user, bots=own.bots, app="")
     return _said(raw, place, workspace)
+
+
+def edit(
+    raw: object, place: Address, bot_user: str, own: Own, *, is_shared: bool = False
+) -> Edited | None:
+    """As `message`, of one that was edited; None for one that never was."""
+    return _edit(message(raw, place, bot_user, own, is_shared=is_shared), raw)
 
 
 def named(said: Said, names: Mapping[str, str]) -> PlatformMessage:
@@ -201,7 +218,7 @@ def channel(raw: object, team: str) -> Address | None:
     return found if channel_id else None
 
 
-def command(body: object, names: Mapping[str, str] = _NOBODY) -> SlashCommand | None:
+def command(body: object, names: Mapping[str, str]) -> SlashCommand | None:
     """A slash command's body."""
     team, channel, user = team_of(body), id_at(body, "channel_id"), id_at(body, "user_id")
     trigger = _trigger(body)
@@ -256,22 +273,19 @@ def uninstalled(body: object) -> str:
 def press(body: object) -> Press | None:
     """A button that was pressed."""
     team, user, action = team_of(body), id_at(body, "user", "id"), at(body, "actions", 0)
-    name = text_at(action, "action_id")
-    if not (team and user and name and _trigger(body)):
+    if not (team and user and _trigger(body)):
         return None
     channel_id = id_at(body, "container", "channel_id") or id_at(body, "channel", "id")
     return Press(
-        action=name,
         value=text_at(action, "value") or text_at(action, "selected_option", "value"),
         team=team,
         user=user,
         channel=channel_id or id_at(body, "view", "private_metadata") or None,
-        message_ts=text_at(body, "container", "message_ts") or None,
         thread_ts=text_at(body, "container", "thread_ts") or None,
     )
 
 
-def shortcut(body: object, names: Mapping[str, str] = _NOBODY) -> Shortcut | None:
+def shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
     """A message shortcut that was used."""
     team, user, trigger = team_of(body), id_at(body, "user", "id"), _trigger(body)
     channel = id_at(body, "channel", "id")
@@ -281,7 +295,6 @@ def shortcut(body: object, names: Mapping[str, str] = _NOBODY) -> Shortcut | Non
     thread = text_at(body, "message", "thread_ts")
     return Shortcut(
         key=f"slack/{team}/cmd/{trigger}",
-        callback_id=text_at(body, "callback_id"),
         team=team,
         channel=channel,
         user=user,
@@ -292,14 +305,14 @@ def shortcut(body: object, names: Mapping[str, str] = _NOBODY) -> Shortcut | Non
     )
 
 
-def _workspace(body: object, home: str) -> _Workspace:
+def _workspace(body: object, own: Own) -> _Workspace:
     found = items_at(body, "authorizations")
     bots = [each for each in found if at(each, "is_bot") is True] or found
     return _Workspace(
         team=team_of(body),
-        home=home if at(body, "is_ext_shared_channel") is True else "",
+        home=own.home if at(body, "is_ext_shared_channel") is True else "",
         bot_user=id_at(bots[0], "user_id") if bots else "",
-        bot="",
+        bots=own.bots,
         app=text_at(body, "api_app_id"),
     )
 
@@ -321,8 +334,12 @@ def _changed(happened: object, place: Address, workspace: _Workspace) -> Edited 
     edited = text_at(after, "edited", "ts")
     if not edited or edited == text_at(before, "edited", "ts"):
         return None
-    said = _said(after, place, workspace)
-    return Edited(said=said) if said else None
+    return _edit(_said(after, place, workspace), after)
+
+
+def _edit(said: Said | None, raw: object) -> Edited | None:
+    at = position(text_at(raw, "edited", "ts"))
+    return Edited(said=said, at=_moment(at)) if said and at else None
 
 
 def _withdrawn(place: Address, ts: str, workspace: _Workspace) -> Withdrawn | None:
@@ -348,7 +365,7 @@ def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
         reply_in=ts,
         author=author,
         text=without_mention(text, bot) if bot else text,
-        sent_at=_EPOCH + timedelta(microseconds=position(ts)),
+        sent_at=_moment(position(ts)),
         position=position(ts),
         is_direct=is_direct,
         is_mention=is_mention,
@@ -376,11 +393,9 @@ def _app(raw: object, workspace: _Workspace) -> Author | None:
     """Which other app or workflow wrote it, where it can be told from this one."""
     bot = id_at(raw, "bot_id") or id_at(raw, "bot_profile", "id")
     app = text_at(raw, "app_id") or text_at(raw, "bot_profile", "app_id")
-    is_other = (app and workspace.app and app != workspace.app) or (
-        workspace.bot and bot != workspace.bot
-    )
-    is_own = id_at(raw, "user") == workspace.bot_user != ""
-    if not (bot and is_other) or is_own or at(raw, "hidden"):
+    is_own = bot in workspace.bots or id_at(raw, "user") == workspace.bot_user != ""
+    is_own = is_own or app == workspace.app != ""
+    if not (bot and workspace.bots) or is_own or at(raw, "hidden"):
         return None
     if text_at(raw, "subtype") not in _SPOKEN_BY_APPS:
         return None

@@ -15,11 +15,13 @@ from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SLACK, SlackClient
 from bots.slack.members import Members
 from bots.slack.messages import Persona
+from bots.slack.parse import Own
 from bots.slack.reader import Bot, Reader
 from bots.slack.workspaces import Workspaces
 from core.config.settings import Settings
 from core.errors import ConfigMistake, Transient
 from core.lazy import lazy
+from core.messaging.cursors import Cursors
 from core.messaging.installations import Installations
 from core.messaging.storing import storing
 from core.runtime import Runtime
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RETRY_SECONDS = 5.0
+_HOME = "home/slack"  # as in `parse.Own`
 
 
 class SlackPlatform:
@@ -44,8 +47,10 @@ class SlackPlatform:
         settings = runtime.settings
         self._runtime = runtime
         self._settings = settings
-        self._own = own[0] if own else None
+        self._bot = own[0] if own else None
+        self._own = Own()
         self._known: dict[str, str] = {}
+        self._cursors = Cursors(runtime.clock)
         self._installations = Installations("slack", runtime.clock, settings.secret_key)
         self._workspaces = Workspaces(self._installations, {own[0].team: own[1]} if own else None)
         self._client = SlackClient(
@@ -77,16 +82,16 @@ class SlackPlatform:
 
     def ways_in(self, worker: Worker, watch: Watch | None = None) -> WaysIn:
         """Every way in. Only who listens needs slack-bolt, which takes 0.05 s and 5 MB."""
-        slack: type[ways_in.Slack] = lazy("bots.slack.ways_in", "Slack")
-        opened = slack(
+        made: type[ways_in.OpenedSlack] = lazy("bots.slack.ways_in", "OpenedSlack")
+        opened = made(
             runtime=self._runtime,
             client=self._client,
             workspaces=self._workspaces,
             installations=self._installations,
             teams=self._teams,
-            home=lambda: min(self._known, default=""),
+            own=lambda: self._own,
         )
-        found: Callable[[ways_in.Slack, Worker, Watch | None], WaysIn] = lazy(
+        found: Callable[[ways_in.OpenedSlack, Worker, Watch | None], WaysIn] = lazy(
             "bots.slack.ways_in", "ways_in"
         )
         return found(opened, worker, watch)
@@ -102,11 +107,20 @@ class SlackPlatform:
             grant.team: Bot(team=grant.team, user=grant.bot_user, bot=grant.bot_id)
             for grant in grants
         }
-        own = {self._own.team: self._own} if self._own else {}
+        own = {self._bot.team: self._bot} if self._bot else {}
         named = {grant.team: grant.team_name for grant in grants}
-        self._known = {team: named.get(team, "") for team in installed | own}
+        bots = installed | own
+        self._known = {team: named.get(team, "") for team in bots}
+        ids = frozenset(bot.bot for bot in bots.values())
+        self._own = Own(home=await self._home(), bots=ids if all(ids) else frozenset())
         self._runtime.gate.report(self._known)
-        return list((installed | own).values())
+        return list(bots.values())
+
+    async def _home(self) -> str:
+        """One workspace for good: by another one, what was heard would be heard a second time."""
+        if self._own.home or not self._known:
+            return self._own.home
+        return await self._cursors.settled(_HOME, min(self._known))
 
     async def look(self) -> None:
         """Find out which workspaces there are."""

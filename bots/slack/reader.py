@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from bots.slack.failures import SlackRefused
 from bots.slack.posted import Identity, Page, Posted, identity, page
 from core.address import Address
 from core.text import cleaned
+
+log = logging.getLogger(__name__)
 
 _PAGE = 200
 _MOST_PAGES = 50
@@ -109,10 +112,8 @@ class Reader:
         may_speak = is_in or _PUBLIC in {scope.strip() for scope in scopes}
         return Channel(place=parse.channel(found, team) or place, may_speak=may_speak)
 
-    async def channels(
-        self, team: str, types: str = _ALL_TYPES, *, user: str | None = None
-    ) -> list[Address]:
-        """Where the bot is, and this person if one is given: channels, groups, direct messages."""
+    async def channels(self, team: str, types: str, *, user: str | None) -> list[Address]:
+        """Where the bot is, and this person if one is given."""
         found = await self._conversations(team, types, user)
         return [channel for raw in found if (channel := parse.channel(raw, team))]
 
@@ -157,6 +158,25 @@ class Reader:
         answer = await self._page(team, "conversations.history", page, "")
         return fields.items_at(answer, "messages")
 
+    async def message(self, team: str, channel: str, ts: str) -> list[object]:
+        """The message with this ts, perhaps with the first of its thread; none if it is gone.
+
+        Of one that had replies a tombstone is left.
+        """
+
+        def page(web: AsyncWebClient, _: str) -> Awaitable[AsyncSlackResponse]:
+            return web.conversations_replies(
+                channel=channel, ts=ts, latest=ts, oldest=ts, inclusive=True
+            )
+
+        try:
+            answer = await self._page(team, "conversations.replies", page, "")
+        except SlackRefused as refused:
+            if refused.code != "thread_not_found":
+                raise
+            return []
+        return fields.items_at(answer, "messages")
+
     async def replies(self, team: str, channel: str, thread: str, oldest: str) -> list[object]:
         """What was said in a thread after a ts; its first message may be among it."""
 
@@ -175,7 +195,8 @@ class Reader:
             found += fields.items_at(answer, name)
             cursor = fields.text_at(answer, "response_metadata", "next_cursor")
             if not cursor:
-                break
+                return found
+        log.warning("there is more than is read", extra={"team": team, "method": method})
         return found
 
     async def _page(self, team: str, method: str, page: PageCall, cursor: str) -> object:

@@ -20,6 +20,7 @@ from bots.slack.home import Homes
 from bots.slack.listeners import Listeners, Parts
 from bots.slack.manifest import SCOPES
 from bots.slack.markup import MARKUP
+from bots.slack.parse import Own
 from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals, Whispers
@@ -44,24 +45,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slack:
-    """What the platform has opened. `teams` are all workspaces, `home` one that stays the same."""
+class OpenedSlack:
+    """What the platform has opened. `teams` are all workspaces."""
 
     runtime: Runtime
     client: SlackClient
     workspaces: Workspaces
     installations: Installations
     teams: Callable[[], Awaitable[list[Bot]]]
-    home: Callable[[], str]
+    own: Callable[[], Own]
 
 
-def ways_in(slack: Slack, worker: Worker, watch: Watch | None = None) -> WaysIn:
+def ways_in(slack: OpenedSlack, worker: Worker, watch: Watch | None = None) -> WaysIn:
     """Every way in, with one app behind them."""
     background = Background()
     parts = _parts(slack, worker, background)
     catch_up = _catch_up(slack, worker, parts)
     url, flow = slack.runtime.settings.slack_api_url or SLACK, _flow(slack)
-    app = SlackApp(bolt(url, flow), Listeners(parts), came=catch_up.came, missed=catch_up.missed)
+    app = SlackApp(bolt(url, flow), Listeners(parts), came=catch_up.came, gave_up=catch_up.gave_up)
     routes = _routes(slack, app, flow)
     app_token = slack.runtime.settings.slack_app_token
     if app_token is None:
@@ -74,7 +75,7 @@ def ways_in(slack: Slack, worker: Worker, watch: Watch | None = None) -> WaysIn:
     return WaysIn(listener=sockets, routes=routes, check=sockets.check)
 
 
-def _parts(slack: Slack, worker: Worker, background: Background) -> Parts:
+def _parts(slack: OpenedSlack, worker: Worker, background: Background) -> Parts:
     runtime, client = slack.runtime, slack.client
     clock, file, directory = runtime.clock, runtime.agents_file, runtime.directory
     people = People(Reader(client))
@@ -93,17 +94,17 @@ def _parts(slack: Slack, worker: Worker, background: Background) -> Parts:
         refusals=Refusals(whispers, runtime.gate, background),
         homes=Homes(client, people, commands, runtime.gate, background),
         agent_view=AgentView(client, commands, reception, file, background),
-        home=slack.home,
+        own=slack.own,
         uninstalled=lambda team: uninstall(team, slack.workspaces, client),
         whisper=lambda url, words: background.add("whisper", lambda: client.tell(url, words)),
     )
 
 
-def _catch_up(slack: Slack, worker: Worker, parts: Parts) -> CatchUp:
+def _catch_up(slack: OpenedSlack, worker: Worker, parts: Parts) -> CatchUp:
     clock = slack.runtime.clock
     sources = Sources(
         teams=slack.teams,
-        home=slack.home,
+        own=slack.own,
         reader=Reader(slack.client),
         people=parts.people,
         reception=parts.reception,
@@ -115,7 +116,7 @@ def _catch_up(slack: Slack, worker: Worker, parts: Parts) -> CatchUp:
     return CatchUp(sources, clock, hours=hours, backlog=worker.backlog)
 
 
-def _flow(slack: Slack) -> AsyncOAuthFlow | None:
+def _flow(slack: OpenedSlack) -> AsyncOAuthFlow | None:
     """What installs the app into other workspaces, if it is to be."""
     settings = slack.runtime.settings
     if not (settings.slack_client_id and settings.slack_client_secret):
@@ -133,7 +134,7 @@ def _flow(slack: Slack) -> AsyncOAuthFlow | None:
     return flow(given, slack.workspaces, slack.installations, slack.runtime.clock)
 
 
-def _routes(slack: Slack, app: SlackApp, flow: AsyncOAuthFlow | None) -> list[Route]:
+def _routes(slack: OpenedSlack, app: SlackApp, flow: AsyncOAuthFlow | None) -> list[Route]:
     """A bot without a port needs no web server: what serves its pages is imported where one is."""
     found: list[Route] = []
     if secret := slack.runtime.settings.slack_signing_secret:

@@ -72,9 +72,10 @@ class Words:
     async def obeyed(self, heard: PlatformMessage) -> bool:
         """Whether it was one of them; then it is done, and whoever wrote it is told soon.
 
-        Twins, as Slack's two events of a mention, wait for each other.
+        Twins, as Slack's two events of a mention, wait for each other. An app commands nothing.
         """
-        if not (heard.is_mention and heard.thread) or heard.forwards:
+        is_called = heard.is_mention and heard.thread
+        if heard.is_by_app or heard.forwards or not is_called:
             return False
         command = command_in(heard.text, self._agents())
         if command is None:

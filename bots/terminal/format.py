@@ -17,6 +17,7 @@ from bots.links import plain_links
 from bots.terminal.harmless import harmless
 from bots.terminal.parse import Seat, Verb
 from core.commands.views import HistoryEntry, RememberedFact
+from core.graphemes import shortened
 
 STYLES = {
     "agent": "bold green",
@@ -115,8 +116,7 @@ def ago(then: datetime, now: datetime) -> str:
 
 
 def _excerpt(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
+    return shortened(" ".join(text.split()), _EXCERPT)
 
 
 def _rows(rows: Iterable[tuple[str, str]], style: str = "none") -> RenderableType:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from core.address import Address
 from core.config.validation import did_you_mean
 from core.errors import UserMistake
+from core.graphemes import shortened
 from core.messaging.messages import Author, RoutedMessage
 from core.text import cleaned
 
@@ -65,11 +66,15 @@ def command(line: str) -> Command | None:
     word, _, argument = line.partition(" ")
     verbs = [verb.value for verb in Verb]
     if word not in verbs:
+        hint = did_you_mean(word, verbs).rstrip("?")
         raise UserMistake(
-            f"There is no command {word[:_LONGEST_NAME]}{did_you_mean(word, verbs).rstrip('?')}. "
+            f"There is no command {shortened(word, _LONGEST_NAME)}{hint}. "
             "A message that begins with a slash begins with two."
         )
-    return Command(verb=Verb(word), argument=argument.strip())
+    verb, argument = Verb(word), argument.strip()
+    if argument and verb is not Verb.USE:
+        raise UserMistake(f"{verb} takes nothing behind it: type it alone.")
+    return Command(verb=verb, argument=argument)
 
 
 def message(line: str) -> str:

@@ -97,7 +97,7 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
         summary=summary.text if summary else "",
         facts=[_note(fact) for fact in _not_in_sight(before, lease.address)],
         in_front=summary.facts if summary else (),
-        is_begun=summary is not None,
+        view=summary.id if summary else None,
         history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in before.history],
         begins_at=summary.upto_seq + 1 if summary else 1,
         could_begin_at=before.reset_at + 1,

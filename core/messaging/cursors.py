@@ -30,6 +30,13 @@ class Cursors:
         """Everything at this address was heard up to there."""
         await cursors.advance(address.key, position, self._clock())
 
+    async def settled(self, name: str, what: str) -> str:
+        """Keep `what` under a name that is no address, for good, if nothing is kept there yet.
+
+        Returns what is kept there then.
+        """
+        return await cursors.settle(name, what, self._clock())
+
     async def threads(
         self, address: Address, *, since: datetime, limit: int
     ) -> list[tuple[Address, str]]:

@@ -47,5 +47,17 @@ def test_code_is_no_file_that_a_spreadsheet_computes(language: str) -> None:
     assert as_file(f"```{language}\n=1+1\n```", "k1").name == "answer-k1.txt"
 
 
+@pytest.mark.parametrize("text", ["```\ncode\n```\nwords\n|a|\n|-|", "|a|\n|-|\n\nwords", "words"])
+def test_of_what_is_not_one_block_nothing_is_left_out(text: str) -> None:
+    file = as_file(text, "k1")
+    assert (file.name, file.content.decode()) == ("answer-k1.md", f"{text}\n")
+
+
+@pytest.mark.parametrize("margin", ["    ", "> ", ">   "])
+def test_a_table_below_a_list_item_or_in_a_quotation_is_one(margin: str) -> None:
+    text = "\n".join(f"{margin}{line}" for line in ("| a |", "|---|", "| 1 |"))
+    assert as_file(text, "k1").content == b"a\n1\n"
+
+
 def test_a_file_reads_as_it_is_written() -> None:
     assert as_file("```\na\u202eb\u2066c\n```", "k1").content == b"abc\n"

@@ -63,6 +63,11 @@ def test_a_long_question_is_shown_in_part_and_all_of_it_as_a_quote() -> None:
     assert "characters left out" in quoted[-1]
 
 
+def test_what_is_cut_says_so() -> None:
+    assert "`" + "x" * 39 + "…`" in Wording(SLACK).help_text("x" * 41)
+    assert Wording(SLACK).forgotten("x" * 301) == "Forgotten: " + "x" * 299 + "…"
+
+
 def test_a_message_without_words_is_asked_about_as_such() -> None:
     assert question_about("one\ntwo").endswith("> one\n> two")
     assert question_about("").endswith("> (no text)")
@@ -77,6 +82,7 @@ def test_a_learned_fact_says_from_which_words_and_what_held_before(markup: Marku
     )
     shown = Wording(markup).facts("Ada", [fact])
     assert "learned from Ana, 01 March 2026: “Let us say 2 April, word" in shown
+    assert "word…”" in shown
     assert "before: The deadline is 15 March" in shown
     assert len(shown) < 300
     gone = Wording(markup).facts("Ada", [replace(fact, learned_from="", before="")])

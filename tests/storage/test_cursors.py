@@ -31,6 +31,16 @@ async def test_what_was_seen_is_the_newest(now: datetime) -> None:
     assert await cursors.last_seen("menu") == "blue"
 
 
+async def test_what_is_settled_stays(now: datetime) -> None:
+    assert [await cursors.settle("home", what, now) for what in ("T2", "T1")] == ["T2", "T2"]
+
+
+async def test_many_may_settle_something_at_once(now: datetime) -> None:
+    async with asyncio.TaskGroup() as group:
+        whats = [group.create_task(cursors.settle("home", f"T{n}", now)) for n in range(5)]
+    assert len({what.result() for what in whats}) == 1
+
+
 async def test_many_may_see_something_for_the_first_time_at_once(now: datetime) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(5):

@@ -454,6 +454,38 @@ async def test_a_message_that_can_never_be_stored_keeps_no_other_one_waiting(
     assert len(skipped) == 1
 
 
+async def left_waiting(server: Server, channel: str, *texts: str) -> None:
+    """Messages that nobody had begun to answer when the bot was stopped."""
+    discord = server.discord
+    async with server.bot(server.support_listens, drain_seconds=0.1):
+        server.endpoint.script(Reply(text="on and on " * 900, size=5, pause=0.05))
+        discord.say(channel, discord.anna, f"{discord.mention} begin")
+        await server.endpoint.arrived()
+        for number, text in enumerate(texts):
+            author = discord.anna if number % 2 else discord.ben
+            discord.say(channel, author, f"{discord.mention} {text}")
+        await discord.until(lambda: server.rows(WAITING) == [(len(texts),)])
+
+
+async def test_what_waits_in_a_channel_that_is_gone_is_answered_no_more(server: Server) -> None:
+    discord = server.discord
+    await left_waiting(server, discord.general, "never mind")
+    discord.delete_channel(discord.general)
+    async with server.bot(server.support_listens):
+        await discord.until(lambda: server.rows(WAITING) == [(0,)])
+    states = server.rows("SELECT state FROM inbox ORDER BY position")
+    assert states[-1] == ("withdrawn",)
+
+
+async def test_messages_that_wait_and_cannot_be_looked_at_hold_up_nothing(server: Server) -> None:
+    discord = server.discord
+    await left_waiting(server, discord.general, "one", "two", "three", "four", "five")
+    discord.say(discord.support, discord.anna, "missed")
+    discord.fault("messages.get", "status", status=503)
+    async with server.bot(server.support_listens):
+        await discord.until(lambda: ("missed",) in server.rows("SELECT text FROM inbox"))
+
+
 async def test_what_waits_is_answered_as_it_was_edited_or_not_at_all_while_nobody_listened(
     server: Server,
 ) -> None:

@@ -11,6 +11,7 @@ from core.redaction import HELD
 from tests.bots.discord.command_server import AGENTS, CommandServer
 from tests.bots.discord.server import Server
 from tests.bots.discord.test_contents import SHAPES
+from tests.patience import PATIENCE
 from tests.peers.discord.mentions import previewed
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.wire import Json
@@ -253,7 +254,7 @@ async def test_a_command_that_is_taken_too_late_is_not_done(
         discord.backend.interactions.ack_seconds = -1.0
         discord.command("agent remember", {"fact": "Ben owns it"}, discord.general, discord.anna)
         await discord.until(lambda: discord.calls("interactions.callback"))
-        discord.backend.interactions.ack_seconds = 3.0
+        discord.backend.interactions.ack_seconds = PATIENCE
         assert "remembers nothing" in await command_server.agent_command("facts")
 
 
@@ -426,6 +427,7 @@ async def test_the_message_menu_asks_about_a_message_and_the_answer_replies_to_i
         assert await command_server.told(used) == "Asking **assistant** …"
     assert "> support: @Anna, the printer is on fire" in answer
     assert "hot" in answer
+    assert answer.partition("Please help")[2].count("log.txt") == 1
     assert command_server.answers(discord.general)[0].reply_to == message
 
 

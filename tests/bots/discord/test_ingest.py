@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bots.discord.parse import Deleted
 from tests.bots.discord.server import QUICK, Bot, Server
 
 INBOX = "SELECT count(*) FROM inbox"
@@ -68,6 +69,63 @@ async def test_what_is_deleted_while_it_waits_aside_is_not_answered(
         await server.answered(thread)
     left = "SELECT text FROM inbox WHERE state <> 'withdrawn'"
     assert server.rows(left) == [("this one",)]
+
+
+@pytest.mark.parametrize("bots", ["", "bots = true"])
+async def test_an_app_that_mentions_it_in_an_unknown_thread_is_heard_where_apps_are(
+    server: Server, bots: str
+) -> None:
+    discord, thread = server.discord, unknown_thread(server)
+    async with server.bot(server.support_listens + bots):
+        wake(server, thread)
+        discord.say_as_other_bot(thread, "to nobody")
+        discord.say_as_other_bot(thread, f"{discord.mention} deploy failed")
+        discord.say(thread, discord.anna, "this one")
+        await discord.until(lambda: ("this one",) in server.rows(STORED))
+    heard = [("deploy failed",)] if bots else []
+    assert server.rows(STORED) == [*heard, ("this one",)]
+
+
+async def test_what_people_say_among_apps_in_an_unknown_thread_is_not_lost(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.ingest._MOST_DELAYED", 2)
+    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+    discord, thread = server.discord, unknown_thread(server)
+    async with server.bot(server.support_listens) as bot:
+        wake(server, thread)
+        discord.fault("channels.get", "status", status=503)
+        discord.say(thread, discord.anna, "the first")
+        await discord.until(lambda: aside(bot) == 1)
+        discord.say_as_other_bot(thread, "beep")
+        discord.say(thread, discord.anna, "the last")
+        await discord.until(lambda: bot.listener._handlers.ingest._overflowed)
+        asked = len(discord.calls("channels.get"))
+        await discord.until(
+            lambda: not aside(bot) or len(discord.calls("channels.get")) > asked + 1
+        )
+        discord.clear_faults()
+        await discord.until(lambda: len(server.rows(STORED)) == 2)
+    assert server.rows(STORED) == [("the first",), ("the last",)]
+
+
+async def test_what_a_deletion_leaves_out_of_what_waits_aside_is_caught_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.ingest._MOST_DELAYED", 2)
+    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+    discord, thread = server.discord, unknown_thread(server)
+    async with server.bot(server.support_listens) as bot:
+        wake(server, thread)
+        discord.fault("channels.get", "status", status=503)
+        discord.say(thread, discord.anna, "the first")
+        gone = discord.say(thread, discord.anna, "never mind")
+        await discord.until(lambda: aside(bot) == 2)
+        discord.delete(gone)
+        [waiting] = bot.listener._handlers.ingest._delayed.values()
+        await discord.until(lambda: isinstance(waiting[-1], Deleted))
+        discord.clear_faults()
+        await discord.until(lambda: ("the first",) in server.rows(STORED))
 
 
 async def test_what_waits_aside_counts_as_waiting(

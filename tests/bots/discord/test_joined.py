@@ -141,6 +141,16 @@ async def test_it_leaves_a_thread_when_it_is_told_so_until_it_is_called(
     assert told.text == "I answer in this thread only when somebody calls me again."
 
 
+@pytest.mark.parametrize("bots", ["", "bots = true"])
+async def test_an_app_does_not_let_it_leave(server: Server, bots: str) -> None:
+    discord = server.discord
+    async with server.bot(bound(server, "mention", "channel") + bots):
+        thread = await joined(server)
+        discord.say_as_other_bot(thread, f"{discord.mention} leave")
+        assert "and then?" in await heard_after(server, thread, "and then?")
+    assert (("leave",) in server.rows(TEXTS)) == bool(bots)
+
+
 async def test_it_leaves_by_command(command_server: CommandServer) -> None:
     discord = command_server.discord
     async with command_server.commanded():

@@ -18,7 +18,7 @@ from bots.slack.app import SlackApp, bolt
 from bots.slack.listeners import Listeners
 from bots.slack.sockets import SocketListener
 from core.messaging.storing import NotStored
-from storage.errors import DatabaseBusy
+from storage.errors import DatabaseBusy, Unstorable
 from tests.bots.slack.bodies import COMMAND, PRESS, SHORTCUT, Json, json, nearly_known, said
 from tests.bots.slack.bots import Bot, Workspace
 from tests.peers.endpoint import Endpoint
@@ -63,7 +63,7 @@ class Failing(Listeners):
 
 def app_with(listeners: Listeners) -> SlackApp:
     """Nobody is told what came."""
-    return SlackApp(bolt(NOWHERE), listeners, came=lambda _: None, missed=lambda: None)
+    return SlackApp(bolt(NOWHERE), listeners, came=lambda _: None, gave_up=lambda _: None)
 
 
 async def answered(app: SlackApp, raw: object, attempt: str = "0") -> int:
@@ -83,6 +83,23 @@ async def test_a_listener_that_fails_to_store_is_not_acknowledged(
 ) -> None:
     app = app_with(Failing(error))
     assert await answered(app, raw) == 503
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"), [(said(), 200), (COMMAND, 503), (PRESS, 503), (SHORTCUT, 503)]
+)
+async def test_what_can_never_be_stored_is_not_sent_again_and_whoever_did_it_is_told(
+    raw: Json, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    came, given_up = list[str](), list[str]()
+    app = SlackApp(
+        bolt(NOWHERE), Failing(Unstorable("too long")), came=came.append, gave_up=given_up.append
+    )
+    assert await answered(app, raw) == status
+    [told] = [each for each in caplog.records if each.name == "bots.slack.app"]
+    if status == 200:
+        assert told.getMessage() == "can never be stored, so acknowledged all the same"
+        assert (told.levelname, came, given_up) == ("WARNING", ["T0001"], [])
 
 
 @pytest.mark.parametrize("raw", [said(), COMMAND])

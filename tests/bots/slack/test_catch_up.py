@@ -6,17 +6,20 @@ import asyncio
 
 import pytest
 
+from bots.slack.sockets import SocketListener
 from bots.slack.workspaces import Workspaces
 from core.messaging.installations import Installations
 from core.runtime import Runtime
 from storage.database import open_database
 from tests.bots.slack.bots import Workspace, granted
 from tests.patience import PATIENCE
+from tests.peers.endpoint import Reply
 from tests.peers.slack.deliveries import Schedule
 from tests.storage import sql
 
 QUAY = "T00012"
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
+WAITING = "SELECT count(*) FROM inbox WHERE state = 'waiting'"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
 CURSORS = "SELECT name FROM cursor"
 POSITIONS = "SELECT name, position FROM cursor WHERE name LIKE 'slack/%' ORDER BY name"
@@ -109,6 +112,19 @@ async def test_direct_messages_and_threads_are_caught_up(workspace: Workspace) -
     assert workspace.said(place) == ["You said: in private"]
 
 
+async def test_a_first_mention_in_an_older_thread_is_caught_up(down: Workspace) -> None:
+    """Slack tells of a reply only with the message that the thread begins with."""
+    slack = down.slack
+    down.change("UPDATE cursor SET position = position - 3600000000 WHERE name LIKE '%/first'")
+    thread = slack.say("C0GENERAL", "U0BEN", "a plan", ago=7_200)
+    slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} what of it?", thread)
+    await slack.until_quiet()
+    async with down.bot(AGENTS):
+        [answer] = await down.answered("C0GENERAL")
+    assert answer.endswith("what of it?")
+    assert down.said("C0GENERAL", thread) == [answer]
+
+
 async def test_the_backlog_of_a_first_start_is_not_answered(workspace: Workspace) -> None:
     slack = workspace.slack
     slack.backend.deliveries.schedule = GIVEN_UP
@@ -180,7 +196,7 @@ async def test_upkeep_after_a_quiet_month_changes_nothing_of_what_is_found(
     runtime = await Runtime.open(workspace.settings(AGENTS, retention_days=1))
     assert await runtime.upkeep().look(asyncio.Event())
     await runtime.close()
-    kept = [("quiet",), ("slack/T0001",), ("slack/T0001/first",), ("upkeep",)]
+    kept = [("home/slack",), ("quiet",), ("slack/T0001",), ("slack/T0001/first",), ("upkeep",)]
     assert workspace.rows(f"{CURSORS} ORDER BY name") == kept
     assert workspace.rows("SELECT text FROM inbox") == []
     for place in places:
@@ -373,6 +389,86 @@ async def test_a_message_that_can_never_be_stored_keeps_no_other_one_waiting(
         await slack.until(lambda: "after" in "".join(workspace.said("C0SUPPORT")))
     skipped = [each for each in caplog.records if each.message == "message cannot be stored"]
     assert [vars(each)["key"] for each in skipped] == [f"slack/T0001/C0SUPPORT/{refused}"]
+
+
+async def left_waiting(workspace: Workspace, *texts: str) -> list[str]:
+    """Messages that nobody had begun to answer when the bot was stopped; the last in a thread."""
+    slack = workspace.slack
+    async with workspace.bot(AGENTS, drain_seconds=0.1) as bot:
+        await bot.caught_up()
+        workspace.endpoint.script(Reply(text="on and on " * 900, size=5, pause=0.05))
+        thread = slack.say("C0SUPPORT", "U0ANNA", "begin")
+        await workspace.endpoint.arrived()
+        found = [
+            slack.say("C0SUPPORT", "U0ANNA" if number % 2 else "U0BEN", text)
+            for number, text in enumerate(texts[:-1])
+        ]
+        found.append(slack.say("C0SUPPORT", "U0BEN", texts[-1], thread))
+        await slack.until(lambda: workspace.rows(WAITING) == [(len(texts),)])
+        await slack.until_quiet()
+    slack.backend.deliveries.schedule = GIVEN_UP
+    return found
+
+
+@pytest.mark.parametrize("hours", [24, 0])
+async def test_what_waits_is_answered_as_it_was_edited_or_not_at_all_while_nobody_listened(
+    workspace: Workspace, hours: int
+) -> None:
+    slack = workspace.slack
+    edited, gone, tombstone, _, in_thread = await left_waiting(
+        workspace, "wrong", "never mind", "nor this", "and this", "wrong, too"
+    )
+    slack.say("C0SUPPORT", "U0BEN", "a reply", tombstone)
+    slack.edit("C0SUPPORT", edited, "right &amp; proper")
+    slack.edit("C0SUPPORT", in_thread, "right, too")
+    for ts in (gone, tombstone):
+        slack.delete("C0SUPPORT", ts)
+    await slack.until_quiet()
+    async with workspace.bot(AGENTS, catch_up_hours=hours):
+        await slack.until(lambda: workspace.rows(WAITING) == [(0,)])
+    found = workspace.rows("SELECT text FROM inbox WHERE text <> 'a reply' ORDER BY position")
+    assert [text for (text,) in found] == [
+        "begin",
+        "right & proper",
+        "",
+        "",
+        "and this",
+        "right, too",
+    ]
+
+
+async def test_what_waits_is_left_as_it_is_where_slack_does_not_tell(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    await left_waiting(workspace, "one", "two")
+    slack.fault("conversations.replies", "error", error="channel_not_found")
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+        await slack.until(lambda: workspace.rows(WAITING) == [(0,)])
+    assert workspace.rows("SELECT text FROM inbox") == [("begin",), ("one",), ("two",)]
+
+
+@pytest.mark.parametrize("url", ["postgres", "mysql"], indirect=True)
+async def test_a_new_text_that_can_never_be_stored_keeps_nothing_waiting(
+    workspace: Workspace, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS, database_url=url) as bot:
+        await bot.caught_up()
+        workspace.endpoint.script(Reply(text="on and on " * 900, size=5, pause=0.05))
+        slack.say("C0SUPPORT", "U0ANNA", "begin")
+        await workspace.endpoint.arrived()
+        waiting = slack.say("C0SUPPORT", "U0BEN", "short")
+        await slack.until_quiet()
+        await change(url, NARROW[url.partition(":")[0]])
+        slack.edit("C0SUPPORT", waiting, "much too long for what is left of it")
+        await slack.until_quiet()
+        assert slack.deliveries[-1].is_acked
+        listener = bot.ways_in.listener
+        assert isinstance(listener, SocketListener)
+        listener._catch_up.missed()
+        await slack.until(lambda: "message cannot be stored" in caplog.messages)
 
 
 async def change(url: str, statement: str) -> None:

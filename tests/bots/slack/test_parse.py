@@ -26,6 +26,7 @@ from core.messaging.messages import Attachment, PlatformMessage
 from tests.bots.slack.bodies import COMMAND, PRESS, SHORTCUT, Json, body, json, nearly_known, said
 
 NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
+OWN = parse.Own(home="T0001", bots=frozenset({"B0BOT", "B0QUAY"}))
 
 
 def as_mapping(value: object) -> Json:
@@ -34,7 +35,7 @@ def as_mapping(value: object) -> Json:
 
 
 def heard(raw: object) -> PlatformMessage:
-    found = parse.event(raw)
+    found = parse.event(raw, OWN)
     assert isinstance(found, Said)
     return parse.named(found, NAMES)
 
@@ -139,7 +140,6 @@ def test_a_file_brings_no_characters_that_cannot_be_stored() -> None:
     "event",
     [
         {"bot_id": "B1", "app_id": "A0001"},
-        {"bot_id": "B9"},
         {"app_id": "A0001"},
         {"user": "U0BOT"},
         {"user": "USLACKBOT"},
@@ -154,7 +154,7 @@ def test_a_file_brings_no_characters_that_cannot_be_stored() -> None:
 def test_what_no_person_wrote_is_not_heard(event: Json) -> None:
     raw = said()
     raw["event"] = {**as_mapping(raw["event"]), **event}
-    assert parse.event(raw) is None
+    assert parse.event(raw, OWN) is None
 
 
 POSTED = {"bot_id": "B9", "app_id": "A9", "username": "Deploys", "subtype": "bot_message"}
@@ -166,9 +166,22 @@ def test_another_app_is_told_from_this_one() -> None:
     found = heard(raw)
     assert (found.is_by_app, found.author.id, found.author.name) == (True, "B9", "Deploys")
     here = Address.parse("slack/T0001/C1")
-    assert parse.message(raw["event"], here, "U0BOT", "B9") is None
-    assert parse.message(raw["event"], here, "U0BOT") is None
-    assert parse.message(raw["event"], here, "U0BOT", "B0BOT") is not None
+    assert parse.message(raw["event"], here, "U0BOT", OWN) is not None
+    assert parse.message(raw["event"], here, "U0BOT", parse.Own()) is None
+
+
+@pytest.mark.parametrize(
+    ("post", "is_heard"),
+    [({"bot_id": "B9"}, True), ({"bot_id": "B0BOT"}, False), ({"bot_id": "B0QUAY"}, False)],
+)
+def test_a_webhook_without_an_app_is_judged_alike_at_once_and_when_catching_up(
+    post: Json, *, is_heard: bool
+) -> None:
+    raw = said()
+    raw["event"] = {**as_mapping(raw["event"]), **post, "subtype": "bot_message", "user": None}
+    here = Address.parse("slack/T0001/C1")
+    at_once, later = parse.event(raw, OWN), parse.message(raw["event"], here, "U0BOT", OWN)
+    assert (at_once is not None, later is not None) == (is_heard, is_heard)
 
 
 def edited(after: Mapping[str, object], before: Mapping[str, object] | None = None) -> object:
@@ -180,7 +193,7 @@ def edited(after: Mapping[str, object], before: Mapping[str, object] | None = No
         message={**person, **after},
         previous_message={**person, **(before or {})},
     )
-    return parse.event(raw)
+    return parse.event(raw, OWN)
 
 
 def test_an_edit_has_the_key_of_its_message() -> None:
@@ -204,7 +217,7 @@ def test_an_edit_of_our_own_message_is_none() -> None:
 
 def test_deleted_messages_are_withdrawn_parents_of_threads_too() -> None:
     gone = Withdrawn(key="slack/T0001/C1/1700000000.000100")
-    assert parse.event(body(subtype="message_deleted", deleted_ts="1700000000.000100")) == gone
+    assert parse.event(body(subtype="message_deleted", deleted_ts="1700000000.000100"), OWN) == gone
     assert edited({"subtype": "tombstone", "user": "USLACKBOT"}) == gone
 
 
@@ -218,15 +231,15 @@ def test_a_message_of_a_shared_channel_has_one_key_whichever_workspace_tells_of_
     keys = set[str]()
     for team in ("T0001", "T0002"):
         raw = {**said(), "is_ext_shared_channel": True, "authorizations": [{"team_id": team}]}
-        found = parse.event(raw, "T0001")
+        found = parse.event(raw, OWN)
         assert isinstance(found, Said)
         assert found.unnamed.place.key == f"slack/{team}/C1"
         here = Address.parse(f"slack/{team}/C1")
-        read = parse.message(raw["event"], here, "U0BOT", "B0BOT", "T0001")
+        read = parse.message(raw["event"], here, "U0BOT", OWN, is_shared=True)
         assert read
         keys |= {found.unnamed.key, read.unnamed.key}
     assert keys == {"slack/T0001/C1/1700000000.000100"}
-    alone = parse.event({**said(), "authorizations": [{"team_id": "T0002"}]}, "T0001")
+    alone = parse.event({**said(), "authorizations": [{"team_id": "T0002"}]}, OWN)
     assert isinstance(alone, Said)
     assert alone.unnamed.key == "slack/T0002/C1/1700000000.000100"
 
@@ -246,7 +259,7 @@ def test_other_events_are_what_they_are() -> None:
 
 
 def test_a_message_says_whose_names_it_needs() -> None:
-    found = parse.event(said("<@U0BOT> ask <@U0BEN|ben> and <@W9>"))
+    found = parse.event(said("<@U0BOT> ask <@U0BEN|ben> and <@W9>"), OWN)
     assert isinstance(found, Said)
     assert found.people == {"U0ANNA", "U0BEN", "W9"}
 
@@ -261,23 +274,18 @@ def test_a_command_is_keyed_by_its_trigger() -> None:
 def test_a_press_says_what_was_pressed_where() -> None:
     press = parse.press(PRESS)
     assert isinstance(press, Press)
-    assert (press.action, press.value, press.channel, press.message_ts) == (
-        "feedback",
-        "good:k",
-        "C1",
-        "1.000001",
-    )
+    assert (press.value, press.channel) == ("good:k", "C1")
 
 
 def test_a_shortcut_says_on_which_message() -> None:
-    shortcut = parse.shortcut(SHORTCUT)
+    shortcut = parse.shortcut(SHORTCUT, {})
     assert isinstance(shortcut, Shortcut)
-    assert (shortcut.callback_id, shortcut.said.text) == ("ask_agent", "a & b")
+    assert shortcut.said.text == "a & b"
 
 
 def read_in_every_way(raw: object) -> None:
     names = dict.fromkeys(parse.people(raw), "X")
-    found = parse.event(raw)
+    found = parse.event(raw, OWN)
     if isinstance(found, Said):
         parse.named(found, names)
     parse.opened(raw)
@@ -344,5 +352,5 @@ def test_a_channel_says_who_can_read_it(flags: Json, readers: Readers) -> None:
 
 
 def test_a_channel_that_turns_private_says_so() -> None:
-    found = parse.event(body(subtype="channel_convert_to_private", user="U0ANNA", ts="1.0"))
+    found = parse.event(body(subtype="channel_convert_to_private", user="U0ANNA", ts="1.0"), OWN)
     assert found == TurnedPrivate(place=Address(platform="slack", parts=("T0001", "C1")))

@@ -193,3 +193,29 @@ async def test_what_is_said_in_a_channel_that_two_workspaces_share_is_answered_o
     await slack.until_quiet()
     assert all(each.is_acked for each in slack.deliveries)
     assert await InboxMessage.all().count() == 1
+
+
+async def test_it_is_not_answered_again_when_a_workspace_comes_or_goes(
+    looked_for_soon: None, scene: Scene
+) -> None:
+    slack = scene.slack
+
+    async def tell(*teams: str) -> None:
+        for team in teams:
+            bot_user = slack.backend.world.teams[team].bot_user
+            payload = said(f"<@{bot_user}> hello", channel=IN_HARBOUR)
+            payload |= {"is_ext_shared_channel": True, "team_id": team}
+            payload |= {"authorizations": [{"team_id": team, "user_id": bot_user, "is_bot": True}]}
+            slack.backend.deliveries.send("events_api", Json(payload))
+            await slack.until_quiet()
+
+    await slack.until(lambda: len(slack.calls("users.conversations")) >= 2)
+    await tell(QUAY)
+    slack.uninstall(HARBOUR)
+    await slack.until_quiet()
+    slack.add_team("T00011", "Jetty")
+    await scene.workspaces.store(granted(slack, "T00011", scene.runtime))
+    await slack.until(lambda: len(slack.calls("users.conversations")) >= 3)
+    await tell(QUAY, "T00011")
+    [stored] = await InboxMessage.all()
+    assert stored.key.startswith(f"slack/{HARBOUR}/")

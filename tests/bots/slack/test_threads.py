@@ -168,6 +168,28 @@ async def test_it_leaves_a_thread_until_it_is_called(
     ]
 
 
+async def test_an_app_commands_nothing(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(f"{bound('mention')}\nbots = true"):
+        thread = await joined(workspace)
+        slack.say_as_other_bot(HERE, f"{slack.mention} leave", thread)
+        await workspace.answered(HERE, 2)
+        assert "and then?" in await said_after(workspace, thread, "and then?")
+    assert workspace.whispers(HERE) == []
+    assert ("leave",) in workspace.rows(TEXTS)
+
+
+async def test_an_app_that_is_not_heard_commands_nothing(workspace: Workspace) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        thread = await joined(workspace)
+        slack.say_as_other_bot(HERE, f"{slack.mention} remember this", thread)
+        slack.say_as_other_bot(HERE, f"{slack.mention} leave", thread)
+        await slack.until_quiet()
+        assert "and then?" in await said_after(workspace, thread, "and then?")
+    assert workspace.rows("SELECT count(*) FROM fact") == [(0,)]
+
+
 async def test_it_leaves_all_threads_of_a_channel(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(AGENTS):
