@@ -84,7 +84,7 @@ async def _reload_at(hang_up: asyncio.Event, runtime: Runtime) -> None:
             await runtime.reload()
         except ConfigMistake as mistake:
             for line in str(mistake).splitlines():
-                log.error("agents file not reloaded", extra={"why": line})  # noqa: TRY400  # says all
+                log.error("agents file not reloaded", extra={"why": line})  # noqa: TRY400  # the mistake is in the file
         else:
             log.info("agents file reloaded", extra={"agents": len(runtime.agents_file.agents)})
 

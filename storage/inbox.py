@@ -134,21 +134,21 @@ async def withdraw(key: str, now: datetime) -> Edit:
     """Let a message go unanswered, unless it is answered already.
 
     An answer to nothing else is asked to stop. What is answered stays in the history, but without
-    words here: nothing is learned from it, and what was learned from it alone is gone.
+    words and files here: nothing is learned from it, and what was learned from it alone is gone.
     """
     if not (message := await _locked(key)):
         return Edit.TOO_LATE
     edit = await _edited(message)
     gone = InboxMessage.filter(id=message.id)
     if edit is Edit.WAITING:
-        await gone.update(state=InboxState.WITHDRAWN, text="")
+        await gone.update(state=InboxState.WITHDRAWN, text="", attachments=[], quotes=None)
     elif edit is Edit.TAKEN:
         await gone.update(text="", attachments=[], quotes=None)
         others = await InboxMessage.filter(turn_id=message.turn_id).exclude(id=message.id)
         if not any(other.text or other.attachments for other in others):
             await Turn.filter(id=message.turn_id).update(stop_asked_at=now)
     elif message.state in (InboxState.ANSWERED, InboxState.FAILED):
-        await gone.update(text="", quotes=None)
+        await gone.update(text="", attachments=[], quotes=None)
         await learning.drop_sources([key])
     return edit
 

@@ -41,7 +41,7 @@ class Dispatcher:
                 await self.hear(event)
             case Edited():
                 with storable(event.heard.key):
-                    await self._reception.change(event.heard)
+                    await self._reception.change(event.heard, event.at)
             case Deleted():
                 with storable(event.key):
                     await self._reception.withdraw(event.key)

@@ -127,9 +127,13 @@ class Ingest:
         if channel not in self._delayed:
             self._delayed[channel] = deque(maxlen=_MOST_DELAYED)
             group.create_task(self._store_delayed(channel))
+        self._keep(channel, (event, on_stored))
+
+    def _keep(self, channel: int, event: tuple[MessageEvent, OnStored] | Deleted) -> None:
+        """Add it to the channel's delayed events, of which the oldest is left out for it."""
         if len(self._delayed[channel]) == _MOST_DELAYED:
             self._overflowed.add(channel)
-        self._delayed[channel].append((event, on_stored))
+        self._delayed[channel].append(event)
 
     async def _store_delayed(self, channel: int) -> None:
         """Store the channel's delayed events once its location is known."""
@@ -167,7 +171,7 @@ class Ingest:
         location = Location(guild=event.guild_id, channel=event.channel_id)
         deleted = Deleted(key=location.message_key(message))
         if event.channel_id in self._delayed:  # the message itself may wait there
-            self._delayed[event.channel_id].append(deleted)
+            self._keep(event.channel_id, deleted)
         else:
             await self._dispatch(deleted)
 

@@ -36,6 +36,7 @@ class Edited:
     """A message that has a new text now."""
 
     heard: PlatformMessage
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,13 @@ def message(said: discord.Message, location: Location, me: int) -> PlatformMessa
 
 def edited(update: discord.RawMessageUpdateEvent, location: Location, me: int) -> Edited | None:
     """A person's edit, None for other updates: Discord also sends one when a link unfurls."""
-    heard = message(update.message, location, me) if update.message.edited_at else None
-    return Edited(heard=heard) if heard else None
+    return edit_of(update.message, location, me)
+
+
+def edit_of(said: discord.Message, location: Location, me: int) -> Edited | None:
+    """What a message says since it was edited; None for one that never was. Raises as `message`."""
+    heard = message(said, location, me) if said.edited_at else None
+    return Edited(heard=heard, at=said.edited_at) if heard and said.edited_at else None
 
 
 def author_of(user: discord.User | discord.Member) -> Author:

@@ -36,10 +36,9 @@ async def news_of(client: discord.Client, key: str, me: int) -> Edited | Deleted
             return Deleted(key=key)
         raise failed from error
     try:
-        heard = parse.message(said, location, me) if said.edited_at else None
+        return parse.edit_of(said, location, me)
     except MALFORMED as error:
         raise DiscordRefused(f"message {message}", 0) from error
-    return Edited(heard=heard) if heard else None
 
 
 def _parsed(key: str) -> tuple[Location, int] | None:

@@ -38,7 +38,8 @@ class SlackApp:
         gave_up: Callable[[str], None],
     ) -> None:
         """Both are told the workspace: `came` of an event that is done with, `gave_up` of one that
-        is not stored and will not come again.
+        came at its last attempt: if it is not stored, or others before it were not, they will not
+        come again.
         """
         self._bolt = bolt
         self._came = came
@@ -54,25 +55,24 @@ class SlackApp:
         request = _request(read)
         if request is None:
             return BoltResponse(status=200)
+        response = await self._dispatch(request)
+        if _attempt(request) >= _LAST_ATTEMPT:
+            self._gave_up(parse.team_of(request.body))
+        return response
+
+    async def _dispatch(self, request: AsyncBoltRequest) -> BoltResponse:
         try:
             with storing(), self._capacity.used():
                 response = await self._bolt.async_dispatch(request)
         except Transient as error:
-            if not (isinstance(error, NeverStored) and _is_event(request.body)):
-                return self._not_stored(request, error)
             extra = {"kind": parse.kind(request.body), "why": str(error)}
+            if not (isinstance(error, NeverStored) and _is_event(request.body)):
+                log.warning("not stored, so not acknowledged", extra=extra)
+                return BoltResponse(status=503)
             log.warning("can never be stored, so acknowledged all the same", extra=extra)
             response = BoltResponse(status=200)
         self._came(parse.team_of(request.body))
         return response
-
-    def _not_stored(self, request: AsyncBoltRequest, error: Transient) -> BoltResponse:
-        extra = {"kind": parse.kind(request.body), "why": str(error)}
-        log.warning("not stored, so not acknowledged", extra=extra)
-        attempt = request.headers.get("x-slack-retry-num", [""])[0]
-        if attempt.isdecimal() and int(attempt) >= _LAST_ATTEMPT:
-            self._gave_up(parse.team_of(request.body))
-        return BoltResponse(status=503)
 
 
 def bolt(api_url: str, flow: AsyncOAuthFlow | None = None) -> AsyncApp:
@@ -131,6 +131,11 @@ def _request(read: Callable[[], AsyncBoltRequest]) -> AsyncBoltRequest | None:
         dropped(request.body)
         return None
     return request
+
+
+def _attempt(request: AsyncBoltRequest) -> int:
+    number = request.headers.get("x-slack-retry-num", [""])[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _is_event(body: object) -> bool:

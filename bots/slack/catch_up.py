@@ -95,7 +95,7 @@ class CatchUp:
             kept.behind.set()
 
     def gave_up(self, team: str) -> None:
-        """Something of this workspace was not stored, and will not come again."""
+        """Something of this workspace may not have been stored, and will not come again."""
         if kept := self._kept.get(team):
             kept.behind.set()
 
@@ -215,8 +215,12 @@ class CatchUp:
         async def catch_up(address: Address) -> int:
             heard_up_to = max(known[_workspace(team).key], known.get(address.key, 0))
             start = max(heard_up_to - _OVERLAP, oldest)
+            is_long = parse.microseconds(began_at) - heard_up_to > _OVERLAP
+            channel = address.parts[1]
             async with at_once:
-                news = await self._channel(missed, address, threads, start, places)
+                known_threads = threads.get(channel, [])
+                said = await missed.said(channel, known_threads, start, looks_back=is_long)
+                news = await self._hear_all(missed, address, said, start, places)
             self._backlog.has_read(address)
             if news and missed.is_whole:
                 await self._advance(address, parse.microseconds(began_at))
@@ -255,13 +259,11 @@ class CatchUp:
         )
         return list(dict.fromkeys(place.parts[1] for place in found or []))
 
-    async def _channel(
-        self, missed: Missed, place: Address, threads: Threads, start: int, places: Places
+    async def _hear_all(
+        self, missed: Missed, place: Address, said: Sequence[object], start: int, places: Places
     ) -> int:
         """Hear what was said there since; returns how much of it was new."""
-        channel = place.parts[1]
-        said = await missed.said(channel, threads.get(channel, []), start)
-        is_shared = channel in places.shared
+        is_shared = place.parts[1] in places.shared
         heard = [await self._read(missed, place, raw, is_shared=is_shared) for raw in said]
         since = {each.key: each for each in heard if each and each.position > start}
         in_order = sorted(since.values(), key=lambda message: message.position)

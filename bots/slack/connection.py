@@ -197,8 +197,8 @@ class Connection:
         not handled.
         """
         envelope = text_at(frame, "envelope_id")
-        is_done_again = client.is_mute and text_at(frame, "type") != "events_api"
-        if not envelope or is_done_again:  # whoever did it is told that it failed
+        has_failed = client.is_mute and text_at(frame, "type") != "events_api"
+        if not envelope or has_failed:  # whoever did it is told so, and does it again
             return
         response = await self._dispatch(lambda: _request(frame))
         if client.is_mute:

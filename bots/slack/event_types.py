@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bots.slack.forwards import named_in
 from bots.slack.markup import mentioned
@@ -28,6 +29,7 @@ class Edited:
     """A message says something else now."""
 
     said: Said
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ class Listeners:
                     await self._hear(await self._named(happened))
             case Edited():
                 async with self._in_order(happened.said.unnamed.key):
-                    await self._parts.reception.change(await self._named(happened.said))
+                    edited = await self._named(happened.said)
+                    await self._parts.reception.change(edited, happened.at)
             case Withdrawn():
                 async with self._in_order(happened.key):
                     await self._parts.reception.withdraw(happened.key)

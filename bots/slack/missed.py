@@ -39,28 +39,39 @@ class Missed:
         team = self.bot.team
         return await self._ask("replies", lambda: self._reader.message(team, channel, ts))
 
-    async def said(self, channel: str, threads: Sequence[str], start: int) -> list[object]:
-        """What was said in a channel after this moment, also in these threads of it."""
+    async def said(
+        self, channel: str, threads: Sequence[str], start: int, *, looks_back: bool
+    ) -> list[object]:
+        """What was said in a channel after this moment, also in these threads of it.
+
+        Who `looks_back` finds it in others, too, that begin within a page before that moment.
+        """
         team, oldest = self.bot.team, parse.ts_of(start)
         said = await self._ask("history", lambda: self._reader.history(team, channel, oldest))
         if said is None:
             return []
         told = {fields.text_at(raw, "ts") for raw in said}
         answered = {root for raw in said if (root := _thread_with_news(raw, start))}
-        answered |= await self._answered(channel, [t for t in threads if t not in told], start)
+        left = [thread for thread in threads if thread not in told]
+        answered |= await self._answered(channel, left, start, looks_back=looks_back)
         for thread in sorted(answered):
             said += await self._replies(channel, thread, oldest)
         return said
 
-    async def _answered(self, channel: str, threads: Sequence[str], start: int) -> set[str]:
-        """Those of these threads in which something was said since.
+    async def _answered(
+        self, channel: str, threads: Sequence[str], start: int, *, looks_back: bool
+    ) -> set[str]:
+        """Those of these threads in which something was said since, and others of their pages.
 
         A page of the channel tells of all threads that begin in it: never more calls than to ask
         for each thread, and mostly far fewer.
         """
         found, left = set[str](), sorted(threads, key=parse.position, reverse=True)
-        while left:
-            page = await self._backwards(channel, left[0], left[-1])
+        latest = parse.ts_of(start) if looks_back else ""
+        while latest or left:
+            page = await self._backwards(channel, latest or left[0], left[-1] if left else "0")
+            latest = ""
+            found |= {root for raw in page if (root := _thread_with_news(raw, start))}
             told = {fields.text_at(raw, "ts"): raw for raw in page}
             reached = min(map(parse.position, told), default=0)
             here = [thread for thread in left if parse.position(thread) >= reached]

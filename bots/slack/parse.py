@@ -87,6 +87,10 @@ def microseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1_000_000)
 
 
+def _moment(position: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=position)
+
+
 def team_of(body: object) -> str:
     """The workspace that the app is installed in, as an event, a command or a press says it."""
     return (
@@ -140,6 +144,13 @@ def message(
     team = place.parts[0]
     workspace = _Workspace(team=team, home=home, bot_user=bot_user, bots=own.bots, app="")
     return _said(raw, place, workspace)
+
+
+def edit(
+    raw: object, place: Address, bot_user: str, own: Own, *, is_shared: bool = False
+) -> Edited | None:
+    """As `message`, of one that was edited; None for one that never was."""
+    return _edit(message(raw, place, bot_user, own, is_shared=is_shared), raw)
 
 
 def named(said: Said, names: Mapping[str, str]) -> PlatformMessage:
@@ -323,8 +334,12 @@ def _changed(happened: object, place: Address, workspace: _Workspace) -> Edited 
     edited = text_at(after, "edited", "ts")
     if not edited or edited == text_at(before, "edited", "ts"):
         return None
-    said = _said(after, place, workspace)
-    return Edited(said=said) if said else None
+    return _edit(_said(after, place, workspace), after)
+
+
+def _edit(said: Said | None, raw: object) -> Edited | None:
+    at = position(text_at(raw, "edited", "ts"))
+    return Edited(said=said, at=_moment(at)) if said and at else None
 
 
 def _withdrawn(place: Address, ts: str, workspace: _Workspace) -> Withdrawn | None:
@@ -350,7 +365,7 @@ def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
         reply_in=ts,
         author=author,
         text=without_mention(text, bot) if bot else text,
-        sent_at=_EPOCH + timedelta(microseconds=position(ts)),
+        sent_at=_moment(position(ts)),
         position=position(ts),
         is_direct=is_direct,
         is_mention=is_mention,

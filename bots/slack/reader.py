@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from bots.slack.failures import SlackRefused
 from bots.slack.posted import Identity, Page, Posted, identity, page
 from core.address import Address
 from core.text import cleaned
+
+log = logging.getLogger(__name__)
 
 _PAGE = 200
 _MOST_PAGES = 50
@@ -192,7 +195,8 @@ class Reader:
             found += fields.items_at(answer, name)
             cursor = fields.text_at(answer, "response_metadata", "next_cursor")
             if not cursor:
-                break
+                return found
+        log.warning("there is more than is read", extra={"team": team, "method": method})
         return found
 
     async def _page(self, team: str, method: str, page: PageCall, cursor: str) -> object:

@@ -53,7 +53,7 @@ class WaitingMessages:
             match news:
                 case Edited():
                     names = await self._people.names(team, news.said.people)
-                    await self._reception.change(parse.named(news.said, names))
+                    await self._reception.change(parse.named(news.said, names), news.at)
                 case Withdrawn():
                     await self._reception.withdraw(news.key)
                 case _:
@@ -75,9 +75,6 @@ async def _news_of(missed: Missed, key: str, places: Places, own: Own) -> Edited
     raw = next((each for each in found or [] if text_at(each, "ts") == ts), None)
     if found == [] or text_at(raw, "subtype") == "tombstone":
         return Withdrawn(key=key)
-    if not text_at(raw, "edited", "ts"):
-        return None
     bot, is_shared = missed.bot, channel in places.shared
     place = Address(platform="slack", parts=(bot.team, channel))
-    said = parse.message(raw, place, bot.user, own, is_shared=is_shared)
-    return Edited(said=said) if said else None
+    return parse.edit(raw, place, bot.user, own, is_shared=is_shared)

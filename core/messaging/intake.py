@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -32,7 +33,8 @@ log = logging.getLogger(__name__)
 
 _MOST_KEPT = 2_000  # messages; one that is delivered again later is known to the database
 _MOST_KNOWN = 5_000  # conversations
-_MOST_EARLY, _EARLY_SECONDS = 500, 600.0  # Slack delivers again for six minutes
+_MOST_EDITS, _EDIT_SECONDS = 500, 600.0  # Slack delivers again for six minutes
+_FOR_GOOD = datetime.max.replace(tzinfo=UTC)
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
 
 
@@ -196,6 +198,17 @@ def _nobody(_: object) -> None:
     """Without a worker in this process, others find the message when they poll."""
 
 
+def _as_edited(heard: PlatformMessage, edited: PlatformMessage) -> PlatformMessage:
+    """What the edited one says, where the other one stands: an edit may not know all of that."""
+    return replace(
+        heard,
+        text=edited.text,
+        attachments=edited.attachments,
+        is_mention=edited.is_mention,
+        is_for_others=edited.is_for_others,
+    )
+
+
 class Reception:
     """The intake of platforms with channels."""
 
@@ -206,8 +219,10 @@ class Reception:
         self._file = file
         self._hearing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._stored = LRUCache[str, tuple[Readers, Accepted]](_MOST_KEPT)
-        # Messages as they were edited before they came; None: deleted.
-        self._early = TTLCache[str, PlatformMessage | None](_MOST_EARLY, _EARLY_SECONDS, monotonic)
+        # When messages were edited last, and what they say now; None: they are deleted.
+        self._edits = TTLCache[str, tuple[datetime, PlatformMessage | None]](
+            _MOST_EDITS, _EDIT_SECONDS, monotonic
+        )
 
     async def hear(self, heard: PlatformMessage) -> Accepted | None:
         """Store the message for the agent that should answer it; None if nobody should.
@@ -222,8 +237,8 @@ class Reception:
             before, known = self._stored.get(heard.key, (Readers.UNKNOWN, None))
             if known and readers in (before, Readers.UNKNOWN):
                 return known
-            latest = self._early.get(heard.key, heard)
-            accepted = await self._hear(latest) if latest else None
+            _, edited = self._edits.get(heard.key, (None, heard))
+            accepted = await self._hear(_as_edited(heard, edited)) if edited else None
             if accepted:
                 self._stored[heard.key] = readers, replace(accepted, is_new=False)
             return accepted
@@ -293,10 +308,10 @@ class Reception:
         """Whether nothing was accepted before that is answered at the same place."""
         return await inbox.is_first(accepted.key)
 
-    async def change(self, heard: PlatformMessage) -> bool:
+    async def change(self, heard: PlatformMessage, edited_at: datetime) -> None:
         """A message was edited: an answer to it that is being written begins again.
 
-        False if it is answered already, or has not come yet: then it is heard as it says now.
+        One that has not come yet is heard as it says now. An edit that comes late changes nothing.
         """
         text = unaddressed(heard, self._directory.names)
         if heard.forwards and (message := await inbox.by_key(heard.key)):
@@ -304,12 +319,13 @@ class Reception:
             agent = await self._directory.of(conversation.agent_id)
             text = (await self._with_forwards(heard, text, agent.spec.name)).text
         if not (cleaned(text) or heard.attachments):
-            return await self.withdraw(heard.key)
+            await self.withdraw(heard.key)
+            return
         async with self._alone(heard.key):
-            is_stored = await self._intake.change(heard.key, cleaned(text))
-            if not is_stored and self._early.get(heard.key, heard):  # not deleted, either
-                self._early[heard.key] = heard
-        return is_stored
+            last, _ = self._edits.get(heard.key, (edited_at, None))
+            if last <= edited_at:
+                self._edits[heard.key] = edited_at, heard
+                await self._intake.change(heard.key, cleaned(text))
 
     async def close(self, channel: Address) -> None:
         """A channel turned private: what was said there until now is for its members, too."""
@@ -320,13 +336,11 @@ class Reception:
         """The keys of a platform's messages that wait for their answers, the oldest first."""
         return await inbox.waiting_in(queue, limit)
 
-    async def withdraw(self, key: str) -> bool:
+    async def withdraw(self, key: str) -> None:
         """A message was deleted: an answer to nothing else stops.
 
-        False if it is answered, or has not come yet: then it is not heard.
+        One that has not come yet is not heard.
         """
         async with self._alone(key):
-            is_stored = await self._intake.withdraw(key)
-            if not is_stored:
-                self._early[key] = None
-        return is_stored
+            self._edits[key] = _FOR_GOOD, None
+            await self._intake.withdraw(key)

@@ -135,6 +135,18 @@ async def test_a_message_that_is_deleted_while_it_is_answered_stops_its_turn(now
     assert [message.text for message in await inbox.of_turn(opened.turn.id)] == ["", ""]
 
 
+async def test_of_a_message_that_is_deleted_no_file_is_left(now: datetime) -> None:
+    where = await given.conversation(now)
+    for key in ("k1", "k2"):
+        await given.received(where, key, now)
+        await InboxMessage.filter(key=key).update(attachments=[{"name": "plan.txt"}])
+        if key == "k1":
+            lease = await given.leased(where, now)
+            await given.answered(lease, await given.opened(lease, now), now)
+        await inbox.withdraw(key, now)
+    assert [message.attachments for message in await InboxMessage.all()] == [[], []]
+
+
 async def test_a_message_that_is_answered_stays_but_for_its_words_if_it_is_deleted(
     now: datetime,
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from bots.discord.internals import point_at
 from core import clock
 from tests.bots.discord.server import Server, no_waiting
+from tests.patience import PATIENCE
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Endpoint
 
@@ -34,6 +35,7 @@ async def server(tmp_path: Path, migrated: Path, no_pauses: None) -> AsyncIterat
     shutil.copy(migrated, tmp_path / "moorings.db")
     peer = DiscordPeer(now=yesterday)
     peer.advance(_DAY)
+    peer.backend.interactions.ack_seconds = PATIENCE  # Discord's three are too few here and there
     async with peer, Endpoint() as endpoint:
         yield Server(discord=peer, endpoint=endpoint, folder=tmp_path)
     point_at(None)

@@ -194,7 +194,6 @@ async def answered_by(
     """What is seen of an answer to a press."""
     peer = command_server.discord
     peer.grant_bot("MENTION_EVERYONE")
-    peer.backend.interactions.ack_seconds = 60.0
     below = await answered(command_server)
     async with command_server.bot(interactions=Loud(answer)):
         press = await command_server.pressed(below.id, AGAIN)

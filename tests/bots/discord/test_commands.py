@@ -11,6 +11,7 @@ from core.redaction import HELD
 from tests.bots.discord.command_server import AGENTS, CommandServer
 from tests.bots.discord.server import Server
 from tests.bots.discord.test_contents import SHAPES
+from tests.patience import PATIENCE
 from tests.peers.discord.mentions import previewed
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.wire import Json
@@ -253,7 +254,7 @@ async def test_a_command_that_is_taken_too_late_is_not_done(
         discord.backend.interactions.ack_seconds = -1.0
         discord.command("agent remember", {"fact": "Ben owns it"}, discord.general, discord.anna)
         await discord.until(lambda: discord.calls("interactions.callback"))
-        discord.backend.interactions.ack_seconds = 3.0
+        discord.backend.interactions.ack_seconds = PATIENCE
         assert "remembers nothing" in await command_server.agent_command("facts")
 
 

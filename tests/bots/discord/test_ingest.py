@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bots.discord.parse import Deleted
 from tests.bots.discord.server import QUICK, Bot, Server
 
 INBOX = "SELECT count(*) FROM inbox"
@@ -106,6 +107,25 @@ async def test_what_people_say_among_apps_in_an_unknown_thread_is_not_lost(
         discord.clear_faults()
         await discord.until(lambda: len(server.rows(STORED)) == 2)
     assert server.rows(STORED) == [("the first",), ("the last",)]
+
+
+async def test_what_a_deletion_leaves_out_of_what_waits_aside_is_caught_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.ingest._MOST_DELAYED", 2)
+    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+    discord, thread = server.discord, unknown_thread(server)
+    async with server.bot(server.support_listens) as bot:
+        wake(server, thread)
+        discord.fault("channels.get", "status", status=503)
+        discord.say(thread, discord.anna, "the first")
+        gone = discord.say(thread, discord.anna, "never mind")
+        await discord.until(lambda: aside(bot) == 2)
+        discord.delete(gone)
+        [waiting] = bot.listener._handlers.ingest._delayed.values()
+        await discord.until(lambda: isinstance(waiting[-1], Deleted))
+        discord.clear_faults()
+        await discord.until(lambda: ("the first",) in server.rows(STORED))
 
 
 async def test_what_waits_aside_counts_as_waiting(

@@ -112,6 +112,19 @@ async def test_direct_messages_and_threads_are_caught_up(workspace: Workspace) -
     assert workspace.said(place) == ["You said: in private"]
 
 
+async def test_a_first_mention_in_an_older_thread_is_caught_up(down: Workspace) -> None:
+    """Slack tells of a reply only with the message that the thread begins with."""
+    slack = down.slack
+    down.change("UPDATE cursor SET position = position - 3600000000 WHERE name LIKE '%/first'")
+    thread = slack.say("C0GENERAL", "U0BEN", "a plan", ago=7_200)
+    slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} what of it?", thread)
+    await slack.until_quiet()
+    async with down.bot(AGENTS):
+        [answer] = await down.answered("C0GENERAL")
+    assert answer.endswith("what of it?")
+    assert down.said("C0GENERAL", thread) == [answer]
+
+
 async def test_the_backlog_of_a_first_start_is_not_answered(workspace: Workspace) -> None:
     slack = workspace.slack
     slack.backend.deliveries.schedule = GIVEN_UP

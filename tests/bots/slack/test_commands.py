@@ -47,7 +47,7 @@ async def test_a_question_by_command_stands_above_its_answer_while_that_grows(
     workspace.endpoint.script(Reply(text="One word after the other. " * 50, size=1, pause=0.5))
     async with workspace.bot(AGENTS, drain_seconds=0):
         await told(workspace, f"ask what\nis {'new' * 300}?")
-        growing = f"{ASKED}what is {'new' * 197}n…\n\nOne"
+        growing = f"{ASKED}what is {'new' * 197}…\n\nOne"
         slack = workspace.slack
         await slack.until(lambda: any(growing in line.text for line in slack.transcript(HERE)))
 

@@ -13,9 +13,9 @@ from aiohttp import ClientSession
 from pydantic import SecretStr
 
 from bots.http import HttpPort
-from bots.slack.http import PATHS
+from bots.slack.http import PATHS, HttpListener
 from tests.bots.slack.bots import Bot, Workspace
-from tests.peers.slack.deliveries import Schedule
+from tests.peers.slack.deliveries import Attempt, Delivery, Schedule
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.webhooks import Webhooks
 
@@ -30,6 +30,15 @@ listen = "all"
 conversation = "channel"
 """
 SIGNED = {"slack_app_token": None, "slack_signing_secret": SecretStr("peer-signing-secret")}
+
+
+class Nowhere:
+    """Nothing that Slack sends arrives."""
+
+    async def attempt(
+        self, delivery: Delivery, number: int, reason: str, deadline: float
+    ) -> Attempt:
+        return Attempt(number=number, envelope_id="", is_acked=False, reason="connection_failed")
 
 
 @asynccontextmanager
@@ -54,6 +63,27 @@ async def test_events_are_answered(workspace: Workspace) -> None:
         assert await workspace.answered("C0GENERAL") == ["You said: hello"]
         await slack.until_quiet()
     assert all(delivery.is_acked for delivery in slack.deliveries)
+
+
+async def test_what_slack_gave_up_while_it_could_not_reach_the_bot_is_caught_up(
+    workspace: Workspace,
+) -> None:
+    """What comes at the last try says that others may have had theirs."""
+    slack = workspace.slack
+    deliveries = slack.backend.deliveries
+    async with served(workspace) as (bot, _):
+        listener = bot.ways_in.listener
+        assert isinstance(listener, HttpListener)
+        await listener.caught_up()
+        live = deliveries.carrier
+        deliveries.schedule = Schedule(retries=(0.0, 0.0, 0.5))
+        deliveries.carrier = Nowhere()
+        slack.say(slack.direct("U0ANNA"), "U0ANNA", "lost")
+        await slack.until_quiet()
+        slack.say(slack.direct("U0BEN"), "U0BEN", "late")
+        await slack.until(lambda: len(slack.deliveries[-1].attempts) == 3)
+        deliveries.carrier = live
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])
 
 
 async def test_commands_and_buttons_come_as_forms(workspace: Workspace) -> None:

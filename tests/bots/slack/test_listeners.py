@@ -124,6 +124,7 @@ async def test_a_press_that_cannot_be_stored_is_not_acknowledged(workspace: Work
         await workspace.answered(HERE)
         [(key,)] = workspace.rows("SELECT key FROM outbox")
         await slack.until_quiet()
+        slack.backend.deliveries.schedule = Schedule()
         async with workspace.locked():
             slack.click(HERE, workspace.answers(HERE)[0].ts, "feedback", ANNA, f"good:{key}")
             await slack.until_quiet()

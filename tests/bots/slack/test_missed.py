@@ -39,10 +39,12 @@ def threads(slack: SlackPeer, count: int) -> list[str]:
     return roots
 
 
-async def found(missed: Missed, slack: SlackPeer, known: list[str]) -> list[str]:
+async def found(
+    missed: Missed, slack: SlackPeer, known: list[str], *, looks_back: bool = False
+) -> list[str]:
     """What was said in the last hour."""
     start = int((slack.backend.clock.now() - 3_600) * 1_000_000)
-    said = await missed.said(CHANNEL, known, start)
+    said = await missed.said(CHANNEL, known, start, looks_back=looks_back)
     return [
         fields.text_at(raw, "text")
         for raw in said
@@ -65,6 +67,37 @@ async def test_hundreds_of_threads_are_looked_at_in_a_few_calls(
     ]
     assert len(slack.calls("conversations.history")) == 1 + 3
     assert len(slack.calls("conversations.replies")) == 3
+
+
+async def test_threads_that_nobody_knows_are_found_in_a_page_of_what_was_said_before(
+    slack: SlackPeer, missed: Missed
+) -> None:
+    roots = threads(slack, 250)
+    for number in (7, 100, 249):
+        slack.say(CHANNEL, "U0ANNA", f"missed in {number}", roots[number])
+    assert await found(missed, slack, []) == []
+    seen = await found(missed, slack, [], looks_back=True)
+    assert sorted(seen) == ["missed in 100", "missed in 249"]
+    assert len(slack.calls("conversations.history")) == 2 + 1
+    seen = await found(missed, slack, [roots[0], roots[10]], looks_back=True)
+    assert sorted(seen) == ["missed in 100", "missed in 249", "missed in 7"]
+    assert len(slack.calls("conversations.history")) == 3 + 3
+
+
+async def test_the_log_says_that_more_was_missed_than_is_read(
+    slack: SlackPeer,
+    missed: Missed,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("bots.slack.reader._MOST_PAGES", 1)
+    for number in range(200):
+        slack.say(CHANNEL, "U0ANNA", f"missed {number}")
+    assert len(await found(missed, slack, [])) == 200
+    assert "there is more than is read" not in caplog.messages
+    slack.say(CHANNEL, "U0ANNA", "missed, too")
+    assert len(await found(missed, slack, [])) == 200
+    assert "there is more than is read" in caplog.messages
 
 
 async def test_what_lies_between_two_threads_costs_no_call(

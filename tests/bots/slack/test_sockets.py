@@ -7,6 +7,7 @@ import logging
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from time import monotonic
 
 import pytest
@@ -16,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack.connection import Client, Connection
 from bots.slack.sockets import SocketListener
 from tests.bots.slack.bots import PING_INTERVAL, Bot, Workspace
+from tests.bots.slack.conftest import QUICK
 from tests.patience import PATIENCE
 from tests.peers.endpoint import Reply
 from tests.peers.slack.deliveries import Schedule
@@ -131,6 +133,7 @@ async def test_a_command_that_cannot_be_stored_is_not_acknowledged(
     workspace: Workspace,
 ) -> None:
     slack = workspace.slack
+    slack.backend.deliveries.schedule = replace(QUICK, patience=3.0)
     async with workspace.bot(database_url=workspace.impatient), workspace.locked():
         slack.command("/agent", "ask hello", "C0GENERAL", "U0ANNA")
         await slack.until_quiet()
@@ -305,7 +308,7 @@ async def test_an_exception_while_a_frame_is_handled_is_logged_and_not_acknowled
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack, trouble = workspace.slack, [LookupError("boom")]
-    slack.backend.deliveries.schedule = Schedule(retries=(0.1,))
+    slack.backend.deliveries.schedule = Schedule(retries=(0.1,) * 9)
 
     async def dispatch(_: object) -> BoltResponse:
         if trouble:
@@ -323,7 +326,7 @@ async def test_an_exception_while_a_frame_is_handled_is_logged_and_not_acknowled
         await slack.until_quiet()
         running.cancel()
     [delivery] = slack.deliveries
-    assert (delivery.state, len(delivery.attempts)) == ("acked", 2)
+    assert (delivery.state, delivery.attempts[0].is_acked) == ("acked", False)
     [told] = [each for each in caplog.records if each.exc_info]
     assert told.getMessage() == "frame not handled, so not acknowledged"
 
@@ -338,10 +341,12 @@ async def test_after_stop_nothing_new_is_taken(workspace: Workspace) -> None:
 
 
 async def test_what_comes_while_it_stops_is_stored_and_acknowledged_and_not_sent_twice(
-    workspace: Workspace,
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Within three seconds each, Slack's and the bot's, of which a busy machine may take more."""
+    monkeypatch.setattr("bots.slack.sockets._LAST_SECONDS", 2 * PATIENCE)
     slack = workspace.slack
-    slack.backend.deliveries.schedule = Schedule()
+    slack.backend.deliveries.schedule = Schedule(deadline=PATIENCE, retries=())
     async with workspace.bot(SUPPORT) as bot:
         async with workspace.locked():
             while not all(client.in_hand for client in bot.clients):
@@ -357,11 +362,14 @@ async def test_what_comes_while_it_stops_is_stored_and_acknowledged_and_not_sent
     assert {len(each.attempts) for each in slack.deliveries} == {1}
 
 
-async def test_sockets_that_have_nothing_in_hand_are_closed_at_once(workspace: Workspace) -> None:
+async def test_sockets_that_have_nothing_in_hand_are_closed_at_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.slack.sockets._LAST_SECONDS", 4 * PATIENCE)
     slack = workspace.slack
     async with workspace.bot() as bot:
         bot.stop.set()
-        await slack.until(lambda: not slack.sockets.live, within=4)
+        await slack.until(lambda: not slack.sockets.live)
 
 
 @asynccontextmanager
@@ -425,6 +433,7 @@ async def test_a_command_that_is_too_late_to_be_acknowledged_is_not_obeyed(
     slack = workspace.slack
     async with slow_line(slack) as arrives, workspace.bot(SUPPORT) as bot:
         await said_goodbye(slack, bot, arrives)
+        slack.backend.deliveries.schedule = replace(QUICK, patience=3.0)
         slack.command("/agent", "remember it", "C0GENERAL", "U0ANNA")
         slack.say("C0SUPPORT", "U0ANNA", "after it")
         await slack.until(lambda: workspace.rows("SELECT count(*) FROM inbox") == [(1,)])

@@ -8,7 +8,7 @@ from tortoise import Tortoise
 from core.address import Address
 from core.messaging.messages import Author, Quote
 from tests.core.given import Stage
-from tests.core.turn.test_compaction import Reader, grown, staged, talk
+from tests.core.turn.reading import Reader, grown, staged, talk
 from tests.peers.platform import Platform
 
 CRANE = "the crane hit the zeppelin"

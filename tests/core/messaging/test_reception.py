@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -29,6 +29,7 @@ MENTION = PlatformMessage(
     is_direct=False,
     is_mention=True,
 )
+EDITED_AT = datetime(2026, 3, 1, 0, 1, tzinfo=UTC)
 PRIVATE = replace(
     MENTION, place=Address(platform="slack", parts=("T1", "C1"), readers=Readers.CHANNEL)
 )
@@ -104,25 +105,66 @@ async def texts() -> list[str]:
 async def test_an_edit_that_comes_before_its_message_is_what_is_stored(
     reception: Reception,
 ) -> None:
-    await reception.change(replace(MENTION, text="hello, all"))
+    await reception.change(replace(MENTION, text="hello, all"), EDITED_AT)
     assert await reception.hear(MENTION)
     assert await texts() == ["hello, all"]
+
+
+async def test_an_edit_that_comes_before_its_message_does_not_say_where_it_stands(
+    reception: Reception,
+) -> None:
+    await reception.change(replace(MENTION, text="hello, all"), EDITED_AT)
+    await reception.hear(replace(PRIVATE, thread="9.4"))
+    [conversation] = await Conversation.all()
+    assert (conversation.address, conversation.readers) == ("slack/T1/C1/9.4", Readers.CHANNEL)
+
+
+async def test_a_mention_that_an_edit_took_out_before_it_came_calls_nobody(
+    reception: Reception,
+) -> None:
+    await reception.change(replace(MENTION, text="hello, all", is_mention=False), EDITED_AT)
+    assert await reception.hear(MENTION) is None
 
 
 async def test_of_two_edits_that_come_before_their_message_the_last_is_stored(
     reception: Reception,
 ) -> None:
-    await reception.change(replace(MENTION, text="hello, all"))
-    await reception.change(replace(MENTION, text="hello, everybody"))
+    await reception.change(replace(MENTION, text="hello, all"), EDITED_AT)
+    later = EDITED_AT + timedelta(seconds=1)
+    await reception.change(replace(MENTION, text="hello, everybody"), later)
     await reception.hear(MENTION)
     assert await texts() == ["hello, everybody"]
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_an_edit_that_comes_after_a_later_one_changes_nothing(
+    reception: Reception, *, is_stored: bool
+) -> None:
+    if is_stored:
+        await reception.hear(MENTION)
+    for seconds, text in ((1, "hello, everybody"), (0, "hello, all")):
+        at = EDITED_AT + timedelta(seconds=seconds)
+        await reception.change(replace(MENTION, text=text), at)
+    await reception.hear(MENTION)
+    assert await texts() == ["hello, everybody"]
+
+
+async def test_an_edit_that_could_not_be_stored_is_stored_when_it_comes_again(
+    sqlite: Database, reception: Reception
+) -> None:
+    await reception.hear(MENTION)
+    edited = replace(MENTION, text="hello, all")
+    with locked(sqlite.file), pytest.raises(DatabaseBusy):
+        await reception.change(edited, EDITED_AT)
+    await reception.change(edited, EDITED_AT)
+    assert await texts() == ["hello, all"]
 
 
 async def test_a_message_that_was_deleted_before_it_comes_is_not_stored(
     reception: Reception,
 ) -> None:
     await reception.withdraw(MENTION.key)
-    await reception.change(replace(MENTION, text="an edit that comes late"))
+    await reception.change(replace(MENTION, text="an edit that comes late"), EDITED_AT)
     assert await reception.hear(MENTION) is None
     assert await reception.hear(PRIVATE) is None
     assert await texts() == []
@@ -131,7 +173,7 @@ async def test_a_message_that_was_deleted_before_it_comes_is_not_stored(
 async def test_an_edit_that_leaves_nothing_before_its_message_comes_deletes_it(
     reception: Reception,
 ) -> None:
-    await reception.change(replace(MENTION, text=" "))
+    await reception.change(replace(MENTION, text=" "), EDITED_AT)
     assert await reception.hear(MENTION) is None
 
 
@@ -140,15 +182,14 @@ async def test_an_edit_while_its_message_is_being_stored_waits_for_it(
 ) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(reception.hear(MENTION))
-        edited = group.create_task(reception.change(replace(MENTION, text="hello, all")))
-    assert edited.result()
+        group.create_task(reception.change(replace(MENTION, text="hello, all"), EDITED_AT))
     assert await texts() == ["hello, all"]
 
 
 async def test_what_came_too_early_is_not_remembered_for_ever(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.messaging.intake._EARLY_SECONDS", 0)
+    monkeypatch.setattr("core.messaging.intake._EDIT_SECONDS", 0)
     reception = Reception(stage.intake, stage.directory, stage.file)
     await reception.withdraw(MENTION.key)
     assert await reception.hear(MENTION)
@@ -157,7 +198,7 @@ async def test_what_came_too_early_is_not_remembered_for_ever(
 async def test_only_so_much_that_came_too_early_is_remembered(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.messaging.intake._MOST_EARLY", 1)
+    monkeypatch.setattr("core.messaging.intake._MOST_EDITS", 1)
     reception = Reception(stage.intake, stage.directory, stage.file)
     for key in (MENTION.key, "slack/T1/C1/9.6"):
         await reception.withdraw(key)

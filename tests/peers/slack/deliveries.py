@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal, Protocol
 
@@ -15,14 +15,18 @@ Kind = Literal["events_api", "slash_commands", "interactive"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Seconds. Slack: 3 s to acknowledge; events again at once, a minute and five minutes later."""
+    """Seconds. Slack: 3 s to acknowledge; events again at once, a minute and five minutes later.
+
+    `patience` is the deadline of what people do, which is never sent again, where it is another.
+    """
 
     deadline: float = 3.0
+    patience: float | None = None
     retries: tuple[float, ...] = (0.0, 60.0, 300.0)
 
     def delayed(self, hours: int = 24, hour: float = 3600.0) -> Schedule:
         """With the opt-in Delayed Events: one more try an hour."""
-        return Schedule(deadline=self.deadline, retries=self.retries + (hour,) * hours)
+        return replace(self, retries=self.retries + (hour,) * hours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,8 @@ class Deliveries:
         return delivery
 
     async def _deliver(self, delivery: Delivery, then: Callable[[Delivery], None] | None) -> None:
-        retries = self.schedule.retries if delivery.kind == "events_api" else ()
+        is_event = delivery.kind == "events_api"
+        retries = self.schedule.retries if is_event else ()
         await asyncio.sleep(self._random.uniform(0, self.lag))
         reason = ""
         for number, pause in enumerate((0.0, *retries)):
@@ -120,7 +125,9 @@ class Deliveries:
             await self._gate.wait()
             if self._start and not number and self._random.random() < self.duplicate:
                 self._start(self._again(delivery))
-            attempt = await self.carrier.attempt(delivery, number, reason, self.schedule.deadline)
+            patience = None if is_event else self.schedule.patience
+            deadline = patience or self.schedule.deadline
+            attempt = await self.carrier.attempt(delivery, number, reason, deadline)
             delivery.attempts.append(attempt)
             if attempt.is_acked:
                 delivery.state = "acked"

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientConnectionError, ClientSession, ClientTimeout, TooManyRedirects
 
+from tests.patience import PATIENCE
 from tests.peers.slack.clock import Clock
 from tests.peers.slack.deliveries import Attempt, Delivery, Kind
 from tests.peers.slack.wire import Json, parsed
@@ -42,7 +43,7 @@ class Webhooks:
         """The url_verification handshake: the challenge must come back."""
         challenge = self._new_id("challenge-")
         body = json.dumps({"type": "url_verification", "token": "peer", "challenge": challenge})
-        answer = await self.post(body, "application/json", {}, 3.0)
+        answer = await self.post(body, "application/json", {}, PATIENCE)
         return challenge in answer.text and not answer.reason
 
     async def attempt(
