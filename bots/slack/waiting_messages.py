@@ -42,7 +42,7 @@ class WaitingMessages:
 
     async def _keys(self) -> list[str]:
         with storing():
-            return await self._reception.waiting("slack", _MOST)
+            return await self._reception.unanswered("slack", _MOST)
 
     async def _look_at(self, missed: Missed, key: str, places: Places) -> None:
         if news := await _news_of(missed, key, places, self._own()):

@@ -314,9 +314,9 @@ class Reception:
         open_until_now = [Readers.UNKNOWN, Readers.EVERYBODY]
         await activity.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
 
-    async def waiting(self, queue: str, limit: int) -> list[str]:
-        """The keys of a platform's messages that wait for their answers, the oldest first."""
-        return await inbox.waiting_in(queue, limit)
+    async def unanswered(self, queue: str, limit: int) -> list[str]:
+        """The keys of a platform's messages that are not answered yet, the oldest first."""
+        return await inbox.unanswered_in(queue, limit)
 
     async def withdraw(self, key: str) -> None:
         """A message was deleted: an answer to nothing else stops.
