@@ -261,7 +261,7 @@ async def replay(said: Sequence[Said]) -> Replay:
     for each in said:
         if each.at - stage.clock.at > QUIET:
             stage.clock.at += QUIET
-            await compactor.look_for_quiet()
+            await compactor.look_for_quiet(asyncio.Event())
         stage.clock.at = max(each.at, stage.clock.at)
         model.answer = each.answer
         accepted = await stage.say(each.question, author=each.by)

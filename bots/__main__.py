@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from bots.cli import cli
@@ -18,6 +19,8 @@ def main() -> None:
     The working directory's modules can be tools; last, so that none of them hides a package.
     """
     gc.set_threshold(_OBJECTS)
+    # Python's ssl would write the keys of every connection there, and fail where it cannot.
+    os.environ.pop("SSLKEYLOGFILE", None)  # noqa: TID251  # taken out, not read
     sys.path.append("")
     cli(prog_name="moorings")
 

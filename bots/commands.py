@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bots.wording import Wording, question_about
 from core.address import Address
@@ -13,7 +14,8 @@ from core.commands.controls import Controls
 from core.config.binding import Listen, SharedBy
 from core.errors import UserMistake
 from core.messaging.intake import Reception
-from core.messaging.messages import Attachment, Author, PlatformMessage
+from core.messaging.messages import Attachment, Author, PlatformMessage, Quote
+from core.messaging.quotes import is_let, readable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +74,18 @@ class ChatCommands:
             raise UserMistake("Say what to ask.")
         return self._wording.asking(accepted.agent)
 
-    async def ask_about(
-        self, caller: Caller, text: str, attachments: Sequence[Attachment] = ()
-    ) -> str:
+    async def ask_about(self, caller: Caller, said: Quote) -> str:
         """Store a question about somebody's message, for the agent that answers there."""
         agent = await self._meant(caller)
-        question = question_about(text)
-        heard = _heard(caller, question, agent=agent, attachments=tuple(attachments))
+        lets = partial(self._gate.lets, at=caller.stands_at, agent=agent)
+        if not await is_let(said.author, lets):
+            raise UserMistake(
+                f"I did nothing: who wrote this may not ask {agent}, so it is not shown what they "
+                "say."
+            )
+        said = await readable(said, lets)
+        question = question_about(said.text)
+        heard = _heard(caller, question, agent=agent, attachments=said.attachments)
         await self._reception.hear(heard)
         return self._wording.asking(agent)
 

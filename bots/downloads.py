@@ -16,6 +16,7 @@ from yarl import URL
 
 from bots.connections import Connector
 from bots.requests import guard
+from core import network
 from core.errors import DeliveryRefused, Transient
 
 # A file's name as the last part of a path. What is escaped in it is neither dot, slash, backslash
@@ -77,7 +78,7 @@ async def _download(url: URL, limit: int, token: str | None) -> bytes:
             _check(response)
             return await _first_bytes(response.content, limit)
     except (ClientError, TimeoutError, OSError) as error:
-        raise Transient(f"{url.host} did not give a file: {type(error).__name__}.") from error
+        raise Transient(f"{url.host} did not give a file: {network.why(error)}.") from error
 
 
 def _check(response: ClientResponse) -> None:

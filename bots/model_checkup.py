@@ -34,7 +34,7 @@ async def examine(settings: Settings, specs: Iterable[AgentSpec]) -> list[CheckR
             results += await _model(choice, spec, ", ".join(names))
     finally:
         await endpoints.close()
-    return results
+    return list(dict.fromkeys(results))  # a key may be missing for several of them
 
 
 def _each_once(specs: Iterable[AgentSpec]) -> Mapping[AgentSpec, list[str]]:

@@ -70,7 +70,8 @@ async def serve(settings: Settings, only: Role | None = None) -> int:
         platforms = await _platforms(wanted, runtime, opened, stop)
         if not stop.is_set():
             listeners, queues, worker = _parts(runtime, platforms, only)
-            await app.run(runtime, worker, listeners, queues, stop, hang_up)
+            running = app.run(runtime, worker, listeners, queues, stop, hang_up)
+            await _while_stored(runtime, running)
     return 0
 
 
@@ -149,6 +150,17 @@ async def _platforms(
     opening = await _until(stop, *(_opened(each, runtime, opened) for each in wanted.values()))
     pairs = zip(wanted, opening, strict=True)
     return {queue: task.result() for queue, task in pairs if not task.cancelled()}
+
+
+async def _while_stored(runtime: Runtime, running: Coroutine[None, None, None]) -> None:
+    """Run to the end, or until the file of the database is taken away, which is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(runtime.watch_file())
+            await running
+            watching.cancel()
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
 
 
 async def _until(stop: asyncio.Event, *work: Coroutine[None, None, R]) -> Sequence[asyncio.Task[R]]:

@@ -9,6 +9,7 @@ from typing import assert_never
 from core.commands.views import Explanation, RememberedFact, Status
 from core.config.binding import Listen
 from core.graphemes import shortened
+from core.messaging.quotes import marked
 from core.text import clipped
 
 _LONGEST_FACT = 300
@@ -35,8 +36,7 @@ class Markup:
 
 def question_about(text: str) -> str:
     """What is asked about a message that somebody points at."""
-    quoted = "\n".join(f"> {line}" for line in text.splitlines()) or "> (no text)"
-    return f"Please help with this message:\n{quoted}"
+    return f"Please help with this message.\n{marked('it says this', text or '(no text)')}"
 
 
 def listens_to(listen: Listen) -> str:
@@ -90,7 +90,7 @@ class Wording:
         )
 
     def left(self, *, is_thread: bool) -> str:
-        """Nobody answers who is not called."""
+        """After `leave`: from now on the agent answers only when it is called."""
         if is_thread:
             return "I answer in this thread only when somebody calls me again."
         return "I answer here only when somebody calls me, also in threads that I was asked in."

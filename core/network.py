@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -18,7 +19,17 @@ from urllib.parse import SplitResult, urlsplit
 from core.errors import ConfigMistake
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
+_FOR_SOCKS = ("aiohttp_socks", "python_socks", "socksio")
 _BUNDLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# What is wrong with a certificate, as OpenSSL numbers it.
+_CERTIFICATES: Mapping[int, str] = {
+    **dict.fromkeys((9, 10), "is not valid now: set this machine's clock, or renew it there"),
+    **dict.fromkeys(
+        (18, 19, 20, 21),
+        "comes from an authority that is not trusted: add it to what SSL_CERT_FILE names",
+    ),
+    **dict.fromkeys((62, 64), "is for another host"),
+}
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # as OpenSSL looks for a certificate in a folder
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -71,6 +82,21 @@ def use(network: Network) -> None:
     _Used.network = network
 
 
+def why(error: BaseException) -> str:
+    """Why nothing was reached, for the end of a sentence: never in the words of the error."""
+    return distrust(error) or type(error).__name__
+
+
+def distrust(error: BaseException) -> str:
+    """What is wrong with a certificate, if it is that."""
+    link: BaseException | None = error
+    while link is not None:
+        if code := getattr(link, "verify_code", None):  # of ssl's error, which others wrap
+            return f"its certificate {_CERTIFICATES.get(code, 'proves nothing')}"
+        link = link.__cause__ or link.__context__
+    return ""
+
+
 def read(variables: Mapping[str, str]) -> Network:
     """What the variables say; an empty one says nothing, and small letters come first.
 
@@ -98,15 +124,25 @@ def _set(variables: Mapping[str, str], names: tuple[str, ...]) -> Iterator[tuple
 
 def _proxy(variables: Mapping[str, str], names: tuple[str, ...], mistakes: list[str]) -> str | None:
     for name, value in _set(variables, names):
-        given = value if "://" in value else f"http://{value}"
-        if _is_proxy(given):
-            return given
-        mistakes.append(  # without the value, which may hold a password
+        scheme, _, place = value.rpartition("://")
+        given = f"{scheme.lower() or 'http'}://{place}"
+        mistakes += _wrong(name, given)
+        return given
+    return None
+
+
+def _wrong(name: str, proxy: str) -> Iterator[str]:
+    """Says nothing of the proxy itself, which may hold a password."""
+    if not _is_proxy(proxy):
+        yield (
             f"{name} is no proxy that can be used: write http://host:port, https://host:port or "
             "socks5://host:port, with user:password@ before the host if it asks for that."
         )
-        return None
-    return None
+    elif proxy.startswith("socks") and not all(map(find_spec, _FOR_SOCKS)):
+        yield (
+            f"{name} is a SOCKS proxy, and the packages for it are not installed: "
+            "pip install aiohttp-socks 'httpx2[socks]', or all of requirements.txt."
+        )
 
 
 def _is_proxy(value: str) -> bool:

@@ -40,6 +40,7 @@ from storage.errors import StorageError
 log = logging.getLogger(__name__)
 
 _LAST_WORDS_SECONDS = 5
+_LOOK_SECONDS = 1.0
 _ATTENDED_AT_ONCE = 200  # conversations
 _running: dict[asyncio.AbstractEventLoop, Runtime] = {}
 
@@ -112,7 +113,12 @@ class Runtime:
         return runtime
 
     async def take_over(self) -> None:
-        """Make what processes of this machine left when they died claimable at once."""
+        """Make what processes of this machine left when they died claimable at once.
+
+        Raises:
+            DatabaseUnusable: the file of the database was taken away.
+        """
+        self._database.check_file()
         file = self._database.file
         if file and (dead := owners.dead(file, apart_from=self._owner.name)):
             await conversations.take_from(dead, self.clock())
@@ -162,6 +168,16 @@ class Runtime:
             group.create_task(self.upkeep().run(stop))
             group.create_task(nightly.run(stop))
             group.create_task(Indexing(self._database, self.clock).run(stop))
+
+    async def watch_file(self) -> None:
+        """Look once a second for the file of the database, until cancelled.
+
+        Raises:
+            DatabaseUnusable: it was taken away, and what is written would be lost.
+        """
+        while True:
+            self._database.check_file()
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def probe(self) -> None:
         """Read something small from the database.

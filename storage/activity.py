@@ -150,9 +150,8 @@ async def reset(
     path: str, *, readers: Sequence[str], agent_id: int, facts: list[int], now: datetime
 ) -> int:
     """Let the view of each of the agent's histories begin after its newest message."""
-    conversations = await Conversation.filter(
-        _there(path, readers), agent_id=agent_id, last_seq__gt=0
-    )
+    there = Conversation.filter(_there(path, readers), agent_id=agent_id, last_seq__gt=0)
+    conversations = await there.select_for_update()
     await Summary.bulk_create(
         (
             Summary(

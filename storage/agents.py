@@ -144,8 +144,8 @@ async def _remove_turns(agent_id: int) -> bool:
 async def _remove_rest(agent_id: int) -> None:
     await Agent.filter(id=agent_id).select_for_update().only("id")  # nothing is opened meanwhile
     await InboxMessage.filter(conversation_id__in=_talks(agent_id)).delete()
+    await Compaction.filter(agent_id=agent_id).delete()  # none is finished after that
     await Summary.filter(conversation_id__in=_talks(agent_id)).delete()
-    await Compaction.filter(agent_id=agent_id).delete()
     await Passage.filter(conversation_id__in=_talks(agent_id)).delete()
     await Conversation.filter(agent_id=agent_id).delete()
     theirs = Fact.filter(agent_id=agent_id).values("id")

@@ -12,16 +12,19 @@ from datetime import datetime, timedelta
 from tortoise.expressions import F
 from tortoise.queryset import QuerySet
 
-from storage import learning
+from storage import learning, usage
+from storage.drivers.script import Script, changed, script
 from storage.drivers.transaction import reading, transaction, write_first
 from storage.errors import LeaseLost, StorageError
 from storage.learning import Learned
 from storage.lease import milliseconds
 from storage.models import Conversation, Summary, SummaryKind
 from storage.side_models import Compaction, CompactionKind, CompactionState
-from storage.usage import Call, Spent, pay
+from storage.usage import Call, Spent
 
 AFTER_VAIN = 40  # messages that a history has to grow by before it is tried again
+_WRITTEN = "UPDATE compaction SET state = ?, content = ? WHERE id = ? AND token = ?"
+_TRIED = "UPDATE compaction SET tries = ? WHERE id = ? AND token = ?"
 
 
 class Changed(StorageError):
@@ -99,8 +102,12 @@ async def waiting(now: datetime, *, limit: int) -> list[int]:
 
 @transaction
 async def claim(number: int, *, owner: str, now: datetime, seconds: float) -> Compaction | None:
-    """Lease one of those; None if somebody else was quicker."""
+    """Lease one of those; None if somebody else was quicker.
+
+    Whoever had it before and never gave it back counts as a call that came to nothing.
+    """
     ready = Compaction.filter(id=number, ready_at__lte=milliseconds(now))
+    await ready.filter(owner__not_isnull=True).update(failures=F("failures") + 1)
     if not await ready.update(token=F("token") + 1, owner=owner, ready_at=_until(now, seconds)):
         return None
     return await Compaction.get(id=number)
@@ -116,30 +123,30 @@ async def keep(row: Compaction, now: datetime, seconds: float) -> None:
     await _fenced(row, ready_at=_until(now, seconds))
 
 
-@transaction
-async def record(
+@script
+def record(
     row: Compaction, content: dict[str, object], spent: Spent, *, step: int, now: datetime
-) -> None:
+) -> Script[None]:
     """Journal what the model wrote, with its cost: nobody asks it again.
 
     Raises:
         LeaseLost: somebody else has it.
     """
-    await _fenced(row, state=CompactionState.WRITTEN, content=content)
-    await _pay(row, spent, step, now)
+    yield from _fenced_script(row, _WRITTEN, CompactionState.WRITTEN, content)
+    yield from usage.add(spent, _call(row, step), now)
 
 
-@transaction
-async def try_again(
+@script
+def try_again(
     row: Compaction, spent: Spent, *, step: int, attempt: int, now: datetime
-) -> None:
+) -> Script[None]:
     """What the model wrote at this attempt cannot be used: count that, and what it cost.
 
     Raises:
         LeaseLost: somebody else has it.
     """
-    await _fenced(row, tries=attempt)
-    await _pay(row, spent, step, now)
+    yield from _fenced_script(row, _TRIED, attempt)
+    yield from usage.add(spent, _call(row, step), now)
 
 
 @write_first
@@ -216,10 +223,12 @@ async def learned_upto(conversation_id: int) -> int:
 
 @write_first
 async def take_from(owners: Sequence[str], now: datetime) -> int:
-    """Make everything that these dead owners had leased claimable at once; returns how many."""
-    return await Compaction.filter(owner__in=list(owners)).update(
-        token=F("token") + 1, owner=None, ready_at=milliseconds(now)
-    )
+    """Make everything that these dead owners had leased claimable at once; returns how many.
+
+    They stay its owners: that they died with it counts when it is claimed.
+    """
+    theirs = Compaction.filter(owner__in=list(owners))
+    return await theirs.update(token=F("token") + 1, ready_at=milliseconds(now))
 
 
 async def _newest_summary(conversation_id: int) -> Summary | None:
@@ -227,14 +236,22 @@ async def _newest_summary(conversation_id: int) -> Summary | None:
     return await found.order_by("-upto_seq", "-id").first()
 
 
-async def _pay(row: Compaction, spent: Spent, step: int, now: datetime) -> None:
-    call = Call(turn_id=row.turn_id, agent_id=row.agent_id, step=step)
-    await pay(spent, call, now)
+def _call(row: Compaction, step: int) -> Call:
+    return Call(turn_id=row.turn_id, agent_id=row.agent_id, step=step)
 
 
 async def _fenced(row: Compaction, **changes: object) -> None:
     if not await _mine(row).update(**changes):
-        raise LeaseLost(f"compaction {row.id} is worked on by another process")
+        raise _lost(row)
+
+
+def _fenced_script(row: Compaction, statement: str, *values: object) -> Script[None]:
+    if not (yield from changed(statement, *values, row.id, row.token)):
+        raise _lost(row)
+
+
+def _lost(row: Compaction) -> LeaseLost:
+    return LeaseLost(f"compaction {row.id} is worked on by another process")
 
 
 def _mine(row: Compaction) -> QuerySet[Compaction]:

@@ -10,7 +10,6 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 
 from storage import passages
-from storage.derived import Passage
 from storage.drivers.script import (
     Script,
     marks,
@@ -26,7 +25,6 @@ from storage.lease import Lease, fence, held, left, milliseconds
 from storage.models import (
     Agent,
     Conversation,
-    Cursor,
     InboxMessage,
     InboxState,
     OutboxMessage,
@@ -89,8 +87,7 @@ def find(*, agent_id: int, address: str) -> Script[Conversation | None]:
 async def show_to(readers: str, *, conversation_id: int) -> None:
     """Keep who can read what is said there; what was said is to be found among these only."""
     await Conversation.filter(id=conversation_id).update(readers=readers)
-    if await Passage.filter(conversation_id=conversation_id).delete():
-        await Cursor.filter(name=passages.INDEXED).delete()
+    await passages.make_anew(conversation_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

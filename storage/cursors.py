@@ -52,18 +52,21 @@ async def last_seen(name: str) -> str | None:
     return cursor.position if cursor else None
 
 
-async def see(name: str, what: str, now: datetime) -> None:
-    """Let this stand there from now on."""
+async def see(name: str, what: str, now: datetime, *, instead_of: str | None = None) -> None:
+    """Let this stand there from now on; if something stands there, only `instead_of` that."""
     try:
-        await _see(name, what, now)
+        await _see(name, what, now, instead_of)
     except IntegrityError:  # made by another process meanwhile
-        await _see(name, what, now)
+        await _see(name, what, now, instead_of)
 
 
 @transaction
-async def _see(name: str, what: str, now: datetime) -> None:
-    if not await Cursor.filter(name=name).update(position=what, moved_at=now):
-        await Cursor.create(name=name, position=what, moved_at=now)
+async def _see(name: str, what: str, now: datetime, instead_of: str | None) -> None:
+    there = Cursor.filter(name=name)
+    as_known = there if instead_of is None else there.filter(position=instead_of)
+    if await as_known.update(position=what, moved_at=now) or await there.exists():
+        return
+    await Cursor.create(name=name, position=what, moved_at=now)
 
 
 async def settle(name: str, what: str, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -10,12 +11,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_delay,
+    wait_random,
+)
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import ConfigurationError
 
 from storage.drivers.connecting import connect, told
-from storage.drivers.file import check_openable, check_room
+from storage.drivers.file import OpenedFile, check_openable, check_room
 from storage.drivers.fulltext import ensure, is_there
 from storage.drivers.internals import enter, is_entered, thread_of
 from storage.drivers.lock import if_free, only_one
@@ -24,7 +32,10 @@ from storage.drivers.pool import hurry
 from storage.drivers.transaction import database_errors, reading
 from storage.drivers.unreached import unreached
 from storage.drivers.url import DatabaseUrl, parse
-from storage.migration import condition, known, migrate
+from storage.errors import DatabaseBusy, Unreached
+from storage.migration import LOCK, condition, known, migrate
+
+log = logging.getLogger(__name__)
 
 # Tortoise fills its models in when a context is made: one at a time.
 _MAKING = threading.Lock()
@@ -44,6 +55,7 @@ class Database:
     def __init__(self, url: DatabaseUrl, context: TortoiseContext) -> None:
         self.url = url
         self._context = context
+        self._file = OpenedFile(url.file) if url.file else None
 
     @property
     def file(self) -> Path | None:
@@ -63,6 +75,15 @@ class Database:
         """
         connection = self._context.connections.get(self.url.dialect)
         await connection.execute_query("SELECT name FROM tortoise_migrations LIMIT 1")  # pyright: ignore[reportUnknownMemberType]  # rows of dict, not of what
+
+    def check_file(self) -> None:
+        """Find out whether its file is still there; of a server there is none.
+
+        Raises:
+            DatabaseUnusable: what is written would be lost.
+        """
+        if self._file:
+            self._file.check()
 
     def only_one(self, name: str) -> AbstractAsyncContextManager[None]:
         """Hold the lock of this name, which one process of those that use the database has.
@@ -104,11 +125,33 @@ async def open_database(url: str) -> Database:
     Raises:
         DatabaseUnusable: the URL, the file or the server cannot be used as it is.
         NewerDatabase: a later version of the program changed it so that this one cannot use it.
-        DatabaseBusy: it is locked or out of reach.
+        DatabaseBusy: it is locked or out of reach, or has still no connection left for us after
+            the time that a transaction may take.
     """
     parsed = parse(url)
     if parsed.file:
         check_openable(parsed.file)
+    patiently = AsyncRetrying(
+        retry=retry_if_exception(_may_pass),
+        stop=stop_after_delay(parsed.seconds or 0),
+        wait=wait_random(0.2, 1),
+        before_sleep=_tell,
+        reraise=True,
+    )
+    return await patiently(_opened, parsed)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """A server that answers is full, is being started, or broke off."""
+    return isinstance(error, DatabaseBusy) and not isinstance(error, Unreached)
+
+
+def _tell(state: RetryCallState) -> None:
+    why = state.outcome.exception() if state.outcome else None
+    log.warning("waiting for the database", extra={"why": str(why)})
+
+
+async def _opened(parsed: DatabaseUrl) -> Database:
     context = TortoiseContext()
     is_open = False
     try:
@@ -201,7 +244,7 @@ async def _connect(context: TortoiseContext, url: DatabaseUrl) -> None:
         _let_go_at_exit(connection)
     await migrate(connection, url)
     if not await is_there(connection):
-        async with only_one(connection, url, "words"):
+        async with only_one(connection, url, LOCK):
             await ensure(connection)
 
 
@@ -253,4 +296,4 @@ def _let_go_at_exit(client: SqliteClient) -> None:
 
 
 # What `tortoise makemigrations` compares the models with; no such file is ever opened.
-SCHEMA = configuration(parse("sqlite://./schema.db"))
+SCHEMA = configuration(parse("sqlite:///schema.db"))

@@ -15,8 +15,16 @@ class Unstorable(DatabaseUnusable):
     """The database cannot hold what it was given, whenever that is tried: all else is well."""
 
 
+class NoIndex(DatabaseUnusable):
+    """The database can have no index of words: nothing that was said is found again."""
+
+
 class DatabaseBusy(StorageError):
     """Another process kept the database locked, or it is out of reach; it may work later."""
+
+
+class Unreached(DatabaseBusy):
+    """Nobody answers at its address, or only by its silence."""
 
 
 class NewerDatabase(DatabaseUnusable):

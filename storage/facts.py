@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Q
+from tortoise.expressions import F, Q, Subquery
 
+from storage import passages
 from storage.drivers.script import Script, marks, reading_script, select, whole
 from storage.drivers.transaction import reading, transaction
 from storage.models import Conversation, Fact, InboxMessage
+from storage.side_models import Source
 
 _AT_ONCE = 500  # keys in one statement
 _IN_PROMPT = 200  # facts that are read for a prompt at most, besides those of its beginning
@@ -62,22 +64,24 @@ def current(*, agent_id: int, scope: str) -> Script[list[Fact]]:
     return (yield from whole(Fact, _CURRENT, agent_id, scope))
 
 
+_THERE = "agent_id = ? AND scope = ? AND forgotten_at IS NULL"
 _SHOWN = (
-    f"{select(Fact)} WHERE agent_id = ? AND scope = ? AND forgotten_at IS NULL"
-    " AND (id > ? OR id IN ({})) ORDER BY id DESC LIMIT ?"
+    f"{select(Fact)} WHERE {_THERE} AND (id IN ({{}}) OR id IN (SELECT id FROM"  # noqa: S608  # names of ours
+    f" (SELECT id FROM fact WHERE {_THERE} AND id > ? ORDER BY origin DESC, id DESC LIMIT ?)"
+    " AS newest)) ORDER BY id"
 )
 
 
 @reading_script
 def shown(*, agent_id: int, scope: str, front: Sequence[int]) -> Script[list[Fact]]:
-    """For a prompt that begins with the facts `front`: those and the newest after them, by id.
+    """For a prompt that begins with the facts `front`: those, and the newest after them, by id.
 
-    Also those that something newer has taken the place of.
+    If there are too many newer ones, those that were told come first. Also those that something
+    newer has taken the place of.
     """
-    known = [agent_id, scope, max(front, default=0), *(front or [0])]
+    there, last = (agent_id, scope), max(front, default=0)
     text = _SHOWN.format(marks(len(front) or 1))
-    found = yield from whole(Fact, text, *known, _IN_PROMPT + len(front))
-    return found[::-1]
+    return (yield from whole(Fact, text, *there, *(front or [0]), *there, last, _IN_PROMPT))
 
 
 @reading
@@ -130,8 +134,12 @@ async def move(
     """
     if of is not None:
         await Conversation.filter(id=of).update(readers=readers)
+        await passages.make_anew(of)
     told_there = Q(source_key__startswith=told_below) | Q(key__startswith=told_below)
-    await Fact.filter(told_there, agent_id=agent_id, scope=scope).update(scope=to)
+    known = Fact.filter(agent_id=agent_id, scope=scope)
+    await known.filter(told_there).update(scope=to)
+    staying = Subquery(known.values("id"))  # also said elsewhere: they name that alone
+    await Source.filter(message_key__startswith=told_below, fact_id__in=staying).delete()
 
 
 @reading

@@ -78,10 +78,10 @@ def fenced(lease: Lease, statement: str, *values: object) -> Script[None]:
 
 
 def left(lease: Lease) -> Script[bool]:
-    """Give the conversation back if nothing waits in it; whether it was.
+    """Give the conversation back if nothing waits in it; returns whether it was given back.
 
-    Its row has to be locked, so that nothing is added meanwhile: a statement that waits for the
-    row itself would not see what was added while it waited.
+    The caller has locked its row, so that nothing is added meanwhile. If this statement had to
+    wait for the lock, it would not see what was added while it waited.
     """
     where = lease.conversation_id
     return bool((yield from changed(_LEAVE, where, where, where)))

@@ -34,6 +34,9 @@ from storage.errors import DatabaseUnusable, NewerDatabase
 
 log = logging.getLogger(__name__)
 
+# Of all that a start does to a database. Each lock holds a connection of a pooler while its holder
+# works on another one: with a second lock, those that start might all wait for that.
+LOCK = "migrating"
 _APP = "storage"
 # Touches no row, but takes SQLite's write lock before the first read.
 _TAKE_WRITE_LOCK = "UPDATE tortoise_migrations SET app = app WHERE id = -1"
@@ -67,7 +70,7 @@ async def migrate(connection: BaseDBAsyncClient, url: DatabaseUrl) -> list[str]:
     if not _missing(applied):
         await _check_later(connection, applied)
         return []
-    async with only_one(connection, url, "migrating"):
+    async with only_one(connection, url, LOCK):
         applied = await _applied(connection)
         missing = _missing(applied)
         if missing and applied and url.file:

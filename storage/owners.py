@@ -35,10 +35,14 @@ class Owner:
 
 def dead(database: Path | None, *, apart_from: str = "") -> list[str]:
     """The owners whose process died without leaving; to try the lock of one's own takes long."""
-    folder = _folder(database) if database else None
-    if folder is None or not folder.is_dir():
+    if database is None:
         return []
-    return [name for name in os.listdir(folder) if name != apart_from and _is_free(folder / name)]
+    folder = _folder(database)
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [name for name in names if name != apart_from and _is_free(folder / name)]
 
 
 def live(database: Path) -> bool:

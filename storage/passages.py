@@ -25,7 +25,7 @@ from storage.drivers.script import (
 )
 from storage.drivers.session import Row
 from storage.drivers.transaction import reading
-from storage.models import MessageRole
+from storage.models import Cursor, Message, MessageRole
 
 R = TypeVar("R")
 
@@ -62,10 +62,14 @@ _OF_TURNS = (
     " WHERE message.turn_id {} ORDER BY message.turn_id, message.seq"
 )
 _IS_THERE = "SELECT id FROM message WHERE turn_id = ? LIMIT 1"
+_AS_READ = "SELECT id FROM conversation WHERE id = ? AND readers = ? FOR UPDATE"
 _SIBLING = (
     "SELECT id FROM conversation WHERE agent_id = ? AND id <> ? AND last_seq > 0"
-    " AND (address = ? OR substr(address, 1, ?) = ?) LIMIT 1"
+    " AND (address = ? OR substr(address, 1, ?) = ?)"
 )
+# Where text is ordered by its bytes, they are near each other in the index: not on PostgreSQL,
+# which may order it by a language.
+_NEAR = " AND address >= ? AND address < ?"
 _BEFORE_RESET = (
     "SELECT passage.id FROM passage JOIN summary ON summary.conversation_id ="
     " passage.conversation_id AND summary.kind = 'reset' AND passage.seq <= summary.upto_seq"
@@ -121,10 +125,12 @@ def add(conversation_id: int, turn_id: int, found: Sequence[Indexed]) -> Script[
         yield from changed(insert(Passage, _COLUMNS, len(some)) + IF_NEW, *values)
 
 
-def has_sibling(agent_id: int, conversation_id: int, place: str) -> Script[bool]:
+def has_sibling(dialect: str, agent_id: int, conversation_id: int, place: str) -> Script[bool]:
     """Whether anything was said to the agent in another conversation at or below this address."""
-    path = f"{place}/"
-    found = yield from rows(_SIBLING, agent_id, conversation_id, place, len(path), path)
+    path, near = f"{place}/", "" if dialect == "postgres" else _NEAR
+    within = (place, f"{place}0") if near else ()  # "0" comes after "/"
+    sought = (place, len(path), path, *within)
+    found = yield from rows(f"{_SIBLING}{near} LIMIT 1", agent_id, conversation_id, *sought)
     return bool(found)
 
 
@@ -248,15 +254,44 @@ def _of_turns(dialect: str, turn_ids: list[int]) -> Script[list[Unindexed]]:
     ]
 
 
-@script
-def index(turns: Sequence[tuple[int, int, Sequence[Indexed]]]) -> Script[None]:
-    """Add the passages of messages of earlier turns: conversation, turn and what is found.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedTurn:
+    """The passages of an earlier turn, made for those who could read there then."""
 
-    What was deleted since it was read is left out.
+    conversation_id: int
+    turn_id: int
+    readers: str
+    found: Sequence[Indexed]
+
+
+async def make_anew(conversation_id: int) -> None:
+    """Let what was said there be indexed again, inside of the caller's transaction.
+
+    As where others can read it now: words carry their scope.
     """
-    for conversation_id, turn_id, found in turns:
-        if (yield from rows(_IS_THERE, turn_id)):
-            yield from add(conversation_id, turn_id, found)
+    if not await Passage.filter(conversation_id=conversation_id).delete():
+        return
+    first = await Message.filter(conversation_id=conversation_id).order_by("seq").first()
+    indexed = await Cursor.select_for_update().get_or_none(name=INDEXED)
+    if first and indexed and int(indexed.position) >= first.id:
+        await Cursor.filter(id=indexed.id).update(position=str(first.id - 1))
+
+
+@script
+def index(turns: Sequence[IndexedTurn]) -> Script[bool]:
+    """Add the passages of messages of earlier turns; False if others can read some of them now.
+
+    What was deleted since it was read is left out, and so are these.
+    """
+    is_whole = True
+    for turn in turns:
+        if not (yield from rows(_IS_THERE, turn.turn_id)):
+            continue
+        if (yield from rows(_AS_READ, turn.conversation_id, turn.readers)):
+            yield from add(turn.conversation_id, turn.turn_id, turn.found)
+        else:
+            is_whole = False
+    return is_whole
 
 
 async def drop_before_resets() -> int:

@@ -114,6 +114,20 @@ async def prune(bounds: Bounds, after: Ended | None) -> Batch:
     return await _batch(bounds, after, _Delete())
 
 
+@transaction
+async def expire(before: datetime, after_id: int) -> int:
+    """Take their words from the next summaries made before: all they stand for was said earlier.
+
+    Their turns may be gone for long. Returns the id of the last one, 0 at the end.
+    """
+    made = Summary.filter(id__gt=after_id, made_at__lt=before).exclude(text="")
+    ids = await made.order_by("id").limit(_MOST).values_list("id", flat=True)
+    if not ids:
+        return 0
+    await Summary.filter(id__in=ids).update(text="")
+    return int(str(ids[-1]))
+
+
 @reading
 async def count(bounds: Bounds, after: Ended | None) -> Batch:
     """What `prune` would delete."""
@@ -157,10 +171,8 @@ class _Delete:
         return await rows.update(text="", author="", attachments=[], quotes=None)
 
     async def unlearn(self, talks: Sequence[int], keys: Sequence[str], before: datetime) -> None:
-        """What was learned from these messages, and summaries of nothing that is still there."""
+        """What was learned from these messages, and that it was looked for."""
         await learning.drop_sources(keys)
-        made = Summary.filter(conversation_id__in=list(talks), made_at__lt=before)
-        await made.exclude(text="").update(text="")
         ended = Compaction.filter(conversation_id__in=list(talks), ended_at__lt=before)
         await ended.delete()
 
@@ -189,7 +201,6 @@ async def _batch(bounds: Bounds, after: Ended | None, act: _Act) -> Batch:
     superseded = await _superseded(sorted(talks), bounds.words)
     received = InboxMessage.filter(turn_id__in=wordless).exclude(author="")
     await act.delete(Summary.filter(id__in=superseded))
-    await act.unlearn(sorted(talks), keys, bounds.words)
     await act.delete(Passage.filter(turn_id__in=settled))
     pruned = Pruned(
         turns=await act.delete(Turn.filter(id__in=gone)),
@@ -202,6 +213,8 @@ async def _batch(bounds: Bounds, after: Ended | None, act: _Act) -> Batch:
         feedback=await act.delete(Feedback.filter(turn_id__in=gone)),
         summaries=frozenset(superseded),
     )
+    # At the end: who learns from a message has its row locked.
+    await act.unlearn(sorted(talks), keys, bounds.words)
     return Batch(pruned=pruned, last=ended[-1] if len(ended) == _MOST else None)
 
 

@@ -13,20 +13,18 @@ _MOST = 1_000  # messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A message of a history; with `key` and `author_id` if a person typed it and it stands."""
+class StretchMessage:
+    """A message of a history; with `key` if a person typed it and it stands."""
 
     seq: int
     author: str
     text: str
-    tokens: int
     said_at: datetime
     key: str = ""
-    author_id: str = ""
 
 
 @reading
-async def read(conversation_id: int, *, after_seq: int, upto_seq: int) -> list[Said]:
+async def read(conversation_id: int, *, after_seq: int, upto_seq: int) -> list[StretchMessage]:
     """The newest messages of the stretch, oldest first.
 
     A turn adds what it was asked in the order in which the messages were received.
@@ -49,18 +47,16 @@ async def read(conversation_id: int, *, after_seq: int, upto_seq: int) -> list[S
     return [_said(message, asked.get(message.turn_id, [])) for message in messages]
 
 
-def _said(message: Message, asked: list[InboxMessage]) -> Said:
+def _said(message: Message, asked: list[InboxMessage]) -> StretchMessage:
     is_asked = message.role is MessageRole.USER and asked
     source = asked.pop(0) if is_asked else None
     stands = source is not None and source.text != ""
-    return Said(
+    return StretchMessage(
         seq=message.seq,
         author=message.author,
         text=message.text,
-        tokens=message.tokens,
         said_at=message.said_at,
         key=source.key if source and stands else "",
-        author_id=source.author_id if source and stands else "",
     )
 
 

@@ -152,6 +152,7 @@ class QuestionsEdited(StorageError):
 
 
 _LAST_SEQ = "UPDATE conversation SET last_seq = ? WHERE id = ? AND token = ? AND last_seq = ?"
+_LAST_SEQ_AS_READ = f"{_LAST_SEQ} AND readers = ?"
 _END = (
     "UPDATE turn SET state = ?, failure = ?, ended_at = ?"
     " WHERE id = ? AND state = 'running' AND edits = COALESCE(?, edits)"
@@ -179,13 +180,13 @@ def end(
         LeaseLost: somebody else has claimed the conversation since.
         QuestionsEdited: it has not ended.
     """
-    last_seq = opened.last_seq + len(ending.entries)
-    is_next = yield from changed(
-        _LAST_SEQ, last_seq, lease.conversation_id, lease.token, opened.last_seq
-    )
-    if not is_next:
-        yield from held(lease)
-        return None
+    found, last_seq = ending.passages, opened.last_seq + len(ending.entries)
+    moved = (last_seq, lease.conversation_id, lease.token, opened.last_seq)
+    if not (yield from changed(_LAST_SEQ_AS_READ, *moved, lease.readers)):
+        if (yield from held(lease)).last_seq != opened.last_seq:
+            return None
+        yield from changed(_LAST_SEQ, *moved)
+        found = ()  # others can read there now: it is indexed for them afterwards
     turn_id = opened.turn.id
     ended = (ending.state, ending.failure, now, turn_id, ending.edits)
     if not (yield from changed(_END, *ended)):
@@ -198,7 +199,7 @@ def end(
     answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
     yield from changed(_ANSWERED, answered, turn_id)
     yield from _add_to_history(opened, ending.entries)
-    yield from passages.add(lease.conversation_id, turn_id, ending.passages)
+    yield from passages.add(lease.conversation_id, turn_id, found)
     return (yield from _make_due(opened.draft, ending, now))
 
 

@@ -105,14 +105,6 @@ def add(spent: Spent, call: Call, at: datetime) -> Script[None]:
         yield from changed(_SETTLED, call.turn_id)
 
 
-async def pay(spent: Spent, call: Call, at: datetime) -> None:
-    """As `add`, inside of the caller's transaction, where that is no script."""
-    used = {name: getattr(spent, name) for name in _USED}
-    await Usage.create(turn_id=call.turn_id, step=call.step, agent_id=call.agent_id, at=at, **used)
-    if spent.is_reserved:
-        await Reservation.filter(turn_id=call.turn_id).delete()
-
-
 async def add_cut(
     spent: Spent, call: Call, at: datetime, *, unless_step: int | None = None
 ) -> None:

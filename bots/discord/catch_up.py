@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import discord
 
@@ -29,7 +31,8 @@ T = TypeVar("T")
 Job = Callable[[discord.Client], Awaitable[None]]
 Look = Callable[[discord.Client], Awaitable[list[Gap]]]
 
-_AT_ONCE = 4  # channels that are read at a time
+_AT_ONCE = 16  # channels that are read at a time
+_OF_ONE = 4  # server
 _MOST = 500  # messages of a channel: the newest
 _MOST_WAITING = 200  # messages
 _HISTORY_SECONDS = 60.0
@@ -59,7 +62,9 @@ class CatchUp:
         self._missed = MissedMessages(cursors, clock, hours=hours, me=me)
         self._reads = hours > 0
         self._me = me
+        self._looks = asyncio.Semaphore(_AT_ONCE)
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._servers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._due: asyncio.Queue[Job] = asyncio.Queue()
         self._open = 0
         self._looking = 0
@@ -142,13 +147,21 @@ class CatchUp:
                 group.create_task(self._look_at(client, key))
         self._looking -= 1
 
+    @asynccontextmanager
+    async def _slot(self, path: str) -> AsyncGenerator[None]:
+        """One of the few for what is at this place; who is out of reach has not all of them."""
+        server = Address.parse(path).parts[0]
+        of_one = self._servers.setdefault(server, asyncio.Semaphore(_OF_ONE))
+        async with of_one, self._slots:
+            yield
+
     async def _look_at(self, client: discord.Client, key: str) -> None:
         if event := await insist(lambda: self._news_of(client, key)):
             await insist(lambda: self._dispatcher.dispatch(event))
 
     async def _news_of(self, client: discord.Client, key: str) -> Edited | Deleted | None:
         """Holds one of the few slots only while it asks."""
-        async with self._slots:
+        async with self._slot(key):
             return await news_of(client, key, self._me)
 
     def _is_in_sync(self, location: Location) -> bool:
@@ -203,7 +216,7 @@ class CatchUp:
                 group.create_task(self._read(gap, client))
 
     async def _looked(self, client: discord.Client, look: Look) -> list[Gap]:
-        async with self._slots:
+        async with self._looks:
             return await look(client)
 
     async def _read(self, gap: Gap, client: discord.Client) -> None:
@@ -230,7 +243,7 @@ class CatchUp:
 
     async def _history(self, gap: Gap) -> list[discord.Message]:
         """The messages of a gap; holds one of the few slots only while it reads."""
-        async with self._slots:
+        async with self._slot(gap.location.cursor.key):
             return await _history(gap)
 
     async def _hear(self, said: discord.Message, location: Location) -> bool:

@@ -13,7 +13,7 @@ from bots.capacity import Capacity
 from bots.commands import Caller, ChatCommands
 from bots.discord import wording
 from bots.discord.channels import Location, ReplyTo, interaction_key, location_of
-from bots.discord.parse import attachments, author_of, text_of
+from bots.discord.parse import author_of, quote_of
 from bots.discord.responses import defer, edit_response, respond, run_or_defer
 from core.errors import UserMistake
 from core.messaging.storing import NotStored, storing
@@ -55,9 +55,9 @@ class DiscordCommands:
         if caller is None:
             return
         asking_about = replying_to(caller, message)
-        me, files = interaction.client.user, tuple(attachments(message))
-        said = text_of(message, me.id if me else 0)
-        asking = self._store(lambda: self._chat.ask_about(asking_about, said, files))
+        me = interaction.client.user
+        said = quote_of(message, me.id if me else 0)
+        asking = self._store(lambda: self._chat.ask_about(asking_about, said))
         (text, _), is_deferred = await run_or_defer(interaction, asking, is_public=False)
         await (edit_response if is_deferred else respond)(interaction, text)
 

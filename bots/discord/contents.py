@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import discord
 
-from core.text import cleaned, clipped
+from core.messaging.quotes import marked
+from core.text import clipped
 
 _MOST = 50  # parts of one component
 _DEEPEST = 4
@@ -25,12 +26,6 @@ def beside(said: discord.Message) -> str:
     return clipped(_joined(pieces), _LONGEST)
 
 
-def named(said: discord.Message) -> str:
-    """Of a message that is only quoted: its files by name."""
-    files = [f"[file: {cleaned(file.filename)}]" for file in said.attachments if not is_voice(file)]
-    return clipped(_joined(files), _LONGEST)
-
-
 def is_by_app(said: discord.Message) -> bool:
     """Whether an app or a webhook wrote it, not a person."""
     return said.author.bot or said.webhook_id is not None
@@ -47,8 +42,7 @@ def _forwarded(snapshot: discord.MessageSnapshot) -> str:
     pieces = [snapshot.content, *map(_embed, embeds), *_voice(snapshot.attachments)]
     pieces += [*_stickers(snapshot.stickers), *_components(snapshot.components, 0)]
     files = "[files]" if snapshot.attachments else "[nothing that I can read]"
-    lines = (_joined(pieces) or files).split("\n")
-    return "\n".join(["[forwarded message]", *(f"> {line}" for line in lines)])
+    return marked("forwarded message", _joined(pieces) or files)
 
 
 def _is_preview(embed: discord.Embed, text: str) -> bool:

@@ -18,8 +18,9 @@ _ENOUGH = 30  # of a channel
 async def said_in(rest: Rest, at: Address, *, after: int, before: int) -> list[Quote]:
     """Oldest first, without what the bot has said, and in a channel without what was said to it.
 
-    A thread does not tell the message that it was opened from: that stands in its channel.
-    Raises as `Rest.call` does, and DiscordRefused where what comes is not as Discord says.
+    A thread begins with the message that it was opened from, which stands in its channel, and may
+    be the bot's. Raises as `Rest.call` does, and DiscordRefused where what comes is not as Discord
+    says.
     """
     try:
         return await _read(rest, at, after, before) if at.parts[0] != DIRECT else []
@@ -38,15 +39,10 @@ async def _read(rest: Rest, at: Address, after: int, before: int) -> list[Quote]
             if said.id <= after:
                 break
             found.append(said)
+    others = (parse.begun_by(said) for said in reversed(found) if said.author.id != rest.user)
     spoken = (
         said
-        for said in reversed(found)
-        if parse.is_said(said)
-        and said.author.id != rest.user
-        and (is_thread or not parse.is_mention(said, rest.user))
+        for said in others
+        if parse.is_said(said) and (is_thread or not parse.is_mention(said, rest.user))
     )
-    quotes = (
-        Quote(author=parse.author_of(said.author), text=parse.words_of(said, rest.user))
-        for said in spoken
-    )
-    return [quote for quote in quotes if quote.text]
+    return [parse.quote_of(said, rest.user) for said in spoken]

@@ -7,6 +7,7 @@ import math
 from aiohttp import ClientError, ClientResponse
 from discord import DiscordException, HTTPException, LoginFailure, RateLimited
 
+from core import network
 from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
 
 # What a call to Discord raises.
@@ -51,7 +52,7 @@ def translated(error: Exception, what: str) -> MooringsError:
         case HTTPException():
             return _answered(error, what)
         case _:
-            return Transient(f"Discord did not answer {what}: {type(error).__name__}.")
+            return Transient(f"Discord did not answer {what}: {network.why(error)}.")
 
 
 def _answered(error: HTTPException, what: str) -> MooringsError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import discord
@@ -68,7 +68,7 @@ def message(said: discord.Message, location: Location, me: int) -> PlatformMessa
         reply_to=beside,
         reply_in=inside if location.has_threads else beside,
         author=author_of(said.author),
-        text=text_of(said, me),
+        text=_text(said, me),
         sent_at=said.created_at,
         position=said.id,
         is_direct=location.guild is None,
@@ -108,7 +108,7 @@ def attachments(said: discord.Message) -> Iterator[Attachment]:
     files = [file for file in [*said.attachments, *forwarded] if not contents.is_voice(file)]
     for file in files[:_MOST_FILES]:
         yield Attachment(
-            name=cleaned(file.filename)[:190] or "file",
+            name=cleaned(file.filename)[:190],
             kind=cleaned(file.content_type or "")[:100] or "application/octet-stream",
             size=file.size,
             url=file.url,
@@ -120,10 +120,24 @@ def is_said(said: discord.Message) -> bool:
     return said.type in _FROM_PEOPLE
 
 
-def words_of(said: discord.Message, me: int) -> str:
-    """All that a message says, where it is only quoted: its files by name."""
-    pieces = filter(None, [text_of(said, me), contents.named(said)])
-    return clipped("\n".join(pieces), _LONGEST_QUOTE)
+def begun_by(said: discord.Message) -> discord.Message:
+    """The message that a thread was opened from, of the line that stands for it in the thread."""
+    begins = said.type is discord.MessageType.thread_starter_message
+    answered = said.reference.resolved if begins and said.reference else None
+    return answered if isinstance(answered, discord.Message) else said
+
+
+def quote_of(said: discord.Message, me: int) -> Quote:
+    """A message that is only quoted; of the bot, without its id.
+
+    Nobody can keep somebody from hearing what the bot itself has said.
+    """
+    author = author_of(said.author)
+    return Quote(
+        author=replace(author, id="") if said.author.id == me else author,
+        text=clipped(_text(said, me), _LONGEST_QUOTE),
+        attachments=tuple(attachments(said)),
+    )
 
 
 def without_mentions(text: str, mentions: Iterable[str]) -> str:
@@ -192,7 +206,7 @@ def _quotes(said: discord.Message, me: int) -> Iterator[Quote]:
     if isinstance(answered, discord.DeletedReferencedMessage):
         yield Quote(author=None)
     elif isinstance(answered, discord.Message) and answered.author.id != me:
-        yield Quote(author=author_of(answered.author), text=words_of(answered, me))
+        yield quote_of(answered, me)
 
 
 def _bot_roles(said: discord.Message, me: int) -> list[discord.Role]:
@@ -200,8 +214,7 @@ def _bot_roles(said: discord.Message, me: int) -> list[discord.Role]:
     return [role for role in said.role_mentions if role.tags and role.tags.bot_id == me]
 
 
-def text_of(said: discord.Message, me: int) -> str:
-    """What a message says, as people read it, without its files and the mention of the bot."""
+def _text(said: discord.Message, me: int) -> str:
     own = [f"<@{me}>", f"<@!{me}>", *(role.mention for role in _bot_roles(said, me))]
     people = {user.id: user.display_name for user in said.mentions}
     people |= {role.id: role.name for role in said.role_mentions}

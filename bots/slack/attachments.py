@@ -38,13 +38,8 @@ def attachment(file: object) -> Attachment | None:
 
 
 def attachments(raw: object) -> Iterator[Attachment]:
-    """The files of a message, and of those that it forwards; a voice message is named in words."""
-    shared = items_at(raw, "attachments")[:_MOST_FILES]
-    files = [
-        *items_at(raw, "files"),
-        *(file for each in shared for file in items_at(each, "files")),
-    ]
-    for file in files[:_MOST_FILES]:
+    """The files of a message; a voice message is named in words."""
+    for file in items_at(raw, "files")[:_MOST_FILES]:
         if text_at(file, "subtype") != VOICE and (found := attachment(file)):
             yield found
 

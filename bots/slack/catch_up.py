@@ -13,6 +13,7 @@ from typing import TypeVar
 from bots.hearing import hear, insist, storable
 from bots.slack import parse
 from bots.slack.missed import Missed
+from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.reader import Bot, Places, Reader
 from bots.slack.refusals import Refusals
@@ -47,7 +48,7 @@ class Sources:
     """What it is done with. `teams` are all workspaces; `own` as `parse.message` takes it."""
 
     teams: Teams
-    own: Callable[[], parse.Own]
+    own: Callable[[], Own]
     reader: Reader
     people: People
     reception: Reception

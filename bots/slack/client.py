@@ -121,13 +121,14 @@ class SlackClient:
         if token not in self._web:
             if len(self._web) >= _MOST_KEPT:
                 self._web.clear()
-            self._web[token] = AsyncWebClient(
+            web = self._web[token] = AsyncWebClient(
                 token=token,
                 base_url=self.base_url,
                 session=self._opened(),
                 retry_handlers=[],
                 logger=self._log,
             )
+            web.proxy = None  # it has read the environment
         return self._web[token]
 
     def _opened(self) -> ClientSession:

@@ -94,7 +94,7 @@ class SlackCommands:
             is_direct=shortcut.channel.startswith("D"),
             may_manage=_unasked,
         )
-        await self._chat.ask_about(caller, shortcut.text, shortcut.attachments)
+        await self._chat.ask_about(caller, shortcut.said)
         return ""
 
     async def _ask(self, command: SlashCommand, text: str, agent: str | None) -> str:

@@ -190,7 +190,12 @@ class Connection:
             await client.end()
 
     async def _received(self, client: Client, frame: Frame) -> None:
-        """What is too late to be acknowledged, Slack sends again, but not what people did."""
+        """Handle a frame, and acknowledge it if this socket still can.
+
+        Slack sends an event again that was not acknowledged, so it is handled all the same. A
+        command or a button it does not send again: it tells the person that it failed, so it is
+        not handled.
+        """
         envelope = text_at(frame, "envelope_id")
         has_failed = client.is_mute and text_at(frame, "type") != "events_api"
         if not envelope or has_failed:  # whoever did it is told so, and does it again

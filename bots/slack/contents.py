@@ -9,64 +9,55 @@ from bots.slack.markup import escaped
 from core.text import clipped
 
 VOICE = "slack_audio"  # the subtype of a file that somebody has spoken
-_MOST = 50  # blocks, attachments or elements at one place
+MOST = 50  # blocks, attachments or elements at one place
 _MOST_CELLS = 1_000
-_DEEPEST = 4
+DEEPEST = 4
 _LONGEST = 12_000  # characters of what stands beside the text
 _NO_PREVIEW = "[no preview available]"
 _SILENT = {"actions", "divider", "context_actions", "input"}  # blocks that say nothing
 
 
 def markup_of(raw: object) -> str:
-    """The text, with what it lacks of blocks, forwarded messages, tables and voice messages.
+    """The text, with what it lacks of blocks, tables, voice messages and what apps attach.
 
     Slack's clients repeat a typed text in blocks. What cannot be read is named in a word.
     """
     text = text_at(raw, "text")
     blocks = items_at(raw, "blocks")
     beside = [_tables(blocks) if text.strip() else _blocks(blocks, 0)]
-    beside += _shared(raw, 0)
-    beside += [_voice(file) for file in items_at(raw, "files")[:_MOST]]
+    beside += [*_attached(raw, 0), *_voices(raw)]
     return _joined([text, clipped(_joined(beside), _LONGEST)])
 
 
-def _shared(raw: object, depth: int) -> Iterator[str]:
-    """What the message holds of other ones, and what apps have attached; no previews of links."""
-    if depth >= _DEEPEST:
-        return
-    for each in items_at(raw, "attachments")[:_MOST]:
-        inner = _inner(each, depth)
-        if _is_forwarded(each):
-            yield f"{_whose(each)}\n{_quoted(inner or '[nothing that I can read]')}"
-        elif not (text_at(each, "from_url") or text_at(each, "original_url")):
-            yield inner
-
-
-def _is_forwarded(raw: object) -> bool:
+def is_forwarded(raw: object) -> bool:
+    """Whether an attachment is a message that was forwarded or shared."""
     return at(raw, "is_share") is True or bool(items_at(raw, "message_blocks"))
 
 
-def _whose(raw: object) -> str:
-    author = id_at(raw, "author_id")
-    name = escaped(text_at(raw, "author_name") or text_at(raw, "author_subname"))
-    who = name or (f"<@{author}>" if author else "somebody")
-    return f"[forwarded message of {who}]"
-
-
-def _inner(raw: object, depth: int) -> str:
-    said = [block for each in items_at(raw, "message_blocks")[:_MOST] for block in _message(each)]
+def inner_of(raw: object, depth: int = 0) -> str:
+    """What an attachment says, without the messages that are forwarded in it."""
+    said = [block for each in items_at(raw, "message_blocks")[:MOST] for block in _message(each)]
     blocks = said or items_at(raw, "blocks")
     text = text_at(raw, "text")
     head = [text_at(raw, name) for name in ("pretext", "title")]
     fields = [
         f"{escaped(text_at(each, 'title'))}: {text_at(each, 'value')}"
-        for each in items_at(raw, "fields")[:_MOST]
+        for each in items_at(raw, "fields")[:MOST]
     ]
     shown = [*head, text, _tables(blocks) if text.strip() else _blocks(blocks, depth), *fields]
-    shown += [*_shared(raw, depth + 1), *(_voice(file) for file in items_at(raw, "files")[:_MOST])]
-    found = _joined(shown)
-    fallback = text_at(raw, "fallback")
+    found = clipped(_joined([*shown, *_attached(raw, depth + 1), *_voices(raw)]), _LONGEST)
+    fallback = "" if items_at(raw, "attachments") else text_at(raw, "fallback")
     return found or ("" if fallback == _NO_PREVIEW else fallback)
+
+
+def _attached(raw: object, depth: int) -> Iterator[str]:
+    """What apps have attached; no previews of links."""
+    if depth >= DEEPEST:
+        return
+    for each in items_at(raw, "attachments")[:MOST]:
+        is_preview = text_at(each, "from_url") or text_at(each, "original_url")
+        if not (is_preview or is_forwarded(each)):
+            yield inner_of(each, depth)
 
 
 def _message(raw: object) -> list[object]:
@@ -74,28 +65,28 @@ def _message(raw: object) -> list[object]:
 
 
 def _blocks(blocks: list[object], depth: int) -> str:
-    return _joined(_block(block, depth) for block in blocks[:_MOST])
+    return _joined(_block(block, depth) for block in blocks[:MOST])
 
 
 def _tables(blocks: list[object]) -> str:
-    return _joined(_table(block) for block in blocks[:_MOST] if text_at(block, "type") == "table")
+    return _joined(_table(block) for block in blocks[:MOST] if text_at(block, "type") == "table")
 
 
 def _block(block: object, depth: int) -> str:
     shown = ""
-    match text_at(block, "type") if depth < _DEEPEST else "":
+    match text_at(block, "type") if depth < DEEPEST else "":
         case "rich_text":
             shown = _rich(block)
         case "table":
             shown = _table(block)
         case "section" | "header":
-            pieces = [at(block, "text"), *items_at(block, "fields")[:_MOST]]
+            pieces = [at(block, "text"), *items_at(block, "fields")[:MOST]]
             shown = _joined(_text(piece) for piece in pieces)
         case "markdown":
             shown = escaped(text_at(block, "text"))
         case "context" | "container" | "carousel":
             held = items_at(block, "elements") or items_at(block, "blocks")
-            shown = _joined(_text(each) or _block(each, depth + 1) for each in held[:_MOST])
+            shown = _joined(_text(each) or _block(each, depth + 1) for each in held[:MOST])
         case "image":
             shown = f"[image: {escaped(text_at(block, 'alt_text') or 'without words')}]"
         case other if other and other not in _SILENT:
@@ -114,9 +105,9 @@ def _text(piece: object) -> str:
 
 def _rich(block: object) -> str:
     lines: list[str] = []
-    for part in items_at(block, "elements")[:_MOST]:
+    for part in items_at(block, "elements")[:MOST]:
         if text_at(part, "type") == "rich_text_list":
-            items = items_at(part, "elements")[:_MOST]
+            items = items_at(part, "elements")[:MOST]
             lines += [f"• {_line(item)}" for item in items]
         elif text_at(part, "type") == "rich_text_quote":
             lines.append(_quoted(_line(part)))
@@ -126,7 +117,7 @@ def _rich(block: object) -> str:
 
 
 def _line(part: object) -> str:
-    return "".join(_element(each) for each in items_at(part, "elements")[: 10 * _MOST])
+    return "".join(_element(each) for each in items_at(part, "elements")[: 10 * MOST])
 
 
 def _element(raw: object) -> str:
@@ -171,9 +162,12 @@ def _cell(cell: object) -> str:
     return escaped(text_at(cell, "text") or number).replace("\n", " ")
 
 
+def _voices(raw: object) -> Iterator[str]:
+    files = items_at(raw, "files")[:MOST]
+    return (_voice(file) for file in files if text_at(file, "subtype") == VOICE)
+
+
 def _voice(file: object) -> str:
-    if text_at(file, "subtype") != VOICE:
-        return ""
     length = at(file, "duration_ms")
     seconds = int(length) // 1_000 if isinstance(length, int) and 0 <= length < 2**53 else 0
     return f"[voice message, {seconds // 60}:{seconds % 60:02}]"

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from math import isqrt
 
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack import fields, parse
 from bots.slack.client import SlackClient
-from bots.slack.contents import markup_of
-from bots.slack.markup import plain
 from bots.slack.people import People
 from bots.slack.posted import Identity
 from bots.slack.reader import Reader
 from core.address import Address
-from core.messaging.messages import Author, Quote
+from core.messaging.messages import Quote
 
 _PAGE = 200  # messages
 _ENOUGH = 30  # messages of a thread that is longer than a page
-_WINDOWS = tuple(3_600 * 4**number for number in range(7))  # seconds before the question: 170 days
+_SHORTEST = 1_000_000  # microseconds before a question, in which nobody says a page
+_MOST_CALLS = 8
 _SPARE = 3  # calls, of ten at once
-_MOST_PAGES = 5  # more of the window in which there suddenly are more than a page
 
 
 class Earlier:
@@ -48,28 +47,36 @@ class Earlier:
             raw
             for raw in raws
             if after < parse.position(fields.text_at(raw, "ts")) < before
+            and parse.is_spoken(raw)
             and not _is_by(me, raw)
-            and (thread or parse.is_said_to_others(raw, me.user_id))
+            and (thread or not parse.is_said_to(raw, me.user_id))
         ]
         ids = set[str]().union(*(parse.people(raw) for raw in found))
         names = await self._people.names(team, ids)
-        quotes = (_quote(raw, names) for raw in found)
-        return [quote for quote in quotes if quote.text]
+        return [parse.quote(raw, names) for raw in found]
 
     async def _newest(self, thread: Address, after: int, before: int) -> Sequence[object]:
-        """All of a page's length; of more, what was said in the shortest time that has enough."""
-        start, (page, rest) = after, await self._page(thread, after, before)
-        for seconds in _WINDOWS if rest else ():
-            start = max(after, before - seconds * 1_000_000)
-            page, rest = await self._page(thread, start, before)
-            if rest or len(page) >= _ENOUGH:
+        """All of a page's length; of more, the newest: what was said in a time that has enough.
+
+        A page begins with the oldest, and nobody tells how many there are: the time before the
+        question is halved by its length's order, as threads are as dense as they like to be.
+        """
+        page, is_whole = await self._page(thread, after, before)
+        if is_whole:
+            return page
+        enough = min(_ENOUGH, len(page) // 2)  # Slack gives some apps short pages
+        newest: Sequence[object] = []
+        longest, shortest = before - max(after, parse.position(thread.parts[-1])), _SHORTEST
+        for _ in range(_MOST_CALLS):
+            time = isqrt(longest * shortest)
+            page, is_whole = await self._page(thread, before - time, before)
+            if not is_whole:
+                longest = time
+                continue
+            newest, shortest = page, time
+            if len(newest) >= enough:
                 break
-        for _ in range(_MOST_PAGES):
-            if not rest:
-                break
-            more, rest = await self._page(thread, start, before, rest)
-            page = [*page, *more][-_PAGE:]
-        return page
+        return newest or page
 
     async def _in_channel(self, channel: Address, after: int, before: int) -> Sequence[object]:
         """The newest of what was said there, threads left out; nothing where Slack lets few ask.
@@ -92,9 +99,9 @@ class Earlier:
         return fields.items_at(answer, "messages")[::-1]
 
     async def _page(
-        self, thread: Address, after: int, before: int, cursor: str = ""
-    ) -> tuple[list[object], str]:
-        """The first of what was said in between, and where the rest of it begins."""
+        self, thread: Address, after: int, before: int
+    ) -> tuple[Sequence[object], bool]:
+        """The first of what was said in between, and whether that is all."""
         team, channel, root = thread.parts
 
         async def ask(web: AsyncWebClient) -> AsyncSlackResponse:
@@ -104,23 +111,12 @@ class Earlier:
                 oldest=parse.ts_of(after),
                 latest=parse.ts_of(before),
                 limit=_PAGE,
-                cursor=cursor,
             )
 
         answer = (await self._client.read(team, "conversations.replies", ask)).data
-        rest = fields.text_at(answer, "response_metadata", "next_cursor")
-        return fields.items_at(answer, "messages"), rest
+        is_whole = not fields.text_at(answer, "response_metadata", "next_cursor")
+        return fields.items_at(answer, "messages"), is_whole
 
 
 def _is_by(me: Identity, raw: object) -> bool:
     return fields.id_at(raw, "bot_id") == me.bot_id or fields.id_at(raw, "user") == me.user_id
-
-
-def _quote(raw: object, names: dict[str, str]) -> Quote:
-    user = fields.id_at(raw, "user")
-    app = fields.text_at(raw, "bot_profile", "name") or fields.text_at(raw, "username")
-    name = names.get(user) or app or user or "somebody"
-    files = [fields.text_at(file, "name") for file in fields.items_at(raw, "files")]
-    named = [f"[file: {name}]" for name in files if name]
-    text = "\n".join(filter(None, [plain(markup_of(raw), names), *named]))
-    return Quote(author=Author(id=user, name=name), text=text)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bots.slack.forwards import named_in
 from bots.slack.markup import mentioned
 from core.address import Address
-from core.messaging.messages import Attachment, Author, PlatformMessage
+from core.messaging.messages import Author, PlatformMessage, Quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Said:
     @property
     def people(self) -> set[str]:
         """The ids of those whose names it needs."""
-        told = mentioned(self.unnamed.text)
+        told = {*mentioned(self.unnamed.text), *named_in(self.unnamed.forwards)}
         return told if self.unnamed.is_by_app else {self.unnamed.author.id, *told}
 
 
@@ -119,6 +120,5 @@ class Shortcut:
     user: str
     message_ts: str
     thread_ts: str | None
-    text: str
-    attachments: tuple[Attachment, ...] = ()
+    said: Quote
     response_url: str = ""

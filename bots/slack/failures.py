@@ -8,6 +8,7 @@ from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from core import network
 from core.errors import ConfigMistake, DeliveryRefused, MooringsError, Transient
 
 # AttributeError is the SDK's own, at a proxy's plain text where JSON was due.
@@ -42,7 +43,7 @@ def translated(error: Exception, method: str) -> MooringsError:
     A plain `Transient` may have had its effect; everything else certainly had none.
     """
     if not isinstance(error, SlackApiError):
-        return Transient(f"Slack did not answer {method}: {type(error).__name__}.")
+        return Transient(f"Slack did not answer {method}: {network.why(error)}.")
     response: object = error.response
     if not isinstance(response, AsyncSlackResponse):  # a body that is no JSON
         return Transient(f"Slack answered {method} with something unreadable.")

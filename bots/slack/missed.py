@@ -102,7 +102,7 @@ class Missed:
 
 
 def _thread_with_news(raw: object, start: int) -> str | None:
-    """The ts of a message whose thread has replies since then."""
+    """The ts of this message if its thread has a reply after `start`, otherwise None."""
     latest = parse.position(fields.text_at(raw, "latest_reply"))
     return fields.text_at(raw, "ts") if latest > start else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,9 +22,11 @@ from bots.slack.event_types import (
     Withdrawn,
 )
 from bots.slack.fields import at, id_at, items_at, text_at
+from bots.slack.forwards import forwards, named_in
 from bots.slack.markup import is_for_others, mentioned, plain, without_mention
+from bots.slack.own import Own
 from core.address import Address, Readers
-from core.messaging.messages import NO_WORDS, UNREADABLE, Author, PlatformMessage
+from core.messaging.messages import NO_WORDS, UNREADABLE, Author, PlatformMessage, Quote
 from core.text import cleaned
 
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
@@ -44,24 +46,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
-    """What is this app's own in Slack, whichever workspace tells of it.
-
-    Two workspaces tell of a channel that they share: `home` is the one by which its messages are
-    known, so that each has one key. `bots` are the ids of its bots in all of them: without these
-    nobody can tell its messages from those of other apps.
-    """
-
-    home: str = ""
-    bots: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Workspace:
-    """The workspace that a body belongs to, and the bot in it; `home` if its channel has another.
-
-    `bots` as in `Own`.
-    """
+    """The one of a body; `home` as in `Own` if its channel is shared, `bots` as there."""
 
     team: str
     home: str
@@ -105,7 +91,8 @@ def people(body: object) -> set[str]:
     """The ids of the people whose names the body needs."""
     said = [at(body, "event"), at(body, "event", "message"), at(body, "message"), body]
     authors = {id_at(message, "user") for message in said} | {id_at(body, "user", "id")}
-    named = set().union(*(mentioned(markup_of(message)) for message in said))
+    named = {user for message in said for user in mentioned(markup_of(message))}
+    named |= {user for message in said for user in named_in(forwards(message))}
     return {user for user in authors | named if _USER_ID.fullmatch(user)}
 
 
@@ -155,16 +142,50 @@ def named(said: Said, names: Mapping[str, str]) -> PlatformMessage:
     """The message as people read it; who has no name here keeps their id."""
     heard, user = said.unnamed, said.unnamed.author.id
     words = plain(heard.text, names).strip()
-    if not (words or heard.attachments) and (heard.is_direct or heard.is_mention):
+    is_empty = not (words or heard.attachments or heard.forwards)
+    if is_empty and (heard.is_direct or heard.is_mention):
         words = NO_WORDS if heard.is_mention else UNREADABLE
     author = Author(id=user, name=names.get(user) or heard.author.name)
-    return replace(heard, author=author, text=words)
+    return replace(heard, author=author, text=words, forwards=_named(heard.forwards, names))
 
 
-def is_said_to_others(raw: object, bot_user: str) -> bool:
-    """Whether somebody said it, person or app, and not to this bot."""
-    is_spoken = text_at(raw, "subtype") in _SPOKEN_BY_APPS
-    return is_spoken and bot_user not in mentioned(text_at(raw, "text"))
+def quote(raw: object, names: Mapping[str, str], own_app: str = "") -> Quote:
+    """A message that is only quoted, as people read it; of an app with this id, without its id.
+
+    Nobody can keep somebody from hearing what the bot itself has said.
+    """
+    user, bot = id_at(raw, "user"), id_at(raw, "bot_id")
+    app = text_at(raw, "bot_profile", "name") or text_at(raw, "username")
+    is_own = own_app != "" and text_at(raw, "app_id") == own_app
+    name = names.get(user) or app or user or "somebody"
+    return Quote(
+        author=Author(id="" if is_own else user or bot, name=name),
+        text=plain(markup_of(raw), names),
+        attachments=tuple(attachments(raw)),
+        forwards=_named(forwards(raw), names),
+    )
+
+
+def _named(quotes: Iterable[Quote], names: Mapping[str, str]) -> tuple[Quote, ...]:
+    return tuple(
+        replace(
+            each,
+            author=each.author and replace(each.author, name=plain(each.author.name, names)),
+            text=plain(each.text, names),
+            forwards=_named(each.forwards, names),
+        )
+        for each in quotes
+    )
+
+
+def is_spoken(raw: object) -> bool:
+    """Whether somebody said it, person or app, rather than Slack itself."""
+    return text_at(raw, "subtype") in _SPOKEN_BY_APPS
+
+
+def is_said_to(raw: object, user: str) -> bool:
+    """Whether it mentions this user."""
+    return user in mentioned(text_at(raw, "text"))
 
 
 def is_shared(raw: object) -> bool:
@@ -264,8 +285,7 @@ def shortcut(body: object, names: Mapping[str, str]) -> Shortcut | None:
         user=user,
         message_ts=ts,
         thread_ts=thread if position(thread) else None,
-        text=plain(markup_of(at(body, "message")), names),
-        attachments=tuple(attachments(at(body, "message"))),
+        said=quote(at(body, "message"), names, own_app=text_at(body, "api_app_id")),
         response_url=text_at(body, "response_url"),
     )
 
@@ -337,6 +357,7 @@ def _said(raw: object, place: Address, workspace: _Workspace) -> Said | None:
         is_for_others=is_for_others(text_at(raw, "text"), {bot, author.id}),
         is_by_app=app is not None,
         attachments=tuple(attachments(raw)),
+        forwards=tuple(forwards(raw)),
     )
     return Said(unnamed=heard)
 

@@ -12,6 +12,7 @@ from bots.slack import fields
 from bots.slack.failures import FAILURES
 from bots.slack.reader import Bot
 from bots.slack.web import OwnWebClient
+from core import network
 from core.errors import ConfigMistake, Transient
 
 _BOT, _APP = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
@@ -114,7 +115,7 @@ async def asked(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
     except SlackApiError as error:
         raise SaidNo(_code(error)) from None
     except FAILURES as error:
-        raise Transient(f"Slack cannot be reached: {type(error).__name__}.") from None
+        raise Transient(f"Slack cannot be reached: {network.why(error)}.") from None
 
 
 def _code(error: SlackApiError) -> str:

@@ -11,7 +11,7 @@ from bots.slack import parse
 from bots.slack.event_types import Edited, Withdrawn
 from bots.slack.fields import text_at
 from bots.slack.missed import Missed
-from bots.slack.parse import Own
+from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.reader import Places
 from core.address import Address

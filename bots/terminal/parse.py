@@ -71,7 +71,10 @@ def command(line: str) -> Command | None:
             f"There is no command {shortened(word, _LONGEST_NAME)}{hint}. "
             "A message that begins with a slash begins with two."
         )
-    return Command(verb=Verb(word), argument=argument.strip())
+    verb, argument = Verb(word), argument.strip()
+    if argument and verb is not Verb.USE:
+        raise UserMistake(f"{verb} takes nothing behind it: type it alone.")
+    return Command(verb=verb, argument=argument)
 
 
 def message(line: str) -> str:

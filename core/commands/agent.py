@@ -259,22 +259,18 @@ class Commands:
         conversation = await self._conversation(address, agent_name)
         if conversation is None:
             return False
-        current = await facts.current(agent_id=conversation.agent_id, scope=address.scope)
-        await summaries.reset(
-            conversation.id, facts=[fact.id for fact in current], now=self._clock()
-        )
+        front = await learning.in_front(agent_id=conversation.agent_id, scope=address.scope)
+        await summaries.reset(conversation.id, facts=front, now=self._clock())
         return True
 
     async def reset_below(self, address: Address, agent_name: str) -> int:
         """Begin anew there and in every thread below; returns how many histories that were."""
         agent = await self._directory.get(agent_name)
-        current = await facts.current(agent_id=agent.id, scope=address.scope)
-        known = [fact.id for fact in current]
         return await activity.reset(
             address.key,
             readers=address.readers_below,
             agent_id=agent.id,
-            facts=known,
+            facts=await learning.in_front(agent_id=agent.id, scope=address.scope),
             now=self._clock(),
         )
 

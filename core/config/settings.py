@@ -156,8 +156,9 @@ def from_environment() -> Settings:
     """Settings of this process: its environment, and the file of variables where that is silent.
 
     Raises:
-        ConfigMistake: what is wrong in the file or with a variable.
+        ConfigMistake: what is wrong in the file or with a variable, or there is no folder.
     """
+    _check_folder()
     environment = _filled_in(os.environ)
     path = _EnvFile.chosen
     stored = env_file.read(path or Path(".env"), environment, may_miss=path is None)
@@ -166,6 +167,17 @@ def from_environment() -> Settings:
     network.use(network.read(variables))
     HELD.hold_environment(settings.variables)
     return settings
+
+
+def _check_folder() -> None:
+    """Without it another agents file would be read than is meant: none."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise ConfigMistake(
+            "The folder that this was started in is not there any more: go to one that is, and "
+            "start again."
+        ) from error
 
 
 def _filled_in(variables: Mapping[str, str]) -> dict[str, str]:

@@ -61,7 +61,17 @@ def _syntax_mistake(complaint: str, text: str, path: Path) -> str:
     words, _, where = complaint.rpartition(" (at ")
     end = (text.count("\n") + 1, len(text) - text.rfind("\n"))
     line, column = re.findall(r"\d+", where) or end
-    return f"{path}:{line}:{column}: not valid TOML: {words[:1].lower()}{words[1:]}"
+    rest = text.split("\n")[int(line) - 1][int(column) - 1 :]
+    advice = _advice(rest) if words == "Invalid value" else ""
+    return f"{path}:{line}:{column}: not valid TOML: {words[:1].lower()}{words[1:]}{advice}"
+
+
+def _advice(rest: str) -> str:
+    """What to write, if a text without quotes is what stands there."""
+    given = re.split("[],}#\"']", rest)[0].strip()
+    if given.lower() in {"true", "false"}:
+        return f"; write {given.lower()}"
+    return f'; a text stands in quotes: "{given}"' if given else ""
 
 
 def _step(step: int | str) -> str:

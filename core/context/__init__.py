@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from core import kill_points
 from core.context.decide import Material, Shown, decide, ranked, total
@@ -87,12 +88,12 @@ async def build(
 async def _kept(lease: Lease, material: Material, shown: Shown, now: datetime) -> Shown:
     """What is shown, with where the view begins from now on and the facts in front on record."""
     front = [fact.id for fact in ranked(material.facts)]
+    cut = partial(summaries.cut, lease, seen=material.view, facts=front, now=now)
     if shown.cut is not None:
-        text, facts = material.summary, front
-        await summaries.cut(lease, upto_seq=shown.cut, text=text, facts=facts, now=now)
+        await cut(upto_seq=shown.cut, text=material.summary)
         kill_points.reach("history cut, model not asked")
         return shown
-    if not front or material.is_begun:
+    if not front or material.view is not None:
         return shown
-    await summaries.cut(lease, upto_seq=0, text="", facts=front, now=now)
-    return decide(replace(material, in_front=front, is_begun=True))
+    await cut(upto_seq=0, text="")
+    return decide(replace(material, in_front=front))

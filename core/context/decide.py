@@ -10,6 +10,7 @@ from core.errors import ModelRefused
 from core.llm import PromptMessage, Role
 from core.llm.tokens import BYTES_A_TOKEN, estimate, shortened
 from core.messaging.attachments import ReadFile, with_files
+from storage.learning import IN_FRONT
 
 _QUESTION_SHARE = 0.75  # of the budget that the messages to be answered may take, with their files
 _JOURNAL_SHARE = 0.75  # of what they leave, that the steps of the turn may take
@@ -64,7 +65,7 @@ class Material:
 
     `window` is what the agent may be shown, `budget` what this prompt may have, `tools` what the
     descriptions of its tools take, all in tokens. The questions may take `beyond` more. Facts of
-    these ids stand `in_front`, the most important first. `is_begun`: which those are is on record.
+    these ids stand `in_front`, the most important first: so it is on record in the `view`.
     The history `begins_at` this message, and could at that one but for a cut; it `has_more`
     elsewhere.
     """
@@ -79,7 +80,7 @@ class Material:
     summary: str = ""
     facts: Sequence[Note] = ()
     in_front: Sequence[int] = ()
-    is_begun: bool = False
+    view: int | None = None
     history: Sequence[Said] = ()
     begins_at: int = 1
     could_begin_at: int = 1
@@ -369,8 +370,8 @@ def _notes(material: Material, room: int, *, is_cut: bool) -> tuple[Notes, Notes
 
 
 def ranked(facts: Sequence[Note]) -> list[Note]:
-    """Those that hold: what was told first, then what was asked for most often, then the newest."""
-    return _by_rank([fact for fact in facts if not fact.end])
+    """The best that hold: what was told, what was asked for most often, what is newest."""
+    return _by_rank([fact for fact in facts if not fact.end])[:IN_FRONT]
 
 
 def _by_rank(facts: Sequence[Note]) -> list[Note]:

@@ -12,6 +12,7 @@ from core.llm import PromptMessage, Role, ToolSpec
 from core.llm.tokens import estimate
 from core.messaging.attachments import Files
 from core.messaging.directory import KnownAgent
+from core.messaging.quotes import marked
 from storage import facts, past
 from storage.lease import Lease
 from storage.messages import Entry
@@ -96,7 +97,7 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
         summary=summary.text if summary else "",
         facts=[_note(fact) for fact in _not_in_sight(before, lease.address)],
         in_front=summary.facts if summary else (),
-        is_begun=summary is not None,
+        view=summary.id if summary else None,
         history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in before.history],
         begins_at=summary.upto_seq + 1 if summary else 1,
         could_begin_at=before.reset_at + 1,
@@ -151,8 +152,7 @@ def _quoted(author: str, text: str) -> str:
     """Somebody else's words, marked as such."""
     if not author:
         return "[a reply to a message that is gone]"
-    lines = "\n".join(f"> {line}" for line in text.split("\n"))
-    return f"[a reply to {author}, who said:]\n{lines}"
+    return marked(f"a reply to {author}, who said this", text)
 
 
 def _note(fact: Fact) -> Note:

@@ -11,8 +11,9 @@ from core.llm.tokens import estimate
 from core.memory.recall import recalled
 from core.memory.search import Where
 from core.memory.terms import Scope
-from storage.errors import DatabaseUnusable
+from storage.errors import DatabaseUnusable, NoIndex
 from storage.lease import Lease
+from storage.models import InboxMessage
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ async def look_back(lease: Lease, asked: Asked, material: Material, shown: Shown
     if memory.found is None and not shown.is_bare:
         begin = _begin(material, shown)
         has_more = material.has_more or begin > material.could_begin_at
-        memory.found = await _looked_for(lease, material, shown, begin) if has_more else ""
+        words = _words(asked.questions[-1])
+        memory.found = await _looked_for(lease, words, material, shown, begin) if has_more else ""
     return "" if shown.is_bare else memory.found or ""
 
 
@@ -40,7 +42,14 @@ def _begin(material: Material, shown: Shown) -> int:
     return material.history[-1].seq + 1 if material.history else material.begins_at
 
 
-async def _looked_for(lease: Lease, material: Material, shown: Shown, begin: int) -> str:
+def _words(question: InboxMessage) -> str:
+    """Its own, and those of what it replies to: what others said before is not what is asked."""
+    return "\n".join([question.text, *(quote["text"] for quote in question.quotes or ())])
+
+
+async def _looked_for(
+    lease: Lease, words: str, material: Material, shown: Shown, begin: int
+) -> str:
     room = material.budget - material.tools - _tokens(shown)
     tokens = min(room_to_look_back(material.budget), room)
     if tokens < _FEWEST:
@@ -50,7 +59,9 @@ async def _looked_for(lease: Lease, material: Material, shown: Shown, begin: int
         apart_from=(lease.conversation_id, begin),
     )
     try:
-        return await recalled(material.questions[-1].text, where, tokens=tokens)
+        return await recalled(words, where, tokens=tokens)
+    except NoIndex:  # as was said at the start
+        return ""
     except DatabaseUnusable as error:  # an answer without it is better than none
         log.warning("nothing was looked for", extra={"why": str(error)})
         return ""

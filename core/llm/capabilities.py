@@ -47,7 +47,10 @@ _SHARE = 0.8  # of a window that a prompt may take: we count by estimate, and an
 
 @dataclass(slots=True)
 class Capabilities:
-    """Kept as long as the process lives, shared by all agents that ask this model there."""
+    """What was learned about one model at one endpoint.
+
+    Kept as long as the process lives, and shared by all agents that ask this model there.
+    """
 
     api: Api | None = None
     left_out: set[str] = field(default_factory=set[str])

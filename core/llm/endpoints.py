@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from core import network
@@ -15,6 +16,8 @@ from core.llm.time_limits import Limits
 from core.redaction import HELD
 
 if TYPE_CHECKING:
+    import ssl
+
     from openai import AsyncOpenAI
 
     from core.llm.capabilities import Capabilities
@@ -115,5 +118,12 @@ class Endpoints:
 def _opened(base_url: str) -> Any:  # noqa: ANN401  # a client of httpx2, with the SDK's limits
     way = network.used()
     return lazy("openai", "DefaultAsyncHttpxClient")(
-        proxy=way.proxy_for(base_url), verify=way.authorities() or True, trust_env=False
+        proxy=way.proxy_for(base_url), verify=way.authorities() or _system(), trust_env=False
     )
+
+
+@cache
+def _system() -> ssl.SSLContext:
+    """Whom the system trusts; reading it takes 60 ms, which each client would do anew."""
+    context: ssl.SSLContext = lazy("httpx2", "create_ssl_context")(trust_env=False)
+    return context

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import openai
 
+from core import network
 from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm.complaint import Complaint
 
@@ -71,6 +72,8 @@ def unanswered(error: openai.APIError, target: Target) -> ModelDown:
     if isinstance(error, openai.APITimeoutError):
         return down(target, "did not answer in time")
     if isinstance(error, openai.APIConnectionError):
+        if distrust := network.distrust(error):
+            return down(target, f"cannot be reached: {distrust}")
         return down(target, "cannot be reached; check base_url or OPENAI_BASE_URL and the network")
     return down(target, "reported a failure while it answered")
 

@@ -46,7 +46,7 @@ class Wire(Protocol):
 
     @property
     def path(self) -> str:
-        """Below the base URL."""
+        """Where requests go, below the base URL."""
         ...
 
     def body(self, model: str, request: ModelRequest) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import snowballstemmer  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]  # has none
 
-from core.memory.languages import COMMON_WORDS, EMPTY_WORDS, ENGLISH, FILLER, OF_SCRIPT
+from core.memory.languages import COMMON_WORDS, EMPTY_WORDS, ENGLISH, FILLER, MONTHS, OF_SCRIPT
 
 _LONGEST_WORD = 64  # characters; what is longer is data, of which the beginning is enough
 _FEWEST_COMMON = 2  # words of a language before a text is taken to be in it
@@ -40,11 +40,11 @@ class _Stemmer(Protocol):
 
 def words(text: str) -> list[str]:
     """The words of a text as an index has them, each as often as it is said."""
-    tokens = list(_tokens(text))
-    language = _language(tokens)
+    said = all_words(text)
+    language = _language(said)
     empty = _EMPTY[language]
     found: list[str] = []
-    for token in tokens:
+    for token in said:
         if token not in empty:
             found += _forms(token, language)
     return found
@@ -53,13 +53,26 @@ def words(text: str) -> list[str]:
 def question_words(text: str) -> list[tuple[str, ...]]:
     """What a question looks for: for each of its words the forms that an index may have of it.
 
-    Chat filler is left out unless nothing else is left.
+    Chat filler is left out unless nothing else is left. Days and months are looked for as the
+    index has them: in English, with two digits.
     """
-    tokens = list(_tokens(text))
-    language = _language(tokens)
-    said = [token for token in tokens if token not in _EMPTY[language]]
+    asked = all_words(text)
+    language = _language(asked)
+    said = [token for token in asked if token not in _EMPTY[language]]
     telling = [token for token in said if token not in FILLER]
-    return list(dict.fromkeys(_forms(token, language) for token in telling or said))
+    return list(dict.fromkeys(_question_forms(token, language) for token in telling or said))
+
+
+def all_words(text: str) -> list[str]:
+    """All the words of a text: in lower case, without accents, otherwise as they are said."""
+    return list(_tokens(text))
+
+
+def _question_forms(token: str, language: str) -> tuple[str, ...]:
+    forms = _forms(token, language)
+    if token in _MONTHS.get(language, {}):
+        return (*forms, _stem(_MONTHS[language][token], ENGLISH))
+    return (*forms, f"0{token}") if len(token) == 1 and token.isdecimal() else forms
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -120,6 +133,11 @@ def _stemmer(language: str) -> _Stemmer:
 _COMMON = {language: frozenset(map(_folded, common)) for language, common in COMMON_WORDS.items()}
 _EMPTY = {language: EMPTY_WORDS | common for language, common in _COMMON.items()}
 _EMPTY[ENGLISH] = EMPTY_WORDS
+_MONTHS = {
+    language: dict(zip(map(_folded, months), MONTHS[ENGLISH], strict=True))
+    for language, months in MONTHS.items()
+    if language != ENGLISH
+}
 _LANGUAGES_OF = {
     word: tuple(name for name, common in _COMMON.items() if word in common)
     for word in frozenset[str]().union(*_COMMON.values())

@@ -12,14 +12,15 @@ from itertools import groupby
 from core import kill_points
 from core.address import Address
 from core.clock import Clock, monotonic
+from core.errors import MooringsError
 from core.memory.passages import Said, passages
 from core.memory.terms import Scope
 from storage import cursors
 from storage import passages as stored
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import NoIndex, StorageError
 from storage.models import MessageRole
-from storage.passages import Indexed, Page, Told, Unindexed
+from storage.passages import Indexed, IndexedTurn, Page, Told, Unindexed
 from storage.turns import Entry
 
 log = logging.getLogger(__name__)
@@ -63,18 +64,28 @@ async def index_next(after_id: int, until: datetime | None = None) -> Page | Non
     """
     page = await stored.look(after_id, _AT_ONCE, until=until)
     if page and page.turn_ids:
-        messages = await stored.of_turns(page.turn_ids)
-        turns = groupby(messages, key=lambda each: each.told.turn_id)
-        await stored.index([_of_turn(list(said)) for _, said in turns])
+        while not await _index(page.turn_ids):
+            pass  # others can read some of it since it was read
     return page
 
 
-def _of_turn(messages: Sequence[Unindexed]) -> tuple[int, int, Sequence[Indexed]]:
+async def _index(turn_ids: list[int]) -> bool:
+    messages = await stored.of_turns(turn_ids)
+    turns = groupby(messages, key=lambda each: each.told.turn_id)
+    return await stored.index([_of_turn(list(said)) for _, said in turns])
+
+
+def _of_turn(messages: Sequence[Unindexed]) -> IndexedTurn:
     first = messages[0]
     scope = Scope(first.agent_id, Address.parse(first.address, first.readers).scope)
     said = [_said(each.told) for each in messages]
     found = indexed(scope, first.told.seq, said)
-    return first.told.conversation_id, first.told.turn_id, found
+    return IndexedTurn(
+        conversation_id=first.told.conversation_id,
+        turn_id=first.told.turn_id,
+        readers=first.readers,
+        found=found,
+    )
 
 
 def _said(message: Entry | Told) -> Said | None:
@@ -107,7 +118,9 @@ class Indexing:
         while not stop.is_set():
             try:
                 await self.look(stop)
-            except StorageError as error:
+            except NoIndex:  # as was said at the start
+                return
+            except (StorageError, MooringsError, OSError) as error:
                 log.warning("indexing is put off", extra={"why": str(error)})
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
@@ -134,22 +147,22 @@ class Indexing:
         """What is missing altogether is made from the beginning."""
         if not self._is_checked:  # once: it takes the database for 20 ms of 100,000 messages
             await stored.mend()
+            if not await stored.has_any():
+                await cursors.see(stored.INDEXED, "0", self._clock())
             self._is_checked = True
         await stored.ensure()
         while await stored.drop_before_resets():
             pass
-        if not await stored.has_any():
-            await cursors.see(stored.INDEXED, "0", self._clock())
 
     async def _step(self) -> int:
         began = monotonic()
-        last = int(await cursors.last_seen(stored.INDEXED) or 0)
+        seen = await cursors.last_seen(stored.INDEXED)
         until = self._clock() - _BEHIND
-        page = await index_next(last, until)
+        page = await index_next(int(seen or 0), until)
         kill_points.reach("messages indexed")
         if page is None:
             return 0
-        await cursors.see(stored.INDEXED, str(page.last_id), self._clock())
+        await cursors.see(stored.INDEXED, str(page.last_id), self._clock(), instead_of=seen)
         if page.turn_ids:  # others have the database for as long
             await asyncio.sleep(monotonic() - began)
         return page.looked

@@ -1,4 +1,4 @@
-"""Words that tell nothing, by language: left out of an index, and what a language is known by."""
+"""Common words of each language: left out of an index, and a sign of which language a text is."""
 
 from __future__ import annotations
 
@@ -60,6 +60,34 @@ _OTHERS = {
     """,
 }
 
+_MONTHS = {
+    "english": """
+        january february march april may june july august september october november december
+    """,
+    "german": """
+        januar februar märz april mai juni juli august september oktober november dezember
+    """,
+    "french": """
+        janvier février mars avril mai juin juillet août septembre octobre novembre décembre
+    """,
+    "spanish": """
+        enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+    """,
+    "italian": """
+        gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre
+        dicembre
+    """,
+    "portuguese": """
+        janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
+    """,
+    "dutch": """
+        januari februari maart april mei juni juli augustus september oktober november december
+    """,
+    "swedish": """
+        januari februari mars april maj juni juli augusti september oktober november december
+    """,
+}
+
 ENGLISH = "english"
 EMPTY_WORDS = frozenset(_ENGLISH.split())
 FILLER = frozenset(_FILLER.split())
@@ -67,6 +95,7 @@ COMMON_WORDS = {
     ENGLISH: EMPTY_WORDS,
     **{language: frozenset(words.split()) for language, words in _OTHERS.items()},
 }
+MONTHS = {language: names.split() for language, names in _MONTHS.items()}
 # A script tells the language, or one whose endings are much the same.
 OF_SCRIPT = {
     "CYRILLIC": "russian",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.memory.similar import most_similar
 from storage.models import Fact
-from storage.stretches import Said
+from storage.stretches import StretchMessage
 
 MOST_FACTS = 8
 _KNOWN = 10  # facts that it is given, to say which of them hold no more
@@ -26,13 +26,13 @@ _FACTS = (
     "and that will matter for long: each one sentence that can be understood by itself, names "
     "instead of pronouns, absolute dates instead of 'tomorrow'. \"sources\" are the numbers of the "
     'messages that say so; "replaces" is the number of the known fact that holds no more because '
-    "of it, or null. Leave out what is known, what only you said, and instructions to you; an "
-    "empty list is fine."
+    "of it, or null. Leave out what is known, what only you said, what somebody wants forgotten, "
+    "and instructions to you; an empty list is fine."
 )
 
 
 def request(
-    said: Sequence[Said], known: Sequence[Fact], *, words: int | None
+    said: Sequence[StretchMessage], known: Sequence[Fact], *, words: int | None
 ) -> tuple[str, list[int]]:
     """The last message of the prompt, and the facts that it names; `words` None: no summary.
 
@@ -50,7 +50,7 @@ def request(
     return "\n\n".join([f"{_HEAD} {shape}", *parts]) + ")", [fact.id for fact in similar]
 
 
-def _listed(said: Sequence[Said]) -> list[str]:
+def _listed(said: Sequence[StretchMessage]) -> list[str]:
     """Each by its number, speaker and first words, below its date."""
     lines: list[str] = []
     day = ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.memory.analysis import words
+from core.memory.analysis import all_words
 from core.memory.mending import mending
 from core.memory.search import Where, search
 from core.memory.showing import shown
@@ -26,10 +26,15 @@ class Limits:
 
     def fit(self, told: Told) -> bool:
         """Whether a message is one of those."""
-        wanted, name = set(words(self.author)), set(words(told.author))
+        wanted, name = _name(self.author), _name(told.author)
         is_theirs = not self.author or (told.role is MessageRole.USER and wanted <= name)
         is_late = self.since is None or told.said_at >= self.since
         return is_theirs and is_late and (self.until is None or told.said_at < self.until)
+
+
+def _name(author: str) -> set[str]:
+    """The words of a name, also those that would tell nothing in a text; or all of it."""
+    return set(all_words(author)) or {author}
 
 
 ANY = Limits()
@@ -44,13 +49,13 @@ async def recalled(question: str, where: Where, *, tokens: int, limits: Limits =
     An index that is missing or damaged is made anew.
 
     Raises:
+        NoIndex: the database can have none.
         DatabaseBusy, DatabaseUnusable: as everywhere.
     """
 
     def look(index: Index) -> Script[str]:
         best = yield from search(index, question, where, is_quick=tokens <= _FEW)
         fits: Callable[[Told], bool] | None = None if limits == ANY else limits.fit
-        text, _ = yield from shown(index, best, tokens, fits=fits)
-        return text
+        return (yield from shown(index, best, tokens, fits=fits)).text
 
     return await mending(lambda: passages.in_one_read(look))

@@ -20,7 +20,7 @@ _MOST_COMMON = 3  # words that are not rare, of which two together are looked fo
 _QUOTA = {True: 300, False: 100}  # candidates of people and, apart from them, of agents
 _QUICK = 3  # how many times fewer there are for a quick look
 
-Asked = Mapping[bool, list[list[str]]]
+Terms = Mapping[bool, list[list[str]]]  # of people and of agents, each word with its forms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +44,8 @@ def search(
     said = question_words(question)[:_MOST_WORDS]
     if not said:
         return []
-    asked = {key: where.scope.asked(said, of_people=key) for key in (True, False)}
-    chosen, weights = yield from _chosen(index, asked, _QUICK if is_quick else 1)
+    terms = {key: where.scope.asked(said, of_people=key) for key in (True, False)}
+    chosen, weights = yield from _chosen(index, terms, _QUICK if is_quick else 1)
     ids = [number for some in chosen.values() for number in some]
     people = set(chosen[True])
     told = yield from index.of_agent(where.scope.agent_id, ids)
@@ -60,32 +60,36 @@ def search(
         )
         for each in _there(told, where)
     ]
-    return ranked(found, asked, weights, _named(question, found))
+    return ranked(found, terms, weights, _named(question, found))
 
 
 def _chosen(
-    index: Index, asked: Asked, part: int
+    index: Index, terms: Terms, part: int
 ) -> Script[tuple[dict[bool, list[int]], list[float]]]:
     """The ids of the candidates of people and of agents, and how much each word tells."""
-    single = [[word] for key in asked for word in asked[key]]
+    single = [[word] for key in terms for word in terms[key]]
     lists = yield from index.find(single, limit=_RARE + 1)
-    number = len(asked[True])
+    number = len(terms[True])
     of = {True: lists[:number], False: lists[number:]}
     weights = [telling(len(of[True][at]) + len(of[False][at])) for at in range(number)]
-    sums = {key: dict[int, float]() for key in asked}
+    sums = {key: dict[int, float]() for key in terms}
     pairs: list[tuple[bool, tuple[int, ...]]] = []
     for key, found in of.items():
         common = [at for at, ids in enumerate(found) if len(ids) > _RARE]
         for at, ids in enumerate(found):
-            if at not in common or len(common) == number == 1:
+            if at not in common:
                 _add(sums[key], ids, weights[at])
         pairs += [(key, some) for some in _together(common[:_MOST_COMMON])]
     if pairs:
-        both = [[asked[key][at] for at in some] for key, some in pairs]
+        both = [[terms[key][at] for at in some] for key, some in pairs]
         found_both = yield from index.find(both, limit=_RARE)
         for (key, some), ids in zip(pairs, found_both, strict=True):
             _add(sums[key], ids, sum(weights[at] for at in some))
-    best = {key: _best(sums[key], _QUOTA[key] // part) for key in asked}
+    for key, found in of.items():
+        if not sums[key]:  # a common word is better than nothing
+            for at, ids in enumerate(found):
+                _add(sums[key], ids, weights[at])
+    best = {key: _best(sums[key], _QUOTA[key] // part) for key in terms}
     return best, weights
 
 

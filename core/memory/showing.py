@@ -35,10 +35,9 @@ def shown(
     best: Sequence[Candidate],
     tokens: int,
     *,
-    count: Callable[[str], int] = estimate,
     fits: Callable[[Told], bool] | None = None,
-) -> Script[tuple[str, list[Line]]]:
-    """As much of the best as has at most so many tokens by `count`, and which lines those are.
+) -> Script[Page]:
+    """As much of the best as has at most so many tokens.
 
     Only messages that `fits` takes are hits. Oldest first. A short message has its context, an
     agent's the person's message before it. Hits that do not fit are left out.
@@ -47,23 +46,23 @@ def shown(
         best = best[: 2 + tokens // _TOKENS_OF_HIT]
     around = yield from index.around([each.id for each in best], before=_BEFORE)
     told = {(each.conversation_id, each.seq): each for each in around}
-    page, misfits = _Page(told, tokens, count), 0
+    page, misfits = Page(told, tokens), 0
     for each in best:
         if each.message not in told or (fits and not fits(told[each.message])):
             continue
         misfits += not page.take(_lines(each.message, each.part, told))
         if misfits > _MISFITS:
             break
-    return page.text, page.lines
+    return page
 
 
-class _Page:
+class Page:
     """Lines, as many as fit, with a date above each run of one day and place."""
 
-    def __init__(self, told: Mapping[Place, Told], room: int, count: Callable[[str], int]) -> None:
+    def __init__(self, told: Mapping[Place, Told], room: int) -> None:
+        """`room` is in tokens."""
         self._told = told
         self._room = room
-        self._count = count
         self._taken: dict[tuple[Place, int], Line] = {}
         self._runs = set[Run]()
 
@@ -74,8 +73,8 @@ class _Page:
             line for line in lines if not {(line.place, line.part), (line.place, -1)} & taken.keys()
         ]
         runs = {self._run(line) for line in new} - self._runs
-        cost = sum(self._count(line.text) + 1 for line in new)
-        cost += sum(self._count(_header(run)) + 1 for run in runs)
+        cost = sum(estimate(line.text) + 1 for line in new)
+        cost += sum(estimate(_header(run)) + 1 for run in runs)
         if cost > self._room:
             return False
         self._room -= cost

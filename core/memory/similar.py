@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from core.memory.analysis import words
 from storage.models import Fact
-
-_WORD = re.compile(r"\w{3,}")
 
 
 def most_similar(known: Sequence[Fact], said: Iterable[str], *, limit: int) -> list[Fact]:
@@ -25,8 +23,3 @@ def most_similar(known: Sequence[Fact], said: Iterable[str], *, limit: int) -> l
 
     best = sorted(range(len(known)), key=lambda at: (score(at), at), reverse=True)
     return [known[at] for at in best[:limit]]
-
-
-def words(text: str) -> list[str]:
-    """The words of three letters and more, in lower case."""
-    return _WORD.findall(text.casefold())

@@ -17,6 +17,7 @@ from core.errors import DeliveryRefused, FileUnavailable, Transient
 from core.markdown import fence
 from core.messaging.adapter import Adapter, FetchesFiles
 from core.messaging.messages import Attachment
+from core.messaging.quotes import MATERIAL
 from core.text import cleaned
 from storage.models import InboxMessage
 
@@ -66,7 +67,7 @@ class ReadFile:
         left_out = len(self.text) - len(shown)
         note = f"{self.note}; {left_out:,} characters of it left out" if left_out else self.note
         marker = fence(shown)
-        return f"[{note}]\n{marker}\n{shown}\n{marker}"
+        return f"[{note}; {MATERIAL}]\n{marker}\n{shown}\n{marker}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

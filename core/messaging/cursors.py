@@ -31,7 +31,10 @@ class Cursors:
         await cursors.advance(address.key, position, self._clock())
 
     async def settled(self, name: str, what: str) -> str:
-        """What stands under a name that is no address: this for good, if nothing does yet."""
+        """Keep `what` under a name that is no address, for good, if nothing is kept there yet.
+
+        Returns what is kept there then.
+        """
         return await cursors.settle(name, what, self._clock())
 
     async def threads(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from core.address import Address
 from core.config.agents_file import AgentsFile
@@ -17,6 +19,7 @@ from core.messaging.access import Gate
 from core.messaging.adapter import Adapter, ReadsThreads
 from core.messaging.directory import Directory
 from core.messaging.messages import Author, Quote
+from core.messaging.quotes import is_let, marked, readable, words_of
 from core.messaging.routing import binding_at
 from core.text import clipped
 from storage import messages
@@ -25,9 +28,9 @@ from storage.models import InboxMessage
 
 log = logging.getLogger(__name__)
 
-_IN_THREAD = "[said in this thread before:]"
-_IN_CHANNEL = "[said in this channel before:]"
-_BY_OTHERS = "[answered here by other agents:]"
+_IN_THREAD = "said in this thread before"
+_IN_CHANNEL = "said in this channel before"
+_BY_OTHERS = "answered here by other agents"
 _UNREAD = "[what was said in this thread before could not be read: say so if it matters]"
 _LONGEST_OF_ONE = 2_000  # characters
 _PART = 8  # of the agent's window, that all of it may take
@@ -104,7 +107,7 @@ class Earlier:
         except (Transient, DeliveryRefused) as error:
             log.warning("thread not read", extra={"key": question.key, "why": str(error)})
             return f"{_UNREAD}\n\n"
-        let = [each for each in said if await self._lets(each, thread, spec)]
+        let = await self._let(said, thread, spec)
         return _shown(_IN_THREAD, let, room=_room(spec))
 
     async def _in_channel(
@@ -123,11 +126,15 @@ class Earlier:
         except (Transient, DeliveryRefused, TimeoutError) as error:
             log.info("channel not read", extra={"key": question.key, "why": str(error)})
             return ""
-        let = [each for each in said[-_FEW:] if await self._lets(each, channel, spec)]
+        let = await self._let(said[-_FEW:], channel, spec)
         return _shown(_IN_CHANNEL, let, room=_room(spec))
 
-    async def _lets(self, said: Quote, at: Address, spec: AgentSpec) -> bool:
-        return said.author is not None and await self._gate.lets(said.author, at, spec.name)
+    async def _let(self, said: Sequence[Quote], at: Address, spec: AgentSpec) -> list[Quote]:
+        """Without what people say who may not ask, and what they are quoted with."""
+        lets = partial(self._gate.lets, at=at, agent=spec.name)
+        spoken = [each for each in said if await is_let(each.author, lets)]
+        let = [await readable(each, lets) for each in spoken]
+        return [each for each in let if words_of(each)]
 
 
 def _room(spec: AgentSpec) -> int:
@@ -139,11 +146,10 @@ def _shown(heading: str, said: list[Quote], *, room: int) -> str:
     lines: list[str] = []
     for number, each in enumerate(reversed(said)):
         name = each.author.name if each.author else ""
-        line = clipped(f"{name}: {each.text}", _LONGEST_OF_ONE).replace("\n", "\n> ")
+        line = clipped(f"{name}: {words_of(each)}", _LONGEST_OF_ONE)
         room -= len(line.encode())
         if room < 0:
             lines.append(f"[… {len(said) - number:,} earlier messages]")
             break
         lines.append(line)
-    quoted = "\n".join(f"> {line}" for line in reversed(lines))
-    return f"{heading}\n{quoted}\n\n" if lines else ""
+    return marked(heading, "\n".join(reversed(lines))) + "\n\n" if lines else ""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from weakref import WeakValueDictionary
 
 from cachetools import LRUCache, TTLCache
@@ -20,6 +21,7 @@ from core.messaging import threads
 from core.messaging.access import Gate
 from core.messaging.directory import Directory
 from core.messaging.messages import PlatformMessage, Quote, RoutedMessage
+from core.messaging.quotes import is_let, readable, words_of
 from core.messaging.routing import Route, agent_at, route, unaddressed
 from core.text import cleaned
 from storage import activity, conversations, facts, inbox
@@ -179,12 +181,17 @@ def _received(incoming: RoutedMessage, author: str, conversation_id: int) -> inb
 
 def _stored(quote: Quote) -> dict[str, str]:
     author = _one_line(quote.author.name) if quote.author else ""
-    return {"author": author, "text": cleaned(quote.text)}
+    return {"author": author, "text": cleaned(words_of(quote))}
 
 
 def _one_line(name: str) -> str:
     """A name that cannot be taken for anything but a name."""
     return " ".join(cleaned(name).split())[:_LONGEST_NAME] or "somebody"
+
+
+def _dropped(heard: PlatformMessage, kind: str) -> None:
+    """Nobody answers it: an app's, said to no agent, empty, or of somebody who may not ask."""
+    log.debug("message dropped", extra={"kind": kind, "key": heard.key})
 
 
 def _nobody(_: object) -> None:
@@ -197,6 +204,7 @@ def _as_edited(heard: PlatformMessage, edited: PlatformMessage) -> PlatformMessa
         heard,
         text=edited.text,
         attachments=edited.attachments,
+        forwards=edited.forwards,
         is_mention=edited.is_mention,
         is_for_others=edited.is_for_others,
     )
@@ -245,25 +253,26 @@ class Reception:
     async def _hear(self, heard: PlatformMessage) -> Accepted | None:
         found = await route(heard, self._file, self._directory)
         if found is None:
-            if heard.is_by_app:
-                log.debug("message dropped", extra={"kind": "app", "key": heard.key})
+            _dropped(heard, "app" if heard.is_by_app else "talk")
             return None
-        if not (cleaned(found.text) or heard.attachments):
-            log.debug("message dropped", extra={"kind": "empty", "key": heard.key})
+        if not (cleaned(found.text) or heard.attachments or heard.forwards):
+            _dropped(heard, "empty")
             return None
         if not found.is_called and not await self.gate.lets(
             heard.author, found.address, found.agent
         ):
-            return None  # who spoke to nobody here is not told that they may not
+            _dropped(heard, "denied")  # who spoke to nobody here is not told that they may not
+            return None
+        said = await self._with_forwards(heard, found.text, found.agent)
         incoming = RoutedMessage(
             key=heard.key,
             address=found.address,
             author=heard.author,
-            text=found.text,
+            text=said.text,
             sent_at=heard.sent_at,
             position=heard.position,
             reply_to=found.reply_to,
-            attachments=heard.attachments,
+            attachments=said.attachments,
             thread=found.thread,
             quotes=await self._readable(heard, found),
         )
@@ -271,14 +280,20 @@ class Reception:
 
     async def _readable(self, heard: PlatformMessage, found: Route) -> tuple[Quote, ...]:
         """What it refers to, without what is said by people whom the agent does not listen to."""
-        return tuple(
-            [
-                quote
-                for quote in heard.quotes
-                if quote.author is None
-                or (quote.text and await self.gate.lets(quote.author, found.address, found.agent))
-            ]
+        lets = partial(self.gate.lets, at=found.address, agent=found.agent)
+        let = [each for each in heard.quotes if await is_let(each.author, lets)]
+        return tuple([each for each in let if each.author is None or words_of(each)])
+
+    async def _with_forwards(self, heard: PlatformMessage, text: str, agent: str) -> Quote:
+        """What the message says in these words and in those that it forwards."""
+        said = Quote(
+            author=heard.author,
+            text=text,
+            attachments=heard.attachments,
+            forwards=heard.forwards,
         )
+        lets = partial(self.gate.lets, at=heard.stands_at, agent=agent)
+        return await readable(said, lets)
 
     async def leave(self, heard: PlatformMessage) -> bool:
         """Let nobody go on in a thread until called again; False if that was said before.
@@ -299,15 +314,25 @@ class Reception:
 
         One that has not come yet is heard as it says now. An edit that comes late changes nothing.
         """
-        text = cleaned(unaddressed(heard, self._directory.names))
-        if not (text or heard.attachments):
-            await self.withdraw(heard.key)
-            return
         async with self._alone(heard.key):
             last, _ = self._edits.get(heard.key, (edited_at, None))
-            if last <= edited_at:
-                self._edits[heard.key] = edited_at, heard
+            if last > edited_at:
+                return
+            self._edits[heard.key] = edited_at, heard
+            text = cleaned(await self._edited_text(heard))
+            if text or heard.attachments:
                 await self._intake.change(heard.key, text)
+            else:
+                await self._intake.withdraw(heard.key)
+
+    async def _edited_text(self, heard: PlatformMessage) -> str:
+        """As `_with_forwards`, for the agent that has the message."""
+        text = unaddressed(heard, self._directory.names)
+        if not heard.forwards or not (message := await inbox.by_key(heard.key)):
+            return text
+        conversation = await conversations.by_id(message.conversation_id)
+        agent = await self._directory.of(conversation.agent_id)
+        return (await self._with_forwards(heard, text, agent.spec.name)).text
 
     async def close(self, channel: Address) -> None:
         """A channel turned private: what was said there until now is for its members, too."""

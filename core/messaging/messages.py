@@ -44,10 +44,16 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What somebody said before that a message refers to; without an author it is gone."""
+    """What somebody said before that a message refers to; without an author it is gone.
+
+    Its author has no id where the platform does not tell who said it. `forwards` are the messages
+    of others that it holds.
+    """
 
     author: Author | None
     text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    forwards: tuple[Quote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,8 @@ class PlatformMessage:
     `reply_to` is what an answer has to be given to stand beside it, `reply_in` to stand in the
     thread that it opens. `text` is without the mention of the bot. `agent` was named beside it,
     as by a command; `answers` is the platform's id of the bot's message that it replies to.
-    `is_for_others`: it mentions somebody else, or replies to one. `quotes` is what it refers to.
+    `is_for_others`: it mentions somebody else, or replies to one. `quotes` is what it refers to,
+    `forwards` what it holds that others said, where that does not stand in its text.
     `is_by_app`: an app or a workflow wrote it, not a person.
     """
 
@@ -82,6 +89,7 @@ class PlatformMessage:
     is_for_others: bool = False
     is_by_app: bool = False
     quotes: tuple[Quote, ...] = ()
+    forwards: tuple[Quote, ...] = ()
 
     @property
     def stands_at(self) -> Address:

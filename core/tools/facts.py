@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.memory.similar import most_similar, words
+from core.memory.analysis import words
+from core.memory.similar import most_similar
 from core.text import cleaned
 from core.tools import ToolContext
 from storage import facts as remembered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -14,6 +14,7 @@ from core.memory.search import Where
 from core.memory.terms import Scope
 from core.text import cleaned
 from core.tools import ToolContext
+from storage.errors import NoIndex
 
 _TOKENS = 1_500
 _EXAMPLE = "such as 2026-03-15 or 2026-03-15T14:00"
@@ -38,7 +39,10 @@ async def history(
         author=cleaned(author or ""),
     )
     where = Where(scope=Scope(context.agent_id, context.scope))
-    found = await recalled(text, where, tokens=_TOKENS, limits=limits)
+    try:
+        found = await recalled(text, where, tokens=_TOKENS, limits=limits)
+    except NoIndex:
+        return "What was said before cannot be searched here: the database has no index of words."
     return found or "Nothing was found. Other words for the same may find it."
 
 
@@ -56,4 +60,6 @@ def _moment(name: str, given: str | None, *, whole_day: bool) -> datetime | None
         raise ToolError(f"{name} has to be a day or a moment, {_EXAMPLE}") from error
     is_day = whole_day and len(given) <= len("2026-03-15")
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found + timedelta(days=1) if is_day else found
+    if not is_day:
+        return found
+    return found + timedelta(days=1) if found.date() < date.max else None

@@ -16,8 +16,7 @@ from core.context.render import render
 from core.errors import ContextOverflow, ModelDown, MooringsError, Postponed
 from core.llm import Finished, ModelRequest, PromptCache, demo
 from core.llm.tokens import estimate
-from core.llm.untrusted import list_of
-from core.memory.learning_answer import Notes, read
+from core.memory.learning_answer import Learnings, journalled, read
 from core.memory.learning_request import request
 from core.messaging.directory import KnownAgent
 from core.turn.budget import Budget, no_step
@@ -28,16 +27,16 @@ from storage.compactions import Changed, Outcome, Stretch
 from storage.lease import Lease
 from storage.models import Conversation
 from storage.side_models import Compaction, CompactionKind, CompactionState
-from storage.stretches import Said
+from storage.stretches import StretchMessage
 from storage.usage import Spent
 
 log = logging.getLogger(__name__)
 
 _WORDS = 200  # of a summary, as the model is told
 _MOST_TRIES = 2  # answers that cannot be used
-_MOST_FAILURES = 6  # calls that come to nothing
-_MOST_CLAIMS = 30  # by processes that died, mostly
+_MOST_FAILURES = 10  # calls that come to nothing, as by a process that died
 _PAUSE = timedelta(minutes=5)
+_LONGEST_PAUSE = timedelta(hours=2)
 _PEOPLE_SPOKE = 6  # messages after which a conversation that is quiet is read
 _MOST_KNOWN = 1_000  # facts among which the most similar are looked for
 _CHANGES = 3  # of who can read, while it is finished
@@ -106,24 +105,17 @@ async def carry_out(resources: Resources, row: Compaction) -> None:
         LeaseLost: somebody else does it now.
         DatabaseBusy, DatabaseUnusable: it stays for whoever comes when the lease has lapsed.
     """
-    if row.token > _MOST_CLAIMS:
-        log.error("compaction left out: its processes end", extra={"compaction": row.id})
-        await compactions.leave_out(row, resources.clock())
-        return
     try:
         work = await _begun(resources, row)
-        notes = await _written(work)
-    except ContextOverflow:
-        await compactions.leave_out(row, resources.clock())
-        return
+        learnings = await _written(work) if _may_go_on(work) else None
     except MooringsError as error:
         await _put_off(resources, row, error)
         return
-    if notes is None:
+    if learnings is None:
         log.warning("compaction left out", extra={"compaction": row.id})
         await compactions.leave_out(row, resources.clock())
     else:
-        await _finish(work, notes)
+        await _finish(work, learnings)
         kill_points.reach("compaction finished")
 
 
@@ -135,7 +127,7 @@ class _Work:
     row: Compaction
     agent: KnownAgent
     conversation: Conversation
-    said: Sequence[Said]
+    said: Sequence[StretchMessage]
 
     @property
     def writes_summary(self) -> bool:
@@ -147,6 +139,11 @@ def _may_read(resources: Resources, agent: KnownAgent) -> bool:
     """Without a language model, a history is cut when it has to be, and nothing is learned."""
     is_model = resources.model_of(agent.spec).name != demo.NAME
     return agent.spec.memory and not agent.is_retired and is_model
+
+
+def _may_go_on(work: _Work) -> bool:
+    """Unless its processes end, or the agent is not to remember any more."""
+    return work.row.failures < _MOST_FAILURES and _may_read(work.resources, work.agent)
 
 
 async def _begun(resources: Resources, row: Compaction) -> _Work:
@@ -161,16 +158,14 @@ async def _begun(resources: Resources, row: Compaction) -> _Work:
     return _Work(resources=resources, row=row, agent=agent, conversation=conversation, said=said)
 
 
-async def _written(work: _Work) -> Notes | None:
+async def _written(work: _Work) -> Learnings | None:
     """What is usable of the model's answer, now journalled; None if nothing is.
 
     Whoever takes it over from a process that died reads what is journalled.
     """
     row = work.row
-    content = row.content or {}
-    known = [int(str(each)) for each in list_of(content.get("known"))]
-    if row.state is CompactionState.WRITTEN:
-        return read(str(content.get("text")), work.said, known, room=int(str(content["room"])))
+    if row.state is CompactionState.WRITTEN and (known := journalled(row.content or {})):
+        return known
     for attempt in range(row.tries + 1, _MOST_TRIES + 1):
         budget = Budget(
             work.agent,
@@ -185,13 +180,13 @@ async def _written(work: _Work) -> Notes | None:
             step = no_step()
             spent = budget.spent(finished, step)
             kill_points.reach("compaction answered, not journalled")
-            notes = read(finished.text, work.said, asked.known, room=asked.room)
-            is_whole = notes is not None and bool(notes.summary or not work.writes_summary)
-            if is_whole or (notes and attempt == _MOST_TRIES):
-                await _journal(work, finished, asked, spent, step)
+            learnings = read(finished.text, work.said, asked.known, room=asked.room)
+            is_last = attempt == _MOST_TRIES
+            if learnings and (learnings.summary or is_last or not work.writes_summary):
+                await _journal(work, finished, learnings, spent, step)
                 budget.settled()
                 kill_points.reach("compaction journalled, not finished")
-                return notes
+                return learnings
             await compactions.try_again(
                 row, spent, step=step, attempt=attempt, now=work.resources.clock()
             )
@@ -275,24 +270,21 @@ async def _answer(work: _Work, asked: ModelRequest, budget: Budget) -> Finished:
     raise ModelDown(f"{model.name} ended without an answer")
 
 
-async def _journal(work: _Work, finished: Finished, asked: _Asked, spent: Spent, step: int) -> None:
-    content: dict[str, object] = {
-        "text": finished.text,
-        "model": finished.model,
-        "known": list(asked.known),
-        "room": asked.room,
-    }
+async def _journal(
+    work: _Work, finished: Finished, learnings: Learnings, spent: Spent, step: int
+) -> None:
+    content = {"model": finished.model, **learnings.journalled()}
     await compactions.record(work.row, content, spent, step=step, now=work.resources.clock())
 
 
-async def _finish(work: _Work, notes: Notes) -> None:
+async def _finish(work: _Work, learnings: Learnings) -> None:
     """Keep it, for those who can read there at this moment."""
     for _ in range(_CHANGES):
         conversation = await conversations.by_id(work.row.conversation_id)
         address = Address.parse(conversation.address, conversation.readers)
         outcome = Outcome(
-            summary=notes.summary or None if work.writes_summary else None,
-            facts=notes.facts,
+            summary=learnings.summary or None if work.writes_summary else None,
+            facts=learnings.facts,
             scope=address.scope,
             place=address.key,
             readers=conversation.readers,
@@ -303,17 +295,19 @@ async def _finish(work: _Work, notes: Notes) -> None:
             continue
         log.info(
             "compacted" if outcome.summary else "facts learned",
-            extra={"conversation": conversation.id, "facts": len(notes.facts)},
+            extra={"conversation": conversation.id, "facts": len(learnings.facts)},
         )
         return
+    await compactions.put_off(work.row, work.resources.clock(), has_failed=False)
 
 
 async def _put_off(resources: Resources, row: Compaction, error: MooringsError) -> None:
-    is_over = row.failures + 1 >= _MOST_FAILURES and not isinstance(error, Postponed)
+    is_last = row.failures + 1 >= _MOST_FAILURES and not isinstance(error, Postponed)
+    is_over = is_last or isinstance(error, ContextOverflow)
     extra = {"compaction": row.id, "why": str(error)}
     log.warning("compaction left out" if is_over else "compaction put off", extra=extra)
     if is_over:
         await compactions.leave_out(row, resources.clock())
     else:
-        until = resources.clock() + _PAUSE * (1 << row.failures)
+        until = resources.clock() + min(_PAUSE * (1 << row.failures), _LONGEST_PAUSE)
         await compactions.put_off(row, until, has_failed=not isinstance(error, Postponed))

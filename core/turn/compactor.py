@@ -17,7 +17,7 @@ from core.turn.grown import Grown
 from core.turn.resources import Resources
 from storage import compactions, cursors, stretches
 from storage.compactions import Stretch
-from storage.errors import StorageError
+from storage.errors import DatabaseBusy, StorageError
 from storage.side_models import Compaction
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ _QUIET = timedelta(hours=1)
 _BACK = timedelta(days=1)  # that the first look of all goes back
 _CURSOR = "quiet"
 _SOON = 10  # messages, where another process seems to be at work
+_LEFT = "compaction left"
 
 Look = Callable[[Resources, int], Awaitable[Stretch | None]]  # what is due in a conversation
 
@@ -56,61 +57,73 @@ class Compactor:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_wake_at(stop, grown))
                 group.create_task(self._learn(stop))
-                while not stop.is_set():
-                    for number in await self._left():
-                        group.create_task(self._take_up(number))
-                    await grown.wait(_LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  # no secret
-                    for conversation_id, last_seq in grown.take().items():
-                        group.create_task(self.compact(conversation_id, last_seq))
+                for _ in range(_AT_ONCE):
+                    group.create_task(self._work(stop))
         finally:
             grown.is_watched = False
 
+    async def _work(self, stop: asyncio.Event) -> None:
+        """One after the other, until `stop`: the rest is seen again by turns, or is on record."""
+        grown = self._resources.grown
+        while not stop.is_set():
+            for number in await self._left():
+                if not stop.is_set():
+                    await self._take_up(number)
+            while not stop.is_set() and (taken := grown.take()):
+                await self.compact(*taken)
+            await grown.wait(_LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  # no secret
+
     async def settle(self) -> None:
         """Compact what has grown, where nobody runs."""
-        for conversation_id, last_seq in self._resources.grown.take().items():
-            await self.compact(conversation_id, last_seq)
+        while taken := self._resources.grown.take():
+            await self.compact(*taken)
 
     async def compact(self, conversation_id: int, last_seq: int) -> None:
         """Compact this history, if it has grown and nobody does it already."""
-        soon = await self._do(due_over, conversation_id)
-        if soon:
-            self._resources.grown.ignore(conversation_id, until=last_seq + soon)
+        later = await self._do(due_over, conversation_id)
+        if later != 0:
+            self._resources.grown.ignore(conversation_id, until=last_seq + (later or _SOON))
 
     async def _learn(self, stop: asyncio.Event) -> None:
         """From what has become quiet, now and then: replicas do not look in step."""
         while not stop.is_set():
-            await self.look_for_quiet()
+            async with _alone_with_its_failures("not looked for what is quiet", {}):
+                await self.look_for_quiet(stop)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_QUIET_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311  # no secret
                     await stop.wait()
 
-    async def look_for_quiet(self) -> None:
-        """Learn from conversations in which nobody has spoken for an hour.
+    async def look_for_quiet(self, stop: asyncio.Event) -> None:
+        """Learn from conversations in which nobody has spoken for an hour, until `stop`.
 
-        How far was looked is written when all that was found is on record.
+        How far was looked is written when all that was found was looked at, and what is due is on
+        record: what the database refused to tell is asked again.
+
+        Raises:
+            DatabaseBusy, DatabaseUnusable: it is looked again from there.
         """
-        now = self._resources.clock()
-        try:
-            seen = await cursors.last_seen(_CURSOR)
-            since = datetime.fromisoformat(seen) if seen else now - _QUIET - _BACK
-            for conversation_id in await stretches.ended_between(since, now - _QUIET):
-                if await stretches.is_quiet_since(conversation_id, now - _QUIET):
-                    await self._do(quiet_over, conversation_id)
-            await cursors.see(_CURSOR, (now - _QUIET).isoformat(), now)
-        except (StorageError, OSError) as error:
-            log.warning("not looked for what is quiet", extra={"why": str(error)})
+        until = self._resources.clock() - _QUIET
+        seen = await cursors.last_seen(_CURSOR)
+        since = datetime.fromisoformat(seen) if seen else until - _BACK
+        is_whole = True
+        for conversation_id in await stretches.ended_between(since, until):
+            if stop.is_set():
+                return
+            if await stretches.is_quiet_since(conversation_id, until):
+                is_whole &= await self._do(quiet_over, conversation_id) is not None
+        if is_whole:
+            await cursors.see(_CURSOR, until.isoformat(), self._resources.clock())
 
     async def _left(self) -> list[int]:
-        try:
-            return await compactions.waiting(self._resources.clock(), limit=_AT_ONCE)
-        except (StorageError, OSError) as error:
-            log.warning("cannot look for compactions", extra={"why": str(error)})
-            return []
+        found = list[int]()
+        async with _alone_with_its_failures("cannot look for compactions", {}):
+            found += await compactions.waiting(self._resources.clock(), limit=_AT_ONCE)
+        return found
 
     async def _take_up(self, number: int) -> None:
         """What somebody left, or put off until now."""
         resources = self._resources
-        async with self._slots, _alone_with_its_failures({"compaction": number}):
+        async with self._slots, _alone_with_its_failures(_LEFT, {"compaction": number}):
             row = await compactions.claim(
                 number,
                 owner=resources.owner,
@@ -120,27 +133,37 @@ class Compactor:
             if row:
                 await self._under_lease(row)
 
-    async def _do(self, look: Look, conversation_id: int) -> int:
+    async def _do(self, look: Look, conversation_id: int) -> int | None:
         """What is due there, unless somebody does it; how many messages later to look again.
 
-        0: whenever it has grown again.
+        0: whenever it has grown again. None: the database failed.
         """
-        resources, later = self._resources, _SOON
-        async with self._slots, _alone_with_its_failures({"conversation": conversation_id}):
-            stretch = await look(resources, conversation_id)
-            row = stretch and await compactions.open_over(
-                stretch,
-                owner=resources.owner,
-                now=resources.clock(),
-                seconds=resources.lease_seconds,
-            )
-            if row:
-                kill_points.reach("compaction opened")
-                await self._under_lease(row)
-                later = 0 if await compactions.is_done(row) else compactions.AFTER_VAIN
-            elif stretch is None:
-                later = compactions.AFTER_VAIN
+        later: int | None = _SOON
+        extra = {"conversation": conversation_id}
+        async with self._slots, _alone_with_its_failures(_LEFT, extra):
+            try:
+                later = await self._done(look, conversation_id)
+            except (StorageError, OSError):
+                later = None
+                raise
         return later
+
+    async def _done(self, look: Look, conversation_id: int) -> int:
+        resources = self._resources
+        stretch = await look(resources, conversation_id)
+        if stretch is None:
+            return compactions.AFTER_VAIN
+        row = await compactions.open_over(
+            stretch,
+            owner=resources.owner,
+            now=resources.clock(),
+            seconds=resources.lease_seconds,
+        )
+        if row is None:
+            return _SOON
+        kill_points.reach("compaction opened")
+        await self._under_lease(row)
+        return 0 if await compactions.is_done(row) else compactions.AFTER_VAIN
 
     async def _under_lease(self, row: Compaction) -> None:
         """Carry it out, with its lease renewed meanwhile; cancelled, it is given back at once."""
@@ -161,19 +184,24 @@ class Compactor:
             raise
 
     async def _keep(self, row: Compaction) -> None:
+        """Until somebody else has it: what is paid for is not cut by a database that is busy."""
         seconds = self._resources.lease_seconds
         while True:
             await asyncio.sleep(seconds / 3)
-            await compactions.keep(row, self._resources.clock(), seconds)
+            try:
+                await compactions.keep(row, self._resources.clock(), seconds)
+            except DatabaseBusy as error:
+                extra = {"compaction": row.id, "why": str(error)}
+                log.warning("lease of a compaction not renewed", extra=extra)
 
 
 @asynccontextmanager
-async def _alone_with_its_failures(extra: Mapping[str, int]) -> AsyncGenerator[None]:
+async def _alone_with_its_failures(sentence: str, extra: Mapping[str, int]) -> AsyncGenerator[None]:
     """What fails takes nothing else down; what is on record is looked for again."""
     try:
         with contained():
             yield
     except (StorageError, MooringsError, OSError) as error:
-        log.warning("compaction left", extra={**extra, "why": str(error)})
+        log.warning(sentence, extra={**extra, "why": str(error)})
     except Exception:
-        log.exception("compaction left", extra=dict(extra))
+        log.exception(sentence, extra=dict(extra))

@@ -17,7 +17,7 @@ class Grown:
 
     def __init__(self) -> None:
         self.is_watched = False
-        self._conversations = dict[int, int]()
+        self._conversations = OrderedDict[int, int]()
         self._in_vain = OrderedDict[int, int]()  # until which message they are not heeded
         self._changed = asyncio.Event()
 
@@ -44,9 +44,9 @@ class Grown:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
 
-    def take(self) -> dict[int, int]:
-        """Those that have grown since, each with its newest message then."""
-        taken = dict(self._conversations)
-        self._conversations.clear()
+    def take(self) -> tuple[int, int] | None:
+        """One that has grown since, with its newest message then; None if there is none."""
+        if self._conversations:
+            return self._conversations.popitem(last=False)
         self._changed.clear()
-        return taken
+        return None

@@ -68,6 +68,9 @@ class Retention:
             if last is None:
                 break
             await asyncio.sleep(monotonic() - began)
+        emptied = 0
+        while emptied := await retention.expire(bounds.words, emptied):
+            yield pruned
         while count := await retention.prune_withdrawn(bounds.rows):
             pruned += Pruned(received=count)
             yield pruned

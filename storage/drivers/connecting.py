@@ -82,7 +82,8 @@ async def connect(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
         raise TypeError("only a server is connected to")
     is_pooled = await open_pool(connection, url)
     dialect, seconds = url.dialect, url.seconds
-    put_pool(connection, lambda pool: LimitedPool(pool, dialect, seconds))
+    most = int(str(url.credentials["maxsize"]))
+    put_pool(connection, lambda pool: LimitedPool(pool, dialect, seconds, most=most))
     return is_pooled
 
 

@@ -1,8 +1,9 @@
-"""The file of a database, before it is opened: that it can be, and that there is room."""
+"""The file of a database: that it can be opened, that there is room, that it is still there."""
 
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -49,6 +50,30 @@ def check_room(file: Path) -> None:
             f"The folder {file.parent} is not writable for this user: "
             "change its owner, or change DATABASE_URL."
         ) from error
+
+
+class OpenedFile:
+    """The file behind a path, as it was when it was opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened = os.stat(path)
+
+    def check(self) -> None:
+        """Find out by one look at the path whether it still leads there.
+
+        Raises:
+            DatabaseUnusable: it does not, and nobody will ever read what is written.
+        """
+        try:
+            is_there = os.path.samestat(self._opened, os.stat(self._path))
+        except (FileNotFoundError, NotADirectoryError):
+            is_there = False
+        if not is_there:
+            raise DatabaseUnusable(
+                f"The database file {self._path} is not the one that was opened: it was deleted, "
+                "moved or replaced. Put it back, or restore a backup, and start again."
+            )
 
 
 def _check_folder(file: Path) -> None:

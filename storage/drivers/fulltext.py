@@ -14,13 +14,17 @@ from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
 from storage.drivers.script import Script, rows
+from storage.errors import NoIndex
 
 log = logging.getLogger(__name__)
 
+MODULE = "fts5"  # of SQLite, which need not have it
+_HAS_MODULE = "SELECT name FROM pragma_module_list WHERE name = ?"
+
 _VECTOR = "array_to_tsvector(string_to_array(words, ' '))"
 _THERE = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE name IN"
-    " ('passage_index', 'passage_added', 'passage_gone')",
+    "sqlite": "SELECT name FROM sqlite_master WHERE name IN"  # noqa: S608  # a constant of ours
+    f" ('passage_index', 'passage_added', 'passage_gone') AND EXISTS ({_HAS_MODULE})",
     "postgres": "SELECT indexrelid FROM pg_index"
     " WHERE indexrelid = to_regclass('passage_words') AND indisvalid",
     "mysql": "SELECT DISTINCT index_name FROM information_schema.statistics"
@@ -37,13 +41,13 @@ _EMPTIED = (
     "INSERT OR REPLACE INTO passage_index_config VALUES ('version', 4)",
     "INSERT OR REPLACE INTO passage_index_data VALUES (1, x''), (10, x'00000000000000')",
 )
+_DETACHED = ("DROP TRIGGER IF EXISTS passage_added", "DROP TRIGGER IF EXISTS passage_gone")
 _PARTS = {"sqlite": 3, "postgres": 1, "mysql": 1}
 _MADE = {
     "sqlite": (
-        "DROP TRIGGER IF EXISTS passage_added",
-        "DROP TRIGGER IF EXISTS passage_gone",
+        *_DETACHED,
         "DROP TABLE IF EXISTS passage_index",
-        "CREATE VIRTUAL TABLE passage_index USING fts5(words, content = 'passage',"
+        f"CREATE VIRTUAL TABLE passage_index USING {MODULE}(words, content = 'passage',"
         " content_rowid = 'id', tokenize = 'ascii', detail = 'none', columnsize = 0)",
         "CREATE TRIGGER passage_added AFTER INSERT ON passage BEGIN"
         " INSERT INTO passage_index (rowid, words) VALUES (new.id, new.words); END",
@@ -64,14 +68,20 @@ _MADE = {
 async def ensure(connection: BaseDBAsyncClient) -> None:
     """Make the index where it is missing. A database that cannot have one works without."""
     try:
+        await _check(connection)
         if not await is_there(connection):
             await _make(connection)
-    except OperationalError as error:
+    except (OperationalError, NoIndex) as error:
         log.warning("no index of words: nothing is found again", extra={"why": str(error)})
 
 
 async def mend(connection: BaseDBAsyncClient) -> bool:
-    """Make the index anew if it is missing or damaged; whether it was."""
+    """Make the index anew if it is missing or damaged; whether it was.
+
+    Raises:
+        NoIndex: the database can have none.
+    """
+    await _check(connection)
     try:
         if await is_there(connection) and await _is_sound(connection):
             return False
@@ -79,6 +89,14 @@ async def mend(connection: BaseDBAsyncClient) -> bool:
         log.warning("index of words damaged", extra={"why": str(error)})
     await _make(connection)
     return True
+
+
+async def _check(connection: BaseDBAsyncClient) -> None:
+    """Let nothing depend on the index of a file whose SQLite cannot read it; raises NoIndex."""
+    is_file = connection.capabilities.dialect == "sqlite"
+    if is_file and not await _asked(connection, _HAS_MODULE, MODULE):
+        await _do(connection, _DETACHED)
+        raise NoIndex("This SQLite was built without FTS5; use a Python whose SQLite has it.")
 
 
 async def _is_sound(connection: BaseDBAsyncClient) -> bool:
@@ -99,9 +117,10 @@ async def _is_sound(connection: BaseDBAsyncClient) -> bool:
 
 
 async def is_there(connection: BaseDBAsyncClient) -> bool:
-    """Whether the database has its index of words."""
+    """Whether the database has its index of words, and can use it."""
     dialect = connection.capabilities.dialect
-    return len(await _asked(connection, _THERE[dialect])) == _PARTS[dialect]
+    values = [MODULE] if dialect == "sqlite" else []
+    return len(await _asked(connection, _THERE[dialect], *values)) == _PARTS[dialect]
 
 
 async def _make(connection: BaseDBAsyncClient) -> None:

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 from filelock import FileLock
 from tortoise.backends.base.client import BaseDBAsyncClient
 
-from storage.drivers.pool import in_time, lasting
+from storage.drivers.pool import in_time, is_spare, lasting
 from storage.drivers.session import Session
 from storage.drivers.transaction import database_errors, translate
 from storage.drivers.url import DatabaseUrl
@@ -61,7 +61,10 @@ async def only_one(
 async def if_free(
     connection: BaseDBAsyncClient, url: DatabaseUrl, name: str
 ) -> AsyncGenerator[bool]:
-    """Hold the lock of this name if nobody has it now; says whether. Raises as `only_one` does."""
+    """Hold the lock of this name if nobody has it now; says whether. Raises as `only_one` does.
+
+    A process that holds as many as it has connections for takes none.
+    """
     async with _held(connection, url, name, waits=False) as is_mine:
         yield is_mine
 
@@ -75,7 +78,7 @@ async def _held(
             yield is_mine
         return
     local = _local(url, name)
-    if local.locked() and not waits:
+    if not waits and (local.locked() or not is_spare(connection)):
         yield False
         return
     async with local, _of_server(connection, url, name, waits=waits) as is_mine:

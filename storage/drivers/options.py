@@ -60,8 +60,14 @@ _OF_SERVERS: Mapping[str, tuple[str, ...]] = {
 # What hosts add for others: whatever they say, nothing here would be done in another way.
 _MEANS_NOTHING: Mapping[Dialect, tuple[str, ...]] = {
     "sqlite": (),
-    "postgres": ("supa", "uselibpqcompat"),
-    "mysql": ("reconnect", "parseTime", "allowPublicKeyRetrieval"),
+    "postgres": (
+        *("supa", "uselibpqcompat", "workaround", "statusColor", "pool_timeout"),
+        *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
+    ),
+    "mysql": (
+        *("reconnect", "parseTime", "allowPublicKeyRetrieval", "statusColor", "pool_timeout"),
+        *("serverTimezone", "useUnicode", "characterEncoding"),
+    ),
 }
 _BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),

@@ -26,7 +26,9 @@ class LimitedPool:
     state that the drivers clear up by asking the server: on a dead network that waits, too.
     """
 
-    def __init__(self, pool: Pool, dialect: str, seconds: float) -> None:
+    def __init__(self, pool: Pool, dialect: str, seconds: float, *, most: int) -> None:
+        """`most` is how many connections it has; one of them is kept for statements."""
+        self.lasting = asyncio.Semaphore(most - 1)
         self.dialect = dialect
         self.seconds: float | None = seconds
         self._pool = pool
@@ -138,18 +140,27 @@ async def in_time(connection: BaseDBAsyncClient) -> AsyncGenerator[None]:
 async def lasting(connection: BaseDBAsyncClient) -> AsyncGenerator[Session]:
     """A session for as long as it is needed; each question to it has its own limit.
 
+    There is always a connection left for what is done meanwhile.
+
     Raises:
         TimeoutError: there is none, or no answer.
     """
     pool = _limited(connection)
     if pool is None:
         raise TypeError("only a server has sessions")
-    held = await pool.acquire()
-    pool.keep(held)
-    try:
-        yield session_of(pool.dialect, held)
-    finally:
-        await pool.release(held)
+    async with pool.lasting:
+        held = await pool.acquire()
+        pool.keep(held)
+        try:
+            yield session_of(pool.dialect, held)
+        finally:
+            await pool.release(held)
+
+
+def is_spare(connection: BaseDBAsyncClient) -> bool:
+    """Whether `lasting` would not have to wait until another session has ended."""
+    pool = _limited(connection)
+    return pool is not None and not pool.lasting.locked()
 
 
 def _limited(connection: BaseDBAsyncClient) -> LimitedPool | None:

@@ -204,9 +204,10 @@ def translate(error: BaseException) -> StorageError:
         return Unstorable(_REFUSED)
     if (contended := _is_conflict(error)) or isinstance(error, TimeoutError):
         return DatabaseBusy(_CONTENDED if contended else _NO_ANSWER)
-    words = str(_driver_error(error)).lower()
+    cause = _driver_error(error)
+    words, name = str(cause).lower(), getattr(cause, "sqlite_errorname", "")
     for sign, (kind, sentence) in _SENTENCES.items():
-        if re.search(sign, words):
+        if re.search(sign, f"{words} {name}"):
             return kind(sentence)
     if isinstance(error, _unreachable()):
         return DatabaseBusy(_UNREACHED)
@@ -222,7 +223,7 @@ _SENTENCES: dict[str, tuple[type[StorageError], str]] = {
         DatabaseBusy,
         "The database is locked by another process; close what keeps it open for writing.",
     ),
-    "is full": (
+    "is full|SQLITE_IOERR_SHMSIZE": (  # no room for the file with -shm
         DatabaseUnusable,
         "The disk is full: nothing more can be stored; free some space and start again.",
     ),

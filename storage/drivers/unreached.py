@@ -11,7 +11,7 @@ from tortoise.exceptions import DBConnectionError
 from storage.drivers.connecting import REFUSES_TLS, PoolerBetween, chain
 from storage.drivers.transaction import translate
 from storage.drivers.url import DatabaseUrl
-from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
+from storage.errors import DatabaseUnusable, StorageError, Unreached
 
 # As OpenSSL numbers what is wrong with a certificate.
 _CERTIFICATES: Mapping[int, str] = {
@@ -35,7 +35,7 @@ def unreached(error: BaseException, url: DatabaseUrl) -> StorageError:
 
 
 def _of_network(error: OSError, url: DatabaseUrl) -> StorageError:
-    kind: type[StorageError] = DatabaseBusy
+    kind: type[StorageError] = Unreached
     match error:
         case PoolerBetween():
             what = "is a pooler now: start again, or add ?pgbouncer=true"

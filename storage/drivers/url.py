@@ -147,7 +147,7 @@ def _server(split: SplitResult, dialect: Dialect, port: int | None) -> DatabaseU
             "password": unquote(split.password or "") or options.text("password") or "",
             "database": database,
             "minsize": 1,
-            # Two hold locks, those of upkeep and of Discord's commands: one is left to work with.
+            # Up to all but one hold locks, as those of upkeep and of Discord's commands.
             "maxsize": options.number("maxsize", _POOL, least=3),
             **own,
         },

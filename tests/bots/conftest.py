@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -36,14 +37,37 @@ async def endpoint(program: Program) -> AsyncIterator[Endpoint]:
         yield endpoint
 
 
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Where this process connects to from now on, and how often: host:port."""
+    places = Counter[str]()
+    connect = socket.socket.connect
+
+    def counted(self: socket.socket, address: tuple[str, int]) -> None:
+        places[f"{address[0]}:{address[1]}"] += 1
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", counted)
+    return places
+
+
 @pytest.fixture(params=["http", "socks"])
-async def proxy(request: pytest.FixtureRequest) -> AsyncIterator[Proxy]:
-    """The one that all in this process have to go through, of each kind."""
+async def proxy(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, connected: Counter[str]
+) -> AsyncIterator[Proxy]:
+    """The one that all in this process have to go through, of each kind; nobody goes around it.
+
+    Who reads the environment by itself finds nothing that can be used.
+    """
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"):
+        monkeypatch.setenv(name, "http://[")
     async with Proxy("ana:a-secret") as proxy:
         address = getattr(proxy, request.param)
         network.use(network.Network(plain=address, secure=address))
         yield proxy
-    network.use(network.Network())
+        network.use(network.Network())
+        connected.pop(proxy.place.partition("@")[2])  # else nobody counts
+        assert not connected - Counter(proxy.asked)
 
 
 @pytest.fixture

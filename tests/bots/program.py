@@ -37,11 +37,12 @@ class Program:
 
     async def start(self, *arguments: str | bytes, stdout: int | None = None) -> Running:
         """Start it with pipes; `stdout` is where it writes, if not to us."""
-        running = await piped(self._life(arguments), stdout=stdout)
+        running = await piped(self.life(arguments), stdout=stdout)
         self._started.append(running)
         return running
 
-    def _life(self, arguments: Sequence[str | bytes], *, has_terminal: bool = False) -> Life:
+    def life(self, arguments: Sequence[str | bytes], *, has_terminal: bool = False) -> Life:
+        """How it is started with these arguments."""
         return Life(
             arguments=tuple(os.fsdecode(argument) for argument in arguments),
             folder=self.folder,
@@ -67,7 +68,7 @@ class Program:
         """Run it at a terminal; what still runs at the end is killed."""
         ours, its = os.openpty()
         termios.tcsetwinsize(its, (rows, columns))
-        process = Forked(self._life(arguments, has_terminal=True), its, its, its)
+        process = Forked(self.life(arguments, has_terminal=True), its, its, its)
         os.close(its)
         terminal = Terminal(process, ours)
         try:

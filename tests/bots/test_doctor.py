@@ -71,6 +71,13 @@ async def test_where_all_is_well_it_says_so_line_by_line(ready: Program) -> None
     assert lines(ended, "discord") == ["-- not configured (set DISCORD_TOKEN)"]
 
 
+async def test_a_key_that_several_models_lack_is_missed_once(program: Program) -> None:
+    text = '[agents.assistant]\nfallback_models = ["m", "n"]\n'
+    (program.folder / "agents.toml").write_text(text)
+    [line] = lines(await doctor(program), "model")
+    assert "no key: set OPENAI_API_KEY" in line
+
+
 async def test_it_changes_nothing(ready: Program, slack: SlackPeer) -> None:
     before = sorted(path.name for path in ready.folder.iterdir())
     await doctor(ready)

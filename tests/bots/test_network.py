@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from aiohttp import web
 
 from bots.downloads import NAME, download, kept_at
 from core import network
-from core.errors import Transient
+from core.errors import ModelDown, Transient
+from core.llm import ModelRequest, PromptMessage, Role
 from core.llm.endpoints import Endpoint as At
 from core.llm.endpoints import Endpoints
-from tests.bots.program import Program
-from tests.peers.certificates import Authority
+from tests.bots.program import Program, with_key
+from tests.forked import Life, cold
+from tests.peers.certificates import Authority, Certificate
 from tests.peers.endpoint import Endpoint
 from tests.peers.ports import free_port
 from tests.peers.proxy import Proxy
@@ -32,6 +35,13 @@ def authority(tmp_path: Path) -> Authority:
 @pytest.fixture
 async def secure(authority: Authority) -> AsyncIterator[str]:
     """A server that speaks TLS, with files and models."""
+    async with served(authority.certify()) as origin:
+        yield origin
+
+
+@asynccontextmanager
+async def served(certificate: Certificate) -> AsyncIterator[str]:
+    """As above, with this certificate."""
 
     async def file(_: web.Request) -> web.Response:
         return web.Response(body=b"something")
@@ -45,17 +55,32 @@ async def secure(authority: Authority) -> AsyncIterator[str]:
     runner = web.AppRunner(app)
     await runner.setup()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*authority.certify())
+    context.load_cert_chain(*certificate)
     port = free_port()
     await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
-    yield f"https://127.0.0.1:{port}"
-    await runner.cleanup()
+    try:
+        yield f"https://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
 
 
 async def fetch(origin: str) -> bytes:
     """The file there."""
     place = kept_at([origin], f"/files/{NAME}")
     return await download(f"{origin}/files/a.txt", 100, place=place)
+
+
+async def answered(origin: str) -> None:
+    """Ask its model."""
+    endpoints = Endpoints()
+    model = endpoints.model(["m"], At(base_url=f"{origin}/v1", api_key="sk-1"))
+    request = ModelRequest(messages=(PromptMessage(role=Role.USER, content="hi"),))
+    try:
+        async with aclosing(model.stream(request)) as events:
+            async for _ in events:
+                pass
+    finally:
+        await endpoints.close()
 
 
 async def listed(origin: str) -> bool:
@@ -78,6 +103,37 @@ async def test_tls_goes_through_a_proxy_and_is_verified_by_the_bundle(
     assert await listed(secure)
     assert set(proxy.asked) == {secure.removeprefix("https://")}
     assert all(line.startswith("CONNECT ") for line in proxy.lines)
+
+
+async def test_doctor_says_what_is_wrong_with_a_certificate(
+    program: Program, secure: str, tmp_path: Path
+) -> None:
+    """As where a company's proxy looks into TLS, and another authority is named than its own."""
+    (tmp_path / "other").mkdir()
+    tokens = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "DISCORD_TOKEN": "1"}
+    program.set(
+        **with_key(f"{secure}/v1"),
+        **tokens,
+        SLACK_API_URL=f"{secure}/api/",
+        DISCORD_API_URL=f"{secure}/api/v10",
+        SSL_CERT_FILE=str(Authority(tmp_path / "other", "other").file),
+    )
+    ended = await program.run("doctor")
+    why = "certificate comes from an authority that is not trusted: add it to what SSL_CERT_FILE"
+    failures = [line.split()[1] for line in ended.out.splitlines() if why in line]
+    assert failures == ["model", "slack", "slack", "discord"], ended.out
+    assert "Traceback" not in ended.out + ended.err
+
+
+async def test_a_certificate_that_is_over_is_told(authority: Authority) -> None:
+    used = network.used()
+    network.use(network.Network(bundles=(str(authority.file),)))
+    async with served(authority.certify(is_over=True)) as origin:
+        with pytest.raises(Transient, match="certificate is not valid now: set this machine's clo"):
+            await fetch(origin)
+        with pytest.raises(ModelDown, match="certificate is not valid now"):
+            await answered(origin)
+    network.use(used)
 
 
 async def test_an_excepted_host_is_reached_without(secure: str, authority: Authority) -> None:
@@ -114,12 +170,36 @@ async def test_what_is_empty_is_not_set(program: Program, endpoint: Endpoint) ->
     assert (ended.out, ended.err) == ("You said: hello\n", "")
 
 
+@pytest.mark.parametrize("nothing", ["", " "])
+async def test_an_endpoint_that_is_empty_in_the_environment_is_that_of_the_env_file(
+    program: Program, endpoint: Endpoint, nothing: str
+) -> None:
+    (program.folder / ".env").write_text(f"OPENAI_BASE_URL={endpoint.base_url}\n")
+    program.set(OPENAI_BASE_URL=nothing)
+    ended = await program.run("ask", "assistant", "hello")
+    assert (ended.out, ended.err) == ("You said: hello\n", "")
+
+
 async def test_an_account_of_the_environment_is_told_to_nobody(
     program: Program, endpoint: Endpoint
 ) -> None:
     program.set(OPENAI_ORG_ID="org-of-a-test", OPENAI_PROJECT_ID="proj-of-a-test")
     assert (await program.run("ask", "assistant", "hello")).code == 0
     assert endpoint.headers[0].isdisjoint({"openai-organization", "openai-project"})
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("ask", "assistant", "hello")])
+async def test_no_library_writes_down_the_keys_of_connections(
+    program: Program, endpoint: Endpoint, command: tuple[str, ...]
+) -> None:
+    """As Python's ssl does where the environment says so: who has them reads every token."""
+    keys = program.folder / "keys"
+    environment = {**with_key(endpoint.base_url), "SSLKEYLOGFILE": str(keys)}
+    source = "from bots.__main__ import main; main()"
+    life = Life(arguments=command, folder=program.folder, environment=environment, source=source)
+    ended = await cold(life)
+    assert (ended.code, ended.err) == (0, "")
+    assert not keys.exists()
 
 
 @pytest.mark.parametrize(

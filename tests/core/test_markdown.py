@@ -49,6 +49,8 @@ def test_every_character_is_kept(pieces: list[str]) -> None:
         ("[one]: two\nthree", [W]),
         ("    one\n    two", [W]),
         ("- one\n\n  ```\n  two\n  ```\n- three", [W, B, C, W]),
+        ("1. one\n\n    ```\n    | a | b |\n    |---|---|\n    | 1 | 2 |\n    ```", [W, B, C]),
+        ("- one\n  | a | b |\n  |---|---|\n  | 1 | 2 |", [W, T]),
     ],
 )
 def test_a_text_is_read_as_chats_show_it(text: str, kinds: list[Kind]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +33,7 @@ HTTP, HTTPS = "http://api.example.com/x", "https://api.example.com/x"
             "socks5h://p:1",
             "http://q:2",
         ),
+        ({"HTTP_PROXY": "SOCKS5://proxy:1080"}, "socks5://proxy:1080", None),
         ({"HTTPS_PROXY": "http://ana:pw@proxy:3128"}, None, "http://ana:pw@proxy:3128"),
     ],
 )
@@ -85,6 +87,18 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(name: str, pro
         read({name: proxy})
     assert "secret" not in str(told.value)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("package", ["aiohttp_socks", "python_socks", "socksio"])
+@pytest.mark.parametrize("proxy", ["socks5://proxy:1", "socks5h://proxy:1"])
+def test_a_socks_proxy_without_its_packages_is_told_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, package: str, proxy: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigMistake, match=r"ALL_PROXY is a SOCKS proxy.*pip install") as told:
+        read({"ALL_PROXY": proxy})
+    assert "\n" not in str(told.value)
+    assert read({"ALL_PROXY": "http://proxy:1"}).plain == "http://proxy:1"
 
 
 def trusts(certificate: Certificate, **variables: str) -> bool:

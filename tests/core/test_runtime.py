@@ -109,6 +109,17 @@ async def test_no_more_is_answered_at_once_than_the_settings_say(settings: Setti
     await runtime.close()
 
 
+async def test_who_asks_is_told_that_the_database_file_was_taken_away(
+    settings: Settings, tmp_path: Path
+) -> None:
+    runtime = await Runtime.open(settings)
+    accepted = await said(runtime)
+    (tmp_path / "moorings.db").unlink()
+    with pytest.raises(DatabaseUnusable, match="deleted, moved or replaced"):
+        await runtime.worker({"slack": Platform()}).attend(accepted.conversation_id)
+    await runtime.close()
+
+
 async def test_what_it_had_leased_is_handed_over_when_it_closes(settings: Settings) -> None:
     runtime = await Runtime.open(settings)
     conversation_id = await leased(runtime, runtime.resources.owner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -23,6 +24,7 @@ listen = "all"
 conversation = "{}"
 """
 _MEANWHILE = 0.3  # seconds: a tool is at work, if all is well
+_SURELY = 10  # one kill of so many waits until it is
 NOTING = AGENTS.replace("tools = []", 'tools = ["tests.journeys.diary:note_slowly"]')
 
 
@@ -43,6 +45,10 @@ class Talk(Protocol):
 
     def go_on(self) -> None:
         """One more thing is said, by the same person at the same place as the last time."""
+        ...
+
+    def correct(self) -> None:
+        """The same person edits that."""
         ...
 
     def think_again(self) -> None:
@@ -75,12 +81,21 @@ async def killed_while(
         await asyncio.sleep(talk.random.uniform(0.1, half_a_life))
         talk.command()
         if edits:
-            talk.go_on()
-            await asyncio.sleep(_MEANWHILE)
-            talk.go_on()
-            talk.think_again()
+            await _while_at_work(talk, is_sure=turn % _SURELY == 0)
         await asyncio.sleep(talk.random.uniform(0.1, half_a_life))  # the random moment
         assert await processes.killed(bot) == -9
+
+
+async def _while_at_work(talk: Talk, *, is_sure: bool) -> None:
+    """People say more, and edit, while what one of them said is being answered."""
+    talk.go_on()
+    if is_sure:
+        await record.until(partial(record.is_at_work, f"#{talk.count}"))
+        talk.correct()
+    else:
+        await asyncio.sleep(_MEANWHILE)
+    talk.go_on()
+    talk.think_again()
 
 
 async def let_end(talk: Talk, folder: Path, environment: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ from storage.models import (
     MessageRole,
     OutboxMessage,
     OutboxState,
+    Step,
     Turn,
     TurnState,
 )
@@ -147,6 +148,12 @@ async def _overtaken(deleted: Collection[str] = ()) -> list[_Overtaken]:
             is_known = early.id < late.id or early.received_at + _STORING < opened[second]
             found.append(_Overtaken(early=early.key, late=late.key, was_on_record=is_known))
     return found
+
+
+async def is_at_work(marker: str) -> bool:
+    """Whether a tool was called, lately at least, for the message that ends in this marker."""
+    asked = await InboxMessage.filter(text__endswith=marker, turn_id__not_isnull=True)
+    return await Step.filter(turn_id__in=[each.turn_id for each in asked]).exists()
 
 
 async def has_joined() -> bool:

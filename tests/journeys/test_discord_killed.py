@@ -33,6 +33,7 @@ class Talk:
     threads: dict[str, str] = field(default_factory=dict)
     commands: list[Interaction] = field(default_factory=list)
     count: int = 0
+    last: str = ""  # what was said last where it is calm
     deleted: set[str] = field(default_factory=set[str])  # the ids of messages
     said: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])  # and may be edited
 
@@ -57,7 +58,11 @@ class Talk:
     def go_on(self) -> None:
         """Somebody says one more thing where nobody else speaks."""
         self.count += 1
-        self.discord.say(self.calm, self.discord.anna, f"message #{self.count}")
+        self.last = self.discord.say(self.calm, self.discord.anna, f"message #{self.count}")
+
+    def correct(self) -> None:
+        """The same person edits that."""
+        self.discord.edit(self.last, f"message #{self.count}, edited")
 
     def command(self) -> None:
         """Somebody asks by command."""

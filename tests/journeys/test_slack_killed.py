@@ -33,6 +33,7 @@ class Talk:
     threads: dict[str, str] = field(default_factory=dict)
     commands: list[Delivery] = field(default_factory=list)
     count: int = 0
+    calm: str = ""  # what was said last where nobody else speaks
     deleted: set[str] = field(default_factory=set[str])  # the ids of messages
     said: list[tuple[str, str, int]] = field(
         default_factory=list[tuple[str, str, int]]
@@ -53,7 +54,11 @@ class Talk:
     def go_on(self) -> None:
         """Somebody says one more thing where nobody else speaks."""
         self.count += 1
-        self.slack.say(CALM, "U0ANNA", f"message #{self.count}")
+        self.calm = self.slack.say(CALM, "U0ANNA", f"message #{self.count}")
+
+    def correct(self) -> None:
+        """The same person edits that."""
+        self.slack.edit(CALM, self.calm, f"message #{self.count}, edited")
 
     def command(self) -> None:
         """Somebody asks by command."""

@@ -36,9 +36,10 @@ class Orders(Generic[Ordered]):
     def clear(self) -> None:
         self._open.clear()
 
-    def draw(self, target: str) -> Ordered | None:
+    def draw(self, *targets: str) -> Ordered | None:
+        """For what is called by each of these."""
         for order, counts in self._open:
-            if order.target not in (target, "*"):
+            if order.target not in (*targets, "*"):
                 continue
             counts[0] += 1
             is_spent = order.times is not None and counts[1] >= order.times

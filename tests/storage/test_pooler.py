@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -50,6 +51,7 @@ async def main():
 
 asyncio.run(main())
 """
+WORDS = "SELECT 1 FROM pg_indexes WHERE indexname = 'passage_words'"
 SERVERS_CONNECTIONS = "2"
 
 
@@ -130,6 +132,20 @@ async def test_many_can_be_started_at_once_on_a_new_database(
             group.create_task(processes.successful(MIGRATE, new))
     await direct.close()
     assert not (await examine(new)).missing
+
+
+async def test_who_starts_takes_no_second_lock_while_another_one_starts(
+    database: Database, server: PostgresServer
+) -> None:
+    """Each holder keeps a connection and works on another one: two could both wait for that."""
+    await sql.rows(database, "DROP INDEX passage_words")
+    async with database.only_one("migrating"):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await open_database(server.url)
+        assert not await sql.rows(database, WORDS)
+    await processes.successful(MIGRATE, server.url)
+    assert await sql.rows(database, WORDS)
 
 
 async def test_a_pooler_is_seen(pooler: PgBouncer, server: PostgresServer) -> None:
@@ -241,20 +257,45 @@ async def _is_received(where: Conversation, now: datetime) -> bool:
         return False
 
 
-@pytest.mark.parametrize(
-    ("settings", "why"),
-    [
-        ({"max_client_conn": "1"}, "no connection left"),
-        ({"default_pool_size": "1", "query_wait_timeout": "1"}, "no connection to the database"),
-    ],
-)
+FULL = [
+    ({"max_client_conn": "2"}, "no more connections allowed", "no connection left"),
+    (
+        {"default_pool_size": "2", "query_wait_timeout": "1"},
+        "query_wait_timeout",
+        "no connection to the database",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "logged"), [each[:2] for each in FULL])
+async def test_who_starts_goes_on_once_a_full_pooler_has_a_connection_again(
+    server: PostgresServer, settings: dict[str, str], logged: str
+) -> None:
+    async with PgBouncer(server.url, **settings) as pooler:
+        async with occupied(pooler):
+            process = await processes.start(MIGRATE, pooler.url)
+            async with asyncio.timeout(PATIENCE):
+                while pooler.log.count(logged) < 2:  # noqa: ASYNC110  # nobody could set an event
+                    await asyncio.sleep(0.05)
+        assert (await process.ended()).code == 0
+
+
+@pytest.mark.parametrize(("settings", "why"), [(each[0], each[2]) for each in FULL])
 async def test_a_pooler_that_has_no_connection_left_is_busy(
     server: PostgresServer, settings: dict[str, str], why: str
 ) -> None:
-    async with PgBouncer(server.url, **settings) as pooler:
-        other = await asyncpg.connect(pooler.url, statement_cache_size=0)
-        await other.execute("BEGIN")
+    async with PgBouncer(server.url, **settings) as pooler, occupied(pooler):
         with pytest.raises(StorageError, match=why) as refused:
-            await open_database(pooler.url)
-        await other.close()
+            await open_database(f"{pooler.url}?command_timeout=2")
     assert isinstance(refused.value, DatabaseBusy)
+
+
+@asynccontextmanager
+async def occupied(pooler: PgBouncer, count: int = 2) -> AsyncIterator[None]:
+    """Somebody else has so many connections, and in the first two a transaction."""
+    others = [await asyncpg.connect(pooler.url, statement_cache_size=0) for _ in range(count)]
+    for each in others[:2]:
+        await each.execute("BEGIN")
+    yield
+    for each in others:
+        await each.close()

@@ -385,6 +385,7 @@ async def test_nothing_is_looked_for_without_an_index(database: Database, now: d
     with _statements() as made:
         batch = await retention.prune(bounds, None)
         await retention.prune(bounds, retention.Ended(id=1, conversation_id=1, ended_at=now))
+        await retention.expire(now + DAY, 0)
         await retention.prune_withdrawn(now + DAY)
         await retention.count_withdrawn(now + DAY)
     assert batch.pruned.turns == 1
@@ -415,3 +416,24 @@ async def _plan(database: Database, statement: str, values: list[object]) -> str
     connection = Tortoise.get_connection(database.url.dialect)
     rows = await connection.execute_query_dict(f"EXPLAIN QUERY PLAN {statement}", values)
     return f"{statement}: " + "; ".join(str(row["detail"]) for row in rows)
+
+
+async def test_a_summary_that_was_made_after_all_it_stands_for_expires_too(now: datetime) -> None:
+    """Also when its turns were deleted before it was as old."""
+    where = await given.conversation(now)
+    await answer(where, "k1", now)
+    await Summary.create(
+        conversation_id=where.id,
+        upto_seq=2,
+        kind=SummaryKind.CUT,
+        text="Ana asked.",
+        facts=[],
+        made_at=now + HOUR,
+    )
+    await prune(words=now + HOUR)
+    assert await retention.expire(now + HOUR, 0) == 0
+    assert await Turn.all() == []
+    assert [each.text for each in await Summary.all()] == ["Ana asked."]
+    last = await retention.expire(now + 2 * HOUR, 0)
+    assert await retention.expire(now + 2 * HOUR, last) == 0
+    assert [each.text for each in await Summary.all()] == [""]

@@ -9,7 +9,7 @@ import pytest
 from storage import summaries
 from storage.errors import LeaseLost
 from storage.lease import Lease
-from storage.models import Conversation, SummaryKind
+from storage.models import Conversation, Summary, SummaryKind
 from tests.storage import given
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -21,7 +21,15 @@ async def _lease(where: Conversation, now: datetime) -> Lease:
 
 
 async def _cut(lease: Lease, upto_seq: int, now: datetime, *, text: str = "") -> None:
-    await summaries.cut(lease, upto_seq=upto_seq, text=text, facts=[1, 2], now=now)
+    seen = await summaries.newest(lease.conversation_id)
+    await _cut_as_seen(lease, seen, upto_seq, now, text=text)
+
+
+async def _cut_as_seen(
+    lease: Lease, seen: Summary | None, upto_seq: int, now: datetime, *, text: str
+) -> None:
+    number = seen.id if seen else None
+    await summaries.cut(lease, seen=number, upto_seq=upto_seq, text=text, facts=[1, 2], now=now)
 
 
 async def test_without_a_summary_the_view_has_no_beginning(now: datetime) -> None:
@@ -32,8 +40,11 @@ async def test_without_a_summary_the_view_has_no_beginning(now: datetime) -> Non
 async def test_the_summary_that_reaches_furthest_holds(now: datetime) -> None:
     where = await given.conversation(now)
     lease = await _lease(where, now)
-    for upto_seq, text in ((5, "a"), (9, "b"), (7, "c")):
+    for upto_seq, text in ((5, "a"), (9, "b")):
         await _cut(lease, upto_seq, now, text=text)
+    await Summary.create(
+        conversation_id=where.id, upto_seq=7, kind=SummaryKind.CUT, text="c", facts=[], made_at=now
+    )
     newest = await summaries.newest(where.id)
     assert newest
     assert (newest.text, newest.facts, newest.kind) == ("b", [1, 2], SummaryKind.CUT)
@@ -66,3 +77,27 @@ async def test_after_a_reset_the_view_begins_after_the_newest_message(now: datet
     newest = await summaries.newest(where.id)
     assert newest
     assert (newest.upto_seq, newest.facts, newest.kind) == (2, [7], SummaryKind.RESET)
+
+
+async def test_who_cuts_what_was_begun_anew_meanwhile_brings_nothing_back(now: datetime) -> None:
+    where = await given.conversation(now)
+    lease = await _lease(where, now)
+    await _cut(lease, 0, now, text="a secret")
+    seen = await summaries.newest(where.id)
+    await summaries.reset(where.id, facts=[], now=now)
+    await _cut_as_seen(lease, seen, 9, now, text="a secret")
+    newest = await summaries.newest(where.id)
+    assert newest
+    assert (newest.kind, newest.text) == (SummaryKind.RESET, "")
+
+
+async def test_who_cuts_what_was_compacted_meanwhile_leaves_the_newer_summary(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    lease = await _lease(where, now)
+    await _cut(lease, 5, now, text="older")
+    await _cut_as_seen(lease, None, 9, now, text="")
+    newest = await summaries.newest(where.id)
+    assert newest
+    assert (newest.upto_seq, newest.text) == (5, "older")

@@ -207,6 +207,23 @@ async def test_mariadb_can_be_reached_by_its_socket(mariadb_home: Path) -> None:
         assert not await is_encrypted(f"mysql://root@localhost/moorings?socket={server.socket}")
 
 
+async def test_a_password_is_sent_as_it_is_meant(mariadb_home: Path) -> None:
+    async with MariaDbServer(mariadb_home) as server:
+        database = await open_database(server.url)
+        await sql.rows(database, "GRANT ALL ON moorings.* TO ana IDENTIFIED BY 'p/w@x'")
+        await database.close()
+        for password in ("p%2Fw%40x", "p%2Fw@x"):
+            url = server.url.replace("root@", f"ana:{password}@")
+            assert not await is_encrypted(url)
+
+
+async def test_options_of_a_server_are_set_as_its_own_clients_set_them(cluster: Path) -> None:
+    async with PostgresServer(cluster=cluster) as server:
+        database = await open_database(f"{server.url}?options=-c%20work_mem%3D5MB")
+        assert await sql.rows(database, "SHOW work_mem") == [{"work_mem": "5MB"}]
+        await database.close()
+
+
 async def test_a_schema_is_used_for_all_tables(cluster: Path) -> None:
     async with PostgresServer(cluster=cluster) as server:
         with pytest.raises(DatabaseUnusable, match="no such schema"):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
@@ -83,6 +85,38 @@ async def test_a_port_that_is_taken_is_one_plain_sentence(
     assert found.code == 1
     assert found.err.splitlines()[-1].startswith("moorings: PORT ")
     assert "Traceback" not in found.err
+
+
+def without_its_folder(file: Path) -> None:
+    """As when somebody cleans up."""
+    shutil.rmtree(file.parent)
+
+
+def replaced(file: Path) -> None:
+    """As when a backup is put in its place."""
+    copy = shutil.copy(file, file.with_name("copy.db"))
+    Path(copy).rename(file)
+
+
+@pytest.mark.parametrize("taken_away", [Path.unlink, without_its_folder, replaced])
+async def test_a_database_that_is_taken_away_ends_it_with_a_sentence(
+    program: Program,
+    slack: SlackPeer,
+    endpoint: Endpoint,
+    site: str,
+    taken_away: Callable[[Path], None],
+) -> None:
+    """What it would write to a file that nobody finds any more is lost."""
+    (folder := program.folder / "data").mkdir()
+    file = shutil.copy(program.folder / "moorings.db", folder)
+    program.set(DATABASE_URL=f"sqlite://{file}")
+    process = await program.start("run")
+    await until_ready(site, process)
+    taken_away(Path(file))
+    ended = await process.ended()
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1].startswith(f"moorings: The database file {file} is not")
+    assert "Traceback" not in ended.err
 
 
 async def test_sighup_reloads_the_agents_file_and_keeps_the_old_one_if_the_new_is_faulty(

@@ -50,6 +50,25 @@ async def test_who_may_not_ask_is_told_once_and_nothing_of_it_is_stored(
     assert command_server.rows("SELECT author_id FROM inbox") == [(discord.anna,)]
 
 
+async def test_the_menu_shows_no_message_of_somebody_who_may_not_ask(
+    command_server: CommandServer, discord: DiscordPeer
+) -> None:
+    async with command_server.commanded(rules(f'allow = ["discord/{discord.anna}"]')):
+        bens = discord.say(discord.general, discord.ben, "my words")
+        used = discord.context_menu("Ask an agent", bens, discord.anna)
+        told = await command_server.told(used)
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await command_server.answered(discord.general)
+        answer = command_server.answers(discord.general)[0].id
+        discord.context_menu("Ask an agent", answer, discord.anna)
+        await command_server.answered(discord.general, 2)
+    assert told == (
+        "I did nothing: who wrote this may not ask assistant, so it is not shown what they say."
+    )
+    assert "my words" not in str(command_server.endpoint.requests)
+    assert "> You said: hello" in str(command_server.rows("SELECT text FROM inbox"))
+
+
 @pytest.mark.parametrize("verb", ["use", "facts", "remember", "reset", "stop", "why", "status"])
 async def test_who_may_not_ask_may_command_nothing(
     command_server: CommandServer, discord: DiscordPeer, verb: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -272,6 +274,56 @@ async def test_a_channel_that_is_not_read_yet_keeps_no_other_one_waiting(
         assert (first.endswith("missed"), second.endswith("later")) == (True, True)
 
 
+@pytest.fixture
+def two(server: Server) -> tuple[list[str], str]:
+    """The channels of a server, and a channel of a second one."""
+    discord = server.discord
+    channels = [discord.general, discord.support]
+    channels += [discord.add_channel(f"quay-{number}") for number in range(6)]
+    return channels, discord.add_channel("general", guild=discord.add_guild("Pier"))
+
+
+def out_of_reach(server: Server, channels: list[str]) -> None:
+    """Nobody can read what is said there, and nobody hears why."""
+    for each in channels:
+        server.discord.fault(f"{HISTORY} /channels/{each}/messages", "delay", seconds=PATIENCE)
+
+
+async def test_a_server_that_cannot_be_read_keeps_no_other_one_waiting(
+    server: Server, two: tuple[list[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.catch_up._HISTORY_SECONDS", 10 * PATIENCE)
+    discord = server.discord
+    (channels, other), agents = two, f"{EVERYWHERE}[agents.assistant]\n"
+    async with server.bot(agents) as bot:
+        await bot.listener.caught_up()
+    out_of_reach(server, channels)
+    for each in [other, *channels]:
+        discord.say(each, discord.anna, f"{discord.mention} missed")
+    async with server.bot(agents):
+        await server.answered(other)
+        assert not server.answers(channels[0])
+        discord.say(other, discord.anna, f"{discord.mention} live")
+        await server.answered(other, 2)
+
+
+async def test_a_server_that_cannot_be_read_later_keeps_no_other_one_waiting_either(
+    server: Server, two: tuple[list[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.catch_up._HISTORY_SECONDS", 10 * PATIENCE)
+    discord = server.discord
+    (channels, other), agents = two, f"{EVERYWHERE}[agents.assistant]\n"
+    async with server.bot(agents) as bot:
+        await bot.listener.caught_up()
+        out_of_reach(server, channels)
+        discord.forget_sessions()
+        for each in [other, *channels]:
+            discord.say(each, discord.anna, f"{discord.mention} missed")
+        await discord.kick("abort")
+        await server.answered(other)
+        assert not server.answers(channels[0])
+
+
 async def test_live_messages_do_not_wait_for_ever(
     down: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +352,24 @@ async def test_cursors_stand_still_until_everything_is_caught_up(down: Server) -
         reading.over.set()
         await down.answered(discord.support)
         await discord.until(lambda: f"discord/{discord.guild}/{discord.support}" in down.cursors())
+
+
+async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(down: Server) -> None:
+    discord = down.discord
+    moved = "SELECT name, position, moved_at FROM cursor ORDER BY name"
+    here = f"discord/{discord.guild}/{discord.general}"
+    async with down.bot(down.support_listens) as bot:
+        await bot.listener.caught_up()
+        with closing(sqlite3.connect(down.database)) as other:
+            version = other.execute("PRAGMA data_version").fetchone()
+            before = down.rows(moved)
+            await asyncio.sleep(10 * QUICK.cursor_interval)
+            assert down.rows(moved) == before
+            assert other.execute("PRAGMA data_version").fetchone() == version
+        said = discord.say(discord.general, discord.anna, "to nobody")
+        await discord.until(lambda: down.cursors().get(here) == said)
+    changed = {row[0] for row in down.rows(moved)} - {row[0] for row in before}
+    assert changed == {here}
 
 
 async def test_a_gap_between_two_sessions_is_caught_up(down: Server) -> None:

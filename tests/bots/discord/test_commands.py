@@ -91,7 +91,8 @@ async def test_a_question_in_a_thread_is_answered_in_it(
     thread = discord.open_thread(message, "plan", discord.ben)
     async with command_server.commanded():
         await command_server.command("agent ask", channel=thread, question="what is new?")
-        assert await command_server.answered(thread) == ["You said: what is new?"]
+        [answer] = await command_server.answered(thread)
+    assert "> Ben: a plan\n\nwhat is new?" in answer
     assert command_server.rows("SELECT address FROM conversation") == [
         (f"discord/{discord.guild}/{discord.general}/{thread}",)
     ]

@@ -85,6 +85,12 @@ def test_a_table_in_a_code_block_stays_as_it_is() -> None:
     assert render(text, None) == text
 
 
+def test_a_table_in_a_code_block_in_a_list_stays_as_it_is() -> None:
+    indented = "".join(f"    {line}\n" for line in TABLE.splitlines())
+    text = f"1. Do:\n\n    ```\n{indented}    ```"
+    assert render(text, None) == text
+
+
 def test_a_table_that_grows_too_wide_is_drawn_narrower() -> None:
     rows = "".join(f"| {number} | y |\n" for number in range(150))
     text = f"| a | {'b' * 40} |\n|---|---|\n{rows}| {'c' * 60} | d |"

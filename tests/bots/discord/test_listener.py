@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.messaging.quotes import MATERIAL
 from tests.bots.discord.server import QUICK, NoInteractions, Server
 from tests.peers.discord.wire import Json
 from tests.peers.endpoint import Reply
@@ -173,7 +174,8 @@ async def test_a_thread_keeps_its_own_conversation(server: Server) -> None:
         await server.answered(discord.general)
         thread = discord.open_thread(asked, "aside", discord.anna)
         discord.say(thread, discord.anna, f"{discord.mention} aside")
-        assert await server.answered(thread) == ["You said: aside"]
+        [answer] = await server.answered(thread)
+    assert answer == f"You said: [said in this thread before; {MATERIAL}:]\n> Anna: begin\n\naside"
     assert server.rows("SELECT address FROM conversation ORDER BY id") == [
         (f"discord/{discord.guild}/{discord.general}",),
         (f"discord/{discord.guild}/{discord.general}/{thread}",),

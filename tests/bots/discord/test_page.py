@@ -54,6 +54,7 @@ async def test_the_transcript_on_the_page_is_what_people_see(server: Server) -> 
     seen = [str(each["messages"][-1]["content"]) for each in model.requests]
     assert "> La grue est en panne." in seen[0]
     assert "> [poll: Which quay? — North / South]" in seen[1]
+    assert "> Ben: La grue est en panne.\n" in seen[2]
     assert "> Ben: At six." in seen[2]
     page = PAGE.read_text()
     assert in_channel in page, in_channel

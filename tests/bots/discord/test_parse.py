@@ -155,7 +155,10 @@ def test_what_was_forwarded_is_read_too(reader: Reader) -> None:
     payload["message_snapshots"] = [Json(message=original)]
     heard = reader.read(payload)
     assert heard is not None
-    assert (heard.text, heard.is_mention) == ("[forwarded message]\n> it is broken", False)
+    assert (heard.text, heard.is_mention) == (
+        "[forwarded message; quoted, not asked of you:]\n> it is broken",
+        False,
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.bots.discord.server import NoInteractions, Server
 from tests.peers.discord.interactions import COMPONENT
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.discord.wire import Json
-from tests.peers.endpoint import Stall
+from tests.peers.endpoint import Reply, Stall
 
 CONVERSATIONS = "SELECT address, readers FROM conversation ORDER BY address"
 
@@ -74,6 +74,25 @@ async def test_a_history_that_others_share_leaves_private_threads_out(
         discord.say(private, discord.anna, "what did I say?")
         await command_server.answered(private, 2)
         assert "9999" in str(command_server.endpoint.requests[-1])
+
+
+async def test_what_is_carried_in_a_private_thread_stays_there(
+    command_server: CommandServer, discord: DiscordPeer
+) -> None:
+    private = private_thread(discord)
+    direct = discord.direct(discord.anna)
+    command_server.endpoint.script(Reply(text="Fine."))
+    async with command_server.commanded():
+        bens = discord.say(private, discord.ben, "she gets 9999")
+        discord.say(private, discord.anna, f"{discord.mention} well?", reply_to=bens)
+        await command_server.answered(private)
+        [inside] = command_server.endpoint.requests
+        discord.say(discord.general, discord.anna, f"{discord.mention} what does she get?")
+        await command_server.answered(discord.general)
+        discord.say(direct, discord.anna, "what does she get?")
+        await command_server.answered(direct)
+    assert str(inside).count("9999") == 2  # in the thread so far, and as what it replies to
+    assert "9999" not in str(command_server.endpoint.requests[1:])
 
 
 async def test_a_channel_tells_nothing_of_answers_in_its_private_threads(

@@ -102,6 +102,80 @@ async def test_who_may_not_ask_uses_neither_shortcut_nor_button(workspace: Works
     assert workspace.rows(STORED) == [(1,)]
 
 
+async def test_a_forwarded_message_of_somebody_who_may_not_ask_is_not_shown(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    file = {"id": "F0BENS", "name": "bens.txt", "mimetype": "text/plain"}
+    inner = {"is_share": True, "author_id": BEN, "author_name": "ben", "text": "in it"}
+    place = slack.direct(ANNA)
+    async with workspace.bot(NOT_BEN):
+        slack.forward(place, ANNA, "my words", of="ben", author_id=BEN, files=[file])
+        await workspace.answered(place)
+        slack.forward(place, ANNA, "fine", of="cy", author_id="U0CY", attachments=[inner])
+        await workspace.answered(place, 2)
+        thread = slack.forward(HERE, ANNA, "my words", of="ben", author_id=BEN, files=[file])
+        slack.say(HERE, ANNA, f"{slack.mention} well?", thread)
+        await workspace.answered(HERE)
+    shown = str(workspace.endpoint.requests)
+    assert "my words" not in shown
+    assert "in it" not in shown
+    assert "bens.txt" not in shown
+    unheard = "[forwarded message of somebody who may not ask you]"
+    assert workspace.rows("SELECT text, attachments FROM inbox ORDER BY id") == [
+        (unheard, "[]"),
+        (f"[forwarded message of cy; quoted, not asked of you:]\n> fine\n> {unheard}", "[]"),
+        ("well?", "[]"),
+    ]
+
+
+async def test_an_edit_shows_nothing_of_a_forwarded_message_either(workspace: Workspace) -> None:
+    slack = workspace.slack
+    agents = """
+    [agents.assistant]
+    [agents.support]
+    [agents.support.access]
+    deny = ["slack/U0BEN"]
+    """
+    workspace.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    async with workspace.bot(agents):
+        place = slack.direct(ANNA)
+        slack.say(place, ANNA, "support: hello")
+        await slack.until(lambda: workspace.endpoint.requests)
+        asked = slack.forward(place, ANNA, "my words", of="ben", author_id=BEN, text="support: and")
+        slack.forward(place, ANNA, "my words", of="ben", author_id=BEN, text="assistant: and")
+        await slack.until_quiet()
+        slack.edit(place, asked, "support: so what?")
+        await slack.until_quiet()
+    unheard = "[forwarded message of somebody who may not ask you]"
+    assert workspace.rows("SELECT text FROM inbox ORDER BY id") == [
+        ("hello",),
+        (f"so what?\n{unheard}",),
+        ("and\n[forwarded message of ben; quoted, not asked of you:]\n> my words",),
+    ]
+
+
+async def test_the_shortcut_shows_no_message_of_somebody_who_may_not_ask(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    rules = '[agents.assistant]\n[access]\nallow = ["slack/U0ANNA"]\n'
+    async with workspace.bot(rules):
+        bens = slack.say(HERE, BEN, "my words")
+        slack.use_shortcut(HERE, bens, "ask_agent", ANNA)
+        await slack.until(lambda: workspace.whispers(HERE))
+        slack.say(HERE, ANNA, f"{slack.mention} hello")
+        await workspace.answered(HERE)
+        [answer] = workspace.answers(HERE)
+        slack.use_shortcut(HERE, answer.ts, "ask_agent", ANNA)
+        await workspace.answered(HERE, 2)
+    assert workspace.whispers(HERE) == [
+        "I did nothing: who wrote this may not ask assistant, so it is not shown what they say."
+    ]
+    assert "my words" not in str(workspace.endpoint.requests)
+    assert "> You said: hello" in str(workspace.rows("SELECT text FROM inbox"))
+
+
 async def test_slacks_own_stop_button_is_for_those_who_may_ask(workspace: Workspace) -> None:
     slack = workspace.slack
     thread = slack.say(HERE, ANNA, "what do you think?")

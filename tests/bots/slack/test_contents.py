@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.slack.contents import markup_of
+from bots.slack import parse
 from bots.slack.markup import plain
-from core.messaging.messages import NO_WORDS, UNREADABLE
+from core.messaging.messages import NO_WORDS, UNREADABLE, Author, Quote
+from core.messaging.quotes import readable
 from tests.bots.slack.bots import Workspace
 
 AGENTS = "[agents.assistant]\n[agents.support]\n"
@@ -25,6 +28,7 @@ def table(*rows: list[Json]) -> Json:
     return {"type": "table", "rows": list(rows)}
 
 
+BOBS = "[forwarded message of Bob; quoted, not asked of you:]"
 TABLE = {"fallback": "[no preview available]", "blocks": [table(cells("rope", "42"))]}
 
 
@@ -44,7 +48,7 @@ async def test_a_forwarded_message_is_seen_in_a_direct_message(
         slack.forward(place, ANNA, "Deploy 4711 failed", of="Bob", text=text)
         await workspace.answered(place)
     [seen] = await heard(workspace)
-    assert seen == f"{text}\n[forwarded message of Bob]\n> Deploy 4711 failed".strip()
+    assert seen == f"{text}\n{BOBS}\n> Deploy 4711 failed".strip()
 
 
 async def test_a_forwarded_message_is_seen_with_a_mention(workspace: Workspace) -> None:
@@ -52,7 +56,9 @@ async def test_a_forwarded_message_is_seen_with_a_mention(workspace: Workspace) 
     async with workspace.bot(AGENTS):
         slack.forward(HERE, ANNA, "It is <@U0BEN>'s", of="Bob", text=f"{slack.mention} whose?")
         await workspace.answered(HERE)
-    assert await heard(workspace) == ["whose?\n[forwarded message of Bob]\n> It is @ben's"]
+    assert await heard(workspace) == [
+        "whose?\n[forwarded message of Bob; quoted, not asked of you:]\n> It is @ben's"
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "how much?"])
@@ -111,17 +117,37 @@ async def test_a_direct_message_in_which_nothing_can_be_read_is_answered(
     assert await heard(workspace) == [UNREADABLE]
 
 
+DENIED = """
+[agents.assistant]
+[access]
+deny = ["slack/U0BEN"]
+[[bindings]]
+at = "slack/T0001/C0SUPPORT"
+agent = "assistant"
+listen = "all"
+"""
+
+
 async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack = workspace.slack
     caplog.set_level("DEBUG")
-    async with workspace.bot(AGENTS):
+    async with workspace.bot(DENIED) as bot:
+        await bot.caught_up()
         slack.say_as_other_bot(HERE, "beep")
-        slack.react(HERE, slack.say(HERE, ANNA, "hello"), ANNA, "wave")
+        said = slack.say(HERE, ANNA, "hello")
+        thread = slack.say(HERE, ANNA, f"{slack.mention} hello")
+        await workspace.answered(HERE)
+        slack.react(HERE, said, ANNA, "wave")
+        slack.send("C0SUPPORT", ANNA, "", attachments=[{"fallback": "[no preview available]"}])
+        slack.say(HERE, "U0BEN", "and I?", thread)
         await slack.until_quiet()
     dropped = [each for each in caplog.records if each.message.endswith("dropped")]
-    assert "app" in [getattr(each, "kind", "") for each in dropped]
+    kinds = {str(getattr(each, "kind", "")) for each in dropped}
+    assert kinds >= {"app", "denied", "empty", "event_callback/reaction_added", "talk"}
+    said_to_nobody = [each for each in dropped if getattr(each, "kind", "") == "talk"]
+    assert len(said_to_nobody) == 1
 
 
 BOTS = """
@@ -180,16 +206,20 @@ async def test_what_apps_said_while_it_was_down_is_caught_up_and_never_its_own_w
     assert workspace.rows(TEXTS) == [("one",), ("two",)]
 
 
-def seen(**raw: object) -> str:
-    return plain(markup_of(raw), {"U0BEN": "ben"})
+async def everybody(_: Author) -> bool:
+    return True
 
 
-def test_a_typed_text_is_not_repeated_by_its_blocks() -> None:
+async def seen(**raw: object) -> str:
+    return (await readable(parse.quote(raw, {"U0BEN": "ben"}), everybody)).text
+
+
+async def test_a_typed_text_is_not_repeated_by_its_blocks() -> None:
     typed = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": []}]}
-    assert seen(text="hello", blocks=[typed]) == "hello"
+    assert await seen(text="hello", blocks=[typed]) == "hello"
 
 
-def test_blocks_stand_for_a_text_that_is_missing() -> None:
+async def test_blocks_stand_for_a_text_that_is_missing() -> None:
     section = [
         {"type": "text", "text": "a < b "},
         {"type": "user", "user_id": "U0BEN"},
@@ -205,7 +235,7 @@ def test_blocks_stand_for_a_text_that_is_missing() -> None:
         {"type": "video", "title": {"type": "plain_text", "text": "How to"}},
         table(cells("a", "b"), [{"type": "number", "value": 4}, {"type": "raw_text", "text": "x"}]),
     ]
-    assert seen(blocks=blocks).splitlines() == [
+    assert (await seen(blocks=blocks)).splitlines() == [
         "Head",
         "*bold* @ben",
         "a < b @ben:wave:there (https://x.y)",
@@ -217,21 +247,21 @@ def test_blocks_stand_for_a_text_that_is_missing() -> None:
     ]
 
 
-def test_a_forward_holds_whatever_it_holds() -> None:
+async def test_a_forward_holds_whatever_it_holds() -> None:
     said = [{"type": "section", "text": {"type": "mrkdwn", "text": "in blocks only"}}]
     inner = {"author_name": "Cy", "message_blocks": [{"message": {"blocks": said}}]}
     outer = {"is_share": True, "author_id": "U0BEN", "text": "look", "attachments": [inner]}
-    assert seen(text="", attachments=[outer]).splitlines() == [
-        "[forwarded message of @ben]",
+    assert (await seen(text="", attachments=[outer])).splitlines() == [
+        "[forwarded message of @ben; quoted, not asked of you:]",
         "> look",
-        "> [forwarded message of Cy]",
+        "> [forwarded message of Cy; quoted, not asked of you:]",
         "> > in blocks only",
     ]
 
 
-def test_a_preview_of_a_link_is_not_what_somebody_said() -> None:
+async def test_a_preview_of_a_link_is_not_what_somebody_said() -> None:
     preview = {"from_url": "https://x.y", "title": "X", "text": "about X"}
-    assert seen(text="https://x.y", attachments=[preview]) == "https://x.y"
+    assert await seen(text="https://x.y", attachments=[preview]) == "https://x.y"
 
 
 @pytest.mark.parametrize(
@@ -247,16 +277,42 @@ def test_names_that_slack_makes_links_of_are_seen_as_written(text: str, shown: s
     assert plain(text, {}) == shown
 
 
-def test_too_much_is_bounded_and_says_so() -> None:
+async def test_too_much_is_bounded_and_says_so() -> None:
     forwards = [{"is_share": True, "author_name": "Bob", "text": f"{n} " * 500} for n in range(30)]
-    assert len(seen(text="hello", attachments=forwards)) < 12_200
-    assert "characters left out" in seen(text="hello", attachments=forwards)
+    assert len(await seen(text="hello", attachments=forwards)) < 12_200
+    assert "characters left out" in await seen(text="hello", attachments=forwards)
     wide = table(*(cells(*(str(number) for number in range(50))) for _ in range(100)))
-    assert seen(blocks=[wide]).endswith("[… 80 rows left out …]")
+    assert (await seen(blocks=[wide])).endswith("[… 80 rows left out …]")
     deep: Json = {"is_share": True, "text": "bottom"}
     for _ in range(50):
         deep = {"is_share": True, "text": "in", "attachments": [deep]}
-    assert "bottom" not in seen(attachments=[deep])
+    assert "bottom" not in await seen(attachments=[deep])
+
+
+def nested(depth: int, kind: str) -> str:
+    """The body of a direct message with so many blocks or attachments, one inside the other."""
+    inner = {"blocks": "elements", "attachments": "attachments"}[kind]
+    part = {"type": "context", "is_share": True}
+    opened = f'{json.dumps(part)[:-1]},"{inner}":['
+    event = {"type": "message", "channel": "D1", "user": ANNA, "text": "", "ts": f"{depth}.000001"}
+    said = f'{json.dumps(event)[:-1]},"{kind}":[{opened * depth}{"]}" * depth}]}}'
+    wrapped = {"type": "event_callback", "team_id": "T0001", "api_app_id": "A0001"}
+    return f'{json.dumps(wrapped)[:-1]},"event":{said}}}'
+
+
+@pytest.mark.parametrize("kind", ["blocks", "attachments"])
+async def test_nesting_without_end_makes_nothing_fail(workspace: Workspace, kind: str) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        for depth in (400, 5_000, 100_000):  # of which no parser reads the last two
+            frame = (
+                f'{{"type":"events_api","envelope_id":"{depth}","payload":{nested(depth, kind)}}}'
+            )
+            await slack.sockets.live[0].stream.send_str(frame)
+        await slack.until(lambda: workspace.rows(TEXTS))
+        slack.say(HERE, ANNA, f"{slack.mention} still there?")
+        await workspace.answered(HERE)
+    assert len(workspace.rows(TEXTS)) == 2
 
 
 _ANY = st.recursive(
@@ -277,4 +333,4 @@ _ANY = st.recursive(
 
 @given(_ANY)
 def test_nothing_makes_it_fail(raw: object) -> None:
-    assert isinstance(markup_of(raw), str)
+    assert isinstance(parse.quote(raw, {}), Quote)

@@ -21,12 +21,13 @@ from bots.slack.event_types import (
     TurnedPrivate,
     Withdrawn,
 )
+from bots.slack.own import Own
 from core.address import Address, Readers
 from core.messaging.messages import Attachment, PlatformMessage
 from tests.bots.slack.bodies import COMMAND, PRESS, SHORTCUT, Json, body, json, nearly_known, said
 
 NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
-OWN = parse.Own(home="T0001", bots=frozenset({"B0BOT", "B0QUAY"}))
+OWN = Own(home="T0001", bots=frozenset({"B0BOT", "B0QUAY"}))
 
 
 def as_mapping(value: object) -> Json:
@@ -167,7 +168,7 @@ def test_another_app_is_told_from_this_one() -> None:
     assert (found.is_by_app, found.author.id, found.author.name) == (True, "B9", "Deploys")
     here = Address.parse("slack/T0001/C1")
     assert parse.message(raw["event"], here, "U0BOT", OWN) is not None
-    assert parse.message(raw["event"], here, "U0BOT", parse.Own()) is None
+    assert parse.message(raw["event"], here, "U0BOT", Own()) is None
 
 
 @pytest.mark.parametrize(
@@ -280,7 +281,7 @@ def test_a_press_says_what_was_pressed_where() -> None:
 def test_a_shortcut_says_on_which_message() -> None:
     shortcut = parse.shortcut(SHORTCUT, {})
     assert isinstance(shortcut, Shortcut)
-    assert (shortcut.message_ts, shortcut.text) == ("1700000000.000100", "a & b")
+    assert shortcut.said.text == "a & b"
 
 
 def read_in_every_way(raw: object) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from bots.check_result import Verdict
+from bots.slack import checkup
+from bots.slack.checkup import Wanted
 from tests.bots.slack.bots import Workspace
 from tests.bots.slack.test_files import AGENTS, SUPPORT
 from tests.peers.proxy import Proxy
@@ -26,3 +29,9 @@ async def test_a_bot_reaches_slack_its_files_and_its_model_through_the_proxy(
         f"POST http://{model}/v1/chat/completions",
     } <= {line.partition("?")[0] for line in proxy.lines}
     assert not proxy.lines or any(line.endswith("notes.txt") for line in proxy.lines)
+
+
+async def test_doctor_reaches_slack_through_the_proxy(workspace: Workspace, proxy: Proxy) -> None:
+    found = await checkup.examine(workspace.settings(), Wanted(scopes=(), events=()), [])
+    assert Verdict.FAILED not in {each.verdict for each in found}
+    assert set(proxy.asked) == {urlsplit(workspace.slack.api_url).netloc}

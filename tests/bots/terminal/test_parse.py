@@ -19,6 +19,12 @@ def test_a_command_has_a_verb_and_an_argument() -> None:
     assert command("/use  billing ") == Command(verb=Verb.USE, argument="billing")
 
 
+@pytest.mark.parametrize("line", ["/reset x", "/reset support", "/quit now"])
+def test_a_command_that_takes_nothing_is_not_done_with_something_behind_it(line: str) -> None:
+    with pytest.raises(UserMistake, match=f"{line.split()[0]} takes nothing behind it"):
+        command(line)
+
+
 def test_two_slashes_begin_a_message() -> None:
     assert command("//etc/hosts") is None
     assert message("//etc/hosts") == "/etc/hosts"

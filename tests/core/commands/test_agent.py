@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -171,7 +172,7 @@ async def test_a_learned_fact_says_from_what_it_was_learned(
         for _ in range(6):
             await answered(stage, f"It is {date}", room=room)
         stage.clock.forward(3_700)
-        await Compactor(stage.resources()).look_for_quiet()
+        await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     [fact] = await commands.facts(HERE, "Ada")
     assert (fact.text, fact.said_by) == ("The deadline is 2 April.", "ana")
     assert (fact.learned_from, fact.before) == ("It is 2 April", "The deadline is 15 March.")

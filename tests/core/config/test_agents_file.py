@@ -405,6 +405,19 @@ modle = "m"
             "2:7: not valid TOML: expected '=' after a key in a key/value pair",
         ),
         ("[agents.a]\nmodel = ", "2:9: not valid TOML: invalid value"),
+        (
+            "[agents.a]\nmodel = gpt-4o",
+            '2:9: not valid TOML: invalid value; a text stands in quotes: "gpt-4o"',
+        ),
+        (
+            "[agents.a]\ntools = [clock, history]",
+            '2:10: not valid TOML: invalid value; a text stands in quotes: "clock"',
+        ),
+        (
+            "[agents.a]\ninstructions = Be short.\n",
+            '2:16: not valid TOML: invalid value; a text stands in quotes: "Be short."',
+        ),
+        ("[agents.a]\nmemory = True", "2:10: not valid TOML: invalid value; write true"),
         ('[agents.a]\nmodel = "m"\nmodel = "n"', "3:12: not valid TOML: cannot overwrite a value"),
         (b"[agents.a]\nmodel = '\xff'", "2: not UTF-8; save the file as UTF-8"),
     ],

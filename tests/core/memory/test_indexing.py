@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +20,10 @@ from storage import agents, conversations, cursors, passages, summaries
 from storage.database import Database, open_database
 from storage.derived import Passage
 from storage.models import Conversation, Cursor, Message, MessageRole, Turn, TurnState
-from storage.passages import Indexed
-from tests.core.given import broken
+from storage.passages import Indexed, IndexedTurn
+from tests.core.given import Stage, broken
 from tests.patience import PATIENCE
+from tests.peers.model import Then
 from tests.storage import processes, sql
 
 AGO = timedelta(hours=1)
@@ -135,9 +138,89 @@ async def test_what_was_deleted_meanwhile_is_left_out(database: Database) -> Non
     where = await history(1)
     [turn] = await Turn.all()
     await Message.all().delete()
-    read_before = [Indexed(seq=1, part=0, author="Ana", words="otter")]
-    await passages.index([(where, turn.id, read_before)])
+    assert await passages.index([read_before(where, turn.id)])
     assert await Passage.all().count() == 0
+
+
+async def test_what_others_can_read_meanwhile_is_read_again(database: Database) -> None:
+    """Its words carry their scope, which may be another one now."""
+    where = await history(1, at="discord/1/2/3")
+    [turn] = await Turn.all()
+    await conversations.show_to("everybody", conversation_id=where)
+    assert not await passages.index([read_before(where, turn.id)])
+    assert await Passage.all().count() == 0
+    await look(database)
+    assert "otter1" in await found("otter1", "discord/1/2")
+
+
+def read_before(where: int, turn_id: int) -> IndexedTurn:
+    said = Indexed(seq=1, part=0, author="Ana", words="otter")
+    return IndexedTurn(conversation_id=where, turn_id=turn_id, readers="", found=[said])
+
+
+async def test_who_is_begun_anew_while_it_goes_on_is_not_passed_over(sqlite: Database) -> None:
+    """Another process lets others read what was indexed already."""
+    await history(150)
+    await history(150, at="discord/1/2/3")
+    where = (await Conversation.all().order_by("-id"))[0].id
+    await look(sqlite)
+    await Cursor.all().update(position="400")
+    arrived: list[str] = []
+
+    def arrive(place: str) -> None:
+        if not arrived and sqlite.file:
+            with closing(sqlite3.connect(sqlite.file)) as other, other:
+                other.execute("UPDATE conversation SET readers = 'everybody' WHERE id = ?", [where])
+                other.execute("DELETE FROM passage WHERE conversation_id = ?", [where])
+                other.execute("UPDATE cursor SET position = '300' WHERE name = 'search index'")
+        arrived.append(place)
+
+    kill_points.watch(arrive)
+    try:
+        await look(sqlite)
+    finally:
+        kill_points.watch(lambda _: None)
+    assert await Passage.all().count() == 2 * 299
+    assert "otter1" in await found("otter1", "discord/1/2")
+
+
+async def test_what_has_other_readers_is_indexed_again_from_its_first_message(
+    database: Database,
+) -> None:
+    await history(3)
+    await history(3, at="discord/1/2/3")
+    where = (await Conversation.all().order_by("-id"))[0].id
+    await look(database)
+    first = await Message.filter(conversation_id=where).order_by("id").first()
+    assert first
+    await conversations.show_to("everybody", conversation_id=where)
+    assert await cursors.last_seen(passages.INDEXED) == str(first.id - 1)
+    assert await look(database) == 6
+    await look(database)
+    assert await Passage.all().count() == 10
+
+
+async def test_where_nothing_can_be_found_all_is_looked_at_once(database: Database) -> None:
+    """A notice, or what lies before a reset."""
+    await history(1)
+    await Message.all().update(role=MessageRole.NOTICE)
+    indexing = Indexing(database, clock.now)
+    assert await indexing.look(asyncio.Event()) == 2
+    assert await indexing.look(asyncio.Event()) == 0
+
+
+async def test_an_address_that_it_cannot_read_takes_nothing_else_down(
+    sqlite: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await history(1)
+    await Conversation.all().update(address="irc/what")
+    stop = asyncio.Event()
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(Indexing(sqlite, clock.now).run(stop))
+        while not caplog.records:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+        stop.set()
+    assert caplog.records[0].message == "indexing is put off"
 
 
 async def test_nothing_before_a_reset_is_indexed_and_what_was_goes(database: Database) -> None:
@@ -226,3 +309,22 @@ async def test_a_restored_backup_can_be_searched(
         assert "otter2" in await found("otter2")
     finally:
         await other.close()
+
+
+async def test_what_turns_out_to_be_open_while_it_is_answered_is_found_in_its_channel(
+    sqlite: Database,
+) -> None:
+    """The turn was begun while only its thread could read it."""
+    stage, thread = Stage(), "discord/1/2/3"
+    stage.adapters = {"discord": stage.platform}
+    said = await stage.say("Falcon flies.", room=thread)
+    stage.model.script((Then.PAUSE, "Noted."))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(stage.worker().attend(said.conversation_id))
+        await stage.model.paused.acquire()
+        await conversations.show_to("everybody", conversation_id=said.conversation_id)
+        stage.model.resume()
+    await look(sqlite)
+    assert (await stage.history(thread))[0] == ("ana", "Falcon flies.")
+    where = Where(scope=Scope((await stage.agent()).id, "discord/1/2"))
+    assert "flies" in await recalled("falcon", where, tokens=200)

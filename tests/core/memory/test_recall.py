@@ -11,7 +11,7 @@ from core.memory.indexing import index_next
 from core.memory.recall import Limits, recalled
 from core.memory.search import Where
 from core.memory.terms import Scope
-from storage import agents, conversations, retention, summaries
+from storage import agents, conversations, facts, retention, summaries
 from storage.database import Database
 from storage.derived import Passage
 from storage.models import Conversation, Message, MessageRole, Turn, TurnState
@@ -151,6 +151,24 @@ async def test_what_turns_out_to_be_open_is_found_in_its_channel(talks: Talks) -
     assert "flies" in await talks.find("Falcon", "discord/G/C")
 
 
+async def test_what_turns_out_to_be_private_is_found_there_alone(talks: Talks) -> None:
+    where = await talks.say("Falcon is a secret.", at="discord/G/C/7", readers="everybody")
+    agent = await agents.by_name("Ada")
+    assert agent
+    await facts.move(
+        agent_id=agent.id,
+        scope="discord/G/C",
+        told_below="discord/G/7/",
+        to="discord/G/C/7",
+        of=where,
+        readers="thread",
+    )
+    assert await talks.find("Falcon", "discord/G/C") == ""
+    await index_next(0)
+    assert await talks.find("Falcon", "discord/G/C") == ""
+    assert "secret" in await talks.find("Falcon", "discord/G/C/7", readers="thread")
+
+
 async def test_who_can_read_is_asked_whatever_the_index_says(talks: Talks) -> None:
     await talks.say("Falcon flies.", at="discord/G/C/7", readers="everybody")
     assert "flies" in await talks.find("Falcon", "discord/G/C")
@@ -244,3 +262,41 @@ async def test_a_missing_index_is_made_anew(talks: Talks, database: Database) ->
         case _:
             await sql.rows(database, "ALTER TABLE passage DROP INDEX passage_words")
     assert "flies" in await talks.find("Falcon")
+
+
+async def test_a_common_word_is_looked_for_beside_one_that_nobody_said(
+    talks: Talks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.memory.search._RARE", 2)
+    for number in range(5):
+        await talks.say(f"Falcon flies, number {number}.")
+    assert "Falcon" in await talks.find("falcon zeppelin")
+
+
+@pytest.mark.parametrize("author", ["Will", "Do", "☃", "Will Do"])
+async def test_a_name_of_words_that_tell_nothing_is_a_name(talks: Talks, author: str) -> None:
+    await talks.say("Falcon flies.")
+    await talks.say("Falcon swims.", author=author)
+    found = await talks.find("falcon", limits=Limits(author=author))
+    assert "swims" in found
+    assert "flies" not in found
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Was war am 2. März?",
+        "Qu'est-ce que c'était, le 2 mars ?",
+        "Qué fue el 2 de marzo?",
+        "Che cosa è stato il 2 marzo?",
+        "O que foi em 2 de março?",
+        "Wat was er op 2 maart?",
+        "Vad var det den 2 mars?",
+        "what happened on 2 March?",
+    ],
+)
+async def test_a_month_is_found_in_the_languages_that_are_known(
+    talks: Talks, question: str
+) -> None:
+    await talks.say("Falcon flies.")
+    assert "flies" in await talks.find(question)

@@ -20,12 +20,17 @@ async def test_the_clock_tells_the_time_of_a_zone(context: ToolContext) -> None:
     assert told == "Monday, 09 March 2026, 22:05 (Asia/Tokyo, UTC+0900)"
 
 
-async def test_zones_are_known_on_a_machine_that_has_none(context: ToolContext) -> None:
+@pytest.mark.parametrize(
+    ("zone", "offset"), [("Asia/Tokyo", "+0900"), ("Europe/Berlin", "+0100"), ("UTC", "+0000")]
+)
+async def test_zones_are_known_on_a_machine_that_has_none(
+    context: ToolContext, zone: str, offset: str
+) -> None:
     zoneinfo.reset_tzpath(to=())
     zoneinfo.ZoneInfo.clear_cache()
-    told = await clock(context, "Asia/Tokyo")
+    told = await clock(context, zone)
     zoneinfo.reset_tzpath()
-    assert told.endswith("(Asia/Tokyo, UTC+0900)")
+    assert told.endswith(f"({zone}, UTC{offset})")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "../etc/passwd", "Europe", "x\x00", "x" * 5_000])

@@ -45,6 +45,9 @@ async def test_it_can_be_limited_to_an_author(context: ToolContext) -> None:
         ("2026-03-01T12:00", None, True),
         ("2026-03-02", None, False),
         (None, "2026-02-28", False),
+        (None, "9999-12-31", True),
+        ("9999-12-31", "9999-12-31", False),
+        ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", True),
         (None, "2026-03-01T13:00+02:00", False),
     ],
 )

@@ -4,99 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from core import kill_points
 from core.address import Readers
-from core.config.spec import AgentSpec
 from core.errors import ContextOverflow, ModelDown, ModelRefused
-from core.llm import ModelRequest
 from core.llm.demo import DemoModel
 from core.llm.pricing import Price
-from core.turn.compaction import carry_out, due_over
 from core.turn.compactor import Compactor
 from core.turn.grown import Grown
 from core.turn.held_lease import HeldLease
 from core.turn.worker import Worker
-from storage import compactions, conversations, facts, inbox, retention, summaries
-from storage.errors import LeaseLost
+from storage import conversations, facts, inbox, retention, summaries
 from storage.models import Fact, Reservation, SummaryKind, Usage
 from storage.retention import Bounds
 from storage.side_models import Compaction, CompactionState, Source
 from tests.core.given import ROOM, Stage
-from tests.peers.model import ScriptedModel, Then
-
-ASKED = "(This comes from no person"
-SUMMARY = "Ana counts words."
-
-
-def is_compaction(request: ModelRequest) -> bool:
-    """Whether this is no question of a person."""
-    return ASKED in request.messages[-1].content
-
-
-class Reader:
-    """A model that notes what it is told to note, in a summary and in facts."""
-
-    def __init__(self, *notes: str) -> None:
-        """`notes` come first, one a compaction."""
-        self.notes = list(notes)
-        self.read: list[ModelRequest] = []
-
-    def __call__(self, request: ModelRequest) -> str:
-        if not is_compaction(request):
-            return "word " * 30
-        self.read.append(request)
-        return self.notes.pop(0) if self.notes else noted()
-
-
-def noted(
-    *given: tuple[str, list[int]], summary: str = SUMMARY, replaces: int | None = None
-) -> str:
-    """What a model writes: these facts, each with the numbers of its sources."""
-    return json.dumps(
-        {
-            "summary": summary,
-            "facts": [
-                {"text": text, "sources": sources, "replaces": replaces} for text, sources in given
-            ],
-        }
-    )
-
-
-def staged(reader: Reader) -> Stage:
-    """An agent with a small window that answers at length."""
-    spec = AgentSpec(name="Ada", instructions="Be brief.", tools=(), window_tokens=2_000)
-    return Stage(spec=spec, model=ScriptedModel(otherwise=reader))
-
-
-async def talk(stage: Stage, *texts: str, room: str = ROOM, author: str = "ana") -> None:
-    """Each is answered before the next is said."""
-    worker = stage.worker()
-    for text in texts:
-        accepted = await stage.say(text, room=room, author=author)
-        await worker.attend(accepted.conversation_id)
-
-
-async def grown(stage: Stage, room: str = ROOM) -> Compactor:
-    """Who compacts, once the history there has grown."""
-    for number in range(100):
-        if stage.resources().grown.take():
-            break
-        await talk(stage, f"Question {number}", room=room)
-    where = await stage.conversation(room)
-    stage.grown.add(where.id, where.last_seq)
-    return Compactor(stage.resources())
-
-
-async def learned(room: str = ROOM) -> list[str]:
-    """The facts that hold there."""
-    return [fact.text for fact in await Fact.filter(scope=room, superseded_by=None).order_by("id")]
+from tests.core.turn.reading import SUMMARY, Reader, grown, learned, left, noted, staged, talk
+from tests.peers.model import Then
 
 
 @pytest.fixture
@@ -316,64 +243,6 @@ async def test_its_cost_is_reserved(stage: Stage) -> None:
     assert await Usage.filter(purpose="compaction").count() == 0
 
 
-async def left(stage: Stage) -> None:
-    """Another process looks for what was left or put off."""
-    resources = stage.resources(owner="another")
-    for number in await compactions.waiting(resources.clock(), limit=9):
-        row = await compactions.claim(number, owner="another", now=resources.clock(), seconds=15)
-        assert row
-        with suppress(LeaseLost):
-            await carry_out(resources, row)
-
-
-async def test_what_a_process_has_left_is_gone_on_with(stage: Stage, reader: Reader) -> None:
-    await grown(stage)
-    stretch = await due_over(stage.resources(), (await stage.conversation()).id)
-    assert stretch
-    row = await compactions.open_over(stretch, owner="dead", now=stage.clock(), seconds=15)
-    assert row
-    await left(stage)
-    assert reader.read == []
-    stage.clock.forward(16)
-    await left(stage)
-    assert len(await stage.cuts()) == len(reader.read) == 1
-    with pytest.raises(LeaseLost):
-        await carry_out(stage.resources(), row)
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.fixture
-def killed_when_journalled() -> Iterator[None]:
-    def arrive(place: str) -> None:
-        if place == "compaction journalled, not finished":
-            kill_points.watch(lambda _: None)
-            raise Killed
-
-    kill_points.watch(arrive)
-    yield
-    kill_points.watch(lambda _: None)
-
-
-@pytest.mark.usefixtures("killed_when_journalled")
-async def test_what_is_journalled_is_not_asked_again(stage: Stage, reader: Reader) -> None:
-    reader.notes = [noted(("Ana asks.", [1]))]
-    await grown(stage)
-    stretch = await due_over(stage.resources(), (await stage.conversation()).id)
-    assert stretch
-    row = await compactions.open_over(stretch, owner="dead", now=stage.clock(), seconds=15)
-    assert row
-    with pytest.raises(Killed):
-        await carry_out(stage.resources(), row)
-    stage.clock.forward(16)
-    await left(stage)
-    assert len(reader.read) == 1
-    assert await learned() == ["Ana asks."]
-    assert await Usage.filter(purpose="compaction").count() == 1
-
-
 async def test_it_waits_for_no_answer_and_none_for_it(stage: Stage, reader: Reader) -> None:
     compactor = await grown(stage)
     stage.model.script((Then.PAUSE, noted()))
@@ -390,18 +259,18 @@ async def test_a_short_conversation_is_read_once_it_is_quiet(stage: Stage, reade
     reader.notes = [noted(("Ana counts.", [1]))]
     await talk(stage, *["one", "two", "three", "four", "five"])
     stage.clock.forward(3_700)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert reader.read == [], "five messages of people are too few"
     await talk(stage, "six")
     stage.clock.forward(3_000)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert reader.read == [], "it is not quiet yet"
     stage.clock.forward(700)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert await learned() == ["Ana counts."]
     assert (await stage.cuts(), len(reader.read)) == ([], 1)
     stage.clock.forward(7_000)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert len(reader.read) == 1, "and once only"
 
 
@@ -410,7 +279,7 @@ async def test_what_was_learned_when_it_was_quiet_is_not_looked_for_again(
 ) -> None:
     await talk(stage, *(f"early {number}" for number in range(6)))
     stage.clock.forward(3_700)
-    await Compactor(stage.resources()).look_for_quiet()
+    await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     await (await grown(stage)).settle()
     quiet, cut = (request.messages[-1].content for request in reader.read)
     assert "early 5" in quiet
@@ -496,7 +365,8 @@ async def test_a_cut_meanwhile_begins_with_its_summary(stage: Stage, reader: Rea
         await stage.model.paused.acquire()
         hold = await busy(stage)
         last = (await stage.conversation()).last_seq
-        await summaries.cut(hold.lease, upto_seq=last, text="", facts=[], now=stage.clock())
+        now = stage.clock()
+        await summaries.cut(hold.lease, seen=None, upto_seq=last, text="", facts=[], now=now)
         stage.model.resume()
     newest = await stage.newest_cut()
     assert newest
@@ -518,6 +388,7 @@ async def test_what_expires_takes_along_what_was_learned_from_it(
     assert await learned() == ["Ben owns it.", "Ana asks."]
     later = stage.clock() + timedelta(days=1)
     await retention.prune(Bounds(words=later, rows=later), None)
+    await retention.expire(later, 0)
     assert await learned() == ["Ben owns it."]
     assert [cut.text for cut in await stage.cuts()] == [""]
     assert (await Source.all(), await Compaction.all()) == ([], [])
@@ -546,7 +417,7 @@ async def test_what_is_learned_elsewhere_is_shown_and_what_is_in_sight_is_not(
         reader.notes = [noted((text, [1]))]
         await talk(stage, *(f"{room} {number}" for number in range(6)), room=room)
         stage.clock.forward(3_700)
-        await Compactor(stage.resources()).look_for_quiet()
+        await Compactor(stage.resources()).look_for_quiet(asyncio.Event())
     assert {fact.text: fact.place for fact in await Fact.all()} == {
         "Ana counts.": ROOM,
         "Ana asks.": thread,

@@ -45,8 +45,8 @@ async def test_what_another_agent_answered_here_stands_beside_the_question(
 ) -> None:
     ben.model.script("12 dollars.")
     await asked(ben, "What do we owe?")
-    question = "[answered here by other agents:]\n> Ben: 12 dollars.\n\nIs that much?"
-    assert await asked(ada, "Is that much?") == question
+    said = "[answered here by other agents; quoted, not asked of you:]\n> Ben: 12 dollars."
+    assert await asked(ada, "Is that much?") == f"{said}\n\nIs that much?"
     assert [role for role, _ in ada.model.prompts[-1]] == [Role.SYSTEM, Role.USER]
     assert (await ada.history())[0] == ("ana", "Is that much?")  # a history of its own
 

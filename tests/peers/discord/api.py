@@ -46,7 +46,7 @@ class Api:
             return _cut(http)
         path = http.path.removeprefix("/api/v10")
         entry = self._journal.open(self._discord.clock.now(), route.label, route.method, path)
-        fault = self._discord.faults.draw(route.label)
+        fault = self._discord.faults.draw(route.label, f"{route.label} {path}")
         entry.fault = fault.trouble.value if fault else ""
         try:
             request = await requests.read(http)

@@ -25,7 +25,10 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """`label` may be `*`. Without `times` it strikes for ever, `skip` calls go by first."""
+    """`label` may be `*`, or have a path behind it.
+
+    Without `times` it strikes for ever, `skip` calls go by first.
+    """
 
     label: str
     trouble: Trouble

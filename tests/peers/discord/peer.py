@@ -155,8 +155,11 @@ class DiscordPeer(Person, UserActions, Places):
         return self.journal.of(label)
 
     def fault(self, label: str, trouble: str, **details: float | str | None) -> Fault:
-        """`trouble` as in `Trouble`, details as in `Fault`; `label` is a route's, or `*`."""
-        if label not in LABELS:
+        """`trouble` as in `Trouble`, details as in `Fault`.
+
+        `label` is a route's, maybe with a space and the path behind it, or `*`.
+        """
+        if label.partition(" ")[0] not in LABELS:
             raise LookupError(f"no label {label}; there are {', '.join(sorted(LABELS))}")
         return self.backend.faults.add(label, trouble, **details)
 

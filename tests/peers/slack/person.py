@@ -48,12 +48,20 @@ class Person:
         return str(self.backend.posts.add(self._channel(channel), message)["ts"])
 
     def forward(
-        self, channel: str, user: str, said: str, *, of: str, text: str = "", **more: object
+        self,
+        channel: str,
+        user: str,
+        said: str,
+        *,
+        of: str,
+        text: str = "",
+        thread: str | None = None,
+        **more: object,
     ) -> str:
         """Somebody else's words, as *Forward message* sends them; the new message's ts."""
         shared = Json(is_share=True, is_msg_unfurl=True, author_name=of, text=said)
         shared.update(from_url="https://x.slack.com/archives/C1/p1700000000000100", **more)
-        return self.send(channel, user, text, attachments=[shared])
+        return self.send(channel, user, text, thread=thread, attachments=[shared])
 
     def say_as_other_bot(self, channel: str, text: str, thread: str | None = None) -> str:
         """Another app's message."""

@@ -109,7 +109,8 @@ class Posts:
         shown.pop("parent_user_id", None)
         if not metadata:
             shown.pop("metadata", None)
-        replies = self.replies(channel, message["ts"])
+        is_reply = message.get("thread_ts", message["ts"]) != message["ts"]
+        replies = [] if is_reply else self.replies(channel, message["ts"])
         if replies:
             people = list(dict.fromkeys(reply.get("user", "") for reply in replies))
             shown.update(

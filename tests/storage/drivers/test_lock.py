@@ -225,8 +225,25 @@ async def test_waiters_of_one_process_leave_the_holder_its_connections(lasting_u
 async def test_two_locks_at_once_leave_a_connection_for_what_is_done_under_them(
     lasting_url: str,
 ) -> None:
-    """A process holds those of upkeep and of Discord's commands, at most."""
+    """Whoever wants a third one waits, or is told that it is not free."""
     database = await open_database(small(lasting_url))
-    async with asyncio.timeout(PATIENCE), database.only_one("moor"), database.only_one("anchor"):
-        await database.probe()
+    done: list[str] = []
+
+    async def third() -> None:
+        async with database.only_one("buoy"):
+            await database.probe()
+            done.append("third")
+
+    async with (
+        asyncio.timeout(PATIENCE),
+        asyncio.TaskGroup() as group,
+        database.only_one("moor"),
+        database.only_one("anchor"),
+        database.if_free("buoy") as is_mine,
+    ):
+        assert is_mine is (database.file is not None)
+        group.create_task(third())
+        for _ in range(10):
+            await database.probe()
     await database.close()
+    assert done == ["third"]

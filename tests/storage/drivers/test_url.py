@@ -180,9 +180,26 @@ def test_a_pooler_can_be_told_as_hosts_tell_it(
     assert parse(f"postgres://db/moorings{options}").pooled is pooled
 
 
-def test_what_hosts_add_for_others_is_let_pass() -> None:
-    assert parse("postgres://db/moorings?supa=base-pooler.x&sslmode=require").place == "db:5432"
-    assert parse("mysql://db/moorings?reconnect=true&charset=utf8mb4").place == "db:3306"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://db/moorings?supa=base-pooler.x&sslmode=require",
+        "postgres://db/moorings?pgbouncer=true&workaround=supabase-pooler.vercel",
+        "postgres://db/moorings?statusColor=686B6F&connection_limit=5&pool_timeout=10",
+        "postgres://db/moorings?keepalives=1&keepalives_idle=30&keepalives_interval=10",
+        "mysql://db/moorings?reconnect=true&charset=utf8mb4",
+        "mysql://db/moorings?useUnicode=true&characterEncoding=UTF-8&serverTimezone=UTC",
+        "mysql://db/moorings?connection_limit=5&pool_timeout=10",
+    ],
+)
+def test_what_hosts_add_for_others_is_let_pass(url: str) -> None:
+    assert parse(url).place.startswith("db:")
+
+
+def test_a_password_may_have_an_at_where_that_is_plain() -> None:
+    credentials = parse("postgres://ana:p@ss@db/moorings").credentials
+    assert (credentials["user"], credentials["password"]) == ("ana", "p@ss")
+    assert credentials["host"] == "db"
 
 
 def test_the_number_of_connections_can_be_set() -> None:
@@ -243,6 +260,10 @@ def test_how_long_a_locked_file_is_waited_for_can_be_set() -> None:
         ("postgres://ana:secret@a,b/moorings", "several hosts"),
         ("postgres://ana:secret/1@db/moorings", "%2F"),
         ("postgres://ana:5/secret@db/moorings", "%2F"),
+        ("postgres://ana:secret@/1@db/moorings", "%40"),
+        ("mysql://ana:secret@a/b@db/moorings", "%40"),
+        ("postgres://ana:secret@db/moorings?keepalive=1", "did you mean keepalives?"),
+        ("mysql://ana:secret@db/moorings?serverTimezon=UTC", "did you mean serverTimezone?"),
         ("postgres://ana:5?secret@db/moorings", "%3F"),
         ("sqlite://./x.db?busy_timeout=-1", "whole number"),
     ],

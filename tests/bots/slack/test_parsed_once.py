@@ -1,0 +1,91 @@
+"""Each body that Slack sends is parsed once, by whichever way it comes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+import pytest
+from slack_bolt.request import internals
+
+from tests.bots.slack.bots import Workspace
+from tests.bots.slack.test_http import served
+from tests.peers.slack.deliveries import Delivery
+from tests.peers.slack.peer import SlackPeer
+
+HERE, ANNA, MARK = "C0GENERAL", "U0ANNA", "mark-3141"
+BOLT = "slack_bolt.request.internals"
+Parse = Callable[..., object]  # type: ignore[explicit-any]  # each takes what it takes
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often a module of the program, or of its packages, parsed what has the mark in it."""
+    found: Counter[str] = Counter()
+
+    def counting(parse: Parse, what: str) -> Parse:
+        def count(text: object, *arguments: object, **named: object) -> object:
+            by = str(sys._getframe(1).f_globals["__name__"])
+            if MARK in str(text) and not by.startswith("tests."):
+                found[f"{by}: {what}"] += 1
+            return parse(text, *arguments, **named)
+
+        return count
+
+    monkeypatch.setattr(json, "loads", counting(json.loads, "json"))
+    monkeypatch.setattr(internals, "parse_qsl", counting(parse_qsl, "form"))
+    return found
+
+
+def message(slack: SlackPeer) -> Delivery:
+    """For nobody: nothing is answered."""
+    slack.say(HERE, ANNA, MARK)
+    return slack.deliveries[-1]
+
+
+def command(slack: SlackPeer) -> Delivery:
+    return slack.command("/agent", f"help {MARK}", HERE, ANNA)
+
+
+def shortcut(slack: SlackPeer) -> Delivery:
+    ts = slack.say(HERE, ANNA, "hello")
+    slack.backend.world.channels[HERE].messages[ts]["text"] = MARK
+    return slack.use_shortcut(HERE, ts, "something_else", ANNA)
+
+
+DONE = [message, command, shortcut]
+
+
+@pytest.mark.parametrize("do", DONE)
+async def test_by_socket(
+    workspace: Workspace, parsed: Counter[str], do: Callable[[SlackPeer], Delivery]
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot():
+        delivery = do(slack)
+        await slack.until(lambda: delivery.is_acked)
+    assert parsed == {"bots.slack.connection: json": 1}
+
+
+@pytest.mark.parametrize(
+    ("do", "told"),
+    [
+        (message, {f"{BOLT}: json": 1}),
+        (command, {f"{BOLT}: form": 1}),
+        (shortcut, {f"{BOLT}: form": 1, f"{BOLT}: json": 1}),  # the one stands in the other
+    ],
+)
+async def test_by_http(
+    workspace: Workspace,
+    parsed: Counter[str],
+    do: Callable[[SlackPeer], Delivery],
+    told: dict[str, int],
+) -> None:
+    slack = workspace.slack
+    async with served(workspace):
+        delivery = do(slack)
+        await slack.until(lambda: delivery.is_acked)
+    assert parsed == told
