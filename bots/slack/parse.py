@@ -23,6 +23,7 @@ from bots.slack.event_types import (
 )
 from bots.slack.fields import at, id_at, items_at, text_at
 from bots.slack.markup import is_for_others, mentioned, plain, without_mention
+from bots.slack.own import Own
 from bots.slack.quotes import forwards, named_in, named_quotes, quote
 from core.address import Address, Readers
 from core.messaging.messages import NO_WORDS, UNREADABLE, Author, PlatformMessage
@@ -45,24 +46,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
-    """What is this app's own in Slack, whichever workspace tells of it.
-
-    Two workspaces tell of a channel that they share: `home` is the one by which its messages are
-    known, so that each has one key. `bots` are the ids of its bots in all of them: without these
-    nobody can tell its messages from those of other apps.
-    """
-
-    home: str = ""
-    bots: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Workspace:
-    """The workspace that a body belongs to, and the bot in it; `home` if its channel has another.
-
-    `bots` as in `Own`.
-    """
+    """The one of a body; `home` as in `Own` if its channel is shared, `bots` as there."""
 
     team: str
     home: str
