@@ -201,11 +201,12 @@ async def is_first(key: str) -> bool:
 
 
 @reading
-async def waiting_in(queue: str, limit: int) -> list[str]:
-    """The keys of messages of a platform that nobody has begun to answer, the oldest first."""
+async def unanswered_in(queue: str, limit: int) -> list[str]:
+    """The keys of messages of a platform that are not answered yet, the oldest first."""
     busy = Conversation.filter(queue=queue, ready_at__not_isnull=True)
     found = InboxMessage.filter(
-        conversation_id__in=await busy.values_list("id", flat=True), state=InboxState.WAITING
+        conversation_id__in=await busy.values_list("id", flat=True),
+        state__in=[InboxState.WAITING, InboxState.TAKEN],
     )
     keys = await found.order_by("position").limit(limit).values_list("key", flat=True)
     return [str(key) for key in keys]

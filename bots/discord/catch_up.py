@@ -141,7 +141,7 @@ class CatchUp:
 
     async def _look_at_waiting(self, client: discord.Client) -> None:
         """See what became of messages that still wait: they may have been edited or deleted."""
-        keys = await insist(lambda: self._dispatcher.waiting(_MOST_WAITING)) or []
+        keys = await insist(lambda: self._dispatcher.unanswered(_MOST_WAITING)) or []
         async with asyncio.TaskGroup() as group:
             for key in keys:
                 group.create_task(self._look_at(client, key))

@@ -48,10 +48,10 @@ class Dispatcher:
             case _:
                 assert_never(event)
 
-    async def waiting(self, limit: int) -> list[str]:
-        """The keys of messages that wait for their answers."""
+    async def unanswered(self, limit: int) -> list[str]:
+        """The keys of messages that are not answered yet."""
         with storing():
-            return await self._reception.waiting("discord", limit)
+            return await self._reception.unanswered("discord", limit)
 
     async def hear(self, heard: PlatformMessage) -> bool:
         """Store a message; returns whether it is new and will be answered."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 from bots.hearing import hear, insist, storable
 from bots.slack import parse
 from bots.slack.missed import Missed
+from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.reader import Bot, Places, Reader
 from bots.slack.refusals import Refusals
@@ -47,7 +48,7 @@ class Sources:
     """What it is done with. `teams` are all workspaces; `own` as `parse.message` takes it."""
 
     teams: Teams
-    own: Callable[[], parse.Own]
+    own: Callable[[], Own]
     reader: Reader
     people: People
     reception: Reception
@@ -192,22 +193,17 @@ class CatchUp:
         places = await kept.missed.places()
         if self._most and not self.has_caught_up.is_set():
             self._backlog.expect(*(channel.key for channel in places.channels))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._look_at_waiting(kept.missed, places))
-            if self._most:
-                group.create_task(self._channels(kept.missed, places, known, began_at))
+            self._backlog.has_read(address)
+        await self._channels(kept.missed, places, known, began_at)
         if kept.missed.is_whole:
             await self._advance(address, parse.microseconds(began_at))
-
-    async def _look_at_waiting(self, missed: Missed, places: Places) -> None:
-        await self._waiting.look(missed, places)
-        self._backlog.has_read(_workspace(missed.bot.team))
 
     async def _channels(
         self, missed: Missed, places: Places, known: Mapping[str, int], began_at: datetime
     ) -> None:
         team = missed.bot.team
         threads = await self._threads(team, began_at)
+        waiting = await self._waiting.keys(team, places)
         first = known.get(_workspace(team).below(_FIRST).key, 0)
         oldest = max(first, parse.microseconds(began_at - self._most))
         at_once = asyncio.Semaphore(_AT_ONCE)
@@ -216,11 +212,13 @@ class CatchUp:
             heard_up_to = max(known[_workspace(team).key], known.get(address.key, 0))
             start = max(heard_up_to - _OVERLAP, oldest)
             is_long = parse.microseconds(began_at) - heard_up_to > _OVERLAP
-            channel = address.parts[1]
+            channel, said, news = address.parts[1], list[object](), 0
             async with at_once:
-                known_threads = threads.get(channel, [])
-                said = await missed.said(channel, known_threads, start, looks_back=is_long)
-                news = await self._hear_all(missed, address, said, start, places)
+                if self._most:
+                    known_threads = threads.get(channel, [])
+                    said = await missed.said(channel, known_threads, start, looks_back=is_long)
+                    news = await self._hear_all(missed, address, said, start, places)
+            await self._waiting.look(missed, address, waiting.get(channel, ()), said)
             self._backlog.has_read(address)
             if news and missed.is_whole:
                 await self._advance(address, parse.microseconds(began_at))

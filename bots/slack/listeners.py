@@ -27,6 +27,7 @@ from bots.slack.event_types import (
     Withdrawn,
 )
 from bots.slack.home import FORGET, Homes
+from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.refusals import Refusals
 from bots.slack.words import Words
@@ -57,7 +58,7 @@ class Parts:
     homes: Homes
     refusals: Refusals
     agent_view: AgentView
-    own: Callable[[], parse.Own]
+    own: Callable[[], Own]
     uninstalled: Callable[[str], Awaitable[object]]
     whisper: Callable[[str, str], None]
 

@@ -15,7 +15,7 @@ from bots.slack.adapter import SlackAdapter
 from bots.slack.client import SLACK, SlackClient
 from bots.slack.members import Members
 from bots.slack.messages import Persona
-from bots.slack.parse import Own
+from bots.slack.own import Own
 from bots.slack.reader import Bot, Reader
 from bots.slack.workspaces import Workspaces
 from core.config.settings import Settings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import assert_never
 
 from bots.hearing import insist, storable
@@ -11,7 +11,7 @@ from bots.slack import parse
 from bots.slack.event_types import Edited, Withdrawn
 from bots.slack.fields import text_at
 from bots.slack.missed import Missed
-from bots.slack.parse import Own
+from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.reader import Places
 from core.address import Address
@@ -22,59 +22,72 @@ _MOST = 200
 
 
 class WaitingMessages:
-    """Asks for each of them by itself: there are few, and many may be older than what is read."""
+    """Lets them be answered as they were edited, and not if they were deleted."""
 
     def __init__(self, reception: Reception, people: People, own: Callable[[], Own]) -> None:
         self._reception = reception
         self._people = people
         self._own = own
 
-    async def look(self, missed: Missed, places: Places) -> None:
-        """Let those of a workspace be answered as they were edited, and not if they were deleted.
+    async def keys(self, team: str, places: Places) -> Mapping[str, Sequence[str]]:
+        """Those that this workspace can tell of, by channel; none can of a command."""
+        found, home = defaultdict[str, list[str]](list), self._own().home
+        for key in await insist(self._stored) or []:
+            _, heard_in, channel, *rest = key.split("/")
+            is_shared = heard_in == home and channel in places.shared
+            is_message = len(rest) == 1 and bool(parse.position(rest[0]))
+            if is_message and (heard_in == team or is_shared):
+                found[channel].append(key)
+        return found
 
-        `places` is where the bot is.
+    async def look(
+        self, missed: Missed, place: Address, keys: Sequence[str], told: Iterable[object]
+    ) -> None:
+        """Those of a channel; `told` is what Slack has told there, the rest it is asked for.
+
+        These are few: what was deleted, is older, or stands in a thread without news.
         """
-        keys = await insist(self._keys) or []
-        async with asyncio.TaskGroup() as group:
-            for key in keys:
-                if _is_told_by(missed.bot.team, key, places, self._own()):
-                    group.create_task(self._look_at(missed, key, places))
+        raws = {text_at(raw, "ts"): raw for raw in told}
+        for key in keys:
+            ts = key.rpartition("/")[2]
+            await self._look_at(missed, place, key, raws.get(ts) or await _asked(missed, place, ts))
 
-    async def _keys(self) -> list[str]:
+    async def _look_at(self, missed: Missed, place: Address, key: str, raw: object) -> None:
+        if news := self._news(missed, place, key, raw):
+            await insist(lambda: self._store(missed.bot.team, news))
+
+    def _news(
+        self, missed: Missed, place: Address, key: str, raw: object
+    ) -> Edited | Withdrawn | None:
+        if raw is _GONE or text_at(raw, "subtype") == "tombstone":
+            return Withdrawn(key=key)
+        is_shared = not key.startswith(f"{place.key}/")
+        return parse.edit(raw, place, missed.bot.user, self._own(), is_shared=is_shared)
+
+    async def _stored(self) -> list[str]:
         with storing():
-            return await self._reception.waiting("slack", _MOST)
+            return await self._reception.unanswered("slack", _MOST)
 
-    async def _look_at(self, missed: Missed, key: str, places: Places) -> None:
-        if news := await _news_of(missed, key, places, self._own()):
-            await insist(lambda: self._store(missed.bot.team, key, news))
-
-    async def _store(self, team: str, key: str, news: Edited | Withdrawn) -> None:
-        with storable(key):
-            match news:
-                case Edited():
-                    names = await self._people.names(team, news.said.people)
-                    await self._reception.change(parse.named(news.said, names), news.at)
-                case Withdrawn():
+    async def _store(self, team: str, news: Edited | Withdrawn) -> None:
+        match news:
+            case Edited():
+                names = await self._people.names(team, news.said.people)
+                heard = parse.named(news.said, names)
+                with storable(heard.key):
+                    await self._reception.change(heard, news.at)
+            case Withdrawn():
+                with storable(news.key):
                     await self._reception.withdraw(news.key)
-                case _:
-                    assert_never(news)
+            case _:
+                assert_never(news)
 
 
-def _is_told_by(team: str, key: str, places: Places, own: Own) -> bool:
-    """Whether this workspace can tell of the message with this key; none can of a command."""
-    _, heard_in, channel, *rest = key.split("/")
-    is_message = len(rest) == 1 and bool(parse.position(rest[0]))
-    is_shared = heard_in == own.home and channel in places.shared
-    return is_message and (heard_in == team or is_shared)
+_GONE = object()
 
 
-async def _news_of(missed: Missed, key: str, places: Places, own: Own) -> Edited | Withdrawn | None:
-    """Whether the message with this key was edited or deleted; None where nobody can tell."""
-    _, _, channel, ts = key.split("/")
-    found = await missed.message(channel, ts)
-    raw = next((each for each in found or [] if text_at(each, "ts") == ts), None)
-    if found == [] or text_at(raw, "subtype") == "tombstone":
-        return Withdrawn(key=key)
-    bot, is_shared = missed.bot, channel in places.shared
-    place = Address(platform="slack", parts=(bot.team, channel))
-    return parse.edit(raw, place, bot.user, own, is_shared=is_shared)
+async def _asked(missed: Missed, place: Address, ts: str) -> object:
+    """The message with this ts; None where Slack does not tell."""
+    found = await missed.message(place.parts[1], ts)
+    if found == []:
+        return _GONE
+    return next((each for each in found or [] if text_at(each, "ts") == ts), None)

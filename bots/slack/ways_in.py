@@ -20,7 +20,7 @@ from bots.slack.home import Homes
 from bots.slack.listeners import Listeners, Parts
 from bots.slack.manifest import SCOPES
 from bots.slack.markup import MARKUP
-from bots.slack.parse import Own
+from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals, Whispers

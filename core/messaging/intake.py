@@ -204,6 +204,7 @@ def _as_edited(heard: PlatformMessage, edited: PlatformMessage) -> PlatformMessa
         heard,
         text=edited.text,
         attachments=edited.attachments,
+        forwards=edited.forwards,
         is_mention=edited.is_mention,
         is_for_others=edited.is_for_others,
     )
@@ -313,28 +314,34 @@ class Reception:
 
         One that has not come yet is heard as it says now. An edit that comes late changes nothing.
         """
-        text = unaddressed(heard, self._directory.names)
-        if heard.forwards and (message := await inbox.by_key(heard.key)):
-            conversation = await conversations.by_id(message.conversation_id)
-            agent = await self._directory.of(conversation.agent_id)
-            text = (await self._with_forwards(heard, text, agent.spec.name)).text
-        if not (cleaned(text) or heard.attachments):
-            await self.withdraw(heard.key)
-            return
         async with self._alone(heard.key):
             last, _ = self._edits.get(heard.key, (edited_at, None))
-            if last <= edited_at:
-                self._edits[heard.key] = edited_at, heard
-                await self._intake.change(heard.key, cleaned(text))
+            if last > edited_at:
+                return
+            self._edits[heard.key] = edited_at, heard
+            text = cleaned(await self._edited_text(heard))
+            if text or heard.attachments:
+                await self._intake.change(heard.key, text)
+            else:
+                await self._intake.withdraw(heard.key)
+
+    async def _edited_text(self, heard: PlatformMessage) -> str:
+        """As `_with_forwards`, for the agent that has the message."""
+        text = unaddressed(heard, self._directory.names)
+        if not heard.forwards or not (message := await inbox.by_key(heard.key)):
+            return text
+        conversation = await conversations.by_id(message.conversation_id)
+        agent = await self._directory.of(conversation.agent_id)
+        return (await self._with_forwards(heard, text, agent.spec.name)).text
 
     async def close(self, channel: Address) -> None:
         """A channel turned private: what was said there until now is for its members, too."""
         open_until_now = [Readers.UNKNOWN, Readers.EVERYBODY]
         await activity.show_to(Readers.CHANNEL, channel.key, instead_of=open_until_now)
 
-    async def waiting(self, queue: str, limit: int) -> list[str]:
-        """The keys of a platform's messages that wait for their answers, the oldest first."""
-        return await inbox.waiting_in(queue, limit)
+    async def unanswered(self, queue: str, limit: int) -> list[str]:
+        """The keys of a platform's messages that are not answered yet, the oldest first."""
+        return await inbox.unanswered_in(queue, limit)
 
     async def withdraw(self, key: str) -> None:
         """A message was deleted: an answer to nothing else stops.

@@ -258,9 +258,11 @@ async def test_what_waits_on_a_platform_is_found_and_what_is_answered_is_not(
     where = await given.conversation(now)
     for key in ("k1", "k2"):
         await given.received(where, key, now)
-    assert await inbox.waiting_in(where.queue, 9) == ["k1", "k2"]
-    assert await inbox.waiting_in(where.queue, 1) == ["k1"]
-    assert await inbox.waiting_in("elsewhere", 9) == []
+    assert await inbox.unanswered_in(where.queue, 9) == ["k1", "k2"]
+    assert await inbox.unanswered_in(where.queue, 1) == ["k1"]
+    assert await inbox.unanswered_in("elsewhere", 9) == []
     lease = await given.leased(where, now)
-    await given.answered(lease, await given.opened(lease, now), now)
-    assert await inbox.waiting_in(where.queue, 9) == []
+    opened = await given.opened(lease, now)
+    assert await inbox.unanswered_in(where.queue, 9) == ["k1", "k2"]
+    await given.answered(lease, opened, now)
+    assert await inbox.unanswered_in(where.queue, 9) == []

@@ -477,6 +477,23 @@ async def test_what_waits_in_a_channel_that_is_gone_is_answered_no_more(server: 
     assert states[-1] == ("withdrawn",)
 
 
+@pytest.mark.parametrize("is_deleted", [True, False])
+async def test_a_question_is_answered_as_it_was_edited_while_nobody_went_on_with_its_answer(
+    server: Server, *, is_deleted: bool
+) -> None:
+    discord = server.discord
+    await left_waiting(server, discord.general, "and this")
+    begun = next(line.id for line in discord.transcript(discord.general) if "begin" in line.text)
+    if is_deleted:
+        discord.delete(begun)
+    else:
+        discord.edit(begun, f"{discord.mention} begin anew")
+    async with server.bot(server.support_listens):
+        await server.ended_with(discord.general, "and this")
+    stored = "" if is_deleted else "begin anew"
+    assert server.rows("SELECT text FROM inbox ORDER BY id") == [(stored,), ("and this",)]
+
+
 async def test_messages_that_wait_and_cannot_be_looked_at_hold_up_nothing(server: Server) -> None:
     discord = server.discord
     await left_waiting(server, discord.general, "one", "two", "three", "four", "five")

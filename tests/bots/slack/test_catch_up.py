@@ -437,6 +437,24 @@ async def test_what_waits_is_answered_as_it_was_edited_or_not_at_all_while_nobod
     ]
 
 
+@pytest.mark.parametrize("is_deleted", [True, False])
+async def test_a_question_is_answered_as_it_was_edited_while_nobody_went_on_with_its_answer(
+    workspace: Workspace, *, is_deleted: bool
+) -> None:
+    slack = workspace.slack
+    await left_waiting(workspace, "and this")
+    begun = next(line.ts for line in slack.transcript("C0SUPPORT") if line.text == "begin")
+    if is_deleted:
+        slack.delete("C0SUPPORT", begun)
+    else:
+        slack.edit("C0SUPPORT", begun, "begin anew")
+    await slack.until_quiet()
+    async with workspace.bot(AGENTS):
+        await slack.until(lambda: "and this" in "".join(workspace.said("C0SUPPORT")))
+    stored = "" if is_deleted else "begin anew"
+    assert workspace.rows("SELECT text FROM inbox ORDER BY id") == [(stored,), ("and this",)]
+
+
 async def test_what_waits_is_left_as_it_is_where_slack_does_not_tell(
     workspace: Workspace,
 ) -> None:

@@ -21,12 +21,13 @@ from bots.slack.event_types import (
     TurnedPrivate,
     Withdrawn,
 )
+from bots.slack.own import Own
 from core.address import Address, Readers
 from core.messaging.messages import Attachment, PlatformMessage
 from tests.bots.slack.bodies import COMMAND, PRESS, SHORTCUT, Json, body, json, nearly_known, said
 
 NAMES = {"U0ANNA": "Anna", "U0BEN": "Ben"}
-OWN = parse.Own(home="T0001", bots=frozenset({"B0BOT", "B0QUAY"}))
+OWN = Own(home="T0001", bots=frozenset({"B0BOT", "B0QUAY"}))
 
 
 def as_mapping(value: object) -> Json:
@@ -167,7 +168,7 @@ def test_another_app_is_told_from_this_one() -> None:
     assert (found.is_by_app, found.author.id, found.author.name) == (True, "B9", "Deploys")
     here = Address.parse("slack/T0001/C1")
     assert parse.message(raw["event"], here, "U0BOT", OWN) is not None
-    assert parse.message(raw["event"], here, "U0BOT", parse.Own()) is None
+    assert parse.message(raw["event"], here, "U0BOT", Own()) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from core.address import Address, Readers
 from core.messaging.intake import Reception
-from core.messaging.messages import Author, PlatformMessage
+from core.messaging.messages import Author, PlatformMessage, Quote
 from storage.database import Database
 from storage.errors import DatabaseBusy
 from storage.models import Conversation, InboxMessage
@@ -175,6 +175,15 @@ async def test_an_edit_that_leaves_nothing_before_its_message_comes_deletes_it(
 ) -> None:
     await reception.change(replace(MENTION, text=" "), EDITED_AT)
     assert await reception.hear(MENTION) is None
+
+
+async def test_an_edit_before_its_message_leaves_what_it_forwards(reception: Reception) -> None:
+    forwarded = Quote(author=Author(id="U2", name="ben"), text="a plan")
+    heard = replace(MENTION, text="", forwards=(forwarded,))
+    await reception.change(heard, EDITED_AT)
+    await reception.hear(heard)
+    [text] = await texts()
+    assert "a plan" in text
 
 
 async def test_an_edit_while_its_message_is_being_stored_waits_for_it(
