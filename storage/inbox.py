@@ -110,7 +110,7 @@ def _add(
 class Edit(Enum):
     """How far an edit or a deletion of a message came."""
 
-    TOO_LATE = "it is answered, or was never received"
+    TOO_LATE = "it is answered or deleted, or was never received"
     UNCHANGED = "it says that already, as when a platform adds the preview of a link"
     WAITING = "nobody has begun to answer it"
     TAKEN = "it is being answered, and whoever does so has to read it again"
@@ -118,8 +118,10 @@ class Edit(Enum):
 
 @transaction
 async def change(key: str, text: str) -> Edit:
-    """Let a message say something else, unless it is answered already."""
+    """Let a message say something else, unless it is answered or deleted already."""
     if not (message := await _locked(key)):
+        return Edit.TOO_LATE
+    if not (message.text or message.attachments):  # it was deleted
         return Edit.TOO_LATE
     if message.text == text:
         return Edit.UNCHANGED

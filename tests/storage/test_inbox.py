@@ -147,6 +147,16 @@ async def test_of_a_message_that_is_deleted_no_file_is_left(now: datetime) -> No
     assert [message.attachments for message in await InboxMessage.all()] == [[], []]
 
 
+async def test_an_edit_that_comes_after_the_deletion_brings_nothing_back(now: datetime) -> None:
+    """As one that a platform delivers again, since nobody had taken it."""
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    opened = await given.opened(await given.leased(where, now), now)
+    await inbox.withdraw("k1", now)
+    assert await inbox.change("k1", "better") is Edit.TOO_LATE
+    assert [message.text for message in await inbox.of_turn(opened.turn.id)] == [""]
+
+
 async def test_a_message_that_is_answered_stays_but_for_its_words_if_it_is_deleted(
     now: datetime,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The protocol of claim, takeover, answer and delivery, with workers that die between any two acts.
+"""The protocol of claim, edit, takeover, answer and delivery, with workers that die anywhere.
 
 The four invariants of the design hold after every act: nothing lost, nothing doubled, order, and
 fencing. A statement that fails in the middle of a verb leaves nothing of the verb behind.
@@ -25,9 +25,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from storage import inbox
 from storage.database import Database, open_database
 from storage.errors import StorageError
-from storage.models import Conversation, InboxMessage, InboxState, OutboxMessage, Turn
+from storage.models import Conversation, InboxMessage, InboxState, Message, OutboxMessage, Turn
 from tests.storage import given, sql
 from tests.storage.power import PowerCut, cut_after
 from tests.storage.workers import SECONDS, Work, Worker
@@ -71,6 +72,7 @@ class Protocol(RuleBasedStateMachine):
         self.work = Work(now=datetime(2026, 3, 1, tzinfo=UTC))
         self.workers = {name: Worker(name, self.work) for name in WORKERS}
         self.said: list[str] = []
+        self.edits = 0
         self.rooms = self.run(self._begin)
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -107,6 +109,15 @@ class Protocol(RuleBasedStateMachine):
     async def _hear(self, room: int, author: str) -> None:
         where, position = self.rooms[room], len(self.said)
         await given.received(where, self.said[-1], self.work.now, author=author, position=position)
+
+    @rule(which=st.integers(0, 20), deletes=st.booleans())
+    def somebody_edits(self, which: int, *, deletes: bool) -> None:
+        self.edits += 1
+        key, text = self.said[which % len(self.said)], f"edit {self.edits}"
+        if deletes:
+            self.run(lambda: inbox.withdraw(key, self.work.now))
+        else:
+            self.run(lambda: inbox.change(key, text))
 
     @rule(worker=workers, room=rooms, acts=st.integers(1, 30), meanwhile=st.booleans())
     def a_worker_goes_on(self, worker: str, room: int, acts: int, *, meanwhile: bool) -> None:
@@ -197,7 +208,15 @@ class Protocol(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         states = self.run(lambda: InboxMessage.all().values_list("key", "state", "turn_id"))
         assert sorted(str(key) for key, _, _ in states) == sorted(self.said)
-        assert all(turn or state is InboxState.WAITING for _, state, turn in states)
+        untaken = {InboxState.WAITING, InboxState.WITHDRAWN}
+        assert all(turn or state in untaken for _, state, turn in states)
+
+    @invariant()
+    def what_is_answered_was_read_as_it_says(self) -> None:
+        """Whoever deletes it afterwards deletes it here alone."""
+        kept = self.run(lambda: Message.all().values_list("turn_id", "text"))
+        asked = self.run(lambda: InboxMessage.filter(state=InboxState.ANSWERED).exclude(text=""))
+        assert {(each.turn_id, each.text) for each in asked} <= set(kept)
 
     @invariant()
     def nothing_is_doubled(self) -> None:
@@ -251,9 +270,8 @@ class Protocol(RuleBasedStateMachine):
         self.nothing_is_lost()
         self.nothing_is_doubled()
         self.answers_stand_in_order()
-        assert self.run(lambda: InboxMessage.filter(state=InboxState.ANSWERED).count()) == len(
-            self.said
-        )
+        states = self.run(lambda: InboxMessage.all().values_list("state", flat=True))
+        assert set(states) <= {InboxState.ANSWERED, InboxState.WITHDRAWN}
         keys = {row.key for row in self.run(lambda: OutboxMessage.all())}
         assert keys == set(self.work.platform.posts) == self.work.platform.finished
 

@@ -12,7 +12,7 @@ from storage.claims import OpenTurn, Plan
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from storage.models import MessageRole, OutboxMessage, StepKind, TurnState
-from storage.turns import Ending, Entry, FinishedStep
+from storage.turns import Ending, Entry, FinishedStep, QuestionsEdited
 
 SECONDS = 15.0  # that a lease lasts
 STEPS = 3  # of each turn; the last one is journalled with its end
@@ -150,12 +150,22 @@ class Worker:
         for number in range(len(opened.steps) + 1, STEPS):
             self._do(opened, number)
             yield
+            opened = await claims.read_again(lease, opened, room=PLAN.room)
+            yield
             await turns.record(lease, _step(opened, number), self._work.now)
             self._work.journalled.add((opened.turn.id, number))
             yield
-        self._do(opened, STEPS)
-        yield
-        due = await turns.end(lease, opened, _ending(opened, self._work.now), self._work.now)
+        has_ended, due = False, None
+        while not has_ended:
+            self._do(opened, STEPS)
+            yield
+            now = self._work.now
+            try:
+                due = await turns.end(lease, opened, _ending(opened, now), now)
+                has_ended = True
+            except QuestionsEdited:
+                opened = await claims.read_again(lease, opened, room=PLAN.room)
+                yield
         self._work.journalled.add((opened.turn.id, STEPS))
         yield
         if due is None:
@@ -224,6 +234,7 @@ def _ending(opened: OpenTurn, now: datetime) -> Ending:
         entries=[*asked, answer],
         parts=["answer", "more"][: 1 + opened.turn.number % 2],
         message_id=opened.draft.key,
+        edits=opened.turn.edits,
         step=_step(opened, STEPS),
     )
 
