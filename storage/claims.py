@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from storage.drivers.internals import as_read
-from storage.drivers.script import Script, changed, marks, new, rows, script, select, whole
+from storage.drivers.script import (
+    Script,
+    changed,
+    marks,
+    new,
+    reading_script,
+    rows,
+    script,
+    select,
+    whole,
+)
 from storage.lease import Lease, held, milliseconds
 from storage.models import (
     Conversation,
@@ -242,6 +252,7 @@ def read_again(lease: Lease, opened: OpenTurn, *, room: int) -> Script[OpenTurn]
     """
     yield from held(lease)
     (turn,) = yield from whole(Turn, _TURN, opened.turn.id)
+    turn.lone_tries = min(turn.lone_tries, opened.turn.lone_tries)  # without the one now
     work = yield from _work(lease.conversation_id)
     taken = [each for each in work.messages if each.state is InboxState.TAKEN]
     questions = _still_asked(taken)
@@ -253,6 +264,12 @@ def read_again(lease: Lease, opened: OpenTurn, *, room: int) -> Script[OpenTurn]
         yield from changed(mark, turn.id, *(each.id for each in joined))
         questions = [*questions, *joined]
     return replace(opened, turn=turn, questions=questions)
+
+
+@reading_script
+def steps_of(turn_id: int) -> Script[list[Step]]:
+    """What is finished of a turn, in order."""
+    return (yield from whole(Step, _STEPS, turn_id))
 
 
 def _new_turn(row: Conversation, revision: str, now: datetime) -> Script[Turn]:

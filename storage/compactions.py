@@ -18,7 +18,7 @@ from storage.drivers.transaction import reading, transaction, write_first
 from storage.errors import LeaseLost, StorageError
 from storage.learning import Learned
 from storage.lease import milliseconds
-from storage.models import Conversation, Summary, SummaryKind
+from storage.models import Agent, Conversation, Summary, SummaryKind
 from storage.side_models import Compaction, CompactionKind, CompactionState
 from storage.usage import Call, Spent
 
@@ -180,6 +180,8 @@ async def finish(row: Compaction, outcome: Outcome, now: datetime) -> None:
         LeaseLost: somebody else has it.
         Changed: others can read there now.
     """
+    # One at a time of an agent, so that its histories of one place learn a fact once.
+    await Agent.filter(id=row.agent_id).select_for_update().only("id")
     where = await Conversation.select_for_update().get(id=row.conversation_id)
     if where.readers != outcome.readers:
         raise Changed(f"others can read in conversation {where.id} now")

@@ -144,8 +144,9 @@ async def withdraw(key: str, now: datetime) -> Edit:
         await gone.update(state=InboxState.WITHDRAWN, text="", attachments=[], quotes=None)
     elif edit is Edit.TAKEN:
         await gone.update(text="", attachments=[], quotes=None)
-        others = await InboxMessage.filter(turn_id=message.turn_id).exclude(id=message.id)
-        if not any(other.text or other.attachments for other in others):
+        # Locked, too: MariaDB would tell them as they were before it waited for the conversation.
+        others = InboxMessage.filter(turn_id=message.turn_id).exclude(id=message.id)
+        if not any(each.text or each.attachments for each in await others.select_for_update()):
             await Turn.filter(id=message.turn_id).update(stop_asked_at=now)
     elif message.state in (InboxState.ANSWERED, InboxState.FAILED):
         await gone.update(text="", attachments=[], quotes=None)

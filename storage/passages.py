@@ -61,7 +61,7 @@ _OF_TURNS = (
     " FROM message JOIN conversation ON conversation.id = message.conversation_id"
     " WHERE message.turn_id {} ORDER BY message.turn_id, message.seq"
 )
-_IS_THERE = "SELECT id FROM message WHERE turn_id = ? LIMIT 1"
+_IS_THERE = "SELECT id FROM message WHERE turn_id = ? LIMIT 1 FOR UPDATE"
 _AS_READ = "SELECT id FROM conversation WHERE id = ? AND readers = ? FOR UPDATE"
 _SIBLING = (
     "SELECT id FROM conversation WHERE agent_id = ? AND id <> ? AND last_seq > 0"

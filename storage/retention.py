@@ -201,7 +201,6 @@ async def _batch(bounds: Bounds, after: Ended | None, act: _Act) -> Batch:
     superseded = await _superseded(sorted(talks), bounds.words)
     received = InboxMessage.filter(turn_id__in=wordless).exclude(author="")
     await act.delete(Summary.filter(id__in=superseded))
-    await act.delete(Passage.filter(turn_id__in=settled))
     pruned = Pruned(
         turns=await act.delete(Turn.filter(id__in=gone)),
         messages=await act.delete(Message.filter(turn_id__in=settled)),
@@ -213,7 +212,8 @@ async def _batch(bounds: Bounds, after: Ended | None, act: _Act) -> Batch:
         feedback=await act.delete(Feedback.filter(turn_id__in=gone)),
         summaries=frozenset(superseded),
     )
-    # At the end: who learns from a message has its row locked.
+    # After the messages: who learns from one, or indexes it, has its row locked.
+    await act.delete(Passage.filter(turn_id__in=settled))
     await act.unlearn(sorted(talks), keys, bounds.words)
     return Batch(pruned=pruned, last=ended[-1] if len(ended) == _MOST else None)
 

@@ -63,3 +63,8 @@ async def asked() -> AsyncGenerator[Asked]:
     yield heard
     for connection in connections:
         connection.remove_query_logger(hear)
+
+
+async def traced(hear: Callable[[str], None] | None) -> None:
+    """Tell each statement of an SQLite connection in its thread, before it is made."""
+    await _client()._connection.set_trace_callback(hear)

@@ -74,7 +74,8 @@ class Words:
 
         Twins, as Slack's two events of a mention, wait for each other. An app commands nothing.
         """
-        if heard.is_by_app or not (heard.is_mention and heard.thread):
+        is_called = heard.is_mention and heard.thread
+        if heard.is_by_app or heard.forwards or not is_called:
             return False
         command = command_in(heard.text, self._agents())
         if command is None:

@@ -143,7 +143,9 @@ class Budget:
         is_reserved = call is not None and call.is_reserved
         if call and is_reserved and not (used.input or used.output):
             used = _estimated(call)
-        return self._spent(finished.model, used, is_reserved=is_reserved)
+        spent = self._spent(finished.model, used, is_reserved=is_reserved)
+        self.calls.append(spent)
+        return spent
 
     def settled(self) -> None:
         """The call is recorded."""
@@ -158,6 +160,8 @@ class Budget:
             if call.has_begun or (call.is_sent and _is_asked_to_end()):
                 used = call.usage if call.usage and call.usage.input else _estimated(call)
                 spent = self._spent(call.model, used, is_reserved=call.is_reserved)
+                if call.step is None:  # else `spent` has counted it
+                    self.calls.append(spent)
                 who = Call(turn_id=self._turn_id, agent_id=self._agent.id, step=no_step())
                 await usage.add_cut(spent, who, self._clock(), unless_step=call.step)
             elif call.is_reserved:
@@ -209,7 +213,7 @@ class Budget:
         return cost
 
     def _spent(self, model: str, used: TokenUsage, *, is_reserved: bool) -> Spent:
-        spent = Spent(
+        return Spent(
             model=model,
             input_tokens=used.input,
             cached_tokens=used.cached,
@@ -219,8 +223,6 @@ class Budget:
             is_reserved=is_reserved,
             purpose=self._purpose,
         )
-        self.calls.append(spent)
-        return spent
 
 
 def no_step() -> int:

@@ -170,7 +170,8 @@ class Compactor:
         try:
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(self._keep(row))
-                await carry_out(self._resources, row)
+                with contained():
+                    await carry_out(self._resources, row)
                 keeper.cancel()
         except ExceptionGroup as failures:
             error = failures.exceptions[0]

@@ -146,7 +146,7 @@ class Reply:
     ) -> None:
         """`above` is shown above the answer, and no part of it; `alone` is held while it shows."""
         self.text = ""
-        self._above = above
+        self.above = above
         self._alone = alone or asyncio.Lock()
         self.to = replace(message.outgoing, text="", is_final=False, asked_by=asked_by)
         self._adapter = adapter
@@ -171,7 +171,7 @@ class Reply:
     async def _preview(self, text: str, *, is_notice: bool = False) -> None:
         if self._interval is None or monotonic() < self._next_at or not text:
             return
-        outgoing = replace(self.to, text=self._clipped(f"{self._above}{text}"), is_notice=is_notice)
+        outgoing = replace(self.to, text=self._clipped(f"{self.above}{text}"), is_notice=is_notice)
         if not self._adapter.may_preview(outgoing):
             return
         try:

@@ -91,10 +91,6 @@ class Journal:
         """Append a step that has been recorded."""
         self._steps.append(step)
 
-    def drop_last(self) -> None:
-        """Take back a step that was not recorded after all."""
-        self._steps.pop()
-
     def open_calls(self) -> list[ToolCall]:
         """The tool calls of the newest model call that have no result yet, in order."""
         answer = self.last_answer

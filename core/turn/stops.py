@@ -30,8 +30,9 @@ class _Written:
         return {question.key for question in self.turn.opened.questions}
 
     def cut(self) -> None:
-        """End what is being done for it."""
-        self.scope.reschedule(asyncio.get_running_loop().time())
+        """End what is being done for it, unless it ends already."""
+        if not self.scope.expired():
+            self.scope.reschedule(asyncio.get_running_loop().time())
 
 
 class Stops:

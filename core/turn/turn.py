@@ -36,7 +36,7 @@ from storage import claims, turns
 from storage.claims import OpenTurn
 from storage.models import InboxMessage, MessageRole, StepKind, TurnState
 from storage.passages import Indexed
-from storage.turns import Ending, Entry, FinishedStep
+from storage.turns import Ending, Entry, FinishedStep, QuestionsEdited
 from storage.usage import Spent
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class Turn:
         self.opened = opened
         self.budget = Budget(agent, opened.turn.id, resources.price, hold.now)
         self.files = Files()
+        self._with_files = list[str]()  # the keys of the questions that they came with
         self.before = ""
         self.is_grown = False  # its history, as far as a prompt has shown
         self.memory = Memory()
@@ -102,7 +103,7 @@ class Turn:
         reply.text = self.journal.text
         return reply
 
-    @cached_property
+    @property
     def _above(self) -> str:
         """What stands above the answer: the questions that nobody else was shown."""
         if not isinstance(self.adapter, QuotesQuestions):
@@ -177,9 +178,7 @@ class Turn:
         """What it answers was edited: it is to be answered anew, by its finished steps."""
         self.is_edited = True
         self.memory = Memory()  # what was found again was found by words that are asked no more
-        if self._last:
-            self._last = None
-            self.journal.drop_last()
+        self._last = None
 
     async def settle(self) -> None:
         """Wait until nobody has edited it for a while, and read what is asked now.
@@ -198,6 +197,8 @@ class Turn:
             await self.read_again()
             if self.opened.turn.edits == read:
                 break
+        # What was cut may have stored a step, too late to hear of it.
+        self.journal = Journal(await claims.steps_of(self.opened.turn.id))
         self._edits_heeded += 1
         self.is_edited = self._settles = False
         self.reply.text = self.journal.text
@@ -207,6 +208,7 @@ class Turn:
         self.has_more = False
         await self._read(room=self.resources.plan_of(self.agent.spec).room)
         kill_points.reach("questions read again")
+        self.reply.above = self._above
         if self.opened.turn.stop_asked_at:
             raise Stopped
         await self.read_files()
@@ -217,8 +219,11 @@ class Turn:
         )
 
     async def read_files(self) -> None:
-        """Fetch what came with its questions, as far as the model can read it."""
-        self.files = await read_files(self.adapter, self.reply.to.address, self.opened.questions)
+        """Fetch what came with its questions, as far as the model can read it, once."""
+        questions = self.opened.questions
+        if (keys := [each.key for each in questions]) != self._with_files:
+            self.files = await read_files(self.adapter, self.reply.to.address, questions)
+            self._with_files = keys
 
     async def said_by_others(self) -> str:
         """What other agents answered at the same address lately."""
@@ -287,7 +292,8 @@ class Turn:
     async def _end(
         self, state: TurnState, role: MessageRole, text: str, failure: str | None = None
     ) -> Due:
-        if state is not TurnState.DONE:  # else it ends over what it has read, or not
+        begins_again = state is TurnState.DONE and self._edits_heeded < _MOST_EDITS
+        if not begins_again:
             await self._read(room=0)
         now, may_be_there = self.hold.now(), self._message.may_be_there
         says_nothing = self._is_deleted and not may_be_there
@@ -302,9 +308,7 @@ class Turn:
             message_id=self._message.message_id,
             step=self._last,
             passages=self._passages(entries),
-            edits=self.opened.turn.edits
-            if state is TurnState.DONE and self._edits_heeded < _MOST_EDITS
-            else None,
+            edits=self.opened.turn.edits,
         )
         try:
             due = await mending(
@@ -313,6 +317,10 @@ class Turn:
                 )
             )
             self.budget.settled()
+        except QuestionsEdited:
+            if begins_again:
+                raise
+            return await self._end(state, role, text, failure)
         finally:
             await self.budget.cut()
         metrics.TURNS.labels(state=state.value).inc()

@@ -18,13 +18,13 @@ from storage.errors import NoIndex
 
 log = logging.getLogger(__name__)
 
-MODULE = "fts5"  # of SQLite, which need not have it
-_HAS_MODULE = "SELECT name FROM pragma_module_list WHERE name = ?"
+OPTION = "ENABLE_FTS5"  # the option that a SQLite has to be built with
+_HAS_IT = "SELECT 1 AS it WHERE sqlite_compileoption_used(?)"
 
 _VECTOR = "array_to_tsvector(string_to_array(words, ' '))"
 _THERE = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE name IN"  # noqa: S608  # a constant of ours
-    f" ('passage_index', 'passage_added', 'passage_gone') AND EXISTS ({_HAS_MODULE})",
+    "sqlite": "SELECT name FROM sqlite_master WHERE name IN"
+    " ('passage_index', 'passage_added', 'passage_gone') AND sqlite_compileoption_used(?)",
     "postgres": "SELECT indexrelid FROM pg_index"
     " WHERE indexrelid = to_regclass('passage_words') AND indisvalid",
     "mysql": "SELECT DISTINCT index_name FROM information_schema.statistics"
@@ -47,7 +47,7 @@ _MADE = {
     "sqlite": (
         *_DETACHED,
         "DROP TABLE IF EXISTS passage_index",
-        f"CREATE VIRTUAL TABLE passage_index USING {MODULE}(words, content = 'passage',"
+        "CREATE VIRTUAL TABLE passage_index USING fts5(words, content = 'passage',"
         " content_rowid = 'id', tokenize = 'ascii', detail = 'none', columnsize = 0)",
         "CREATE TRIGGER passage_added AFTER INSERT ON passage BEGIN"
         " INSERT INTO passage_index (rowid, words) VALUES (new.id, new.words); END",
@@ -94,7 +94,7 @@ async def mend(connection: BaseDBAsyncClient) -> bool:
 async def _check(connection: BaseDBAsyncClient) -> None:
     """Let nothing depend on the index of a file whose SQLite cannot read it; raises NoIndex."""
     is_file = connection.capabilities.dialect == "sqlite"
-    if is_file and not await _asked(connection, _HAS_MODULE, MODULE):
+    if is_file and not await _asked(connection, _HAS_IT, OPTION):
         await _do(connection, _DETACHED)
         raise NoIndex("This SQLite was built without FTS5; use a Python whose SQLite has it.")
 
@@ -119,7 +119,7 @@ async def _is_sound(connection: BaseDBAsyncClient) -> bool:
 async def is_there(connection: BaseDBAsyncClient) -> bool:
     """Whether the database has its index of words, and can use it."""
     dialect = connection.capabilities.dialect
-    values = [MODULE] if dialect == "sqlite" else []
+    values = [OPTION] if dialect == "sqlite" else []
     return len(await _asked(connection, _THERE[dialect], *values)) == _PARTS[dialect]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import configparser
 import json
+import os
 import re
 import shutil
 import sys
@@ -19,8 +20,10 @@ from bots.http import HttpPort
 from core.config.settings import Settings
 from core.runtime import Runtime
 from storage.drivers.url import parse
+from tests.bots.program import with_key
 from tests.forked import ROOT
 from tests.patience import PATIENCE
+from tests.peers.endpoint import Endpoint
 from tests.test_docs import OPERATIONS, first_cells
 
 DEPLOY = ROOT / "deploy"
@@ -116,6 +119,45 @@ async def test_the_health_check_of_the_image_asks_what_is_there(filled_url: str)
         serving.cancel()
     assert await status(1) != 0
     await runtime.close()
+
+
+# As `read_only`, `tmpfs` and `volumes` of the Compose file: /data stands at /mnt, /app at /srv.
+READ_ONLY = """
+mount --bind data /mnt && mount --bind app /srv && mount -t tmpfs tmpfs /tmp || exit 77
+mount -o remount,bind,ro / && mount -o remount,bind,ro /srv || exit 77
+cd /srv && "$@" && ! touch /srv/x /var/x 2>/dev/null
+"""
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="nobody may mount a disk here")
+@pytest.mark.parametrize("command", ["migrate", "ask", "doctor"])
+async def test_the_program_writes_only_where_the_compose_file_lets_it(
+    tmp_path: Path, endpoint: Endpoint, command: str
+) -> None:
+    assert {"./agents:/app:ro", "data:/data"} <= set(re.findall(r"- (\S+:/\S+)", COMPOSE))
+    assert {"read_only: true", "tmpfs: /tmp"} <= {line.strip() for line in COMPOSE.splitlines()}
+    for folder in ("data", "app"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "app" / "agents.toml").write_text("[agents.assistant]\n")
+    arguments = [command, "assistant", "hello"] if command == "ask" else [command]
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", "--mount", "sh", "-c", READ_ONLY, "sh"),
+        *(sys.executable, "-m", "bots", *arguments),
+        cwd=tmp_path,
+        env={
+            "PATH": os.defpath,
+            "PYTHONPATH": str(ROOT),
+            "DATABASE_URL": "sqlite:///mnt/moorings.db",
+            **with_key(endpoint.base_url),
+        },
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    out, err = await process.communicate()
+    if process.returncode == 77 or b"unshare" in err:
+        pytest.skip("nobody may mount a disk here")
+    assert (process.returncode, err) == (0, b""), out
+    assert (tmp_path / "data" / "moorings.db").exists() is (command != "doctor")
 
 
 def test_each_host_waits_long_enough(unit: configparser.SectionProxy) -> None:

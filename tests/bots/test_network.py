@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -18,11 +20,13 @@ from core.llm.endpoints import Endpoint as At
 from core.llm.endpoints import Endpoints
 from tests.bots.program import Program, with_key
 from tests.forked import Life, cold
+from tests.patience import PATIENCE
 from tests.peers.certificates import Authority, Certificate
 from tests.peers.endpoint import Endpoint
 from tests.peers.ports import free_port
 from tests.peers.proxy import Proxy
 
+DISTRUST = "certificate comes from an authority that is not trusted: add it to what SSL_CERT_FILE"
 COMMANDS = [("ask", "assistant", "hello"), ("doctor",), ("migrate",), ("run",), ("chat",)]
 
 
@@ -105,9 +109,8 @@ async def test_tls_goes_through_a_proxy_and_is_verified_by_the_bundle(
     assert all(line.startswith("CONNECT ") for line in proxy.lines)
 
 
-async def test_doctor_says_what_is_wrong_with_a_certificate(
-    program: Program, secure: str, tmp_path: Path
-) -> None:
+@pytest.fixture
+def distrusting(program: Program, secure: str, tmp_path: Path) -> Program:
     """As where a company's proxy looks into TLS, and another authority is named than its own."""
     (tmp_path / "other").mkdir()
     tokens = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "DISCORD_TOKEN": "1"}
@@ -118,11 +121,33 @@ async def test_doctor_says_what_is_wrong_with_a_certificate(
         DISCORD_API_URL=f"{secure}/api/v10",
         SSL_CERT_FILE=str(Authority(tmp_path / "other", "other").file),
     )
-    ended = await program.run("doctor")
-    why = "certificate comes from an authority that is not trusted: add it to what SSL_CERT_FILE"
-    failures = [line.split()[1] for line in ended.out.splitlines() if why in line]
+    return program
+
+
+async def test_doctor_says_what_is_wrong_with_a_certificate(distrusting: Program) -> None:
+    ended = await distrusting.run("doctor")
+    failures = [line.split()[1] for line in ended.out.splitlines() if DISTRUST in line]
     assert failures == ["model", "slack", "slack", "discord"], ended.out
     assert "Traceback" not in ended.out + ended.err
+
+
+async def test_a_question_and_a_start_say_what_is_wrong_with_a_certificate(
+    distrusting: Program,
+) -> None:
+    migrated = await distrusting.run("migrate")
+    asked = await distrusting.run("ask", "assistant", "hello")
+    running = await distrusting.start("run")
+    seen = b""
+    async with asyncio.timeout(PATIENCE):
+        while not all(f"waiting for {each}" in seen.decode() for each in ("Slack", "Discord")):
+            seen += await running.stderr.readline()
+    running.send_signal(signal.SIGTERM)
+    stopped = await running.ended()
+    assert (migrated.code, migrated.err) == (0, "")
+    assert DISTRUST in asked.err
+    assert all(DISTRUST in line for line in seen.decode().splitlines() if "waiting for" in line)
+    assert stopped.code == 0
+    assert "Traceback" not in asked.out + asked.err + seen.decode() + stopped.err
 
 
 async def test_a_certificate_that_is_over_is_told(authority: Authority) -> None:

@@ -309,14 +309,11 @@ async def test_a_pooler_is_worked_with(ready: Program, command: str, cluster: Pa
 
 
 @each_command
-async def test_a_missing_package_for_socks_is_told(tmp_path: Path, command: str) -> None:
-    life = Life(
-        arguments=(command, *ARGUMENTS.get(command, ())),
-        folder=tmp_path,
-        environment={"ALL_PROXY": "socks5://127.0.0.1:1080"},
-        source=WITHOUT_SOCKS,
-    )
-    assert "pip install aiohttp-socks 'httpx2[socks]'" in _told(await cold(life), command)
+async def test_a_missing_package_for_socks_is_told(ready: Program, command: str) -> None:
+    ready.set(ALL_PROXY="socks5://127.0.0.1:1080")
+    life = replace(ready.life((command, *ARGUMENTS.get(command, ()))), source=WITHOUT_SOCKS)
+    ended = await (await piped(life)).ended()
+    assert "pip install aiohttp-socks 'httpx2[socks]'" in _told(ended, command)
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])

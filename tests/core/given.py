@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from core.messaging.adapter import Adapter
 from core.messaging.directory import Directory, KnownAgent
 from core.messaging.earlier import Earlier
 from core.messaging.intake import Accepted, Intake
-from core.messaging.messages import Author, RoutedMessage
+from core.messaging.messages import Attachment, Author, RoutedMessage
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
 from core.turn.grown import Grown
@@ -128,6 +128,7 @@ class Stage:
         room: str = ROOM,
         agent: str | None = None,
         reply_to: str | None = None,
+        files: Sequence[Attachment] = (),
     ) -> Accepted:
         """Somebody writes, and it is stored."""
         self.said += 1
@@ -139,6 +140,7 @@ class Stage:
             sent_at=self.clock(),
             position=self.said,
             reply_to=reply_to or f"q/{self.said}",
+            attachments=tuple(files),
         )
         return await self.intake.accept(incoming, agent or self.spec.name)
 

@@ -101,6 +101,8 @@ async def opened(url: str) -> AsyncIterator[tuple[Database, TortoiseContext]]:
         await context.init(config=configuration(parsed))
         if parsed.seconds:
             await connect(context.connections.get(parsed.dialect), parsed)
+        if parsed.file:
+            parsed.file.touch()  # a Database knows the file that it has opened
         yield Database(parsed, context), context
 
 

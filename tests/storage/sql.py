@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import cache
 
@@ -60,6 +61,16 @@ class Table:
 async def rows(database: Database, statement: str) -> list[dict[str, object]]:
     """What a plain statement returns."""
     return await Tortoise.get_connection(database.url.dialect).execute_query_dict(statement)
+
+
+async def somebody_waits(database: Database) -> None:
+    """Return once somebody waits for a lock of the server."""
+    waiting = {
+        "postgres": "SELECT 1 AS it FROM pg_locks WHERE NOT granted",
+        "mysql": "SELECT 1 AS it FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+    }
+    while not await rows(database, waiting[database.url.dialect]):  # noqa: ASYNC110  # nobody tells
+        await asyncio.sleep(0.2)  # MariaDB tells it anew only so often
 
 
 def quoted(database: Database, table: str) -> str:

@@ -166,8 +166,7 @@ async def test_what_is_learned_while_its_message_is_deleted_goes_with_it(
         async with in_transaction():
             await Conversation.select_for_update().get(id=where.id)
             is_locked.set()
-            while not await waits(database):  # noqa: ASYNC110  # nobody tells
-                await asyncio.sleep(0.2)  # MariaDB tells it anew only so often
+            await sql.somebody_waits(database)
             learned = Learned(text="Ana likes tea.", sources=["1"])
             await learning.learn(
                 learned, key="k", agent_id=where.agent_id, scope=SCOPE, place=SCOPE
@@ -195,19 +194,9 @@ async def test_what_is_learned_while_its_message_expires_goes_with_it(
                 learned, key="k", agent_id=where.agent_id, scope=SCOPE, place=SCOPE
             )
             is_learned.set()
-            while not await waits(database):  # noqa: ASYNC110  # nobody tells
-                await asyncio.sleep(0.2)  # MariaDB tells it anew only so often
+            await sql.somebody_waits(database)
     assert await InboxMessage.all() == []
     assert await Fact.all() == []
-
-
-async def waits(database: Database) -> bool:
-    """Whether somebody waits for a lock."""
-    statements = {
-        "postgres": "SELECT 1 AS it FROM pg_locks WHERE NOT granted",
-        "mysql": "SELECT 1 AS it FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
-    }
-    return bool(await sql.rows(database, statements[database.url.dialect]))
 
 
 async def test_what_a_person_set_in_front_stays_however_much_is_learned(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +11,11 @@ from datetime import datetime, timedelta
 import pytest
 from tortoise import Tortoise
 from tortoise.backends.sqlite.client import SqliteClient
+from tortoise.transactions import in_transaction
 
-from storage import facts, inbox, messages, outbox, retention, turns
+from storage import facts, inbox, messages, outbox, passages, retention, turns
 from storage.database import Database
+from storage.derived import Passage
 from storage.facts import Statement
 from storage.models import (
     Conversation,
@@ -28,9 +31,11 @@ from storage.models import (
     TurnState,
     Usage,
 )
+from storage.passages import Indexed, IndexedTurn
 from storage.retention import Bounds, Pruned
 from storage.turns import FinishedStep
 from storage.usage import Spent
+from tests.patience import PATIENCE
 from tests.storage import given, power, sql
 from tests.storage.power import PowerCut, cut_after
 
@@ -437,3 +442,28 @@ async def test_a_summary_that_was_made_after_all_it_stands_for_expires_too(now: 
     last = await retention.expire(now + 2 * HOUR, 0)
     assert await retention.expire(now + 2 * HOUR, last) == 0
     assert [each.text for each in await Summary.all()] == [""]
+
+
+async def test_what_is_indexed_while_it_expires_goes_with_it(
+    now: datetime, database: Database
+) -> None:
+    if database.file:
+        pytest.skip("a file has one writer")
+    where = await given.conversation(now)
+    turn_id = await answer(where, "k1", now)
+    is_indexed = asyncio.Event()
+
+    async def expire() -> None:
+        await is_indexed.wait()
+        await prune(words=now + HOUR)
+
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(expire())
+        async with in_transaction():
+            said = Indexed(seq=1, part=0, author="ana", words="otter")
+            turn = IndexedTurn(conversation_id=where.id, turn_id=turn_id, readers="", found=[said])
+            assert await passages.index([turn])
+            is_indexed.set()
+            await sql.somebody_waits(database)
+    assert await Message.all() == []
+    assert await Passage.all() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.bots.discord.server import Server
 from tests.peers.discord.wire import Json
+from tests.peers.discord.world import Message
 
 AGENTS = "[agents.assistant]\n"
 CRANE = "La grue est en panne"
@@ -115,6 +116,30 @@ async def test_a_mention_in_the_middle_of_a_thread_carries_it(server: Server) ->
         f"{heading}\n> Ben: a plan\n> Ben: {CRANE}\n> otherbot: alarm 7\n\nsummarise this thread"
     )
     assert then == f"{heading}\n> Anna: @Ben can you?\n> Ben: at six\n\nwhen?"
+
+
+async def test_of_a_thread_without_end_the_newest_are_read_in_one_call(server: Server) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        plan = discord.say(discord.general, discord.ben, "a plan")
+        thread = discord.open_thread(plan, "plan", discord.ben)
+        place = discord.backend.world.channels[thread]
+        for number in range(10_000):
+            said = Message(
+                id=discord.backend.clock.snowflake(),
+                channel=thread,
+                author=discord.ben,
+                content=f"no {number:05}",
+            )
+            place.messages[said.id] = said
+        before = len(discord.calls("messages.list"))
+        discord.say(thread, discord.anna, f"{discord.mention} well?")
+        await discord.until(lambda: server.endpoint.requests)
+        asked = len(discord.calls("messages.list")) - before
+    seen = str(server.endpoint.requests[0]["messages"][-1]["content"])
+    last = "\n".join(f"> Ben: no {number:05}" for number in range(9_900, 10_000))
+    assert seen.endswith(f"{last}\n\nwell?")
+    assert asked == 1
 
 
 async def test_the_message_that_a_thread_was_opened_from_is_carried_whoever_wrote_it(

@@ -135,13 +135,16 @@ async def test_whoever_may_not_ask_is_left_out(workspace: Workspace) -> None:
     assert seen == f"{HEADING}\n> anna: since when?\n\nwell?"
 
 
-async def test_a_thread_that_cannot_be_read_is_answered_nevertheless(workspace: Workspace) -> None:
+@pytest.mark.parametrize("error", ["internal_error", "thread_not_found"])
+async def test_a_thread_that_cannot_be_read_is_answered_nevertheless(
+    workspace: Workspace, error: str
+) -> None:
     slack = workspace.slack
     async with workspace.bot(AGENTS) as bot:
         await bot.caught_up()
         thread = slack.say(HERE, BEN, "the crane is broken")
         await slack.until_quiet()
-        slack.fault("conversations.replies", "error", error="internal_error", times=9)
+        slack.fault("conversations.replies", "error", error=error, times=9)
         slack.say(HERE, ANNA, f"{slack.mention} well?", thread)
         [seen] = await shown(workspace)
     assert seen.endswith("could not be read: say so if it matters]\n\nwell?")

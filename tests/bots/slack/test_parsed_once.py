@@ -9,7 +9,6 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 import pytest
-from slack_bolt.request import internals
 
 from tests.bots.slack.bots import Workspace
 from tests.bots.slack.test_http import served
@@ -18,7 +17,6 @@ from tests.peers.slack.peer import SlackPeer
 
 HERE, ANNA, MARK = "C0GENERAL", "U0ANNA", "mark-3141"
 BOLT = "slack_bolt.request.internals"
-Parse = Callable[..., object]  # type: ignore[explicit-any]  # each takes what it takes
 
 
 @pytest.fixture
@@ -26,17 +24,20 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often a module of the program, or of its packages, parsed what has the mark in it."""
     found: Counter[str] = Counter()
 
-    def counting(parse: Parse, what: str) -> Parse:
-        def count(text: object, *arguments: object, **named: object) -> object:
-            by = str(sys._getframe(1).f_globals["__name__"])
-            if MARK in str(text) and not by.startswith("tests."):
-                found[f"{by}: {what}"] += 1
-            return parse(text, *arguments, **named)
+    loads = json.loads
 
-        return count
+    def counted(text: str | bytes, **options: object) -> object:
+        by = str(sys._getframe(1).f_globals["__name__"])
+        if MARK in str(text) and not by.startswith("tests."):
+            found[f"{by}: json"] += 1
+        return loads(text, **options)  # type: ignore[arg-type]  # as they were given
 
-    monkeypatch.setattr(json, "loads", counting(json.loads, "json"))
-    monkeypatch.setattr(internals, "parse_qsl", counting(parse_qsl, "form"))
+    def form(text: str, *, keep_blank_values: bool) -> list[tuple[str, str]]:
+        found[f"{BOLT}: form"] += MARK in text
+        return parse_qsl(text, keep_blank_values=keep_blank_values)
+
+    monkeypatch.setattr(json, "loads", counted)
+    monkeypatch.setattr(f"{BOLT}.parse_qsl", form)
     return found
 
 

@@ -364,6 +364,18 @@ async def test_a_command_that_was_cut_off_is_done_when_it_comes_again_and_told_o
     assert workspace.rows("SELECT text FROM fact") == [("the port closes at six",)]
 
 
+async def test_the_same_words_beside_a_forwarded_message_are_a_question(
+    workspace: Workspace,
+) -> None:
+    slack = workspace.slack
+    async with workspace.bot(AGENTS):
+        thread = slack.say(HERE, ANNA, f"{slack.mention} hello")
+        await workspace.answered(HERE)
+        slack.forward(HERE, ANNA, "why?", of="Cy", text=f"{slack.mention} help", thread=thread)
+        await workspace.answered(HERE, 2)
+    assert workspace.rows("SELECT count(*) FROM inbox") == [(2,)]
+
+
 async def test_the_same_words_outside_of_a_thread_are_a_question(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(AGENTS):

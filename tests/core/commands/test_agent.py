@@ -15,6 +15,7 @@ from core.config.spec import AgentSpec
 from core.errors import ModelRefused, UserMistake
 from core.llm import ModelRequest
 from core.turn.compactor import Compactor
+from storage.learning import IN_FRONT
 from tests.core.given import ROOM, Stage
 from tests.peers.model import ScriptedModel
 
@@ -111,6 +112,18 @@ async def test_after_a_reset_the_model_sees_facts_and_no_history(
     assert "Bob owns it" in front
     assert question[1] == "Second"
     assert len(await commands.history(HERE, "Ada", limit=9)) == 4
+
+
+async def test_after_a_reset_a_prompt_begins_with_as_many_facts_as_ever(
+    stage: Stage, commands: Commands
+) -> None:
+    await answered(stage, "First")
+    for number in range(IN_FRONT + 5):
+        await stage.remember(f"Number {number}")
+    assert await commands.reset(HERE, "Ada")
+    cut = await stage.newest_cut()
+    assert cut
+    assert len(cut.facts) == IN_FRONT
 
 
 async def test_after_a_reset_nobody_looks_back_before_it(stage: Stage, commands: Commands) -> None:

@@ -27,7 +27,7 @@ async def without(filled_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     other = await open_database(filled_url)
     await sql.rows(other, "DROP TABLE passage_index")
     await other.close()
-    monkeypatch.setattr(fulltext, "MODULE", "fts_of_nobody")
+    monkeypatch.setattr(fulltext, "OPTION", "ENABLE_FTS_OF_NOBODY")
     opened = await open_database(filled_url)
     yield opened
     await opened.close()
@@ -73,7 +73,7 @@ async def test_with_a_whole_sqlite_all_is_found_again(
     await stage.worker().attend((await stage.conversation()).id)
     assert await Passage.all().count() == 2
     await without.close()
-    monkeypatch.setattr(fulltext, "MODULE", "fts5")
+    monkeypatch.setattr(fulltext, "OPTION", "ENABLE_FTS5")
     again = await open_database(filled_url)
     try:
         assert "Falcon flies" in await history(context, "falcon")

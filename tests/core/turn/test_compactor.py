@@ -105,3 +105,11 @@ async def test_a_database_that_is_busy_cuts_no_call(
         stage.model.resume()
     assert {record.message for record in caplog.records} == {"lease of a compaction not renewed"}
     assert sum(map(is_compaction, stage.model.requests)) == len(await stage.cuts()) == 1
+
+
+async def test_a_call_that_cancels_itself_is_not_made_again_and_again(stage: Stage) -> None:
+    compactor = await grown(stage)
+    stage.model.script(asyncio.CancelledError())
+    await compactor.settle()
+    [row] = await Compaction.all()
+    assert (row.state, row.ready_at) == (CompactionState.LEFT_OUT, None)

@@ -8,17 +8,22 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from core.address import Address
+from core.errors import ModelDown
 from core.llm import Role
+from core.messaging.adapter import Asked, KeptFile
 from core.messaging.intake import Accepted
+from core.messaging.messages import Attachment
+from core.tools import ToolContext
 from core.turn import turn as turns_room
 from core.turn.worker import Worker
-from storage import inbox
+from storage import inbox, turns
 from storage.models import InboxMessage, InboxState, Turn, TurnState, Usage
 from tests.core.given import Stage, tool
 from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
-from tests.statements import asked
+from tests.statements import asked, traced
 
 NOON = calling("noon")
 WHILE = 12.5  # seconds
@@ -112,7 +117,7 @@ async def test_who_edits_on_and_on_is_answered_all_the_same(stage: Stage, worker
         await stage.intake.change(accepted.key, "Hello 6")
         stage.model.resume()
     assert stage.platform.transcript == ["never"]
-    assert (await stage.history())[0] == ("ana", "Hello 5")
+    assert (await stage.history())[0] == ("ana", "Hello 6")  # as people see it
 
 
 async def test_a_deleted_question_is_not_answered(stage: Stage, worker: Worker) -> None:
@@ -260,3 +265,146 @@ async def test_only_what_is_added_at_the_same_place_joins(
         stage.model.resume()
     assert ("In Rome." in stage.model.prompts[1][1][1]) == joins
     assert len(stage.platform.posts) == (1 if joins else 2)
+
+
+async def test_edits_that_come_while_the_answer_is_being_cut_begin_it_again_once(
+    stage: Stage, worker: Worker
+) -> None:
+    """Their transactions stand in line before the one that keeps what the cut call has cost."""
+    stage.model.script(("Half", Then.PAUSE))
+    async with being_answered(stage, worker) as accepted, asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(stage.intake.change(accepted.key, f"Hello {number}"))
+    assert stage.platform.transcript == ["You said: Hello 2"]
+    assert len(stage.model.requests) == 2
+
+
+async def test_a_step_that_is_journalled_while_the_answer_is_cut_is_not_done_again(
+    stage: Stage, worker: Worker
+) -> None:
+    calls: list[str] = []
+
+    def noon(context: ToolContext) -> str:
+        calls.append(context.idempotency_key)
+        return "12:00"
+
+    stage.tools = [tool("noon", noon)]
+    stage.model.script(NOON, "Noon.")
+    accepted = await stage.say("Helo")
+    loop = asyncio.get_running_loop()
+
+    def edited(statement: str) -> None:
+        if statement.startswith("INSERT INTO step") and calls:
+            loop.call_soon_threadsafe(worker.edited, accepted.key)
+
+    async with asyncio.timeout(PATIENCE):
+        await traced(edited)
+        await worker.attend(accepted.conversation_id)
+    assert stage.platform.transcript == ["Noon."]
+    assert len(calls) == 1
+    assert (await Turn.get()).attempts == 1
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_question_deleted_after_too_many_edits_is_not_kept(
+    stage: Stage, worker: Worker, others: int
+) -> None:
+    for number in range(others):
+        await stage.say(f"Other {number}", reply_to="q")
+    accepted = await stage.say("Secret 0", reply_to="q")
+    stage.model.script(*[(Then.PAUSE, "never")] * 9)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        for number in range(1, 6):
+            await stage.model.paused.acquire()
+            await stage.intake.change(accepted.key, f"Secret {number}")
+        await stage.model.paused.acquire()
+        await inbox.withdraw(accepted.key, stage.clock())
+        stage.model.resume()
+    assert "Secret" not in str(await stage.history())
+
+
+async def test_a_try_alone_is_given_back_also_after_an_edit(stage: Stage, worker: Worker) -> None:
+    accepted = await stage.say("Helo")
+    for life in range(2):
+        stage.owner = f"process {life}"
+        await stage.opened(await stage.hold())
+        stage.clock.forward(60)
+    stage.model.script((Then.PAUSE, "never"), ModelDown("away", retry_after=5))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        await stage.intake.change(accepted.key, "Hello")
+    assert (await Turn.get()).lone_tries == 0
+
+
+async def test_who_is_tried_alone_for_the_last_time_may_edit(stage: Stage, worker: Worker) -> None:
+    accepted = await stage.say("Helo")
+    for life in range(4):
+        stage.owner = f"process {life}"
+        hold = await stage.hold()
+        opened = await stage.opened(hold)
+        if opened.is_suspect:
+            await turns.try_alone(hold.lease, opened.turn.id, stage.clock())
+        stage.clock.forward(60)
+    stage.model.script((Then.PAUSE, "never"), (Then.PAUSE, "never"))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        for text in ("Hello", "Hello!"):
+            await stage.model.paused.acquire()
+            await stage.intake.change(accepted.key, text)
+    assert stage.platform.transcript == ["You said: Hello!"]
+
+
+class Showing(Platform):
+    """Has files, which it counts, and shows what is asked to nobody."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds_between_edits=0)
+        self.fetched: list[str] = []
+
+    async def look_up(self, _: Address, attachment: Attachment) -> KeptFile:
+        """As FetchesFiles says."""
+        self.fetched.append(attachment.name)
+
+        async def read(_: int) -> bytes:
+            return b"Monday"
+
+        return KeptFile(attachment=attachment, read=read)
+
+    def quoted(self, asked: Asked) -> str:
+        """As QuotesQuestions says."""
+        return f"> {asked.text}"
+
+
+async def test_what_joins_is_quoted_with_the_first_question(stage: Stage, worker: Worker) -> None:
+    stage.platform = Showing()
+    worker = stage.worker()
+    stage.intake.wake_with(worker.wake, worker.edited)
+    await asked_meanwhile(stage, worker, ("ana", "In Rome."))
+    [answer] = stage.platform.transcript
+    assert answer.startswith("> When?\n\n> In Rome.\n\nYou said:")
+
+
+async def test_an_edited_question_is_quoted_as_it_says_now(stage: Stage) -> None:
+    stage.platform = Showing()
+    worker = stage.worker()
+    stage.intake.wake_with(worker.wake, worker.edited)
+    stage.model.script(("Half", Then.PAUSE), "Whole.")
+    async with being_answered(stage, worker) as accepted:
+        await stage.intake.change(accepted.key, "Hello")
+    assert stage.platform.transcript == ["> Hello\n\nWhole."]
+
+
+async def test_files_are_not_fetched_again_for_what_does_not_join(stage: Stage) -> None:
+    stage.platform = platform = Showing()
+    worker = stage.worker()
+    stage.intake.wake_with(worker.wake, worker.edited)
+    accepted = await stage.say("When?", files=[Attachment(name="a.txt", kind="text/plain", size=6)])
+    stage.model.script((Then.PAUSE, NOON))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        await stage.say("Me too", author="bob")
+        stage.model.resume()
+    assert platform.fetched == ["a.txt"]

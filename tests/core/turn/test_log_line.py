@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from core.errors import ModelRefused
 from core.llm import Finished, TokenUsage
+from core.turn import turn as turns_room
+from storage import inbox
 from storage.models import Turn
 from tests.core.given import ROOM, Stage, tool
-from tests.peers.model import calling
+from tests.patience import PATIENCE
+from tests.peers.model import Then, calling
 
 _FIELDS = (
     *("turn", "state", "agent", "address", "model", "seconds"),
@@ -64,3 +69,20 @@ async def test_a_failure_says_of_which_kind(stage: Stage, caplog: pytest.LogCapt
     fields = await told(stage, caplog)
     assert (fields["state"], fields["failure"]) == ("failed", "refused")
     assert (fields["model"], fields["input_tokens"]) == ("", 0)
+
+
+async def test_a_call_whose_answer_was_begun_again_counts_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its question was edited when the answer was finished, and not yet stored."""
+    monkeypatch.setattr(turns_room, "_SETTLE_SECONDS", 0)
+    stage.model.script((Then.PAUSE, "Half."))
+    caplog.set_level("INFO", "core.turn.turn")
+    accepted = await stage.say("Helo")
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(stage.worker().attend(accepted.conversation_id))
+        await stage.model.paused.acquire()
+        await inbox.change(accepted.key, "Hello")
+        stage.model.resume()
+    [record] = [each for each in caplog.records if each.getMessage() == "turn ended"]
+    assert vars(record)["input_tokens"] == 200

@@ -9,7 +9,7 @@ from core.config.spec import AgentSpec
 from core.llm import Role
 from core.messaging.messages import Quote
 from storage import summaries
-from tests.core.given import Stage
+from tests.core.given import ROOM, Stage
 from tests.peers.platform import Platform
 
 
@@ -33,9 +33,9 @@ def ben(ada: Stage) -> Stage:
     return Stage(spec=spec, clock=ada.clock, platform=ada.platform, said=100)
 
 
-async def asked(stage: Stage, text: str, **where: str) -> str:
+async def asked(stage: Stage, text: str, *, room: str = ROOM) -> str:
     """What the model is asked by somebody who writes so."""
-    accepted = await stage.say(text, **where)
+    accepted = await stage.say(text, room=room)
     await stage.worker().attend(accepted.conversation_id)
     return stage.model.questions[-1]
 
