@@ -12,6 +12,7 @@ from bots.slack import fields, parse
 from bots.slack.client import SlackClient
 from bots.slack.people import People
 from bots.slack.posted import Identity
+from bots.slack.quotes import quote
 from bots.slack.reader import Reader
 from core.address import Address
 from core.messaging.messages import Quote
@@ -53,7 +54,7 @@ class Earlier:
         ]
         ids = set[str]().union(*(parse.people(raw) for raw in found))
         names = await self._people.names(team, ids)
-        return [parse.quote(raw, names) for raw in found]
+        return [quote(raw, names) for raw in found]
 
     async def _newest(self, thread: Address, after: int, before: int) -> Sequence[object]:
         """All of a page's length; of more, the newest: what was said in a time that has enough.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bots.slack.forwards import named_in
 from bots.slack.markup import mentioned
+from bots.slack.quotes import named_in
 from core.address import Address
 from core.messaging.messages import Author, PlatformMessage, Quote
 

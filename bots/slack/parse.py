@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,11 +22,11 @@ from bots.slack.event_types import (
     Withdrawn,
 )
 from bots.slack.fields import at, id_at, items_at, text_at
-from bots.slack.forwards import forwards, named_in
 from bots.slack.markup import is_for_others, mentioned, plain, without_mention
 from bots.slack.own import Own
+from bots.slack.quotes import forwards, named_in, named_quotes, quote
 from core.address import Address, Readers
-from core.messaging.messages import NO_WORDS, UNREADABLE, Author, PlatformMessage, Quote
+from core.messaging.messages import NO_WORDS, UNREADABLE, Author, PlatformMessage
 from core.text import cleaned
 
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
@@ -146,36 +146,7 @@ def named(said: Said, names: Mapping[str, str]) -> PlatformMessage:
     if is_empty and (heard.is_direct or heard.is_mention):
         words = NO_WORDS if heard.is_mention else UNREADABLE
     author = Author(id=user, name=names.get(user) or heard.author.name)
-    return replace(heard, author=author, text=words, forwards=_named(heard.forwards, names))
-
-
-def quote(raw: object, names: Mapping[str, str], own_app: str = "") -> Quote:
-    """A message that is only quoted, as people read it; of an app with this id, without its id.
-
-    Nobody can keep somebody from hearing what the bot itself has said.
-    """
-    user, bot = id_at(raw, "user"), id_at(raw, "bot_id")
-    app = text_at(raw, "bot_profile", "name") or text_at(raw, "username")
-    is_own = own_app != "" and text_at(raw, "app_id") == own_app
-    name = names.get(user) or app or user or "somebody"
-    return Quote(
-        author=Author(id="" if is_own else user or bot, name=name),
-        text=plain(markup_of(raw), names),
-        attachments=tuple(attachments(raw)),
-        forwards=_named(forwards(raw), names),
-    )
-
-
-def _named(quotes: Iterable[Quote], names: Mapping[str, str]) -> tuple[Quote, ...]:
-    return tuple(
-        replace(
-            each,
-            author=each.author and replace(each.author, name=plain(each.author.name, names)),
-            text=plain(each.text, names),
-            forwards=_named(each.forwards, names),
-        )
-        for each in quotes
-    )
+    return replace(heard, author=author, text=words, forwards=named_quotes(heard.forwards, names))
 
 
 def is_spoken(raw: object) -> bool:

@@ -50,6 +50,7 @@ class Stops:
         if written is None or (asked and asked not in written.asked):
             return False
         del self._written[conversation_id]
+        written.is_edited = False  # who has edited it, too, wants no more of it
         written.cut()
         return True
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.slack import parse
 from bots.slack.markup import plain
+from bots.slack.quotes import quote
 from core.messaging.messages import NO_WORDS, UNREADABLE, Author, Quote
 from core.messaging.quotes import readable
 from tests.bots.slack.bots import Workspace
@@ -211,7 +211,7 @@ async def everybody(_: Author) -> bool:
 
 
 async def seen(**raw: object) -> str:
-    return (await readable(parse.quote(raw, {"U0BEN": "ben"}), everybody)).text
+    return (await readable(quote(raw, {"U0BEN": "ben"}), everybody)).text
 
 
 async def test_a_typed_text_is_not_repeated_by_its_blocks() -> None:
@@ -333,4 +333,4 @@ _ANY = st.recursive(
 
 @given(_ANY)
 def test_nothing_makes_it_fail(raw: object) -> None:
-    assert isinstance(parse.quote(raw, {}), Quote)
+    assert isinstance(quote(raw, {}), Quote)

@@ -279,6 +279,16 @@ async def test_edits_that_come_while_the_answer_is_being_cut_begin_it_again_once
     assert len(stage.model.requests) == 2
 
 
+async def test_who_stops_an_answer_right_after_an_edit_gets_none(
+    stage: Stage, worker: Worker
+) -> None:
+    stage.model.script(("Half", Then.PAUSE))
+    async with being_answered(stage, worker) as accepted:
+        await stage.intake.change(accepted.key, "Hello")
+        assert worker.interrupt(accepted.conversation_id)
+    assert stage.platform.transcript == ["Half (stopped)"]
+
+
 async def test_a_step_that_is_journalled_while_the_answer_is_cut_is_not_done_again(
     stage: Stage, worker: Worker
 ) -> None:
