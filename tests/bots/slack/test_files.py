@@ -159,10 +159,12 @@ async def test_what_was_lost_while_nobody_listened_is_named(
     async with workspace.bot(AGENTS):
         slack.say(SUPPORT, "U0ANNA", "hello")
         await workspace.answered(SUPPORT)
+    slack.backend.deliveries.hold()
     ts = slack.share_file(SUPPORT, "U0ANNA", "notes.txt", NOTES, text="read this")
     slack.lose_file(SUPPORT, ts, how)  # type: ignore[arg-type]  # as the table above says
     reading = slack.fault("users.conversations", "delay", seconds=PATIENCE)
     async with workspace.bot(AGENTS):
+        slack.backend.deliveries.release()
         await slack.until_quiet()  # what was read instead would not have the name
         reading.over.set()
         await workspace.answered(SUPPORT, 2)
