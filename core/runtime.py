@@ -25,8 +25,8 @@ from core.messaging.earlier import Earlier
 from core.messaging.intake import Intake
 from core.tools.catalogue import toolbox
 from core.tools.toolbox import Toolbox
-from core.turn.caller import CallerAdapter
 from core.turn.colleagues import Colleagues
+from core.turn.python_caller import CallerAdapter
 from core.turn.quarantine import Quarantine
 from core.turn.resources import Resources
 from core.turn.worker import Worker

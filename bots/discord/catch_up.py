@@ -6,11 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import discord
 
+from bots.catching_up import CatchingUp
 from bots.discord import parse
 from bots.discord.channels import Location, location_of
 from bots.discord.dispatch import Dispatcher
@@ -22,12 +22,10 @@ from bots.hearing import insist
 from core.address import Address, Readers
 from core.clock import Clock
 from core.messaging.cursors import Cursors
-from core.messaging.storing import storing
 from core.turn.backlog import Backlog
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Job = Callable[[discord.Client], Awaitable[None]]
 Look = Callable[[discord.Client], Awaitable[list[Gap]]]
 
@@ -58,7 +56,6 @@ class CatchUp:
     ) -> None:
         """Reads what is younger than `hours`, nothing for 0; `me` is the bot's user id."""
         self._dispatcher = dispatcher
-        self._cursors = cursors
         self._missed = MissedMessages(cursors, clock, hours=hours, me=me)
         self._reads = hours > 0
         self._me = me
@@ -68,8 +65,8 @@ class CatchUp:
         self._due: asyncio.Queue[Job] = asyncio.Queue()
         self._open = 0
         self._looking = 0
-        self._backlog = backlog
-        backlog.expect("discord")
+        self._progress = CatchingUp("discord", cursors, backlog)
+        self.has_caught_up = self._progress.has_ended
         self._knows_servers = False
         self._reading: set[int] = set()
         # By server, None for direct messages: the check asked for last, and the one done last.
@@ -77,7 +74,6 @@ class CatchUp:
         self._done: dict[int | None, object] = {}
         self._stored_ids: dict[Address, int] = {}
         self._due_ids: dict[Address, int] = {}
-        self.has_caught_up = asyncio.Event()
 
     def session_began(self, shard: int, shards: int) -> None:
         """A shard has a new session: Discord does not send what came before it."""
@@ -128,7 +124,7 @@ class CatchUp:
             await asyncio.sleep(every)
             due, self._due_ids, self._stored_ids = self._due_ids, self._stored_ids, {}
             for cursor, position in due.items():
-                await self._advance(cursor, position)
+                await self._progress.advance(cursor, position)
 
     async def follow(self, client: discord.Client) -> None:
         """Do what the other methods have asked for, with this client, until cancelled."""
@@ -200,46 +196,41 @@ class CatchUp:
 
     def _check(self) -> None:
         if self._knows_servers and not self._looking:
-            self._backlog.knows_all("discord")
+            self._progress.knows_all()
         if self._knows_servers and not self._open:
-            self.has_caught_up.set()
-            self._backlog.is_whole("discord")
+            self._progress.end()
 
     async def _catch_up(self, client: discord.Client, look: Look) -> None:
         found = await insist(lambda: self._looked(client, look)) or []
-        if not self.has_caught_up.is_set():
-            self._backlog.expect(*(gap.location.address.key for gap in found))
+        self._progress.expect(*(gap.address for gap in found))
         self._looking -= 1
         self._check()
-        async with asyncio.TaskGroup() as group:
-            for gap in sorted(found, key=lambda gap: -gap.last):  # where the newest is first
-                group.create_task(self._read(gap, client))
+        newest_first = sorted(found, key=lambda gap: -gap.last)
+        await self._progress.read(newest_first, lambda gap: self._read(gap, client))
 
     async def _looked(self, client: discord.Client, look: Look) -> list[Gap]:
         async with self._looks:
             return await look(client)
 
-    async def _read(self, gap: Gap, client: discord.Client) -> None:
-        await self._channel(gap, client)
-        self._backlog.has_read(gap.location.address)
-
-    async def _channel(self, gap: Gap, client: discord.Client) -> None:
-        """Read and store a gap's messages, and move the cursor behind them."""
+    async def _read(self, gap: Gap, client: discord.Client) -> int:
+        """Store a gap's messages, and move the cursor behind them; returns how many were new."""
         said = await insist(lambda: self._history(gap)) if self._reads else []
         if said is None:
-            return
+            return 0
         location = gap.location
         if said and location.parent and location.readers is Readers.UNKNOWN:
             location = await insist(lambda: _with_readers(client, location)) or location
         news = 0
         for message in said:
             news += await self._hear(message, location)
-        await self._advance(gap.location.cursor, max([gap.last, *(each.id for each in said)]))
+        newest = max([gap.last, *(each.id for each in said)])
+        await self._progress.advance(gap.location.cursor, newest)
         if len(said) == _MOST:
             extra = {"channel": gap.location.channel, "newest": _MOST}
             log.warning("more messages were missed than are caught up on", extra=extra)
         if news:
             log.info("caught up", extra={"channel": gap.location.channel, "messages": news})
+        return news
 
     async def _history(self, gap: Gap) -> list[discord.Message]:
         """The messages of a gap; holds one of the few slots only while it reads."""
@@ -253,9 +244,6 @@ class CatchUp:
             log.warning("message not understood", extra={"why": type(error).__name__})
             return False
         return bool(heard and await insist(lambda: self._dispatcher.hear(heard)))
-
-    async def _advance(self, cursor: Address, position: int) -> None:
-        await insist(lambda: _stored(self._cursors.advance(cursor, position)))
 
 
 async def _with_readers(client: discord.Client, location: Location) -> Location:
@@ -279,8 +267,3 @@ async def _history(gap: Gap) -> list[discord.Message]:
         raise DiscordRefused(f"the history of {gap.location.channel}", 0) from error
     said.reverse()
     return said
-
-
-async def _stored(work: Awaitable[T]) -> T:
-    with storing():
-        return await work

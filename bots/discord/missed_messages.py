@@ -36,6 +36,11 @@ class Gap:
     start: int
     last: int = 0
 
+    @property
+    def address(self) -> Address:
+        """Nothing is answered there before it is read."""
+        return self.location.address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:

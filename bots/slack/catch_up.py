@@ -8,28 +8,25 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
+from bots.catching_up import CatchingUp, stored
 from bots.hearing import hear, insist, storable
 from bots.slack import parse
-from bots.slack.missed import Missed
+from bots.slack.mention_commands import Words
+from bots.slack.missed_messages import Missed
 from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.reader import Bot, Places, Reader
 from bots.slack.refusals import Refusals
 from bots.slack.waiting_messages import WaitingMessages
-from bots.slack.words import Words
 from core.address import Address
 from core.clock import Clock, monotonic
 from core.messaging.cursors import Cursors
 from core.messaging.intake import Accepted, Reception
 from core.messaging.messages import PlatformMessage
-from core.messaging.storing import storing
 from core.turn.backlog import Backlog
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _FIRST = "first"  # the cursor that says when the bot was here for the first time
 _OVERLAP = 600_000_000  # microseconds that are read again: Slack's own retries take six minutes
@@ -68,6 +65,15 @@ class _Kept:
         self.task: asyncio.Task[None] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gap:
+    """A channel in which nothing is known from `start` on; `is_long` if Slack gave up since."""
+
+    address: Address
+    start: int
+    is_long: bool
+
+
 class CatchUp:
     """Works in the background; what comes in meanwhile is never kept waiting.
 
@@ -86,9 +92,8 @@ class CatchUp:
         self._listening = asyncio.Event()
         self._kept: dict[str, _Kept] = {}
         self._first: set[str] = set()
-        self._backlog = backlog
-        backlog.expect("slack")
-        self.has_caught_up = asyncio.Event()
+        self._progress = CatchingUp("slack", sources.cursors, backlog)
+        self.has_caught_up = self._progress.has_ended
 
     def missed(self) -> None:
         """Something may have been missed until now, in any workspace."""
@@ -119,8 +124,8 @@ class CatchUp:
         await self._listening.wait()
         bots = await self._teams() or []
         self._first = {bot.team for bot in bots}
-        self._backlog.expect(*(_workspace(bot.team).key for bot in bots))
-        self._backlog.knows_all("slack")
+        self._progress.expect(*(_workspace(bot.team) for bot in bots))
+        self._progress.knows_all()
         self._check()
         async with asyncio.TaskGroup() as group:
             while True:
@@ -151,9 +156,8 @@ class CatchUp:
             await self._beat(kept)
 
     def _check(self) -> None:
-        if not self._first and not self.has_caught_up.is_set():
-            self.has_caught_up.set()
-            self._backlog.is_whole("slack")
+        if not self._first:
+            self._progress.end()
 
     async def _beat(self, kept: _Kept) -> None:
         """Move the workspace's cursor until something was missed."""
@@ -162,7 +166,8 @@ class CatchUp:
             is_worth_it = kept.has_news and monotonic() - moved_at >= _WORTH_SECONDS
             if is_worth_it and self._listening.is_set() and kept.missed.is_whole:
                 kept.has_news, moved_at = False, monotonic()
-                await self._advance(_workspace(kept.bot.team), parse.microseconds(self._clock()))
+                now = parse.microseconds(self._clock())
+                await self._progress.advance(_workspace(kept.bot.team), now)
             try:
                 async with asyncio.timeout(_BEAT_SECONDS):
                     await kept.behind.wait()
@@ -170,18 +175,18 @@ class CatchUp:
                 continue
 
     async def _teams(self) -> list[Bot] | None:
-        return await insist(lambda: self._stored(self._from.teams()))
+        return await stored(self._from.teams)
 
     async def _arrive(self, bot: Bot) -> Mapping[str, int]:
         """The workspace's cursors. At the very first start, before anything can come in, they
         are set: what was said until now is nobody's question, and what is said from now on is.
         """
         address, now = _workspace(bot.team), parse.microseconds(self._clock())
-        known = await insist(lambda: self._stored(self._from.cursors.below(address))) or {}
+        known = await stored(lambda: self._from.cursors.below(address)) or {}
         if address.key in known:
             return known
-        await self._advance(address.below(_FIRST), now)
-        await self._advance(address, now)
+        await self._progress.advance(address.below(_FIRST), now)
+        await self._progress.advance(address, now)
         return {address.below(_FIRST).key: now, address.key: now}
 
     async def _catch_up(self, kept: _Kept) -> None:
@@ -191,12 +196,12 @@ class CatchUp:
         known = await self._arrive(kept.bot)
         kept.missed.is_whole = True
         places = await kept.missed.places()
-        if self._most and not self.has_caught_up.is_set():
-            self._backlog.expect(*(channel.key for channel in places.channels))
-            self._backlog.has_read(address)
+        if self._most:
+            self._progress.expect(*places.channels)
+            self._progress.has_read(address)
         await self._channels(kept.missed, places, known, began_at)
         if kept.missed.is_whole:
-            await self._advance(address, parse.microseconds(began_at))
+            await self._progress.advance(address, parse.microseconds(began_at))
 
     async def _channels(
         self, missed: Missed, places: Places, known: Mapping[str, int], began_at: datetime
@@ -208,35 +213,35 @@ class CatchUp:
         oldest = max(first, parse.microseconds(began_at - self._most))
         at_once = asyncio.Semaphore(_AT_ONCE)
 
-        async def catch_up(address: Address) -> int:
+        def gap_at(address: Address) -> _Gap:
             heard_up_to = max(known[_workspace(team).key], known.get(address.key, 0))
-            start = max(heard_up_to - _OVERLAP, oldest)
-            is_long = parse.microseconds(began_at) - heard_up_to > _OVERLAP
-            channel, said, news = address.parts[1], list[object](), 0
+            return _Gap(
+                address=address,
+                start=max(heard_up_to - _OVERLAP, oldest),
+                is_long=parse.microseconds(began_at) - heard_up_to > _OVERLAP,
+            )
+
+        async def read(gap: _Gap) -> int:
+            channel, said, news = gap.address.parts[1], list[object](), 0
             async with at_once:
                 if self._most:
-                    known_threads = threads.get(channel, [])
-                    said = await missed.said(channel, known_threads, start, looks_back=is_long)
-                    news = await self._hear_all(missed, address, said, start, places)
-            await self._waiting.look(missed, address, waiting.get(channel, ()), said)
-            self._backlog.has_read(address)
+                    in_these = threads.get(channel, [])
+                    said = await missed.said(channel, in_these, gap.start, looks_back=gap.is_long)
+                    news = await self._hear_all(missed, gap, said, places)
+            await self._waiting.look(missed, gap.address, waiting.get(channel, ()), said)
             if news and missed.is_whole:
-                await self._advance(address, parse.microseconds(began_at))
+                await self._progress.advance(gap.address, parse.microseconds(began_at))
             return news
 
-        async with asyncio.TaskGroup() as group:
-            in_order = sorted(places.channels, key=_newest_first(await self._busy(team, began_at)))
-            found = [group.create_task(catch_up(channel)) for channel in in_order]
-        news = sum(task.result() for task in found)
+        in_order = sorted(places.channels, key=_newest_first(await self._busy(team, began_at)))
+        news = await self._progress.read(map(gap_at, in_order), read)
         log.info("caught up", extra={"team": team, "messages": news})
 
     async def _threads(self, team: str, now: datetime) -> Threads:
         """The threads in which somebody wrote lately, by channel."""
-        found = await insist(
-            lambda: self._stored(
-                self._from.cursors.threads(
-                    _workspace(team), since=now - _THREADS_OF, limit=_MOST_THREADS
-                )
+        found = await stored(
+            lambda: self._from.cursors.threads(
+                _workspace(team), since=now - _THREADS_OF, limit=_MOST_THREADS
             )
         )
         threads: dict[str, list[str]] = defaultdict(list)
@@ -248,22 +253,20 @@ class CatchUp:
 
     async def _busy(self, team: str, now: datetime) -> Sequence[str]:
         """The channels in which somebody asked lately, newest first."""
-        found = await insist(
-            lambda: self._stored(
-                self._from.cursors.places(
-                    _workspace(team), since=now - _THREADS_OF, limit=_MOST_THREADS
-                )
+        found = await stored(
+            lambda: self._from.cursors.places(
+                _workspace(team), since=now - _THREADS_OF, limit=_MOST_THREADS
             )
         )
         return list(dict.fromkeys(place.parts[1] for place in found or []))
 
     async def _hear_all(
-        self, missed: Missed, place: Address, said: Sequence[object], start: int, places: Places
+        self, missed: Missed, gap: _Gap, said: Sequence[object], places: Places
     ) -> int:
         """Hear what was said there since; returns how much of it was new."""
-        is_shared = place.parts[1] in places.shared
-        heard = [await self._read(missed, place, raw, is_shared=is_shared) for raw in said]
-        since = {each.key: each for each in heard if each and each.position > start}
+        is_shared = gap.address.parts[1] in places.shared
+        heard = [await self._read(missed, gap.address, raw, is_shared=is_shared) for raw in said]
+        since = {each.key: each for each in heard if each and each.position > gap.start}
         in_order = sorted(since.values(), key=lambda message: message.position)
         return sum([await self._hear(each) for each in in_order])
 
@@ -290,13 +293,6 @@ class CatchUp:
         if await self._from.words.obeyed(heard):
             return None
         return await hear(self._from.reception, self._from.refusals, heard)
-
-    async def _advance(self, address: Address, position: int) -> None:
-        await insist(lambda: self._stored(self._from.cursors.advance(address, position)))
-
-    async def _stored(self, work: Awaitable[T]) -> T:
-        with storing():
-            return await work
 
 
 def _newest_first(busy: Sequence[str]) -> Callable[[Address], tuple[int, bool]]:

@@ -27,10 +27,10 @@ from bots.slack.event_types import (
     Withdrawn,
 )
 from bots.slack.home import FORGET, Homes
+from bots.slack.mention_commands import Words
 from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.refusals import Refusals
-from bots.slack.words import Words
 from core.address import Address
 from core.commands.controls import Controls
 from core.errors import NotAllowed

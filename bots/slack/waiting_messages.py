@@ -10,7 +10,7 @@ from bots.hearing import insist, storable
 from bots.slack import parse
 from bots.slack.event_types import Edited, Withdrawn
 from bots.slack.fields import text_at
-from bots.slack.missed import Missed
+from bots.slack.missed_messages import Missed
 from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.reader import Places

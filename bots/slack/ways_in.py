@@ -20,12 +20,12 @@ from bots.slack.home import Homes
 from bots.slack.listeners import Listeners, Parts
 from bots.slack.manifest import SCOPES
 from bots.slack.markup import MARKUP
+from bots.slack.mention_commands import Words
 from bots.slack.own import Own
 from bots.slack.people import People
 from bots.slack.reader import Bot, Reader
 from bots.slack.refusals import Refusals, Whispers
 from bots.slack.sockets import SocketListener, SocketSettings, Watch
-from bots.slack.words import Words
 from bots.slack.workspaces import Workspaces, uninstall
 from bots.wording import Wording
 from core.clock import Clock

@@ -20,7 +20,7 @@ from core.messaging.messages import Author, RoutedMessage
 from core.runtime import Runtime
 from core.text import cleaned
 from core.turn.answer import answer_to
-from core.turn.caller import CallerAdapter
+from core.turn.python_caller import CallerAdapter
 from core.turn.resources import Answer
 from core.turn.worker import Worker
 from storage.errors import StorageError

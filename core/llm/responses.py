@@ -22,9 +22,9 @@ from core.llm import (
     ToolSpec,
 )
 from core.llm.caching import fields, marked
-from core.llm.calls import Calls, parsable
 from core.llm.events import Event
 from core.llm.thinking import Speech
+from core.llm.tool_calls import Calls, parsable
 from core.llm.untrusted import content_of, list_of, mapping_of, storable_json, text_of
 from core.llm.wire import StreamedAnswer, usage_of
 

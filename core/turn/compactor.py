@@ -13,7 +13,7 @@ from core import kill_points
 from core.errors import MooringsError
 from core.isolation import contained
 from core.turn.compaction import carry_out, due_over, quiet_over
-from core.turn.grown import Grown
+from core.turn.grown_histories import Grown
 from core.turn.resources import Resources
 from storage import compactions, cursors, stretches
 from storage.compactions import Stretch

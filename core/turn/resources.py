@@ -15,7 +15,7 @@ from core.messaging.directory import Directory
 from core.messaging.earlier import Earlier
 from core.tools.toolbox import Toolbox
 from core.turn.budget import Price
-from core.turn.grown import Grown
+from core.turn.grown_histories import Grown
 from core.turn.quarantine import Quarantine
 from storage.claims import Plan
 

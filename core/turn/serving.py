@@ -22,8 +22,8 @@ from core.messaging.directory import KnownAgent
 from core.turn import runner
 from core.turn.deliver import Due, deliver
 from core.turn.held_lease import HeldLease
-from core.turn.outcome import BeginAgain, Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
 from core.turn.resources import Resources
+from core.turn.retries import BeginAgain, Count, Fail, GiveBack, GivenUp, Retired, Stop, outcome_of
 from core.turn.stops import Stops
 from core.turn.turn import Turn
 from storage import claims, conversations, turns

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from core.turn.outcome import Stopped
+from core.turn.retries import Stopped
 from core.turn.turn import Turn
 from storage import turns
 from storage.errors import StorageError

@@ -29,8 +29,8 @@ from core.turn.budget import Budget
 from core.turn.deliver import Due, Reply, Visible
 from core.turn.held_lease import HeldLease
 from core.turn.journal import Journal, ModelStep, ToolStep
-from core.turn.outcome import Fail, Stopped
 from core.turn.resources import Answer, Resources
+from core.turn.retries import Fail, Stopped
 from core.turn.split import parts
 from storage import claims, turns
 from storage.claims import OpenTurn

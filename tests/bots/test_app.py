@@ -17,7 +17,7 @@ from core.config.settings import Settings
 from core.messaging.intake import Intake
 from core.messaging.messages import Author, RoutedMessage
 from core.runtime import Runtime
-from core.turn.caller import CallerAdapter
+from core.turn.python_caller import CallerAdapter
 from core.turn.worker import Worker
 from core.upkeep.schedule import Keep, Upkeep
 from tests.patience import PATIENCE

@@ -13,7 +13,7 @@ from bots.terminal.screen import Screen
 from core.address import Address
 from core.messaging.adapter import Adapter
 from core.messaging.messages import Outgoing
-from core.turn.caller import CallerAdapter
+from core.turn.python_caller import CallerAdapter
 from tests.bots.discord import adapter_helpers as discord_helpers
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
 from tests.peers.discord.peer import DiscordPeer

@@ -24,7 +24,7 @@ from core.messaging.intake import Accepted, Intake
 from core.messaging.messages import Attachment, Author, RoutedMessage
 from core.tools import Tool, ToolContext
 from core.tools.toolbox import Toolbox
-from core.turn.grown import Grown
+from core.turn.grown_histories import Grown
 from core.turn.held_lease import HeldLease
 from core.turn.quarantine import Quarantine
 from core.turn.resources import Resources

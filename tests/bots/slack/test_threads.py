@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from bots.slack.words import command_in
+from bots.slack.mention_commands import command_in
 from core import kill_points
 from core.errors import Transient
 from tests.bots.slack.bots import Workspace

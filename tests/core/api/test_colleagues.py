@@ -14,8 +14,8 @@ from core.api.process import opened
 from core.config.agents_file import read
 from core.errors import ConfigMistake, ToolError
 from core.tools import Tool, ToolContext
-from core.turn.caller import CallerAdapter
 from core.turn.colleagues import Colleagues
+from core.turn.python_caller import CallerAdapter
 from storage.models import Conversation, InboxMessage, Step, Turn
 from tests.core.messaging.test_access import Known
 from tests.peers.endpoint import CallTool, Endpoint, Fail, Reply

@@ -14,7 +14,7 @@ from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm.demo import DemoModel
 from core.llm.pricing import Price
 from core.turn.compactor import Compactor
-from core.turn.grown import Grown
+from core.turn.grown_histories import Grown
 from core.turn.held_lease import HeldLease
 from core.turn.worker import Worker
 from storage import conversations, facts, inbox, retention, summaries

@@ -8,7 +8,7 @@ import pytest
 
 from core.address import Address
 from core.messaging.messages import Outgoing
-from core.turn.caller import CallerAdapter
+from core.turn.python_caller import CallerAdapter
 
 GROWING = Outgoing(
     key="k1",

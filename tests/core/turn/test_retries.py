@@ -1,4 +1,4 @@
-"""core/turn/outcome.py: what follows from how an attempt ended."""
+"""core/turn/retries.py: what follows from how an attempt ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import (
     Transient,
 )
 from core.isolation import Escaped
-from core.turn.outcome import (
+from core.turn.retries import (
     Count,
     Fail,
     GiveBack,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bots.slack import fields, parse
-from bots.slack.missed import Missed
+from bots.slack.missed_messages import Missed
 from bots.slack.reader import Bot, Reader
 from tests.bots.slack.outward import client_of
 from tests.peers.slack.peer import SlackPeer

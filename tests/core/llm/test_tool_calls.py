@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.llm.calls import Calls, parsable
+from core.llm.tool_calls import Calls, parsable
 
 UTC, TOKYO = '{"zone": "UTC"}', '{"zone": "Tokyo"}'
 Json = dict[str, object]
