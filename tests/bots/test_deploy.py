@@ -121,10 +121,12 @@ async def test_the_health_check_of_the_image_asks_what_is_there(filled_url: str)
     await runtime.close()
 
 
-# As `read_only`, `tmpfs` and `volumes` of the Compose file: /data stands at /mnt, /app at /srv.
+# As `read_only`, `tmpfs` and `volumes` of the Compose file: /data stands at /mnt, /app at /srv. The
+# program may itself be somewhere in /tmp.
 READ_ONLY = """
-mount --bind data /mnt && mount --bind app /srv && mount -t tmpfs tmpfs /tmp || exit 77
-mount -o remount,bind,ro / && mount -o remount,bind,ro /srv || exit 77
+mount --bind data /mnt && mount --bind app /srv && mount --bind "$PYTHONPATH" /media || exit 77
+mount -t tmpfs tmpfs /tmp && mkdir -p "$PYTHONPATH" && mount --bind /media "$PYTHONPATH" || exit 77
+for each in / /srv "$PYTHONPATH"; do mount -o remount,bind,ro "$each" || exit 77; done
 cd /srv && "$@" && ! touch /srv/x /var/x 2>/dev/null
 """
 

@@ -127,6 +127,7 @@ async def test_ctrl_c_twice_in_a_row_leaves(program: Program, endpoint: Endpoint
             await endpoint.arrived()
         terminal.type("\x03")
         await terminal.shows("(stopped)")
+        await terminal.shows("Ctrl-C again leaves")
         terminal.type("\x03")
         assert await terminal.ended() == 0
 
