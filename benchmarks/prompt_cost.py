@@ -1,12 +1,14 @@
 """What prompts cost by the two rules of prompt caches, with conversations that are replayed.
 
-    python -m benchmarks.prompt_cost CONVERSATIONS.json … [--most N]
+    python -m benchmarks.prompt_cost CONVERSATIONS.json … [--most N] [--in-a-row]
 
 Reads LoCoMo's `locomo*.json` and BEAM's chats; nothing of them is part of the project.
 One speaker asks, the other one is the agent: every question goes the whole way of a message, with
 compaction after it and an hour's quiet between sessions, and every request to the model is charged.
 The model's answers are those of the data; of a compaction it writes a summary of 200 words and five
-facts. The automatic look into older messages stands at the tail, as long as it is.
+facts. The automatic look into older messages stands at the tail, as long as it is. `--in-a-row`:
+the conversations of a file follow each other in one history, a day apart, to see whether the cost
+is flat in its length.
 
 Prints tokens that are not cached, or what costs as much, for one question: cached ones count a
 tenth, written ones (where there are marks) five fourths, the output of a compaction five times,
@@ -23,7 +25,7 @@ import re
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,15 @@ def conversations(path: Path) -> Iterator[tuple[str, list[Said]]]:
         yield f"{path.stem} {number}", list(found)
 
 
+def in_a_row(talks: Sequence[Sequence[Said]]) -> Iterator[Said]:
+    """One long conversation."""
+    begins = talks[0][0].at
+    for talk in talks:
+        later = max(begins - talk[0].at, timedelta())
+        yield from (replace(each, at=each.at + later) for each in talk)
+        begins = talk[-1].at + later + timedelta(days=1)
+
+
 def _locomo(talk: dict[str, Any]) -> Iterator[Said]:  # type: ignore[explicit-any]  # as in its file
     asker = talk["speaker_a"]
     sessions = [key for key in talk if re.fullmatch(r"session_\d+", key)]
@@ -299,11 +310,13 @@ def _third(runs: Sequence[Replay], rule: str, number: int) -> float:
     return sum(costs) / len(costs)
 
 
-async def measure(paths: Sequence[Path], most: int) -> None:
+async def measure(paths: Sequence[Path], most: int, *, is_one: bool) -> None:
     """Each file by itself, each conversation in a database of its own."""
     for path in paths:
-        runs = []
-        for name, said in conversations(path):
+        runs, talks = [], list(conversations(path))
+        if is_one:
+            talks = [(f"{path.stem} in a row", list(in_a_row([said for _, said in talks])))]
+        for name, said in talks:
             with tempfile.TemporaryDirectory() as folder:
                 database = await open_database(f"sqlite://{folder}/bench.db")
                 try:
@@ -319,4 +332,4 @@ if __name__ == "__main__":
     limit = int(sys.argv[sys.argv.index("--most") + 1]) if "--most" in sys.argv else 10**9
     if not files:
         print((__doc__ or "").strip())
-    asyncio.run(measure(files, limit))
+    asyncio.run(measure(files, limit, is_one="--in-a-row" in sys.argv))
