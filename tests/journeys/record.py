@@ -92,8 +92,9 @@ async def check(
     parts = Counter(row.turn_id for row in await OutboxMessage.all())
     questions = await InboxMessage.exclude(state=InboxState.WITHDRAWN)
     assert not [question.key for question in questions if parts[question.turn_id or 0] != 1]
-    given_up = [question.key for question in questions if question.state is InboxState.FAILED]
-    assert may_give_up or not given_up, given_up
+    failed = {each.turn_id: each.key for each in questions if each.state is InboxState.FAILED}
+    given_up = await Turn.filter(id__in=[*failed]).values_list("id", "failure", "attempts")
+    assert may_give_up or not given_up, [(failed[number], *why) for number, *why in given_up]
     heard, remembered, emptied = await _heard(), await _remembered(), await _with_deleted()
     for turn in heard.keys() | remembered.keys():
         words, in_history = heard.get(turn, []), remembered.get(turn, [])
