@@ -275,8 +275,9 @@ async def test_a_channel_that_is_not_read_yet_keeps_no_other_one_waiting(
 
 
 @pytest.fixture
-def two(server: Server) -> tuple[list[str], str]:
-    """The channels of a server, and a channel of a second one."""
+def two(server: Server, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str]:
+    """The channels of a server, and a channel of a second one; all are waited for without end."""
+    monkeypatch.setattr("bots.discord.catch_up._HISTORY_SECONDS", 10 * PATIENCE)
     discord = server.discord
     channels = [discord.general, discord.support]
     channels += [discord.add_channel(f"quay-{number}") for number in range(6)]
@@ -290,9 +291,8 @@ def out_of_reach(server: Server, channels: list[str]) -> None:
 
 
 async def test_a_server_that_cannot_be_read_keeps_no_other_one_waiting(
-    server: Server, two: tuple[list[str], str], monkeypatch: pytest.MonkeyPatch
+    server: Server, two: tuple[list[str], str]
 ) -> None:
-    monkeypatch.setattr("bots.discord.catch_up._HISTORY_SECONDS", 10 * PATIENCE)
     discord = server.discord
     (channels, other), agents = two, f"{EVERYWHERE}[agents.assistant]\n"
     async with server.bot(agents) as bot:
@@ -308,9 +308,8 @@ async def test_a_server_that_cannot_be_read_keeps_no_other_one_waiting(
 
 
 async def test_a_server_that_cannot_be_read_later_keeps_no_other_one_waiting_either(
-    server: Server, two: tuple[list[str], str], monkeypatch: pytest.MonkeyPatch
+    server: Server, two: tuple[list[str], str]
 ) -> None:
-    monkeypatch.setattr("bots.discord.catch_up._HISTORY_SECONDS", 10 * PATIENCE)
     discord = server.discord
     (channels, other), agents = two, f"{EVERYWHERE}[agents.assistant]\n"
     async with server.bot(agents) as bot:

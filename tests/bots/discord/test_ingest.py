@@ -36,7 +36,6 @@ async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caugh
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.discord.ingest._MOST_DELAYED", 3)
-    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
     discord, thread = server.discord, unknown_thread(server)
     async with server.bot(server.support_listens) as bot:
         wake(server, thread)
@@ -52,10 +51,7 @@ async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caugh
     assert server.rows(STORED)[:10] == [(f"number {number}",) for number in range(10)]
 
 
-async def test_what_is_deleted_while_it_waits_aside_is_not_answered(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+async def test_what_is_deleted_while_it_waits_aside_is_not_answered(server: Server) -> None:
     discord, thread = server.discord, unknown_thread(server)
     async with server.bot(server.support_listens) as bot:
         wake(server, thread)
@@ -90,7 +86,6 @@ async def test_what_people_say_among_apps_in_an_unknown_thread_is_not_lost(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.discord.ingest._MOST_DELAYED", 2)
-    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
     discord, thread = server.discord, unknown_thread(server)
     async with server.bot(server.support_listens) as bot:
         wake(server, thread)
@@ -113,7 +108,6 @@ async def test_what_a_deletion_leaves_out_of_what_waits_aside_is_caught_up(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bots.discord.ingest._MOST_DELAYED", 2)
-    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
     discord, thread = server.discord, unknown_thread(server)
     async with server.bot(server.support_listens) as bot:
         wake(server, thread)
@@ -128,10 +122,7 @@ async def test_what_a_deletion_leaves_out_of_what_waits_aside_is_caught_up(
         await discord.until(lambda: ("the first",) in server.rows(STORED))
 
 
-async def test_what_waits_aside_counts_as_waiting(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bots.discord.ingest._LOOKUP_RETRY_SECONDS", 0.05)
+async def test_what_waits_aside_counts_as_waiting(server: Server) -> None:
     narrow, discord = replace(QUICK, queue_size=8), server.discord
     threads = [unknown_thread(server) for _ in range(3)]
     async with server.bot(server.support_listens, connection=narrow) as bot:

@@ -8,7 +8,7 @@ from bots.discord.adapter import DiscordAdapter
 from tests.bots.discord.server import Server
 from tests.peers.endpoint import Stall
 
-WAITING = "SELECT count(*) FROM turn WHERE state = 'running'"
+RUNNING = "SELECT count(*) FROM turn WHERE state = 'running'"
 
 
 async def test_it_is_shown_for_as_long_as_it_takes(
@@ -25,7 +25,7 @@ async def test_it_is_shown_for_as_long_as_it_takes(
             discord.advance(11)  # Discord shows it for ten seconds
         assert discord.answers(asked) == []
         discord.delete(asked)
-        await discord.until(lambda: server.rows(WAITING) == [(0,)])
+        await discord.until(lambda: server.rows(RUNNING) == [(0,)])
         discord.advance(11)
         discord.say(discord.general, discord.anna, f"{discord.mention} and now?")
         await server.answered(discord.general)

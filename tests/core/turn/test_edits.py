@@ -105,15 +105,20 @@ async def test_an_edit_is_noticed_at_the_end_at_the_latest(stage: Stage, worker:
     assert await Usage.all().count() == 2
 
 
+async def edit_too_often(stage: Stage, key: str, word: str) -> None:
+    """Each time that the answer is begun anew, until it is written for the last time."""
+    for number in range(1, 6):
+        await stage.model.paused.acquire()
+        await stage.intake.change(key, f"{word} {number}")
+    await stage.model.paused.acquire()
+
+
 async def test_who_edits_on_and_on_is_answered_all_the_same(stage: Stage, worker: Worker) -> None:
     accepted = await stage.say("Hello 0")
     stage.model.script(*[(Then.PAUSE, "never")] * 9)
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(worker.attend(accepted.conversation_id))
-        for number in range(1, 6):
-            await stage.model.paused.acquire()
-            await stage.intake.change(accepted.key, f"Hello {number}")
-        await stage.model.paused.acquire()
+        await edit_too_often(stage, accepted.key, "Hello")
         await stage.intake.change(accepted.key, "Hello 6")
         stage.model.resume()
     assert stage.platform.transcript == ["never"]
@@ -325,10 +330,7 @@ async def test_a_question_deleted_after_too_many_edits_is_not_kept(
     stage.model.script(*[(Then.PAUSE, "never")] * 9)
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(worker.attend(accepted.conversation_id))
-        for number in range(1, 6):
-            await stage.model.paused.acquire()
-            await stage.intake.change(accepted.key, f"Secret {number}")
-        await stage.model.paused.acquire()
+        await edit_too_often(stage, accepted.key, "Secret")
         await inbox.withdraw(accepted.key, stage.clock())
         stage.model.resume()
     assert "Secret" not in str(await stage.history())
