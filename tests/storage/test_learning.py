@@ -22,6 +22,7 @@ from tests.storage import given, sql
 
 pytestmark = pytest.mark.usefixtures("database")
 
+SERVERS = ["postgres", "mysql"]  # a file has one writer
 SCOPE = "terminal/main"
 
 
@@ -149,12 +150,11 @@ async def test_and_not_from_what_says_it_in_the_same_words_unless_it_is_said_lat
     assert await hold(where) == ["Ana likes tea."]
 
 
+@pytest.mark.parametrize("lasting_url", SERVERS, indirect=True)
 async def test_what_is_learned_while_its_message_is_deleted_goes_with_it(
     where: Conversation, now: datetime, database: Database
 ) -> None:
     """Whoever deletes waits for who learns, and sees then what was learned."""
-    if database.file:
-        pytest.skip("a file has one writer")
     is_locked = asyncio.Event()
 
     async def delete() -> None:
@@ -174,11 +174,10 @@ async def test_what_is_learned_while_its_message_is_deleted_goes_with_it(
     assert await Fact.all() == []
 
 
+@pytest.mark.parametrize("lasting_url", SERVERS, indirect=True)
 async def test_what_is_learned_while_its_message_expires_goes_with_it(
     where: Conversation, now: datetime, database: Database
 ) -> None:
-    if database.file:
-        pytest.skip("a file has one writer")
     is_learned, later = asyncio.Event(), now + timedelta(days=9)
 
     async def prune() -> None:

@@ -42,6 +42,7 @@ from tests.storage.power import PowerCut, cut_after
 pytestmark = pytest.mark.usefixtures("database")
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SERVERS = ["postgres", "mysql"]  # a file has one writer
 SPENT = Spent(model="m", input_tokens=1, cached_tokens=0, output_tokens=1, nano_usd=5)
 EVERYTHING = {
     "turns": 1,
@@ -444,11 +445,10 @@ async def test_a_summary_that_was_made_after_all_it_stands_for_expires_too(now: 
     assert [each.text for each in await Summary.all()] == [""]
 
 
+@pytest.mark.parametrize("lasting_url", SERVERS, indirect=True)
 async def test_what_is_indexed_while_it_expires_goes_with_it(
     now: datetime, database: Database
 ) -> None:
-    if database.file:
-        pytest.skip("a file has one writer")
     where = await given.conversation(now)
     turn_id = await answer(where, "k1", now)
     is_indexed = asyncio.Event()
