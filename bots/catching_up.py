@@ -1,4 +1,4 @@
-"""What catching up does alike on every platform: read gaps, tell who answers, move cursors."""
+"""How far catching up has come on any platform: what is read, and which answers wait for it."""
 
 from __future__ import annotations
 

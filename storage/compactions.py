@@ -261,8 +261,15 @@ def _mine(row: Compaction) -> QuerySet[Compaction]:
 
 
 def _ended(state: CompactionState, now: datetime) -> dict[str, object]:
-    """Its words are in the summary and the facts, or nowhere."""
-    return {"state": state, "content": None, "ready_at": None, "owner": None, "ended_at": now}
+    """Its words are in the summary and the facts, or nowhere; who still holds it does no more."""
+    return {
+        "state": state,
+        "content": None,
+        "ready_at": None,
+        "owner": None,
+        "ended_at": now,
+        "token": F("token") + 1,
+    }
 
 
 def _until(now: datetime, seconds: float) -> int:

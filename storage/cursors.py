@@ -53,7 +53,7 @@ async def last_seen(name: str) -> str | None:
 
 
 async def see(name: str, what: str, now: datetime, *, instead_of: str | None = None) -> None:
-    """Let this stand there from now on; if something stands there, only `instead_of` that."""
+    """Write `what` there; with `instead_of`, only where that stands, or nothing."""
     try:
         await _see(name, what, now, instead_of)
     except IntegrityError:  # made by another process meanwhile
@@ -70,7 +70,7 @@ async def _see(name: str, what: str, now: datetime, instead_of: str | None) -> N
 
 
 async def settle(name: str, what: str, now: datetime) -> str:
-    """What stands there; this from now on, if nothing does."""
+    """Keep this there unless something is kept there already; returns what is kept."""
     try:
         return await _settle(name, what, now)
     except IntegrityError:  # made by another process meanwhile

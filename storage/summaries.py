@@ -7,7 +7,7 @@ from datetime import datetime
 
 from storage.drivers.script import Script, changed, reading_script, script, select, whole
 from storage.drivers.transaction import transaction
-from storage.lease import Lease, fenced
+from storage.lease import Lease, held
 from storage.models import Conversation, Summary, SummaryKind
 
 _NEWEST = f"{select(Summary)} WHERE conversation_id = ? ORDER BY upto_seq DESC, id DESC LIMIT 1"
@@ -20,7 +20,6 @@ def newest(conversation_id: int) -> Script[Summary | None]:
     return found[0] if found else None
 
 
-_RENEW = "UPDATE conversation SET ready_at = ? WHERE id = ? AND token = ?"
 _CUT = (
     "INSERT INTO summary (conversation_id, upto_seq, kind, text, facts, made_at)"
     " SELECT id, ?, ?, ?, ?, ? FROM conversation WHERE id = ? AND NOT EXISTS"
@@ -46,7 +45,7 @@ def cut(
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
-    yield from fenced(lease, _RENEW, lease.expires(now))
+    yield from held(lease)
     what = (upto_seq, SummaryKind.CUT, text, list(facts), now)
     yield from changed(_CUT, *what, lease.conversation_id, seen or 0)
 

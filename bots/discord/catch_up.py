@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 Job = Callable[[discord.Client], Awaitable[None]]
 Look = Callable[[discord.Client], Awaitable[list[Gap]]]
 
-_AT_ONCE = 16  # channels that are read at a time
-_OF_ONE = 4  # server
+_AT_ONCE = 16  # servers that are looked at, and channels that are read, at a time
+_AT_ONCE_IN_ONE = 4  # server
 _MOST = 500  # messages of a channel: the newest
 _MOST_WAITING = 200  # messages
 _HISTORY_SECONDS = 60.0
@@ -145,9 +145,9 @@ class CatchUp:
 
     @asynccontextmanager
     async def _slot(self, path: str) -> AsyncGenerator[None]:
-        """One of the few for what is at this place; who is out of reach has not all of them."""
+        """One of the few to read at this address; a server out of reach never has them all."""
         server = Address.parse(path).parts[0]
-        of_one = self._servers.setdefault(server, asyncio.Semaphore(_OF_ONE))
+        of_one = self._servers.setdefault(server, asyncio.Semaphore(_AT_ONCE_IN_ONE))
         async with of_one, self._slots:
             yield
 

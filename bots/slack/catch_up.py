@@ -196,9 +196,8 @@ class CatchUp:
         known = await self._arrive(kept.bot)
         kept.missed.is_whole = True
         places = await kept.missed.places()
-        if self._most:
-            self._progress.expect(*places.channels)
-            self._progress.has_read(address)
+        self._progress.expect(*places.channels)
+        self._progress.has_read(address)
         await self._channels(kept.missed, places, known, began_at)
         if kept.missed.is_whole:
             await self._progress.advance(address, parse.microseconds(began_at))

@@ -30,8 +30,12 @@ def markup_of(raw: object) -> str:
 
 
 def is_forwarded(raw: object) -> bool:
-    """Whether an attachment is a message that was forwarded or shared."""
-    return at(raw, "is_share") is True or bool(items_at(raw, "message_blocks"))
+    """Whether an attachment is a message that was forwarded or shared, or that a link leads to.
+
+    Slack documents none of the marks, and sends them in various combinations.
+    """
+    is_message = at(raw, "is_share") is True or at(raw, "is_msg_unfurl") is True
+    return is_message or bool(items_at(raw, "message_blocks"))
 
 
 def inner_of(raw: object, depth: int = 0) -> str:

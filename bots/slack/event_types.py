@@ -1,4 +1,4 @@
-"""What can happen in a workspace besides that somebody writes."""
+"""What Slack tells of: messages, edits, deletions, commands, buttons."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RETRY_SECONDS = 5.0
-_HOME = "home/slack"  # as in `parse.Own`
+_HOME = "home/slack"  # the cursor that keeps `Own.home`
 
 
 class SlackPlatform:

@@ -92,19 +92,18 @@ class Intake:
             is_new=is_new,
         )
 
-    async def change(self, key: str, text: str) -> bool:
-        """A message was edited; False if it is answered already."""
-        return self._heeded(key, await inbox.change(key, text))
+    async def change(self, key: str, text: str) -> None:
+        """A message was edited."""
+        self._heed(key, await inbox.change(key, text))
 
-    async def withdraw(self, key: str) -> bool:
-        """A message was deleted; False if it is answered already."""
-        return self._heeded(key, await inbox.withdraw(key, self._clock()))
+    async def withdraw(self, key: str) -> None:
+        """A message was deleted."""
+        self._heed(key, await inbox.withdraw(key, self._clock()))
 
-    def _heeded(self, key: str, edit: Edit) -> bool:
+    def _heed(self, key: str, edit: Edit) -> None:
         if edit is Edit.TAKEN:
             kill_points.reach("edit stored, not heeded")
             self._edited(key)
-        return edit is not Edit.TOO_LATE
 
     async def _store(
         self, incoming: RoutedMessage, author: str, agent_id: int, limits: Sequence[Limit]
@@ -238,8 +237,12 @@ class Reception:
             before, known = self._stored.get(heard.key, (Readers.UNKNOWN, None))
             if known and readers in (before, Readers.UNKNOWN):
                 return known
-            _, edited = self._edits.get(heard.key, (None, heard))
-            accepted = await self._hear(_as_edited(heard, edited)) if edited else None
+            if came_before := self._edits.get(heard.key):
+                _, edited = came_before
+                if edited is None:
+                    return None
+                heard = _as_edited(heard, edited)
+            accepted = await self._hear(heard)
             if accepted:
                 self._stored[heard.key] = readers, replace(accepted, is_new=False)
             return accepted

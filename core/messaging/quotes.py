@@ -20,7 +20,8 @@ Lets = Callable[[Author], Awaitable[bool]]
 def marked(heading: str, text: str) -> str:
     """Words of others, below a line that says whose they are."""
     quoted = "\n".join(f"> {line}" for line in text.split("\n"))
-    return f"[{heading}; {MATERIAL}:]\n{quoted}"
+    inside = heading.replace("]", ")")  # a name may try to end it
+    return f"[{inside}; {MATERIAL}:]\n{quoted}"
 
 
 async def is_let(author: Author | None, lets: Lets) -> bool:
@@ -53,7 +54,7 @@ def words_of(said: Quote) -> str:
 
 def _name(author: Author | None) -> str:
     """One line, as it stands in a heading."""
-    return " ".join(author.name.replace("]", ")").split()) if author else "somebody"
+    return " ".join(author.name.split()) if author else "somebody"
 
 
 def _joined(pieces: Sequence[str]) -> str:

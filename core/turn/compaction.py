@@ -28,7 +28,6 @@ from storage.lease import Lease
 from storage.models import Conversation
 from storage.side_models import Compaction, CompactionKind, CompactionState
 from storage.stretches import StretchMessage
-from storage.usage import Spent
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +115,6 @@ async def carry_out(resources: Resources, row: Compaction) -> None:
         await compactions.leave_out(row, resources.clock())
     else:
         await _finish(work, learnings)
-        kill_points.reach("compaction finished")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +181,8 @@ async def _written(work: _Work) -> Learnings | None:
             learnings = read(finished.text, work.said, asked.known, room=asked.room)
             is_last = attempt == _MOST_TRIES
             if learnings and (learnings.summary or is_last or not work.writes_summary):
-                await _journal(work, finished, learnings, spent, step)
+                now = work.resources.clock()
+                await compactions.record(row, learnings.journalled(), spent, step=step, now=now)
                 budget.settled()
                 kill_points.reach("compaction journalled, not finished")
                 return learnings
@@ -270,13 +269,6 @@ async def _answer(work: _Work, asked: ModelRequest, budget: Budget) -> Finished:
     raise ModelDown(f"{model.name} ended without an answer")
 
 
-async def _journal(
-    work: _Work, finished: Finished, learnings: Learnings, spent: Spent, step: int
-) -> None:
-    content = {"model": finished.model, **learnings.journalled()}
-    await compactions.record(work.row, content, spent, step=step, now=work.resources.clock())
-
-
 async def _finish(work: _Work, learnings: Learnings) -> None:
     """Keep it, for those who can read there at this moment."""
     for _ in range(_CHANGES):
@@ -297,7 +289,9 @@ async def _finish(work: _Work, learnings: Learnings) -> None:
             "compacted" if outcome.summary else "facts learned",
             extra={"conversation": conversation.id, "facts": len(learnings.facts)},
         )
+        kill_points.reach("compaction finished")
         return
+    log.warning("compaction put off", extra={"compaction": work.row.id, "why": "others can read"})
     await compactions.put_off(work.row, work.resources.clock(), has_failed=False)
 
 

@@ -68,7 +68,6 @@ _MADE = {
 async def ensure(connection: BaseDBAsyncClient) -> None:
     """Make the index where it is missing. A database that cannot have one works without."""
     try:
-        await _check(connection)
         if not await is_there(connection):
             await _make(connection)
     except (OperationalError, NoIndex) as error:
@@ -81,7 +80,6 @@ async def mend(connection: BaseDBAsyncClient) -> bool:
     Raises:
         NoIndex: the database can have none.
     """
-    await _check(connection)
     try:
         if await is_there(connection) and await _is_sound(connection):
             return False
@@ -125,6 +123,7 @@ async def is_there(connection: BaseDBAsyncClient) -> bool:
 
 async def _make(connection: BaseDBAsyncClient) -> None:
     """Of the passages that there are; done twice at the same time, one of the two fails."""
+    await _check(connection)
     dialect = connection.capabilities.dialect
     if dialect == "mysql":
         await _do(connection, _MADE[dialect])

@@ -9,7 +9,7 @@ import pytest
 
 from storage import agents, compactions
 from storage.compactions import Outcome, Stretch
-from storage.errors import StorageError
+from storage.errors import LeaseLost, StorageError
 from storage.learning import Learned
 from storage.models import Conversation, Fact, Summary
 from storage.side_models import Compaction, CompactionKind, Source
@@ -51,6 +51,16 @@ async def test_what_several_learn_at_once_is_one_fact(now: datetime) -> None:
     [fact] = await Fact.all()
     assert fact.uses == 7
     assert await Source.all().count() == 8
+
+
+async def test_what_is_finished_is_neither_kept_nor_put_off(now: datetime) -> None:
+    """Whoever was cancelled while it was finished may not know that."""
+    row, outcome = await opened(now, "main/1")
+    await compactions.finish(row, outcome, now)
+    await compactions.put_off(row, now, has_failed=False)
+    with pytest.raises(LeaseLost):
+        await compactions.keep(row, now, 1)
+    assert await compactions.waiting(now + timedelta(days=1), limit=9) == []
 
 
 async def test_of_an_agent_that_is_removed_meanwhile_nothing_is_left(now: datetime) -> None:

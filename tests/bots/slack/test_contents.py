@@ -39,13 +39,14 @@ async def heard(workspace: Workspace, count: int = 1) -> list[str]:
 
 
 @pytest.mark.parametrize("text", ["", "what do we do?"])
+@pytest.mark.parametrize("is_share", [True, None])
 async def test_a_forwarded_message_is_seen_in_a_direct_message(
-    workspace: Workspace, text: str
+    workspace: Workspace, text: str, *, is_share: bool | None
 ) -> None:
     slack = workspace.slack
     place = slack.direct(ANNA)
     async with workspace.bot(AGENTS):
-        slack.forward(place, ANNA, "Deploy 4711 failed", of="Bob", text=text)
+        slack.forward(place, ANNA, "Deploy 4711 failed", of="Bob", text=text, is_share=is_share)
         await workspace.answered(place)
     [seen] = await heard(workspace)
     assert seen == f"{text}\n{BOBS}\n> Deploy 4711 failed".strip()

@@ -86,7 +86,8 @@ class Talk:
         match what:
             case "edit":
                 text = f"Hello {len(self._texts)}"
-                if await self.stage.intake.change(accepted.key, text):
+                await self.stage.intake.change(accepted.key, text)
+                if (await InboxMessage.get(key=accepted.key)).text == text:  # not too late
                     self._texts.append(text)
             case "delete":
                 await self.stage.intake.withdraw(accepted.key)

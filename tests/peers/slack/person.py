@@ -60,7 +60,8 @@ class Person:
     ) -> str:
         """Somebody else's words, as *Forward message* sends them; the new message's ts."""
         shared = Json(is_share=True, is_msg_unfurl=True, author_name=of, text=said)
-        shared.update(from_url="https://x.slack.com/archives/C1/p1700000000000100", **more)
+        shared["from_url"] = "https://x.slack.com/archives/C1/p1700000000000100"
+        shared.update(more)
         return self.send(channel, user, text, thread=thread, attachments=[shared])
 
     def say_as_other_bot(self, channel: str, text: str, thread: str | None = None) -> str:
