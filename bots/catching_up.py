@@ -78,10 +78,10 @@ class CatchingUp:
 
     async def advance(self, cursor: Address, position: int) -> None:
         """Everything at this address was heard up to there."""
-        await stored(lambda: self._cursors.advance(cursor, position))
+        await ask_database(lambda: self._cursors.advance(cursor, position))
 
 
-async def stored(ask: Callable[[], Awaitable[T]]) -> T | None:
+async def ask_database(ask: Callable[[], Awaitable[T]]) -> T | None:
     """Ask the database until it answers."""
 
     async def once() -> T:

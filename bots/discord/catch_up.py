@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 import discord
 
-from bots.catching_up import CatchingUp
+from bots.catching_up import CatchingUp, ask_database
 from bots.discord import parse
 from bots.discord.channels import Location, location_of
 from bots.discord.dispatch import Dispatcher
@@ -137,7 +137,7 @@ class CatchUp:
 
     async def _look_at_waiting(self, client: discord.Client) -> None:
         """See what became of messages that still wait: they may have been edited or deleted."""
-        keys = await insist(lambda: self._dispatcher.unanswered(_MOST_WAITING)) or []
+        keys = await ask_database(lambda: self._dispatcher.unanswered(_MOST_WAITING)) or []
         async with asyncio.TaskGroup() as group:
             for key in keys:
                 group.create_task(self._look_at(client, key))

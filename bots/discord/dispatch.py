@@ -17,7 +17,6 @@ from core.errors import NotAllowed
 from core.messaging.access import Gate
 from core.messaging.intake import Reception
 from core.messaging.messages import PlatformMessage
-from core.messaging.storing import storing
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +49,7 @@ class Dispatcher:
 
     async def unanswered(self, limit: int) -> list[str]:
         """The keys of messages that are not answered yet."""
-        with storing():
-            return await self._reception.unanswered("discord", limit)
+        return await self._reception.unanswered("discord", limit)
 
     async def hear(self, heard: PlatformMessage) -> bool:
         """Store a message; returns whether it is new and will be answered."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bots.catching_up import CatchingUp, stored
+from bots.catching_up import CatchingUp, ask_database
 from bots.hearing import hear, insist, storable
 from bots.slack import parse
 from bots.slack.mention_commands import Words
@@ -67,9 +67,13 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Gap:
-    """A channel in which nothing is known from `start` on; `is_long` if Slack gave up since."""
+    """A channel in which nothing is known from `start` on; `is_long` if Slack gave up since.
+
+    `is_shared` with another workspace.
+    """
 
     address: Address
+    is_shared: bool
     start: int
     is_long: bool
 
@@ -175,14 +179,14 @@ class CatchUp:
                 continue
 
     async def _teams(self) -> list[Bot] | None:
-        return await stored(self._from.teams)
+        return await ask_database(self._from.teams)
 
     async def _arrive(self, bot: Bot) -> Mapping[str, int]:
         """The workspace's cursors. At the very first start, before anything can come in, they
         are set: what was said until now is nobody's question, and what is said from now on is.
         """
         address, now = _workspace(bot.team), parse.microseconds(self._clock())
-        known = await stored(lambda: self._from.cursors.below(address)) or {}
+        known = await ask_database(lambda: self._from.cursors.below(address)) or {}
         if address.key in known:
             return known
         await self._progress.advance(address.below(_FIRST), now)
@@ -216,6 +220,7 @@ class CatchUp:
             heard_up_to = max(known[_workspace(team).key], known.get(address.key, 0))
             return _Gap(
                 address=address,
+                is_shared=address.parts[1] in places.shared,
                 start=max(heard_up_to - _OVERLAP, oldest),
                 is_long=parse.microseconds(began_at) - heard_up_to > _OVERLAP,
             )
@@ -226,7 +231,7 @@ class CatchUp:
                 if self._most:
                     in_these = threads.get(channel, [])
                     said = await missed.said(channel, in_these, gap.start, looks_back=gap.is_long)
-                    news = await self._hear_all(missed, gap, said, places)
+                    news = await self._hear_all(missed, gap, said)
             await self._waiting.look(missed, gap.address, waiting.get(channel, ()), said)
             if news and missed.is_whole:
                 await self._progress.advance(gap.address, parse.microseconds(began_at))
@@ -238,7 +243,7 @@ class CatchUp:
 
     async def _threads(self, team: str, now: datetime) -> Threads:
         """The threads in which somebody wrote lately, by channel."""
-        found = await stored(
+        found = await ask_database(
             lambda: self._from.cursors.threads(
                 _workspace(team), since=now - _THREADS_OF, limit=_MOST_THREADS
             )
@@ -252,28 +257,24 @@ class CatchUp:
 
     async def _busy(self, team: str, now: datetime) -> Sequence[str]:
         """The channels in which somebody asked lately, newest first."""
-        found = await stored(
+        found = await ask_database(
             lambda: self._from.cursors.places(
                 _workspace(team), since=now - _THREADS_OF, limit=_MOST_THREADS
             )
         )
         return list(dict.fromkeys(place.parts[1] for place in found or []))
 
-    async def _hear_all(
-        self, missed: Missed, gap: _Gap, said: Sequence[object], places: Places
-    ) -> int:
+    async def _hear_all(self, missed: Missed, gap: _Gap, said: Sequence[object]) -> int:
         """Hear what was said there since; returns how much of it was new."""
-        is_shared = gap.address.parts[1] in places.shared
-        heard = [await self._read(missed, gap.address, raw, is_shared=is_shared) for raw in said]
+        heard = [await self._read(missed, gap, raw) for raw in said]
         since = {each.key: each for each in heard if each and each.position > gap.start}
         in_order = sorted(since.values(), key=lambda message: message.position)
         return sum([await self._hear(each) for each in in_order])
 
-    async def _read(
-        self, missed: Missed, place: Address, raw: object, *, is_shared: bool
-    ) -> PlatformMessage | None:
+    async def _read(self, missed: Missed, gap: _Gap, raw: object) -> PlatformMessage | None:
         own = self._from.own()
-        said = parse.message(raw, place, missed.bot.user, own, is_shared=is_shared)
+        user = missed.bot.user
+        said = parse.message(raw, gap.address, user, own, is_shared=gap.is_shared)
         if said is None:
             return None
         return parse.named(said, await self._from.people.names(missed.bot.team, said.people))

@@ -122,7 +122,7 @@ def event(body: object, own: Own) -> Said | Edited | Withdrawn | TurnedPrivate |
 
 
 def message(
-    raw: object, place: Address, bot_user: str, own: Own, *, is_shared: bool = False
+    raw: object, place: Address, bot_user: str, own: Own, *, is_shared: bool
 ) -> Said | None:
     """A message of a channel's history; None if nobody has to answer it."""
     home = own.home if is_shared else ""
@@ -131,9 +131,7 @@ def message(
     return _said(raw, place, workspace)
 
 
-def edit(
-    raw: object, place: Address, bot_user: str, own: Own, *, is_shared: bool = False
-) -> Edited | None:
+def edit(raw: object, place: Address, bot_user: str, own: Own, *, is_shared: bool) -> Edited | None:
     """As `message`, of one that was edited; None for one that never was."""
     return _edit(message(raw, place, bot_user, own, is_shared=is_shared), raw)
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import assert_never
 
+from bots.catching_up import ask_database
 from bots.hearing import insist, storable
 from bots.slack import parse
 from bots.slack.event_types import Edited, Withdrawn
@@ -16,7 +17,6 @@ from bots.slack.people import People
 from bots.slack.reader import Places
 from core.address import Address
 from core.messaging.intake import Reception
-from core.messaging.storing import storing
 
 _MOST = 200
 
@@ -32,7 +32,7 @@ class WaitingMessages:
     async def keys(self, team: str, places: Places) -> Mapping[str, Sequence[str]]:
         """Those that this workspace can tell of, by channel; none can of a command."""
         found, home = defaultdict[str, list[str]](list), self._own().home
-        for key in await insist(self._stored) or []:
+        for key in await ask_database(self._unanswered) or []:
             _, heard_in, channel, *rest = key.split("/")
             is_shared = heard_in == home and channel in places.shared
             is_message = len(rest) == 1 and bool(parse.position(rest[0]))
@@ -61,12 +61,12 @@ class WaitingMessages:
     ) -> Edited | Withdrawn | None:
         if raw is _GONE or text_at(raw, "subtype") == "tombstone":
             return Withdrawn(key=key)
+        # The message is known by its other workspace: the edit has to get the key as it is stored.
         is_shared = not key.startswith(f"{place.key}/")
         return parse.edit(raw, place, missed.bot.user, self._own(), is_shared=is_shared)
 
-    async def _stored(self) -> list[str]:
-        with storing():
-            return await self._reception.unanswered("slack", _MOST)
+    async def _unanswered(self) -> list[str]:
+        return await self._reception.unanswered("slack", _MOST)
 
     async def _store(self, team: str, news: Edited | Withdrawn) -> None:
         match news:

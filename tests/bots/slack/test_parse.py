@@ -167,8 +167,8 @@ def test_another_app_is_told_from_this_one() -> None:
     found = heard(raw)
     assert (found.is_by_app, found.author.id, found.author.name) == (True, "B9", "Deploys")
     here = Address.parse("slack/T0001/C1")
-    assert parse.message(raw["event"], here, "U0BOT", OWN) is not None
-    assert parse.message(raw["event"], here, "U0BOT", Own()) is None
+    assert parse.message(raw["event"], here, "U0BOT", OWN, is_shared=False) is not None
+    assert parse.message(raw["event"], here, "U0BOT", Own(), is_shared=False) is None
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,10 @@ def test_a_webhook_without_an_app_is_judged_alike_at_once_and_when_catching_up(
     raw = said()
     raw["event"] = {**as_mapping(raw["event"]), **post, "subtype": "bot_message", "user": None}
     here = Address.parse("slack/T0001/C1")
-    at_once, later = parse.event(raw, OWN), parse.message(raw["event"], here, "U0BOT", OWN)
+    at_once, later = (
+        parse.event(raw, OWN),
+        parse.message(raw["event"], here, "U0BOT", OWN, is_shared=False),
+    )
     assert (at_once is not None, later is not None) == (is_heard, is_heard)
 
 
