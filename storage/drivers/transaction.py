@@ -27,8 +27,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # Deadlock, serialization failure and lock time-out, as PostgreSQL and MySQL number them; 1020 is
-# a row that changed since it was read, as newer MariaDB reports it.
-_CONFLICTS = {"40001", "40P01", "55P03", 1020, 1205, 1213}
+# a row that changed since it was read, as newer MariaDB reports it; 1305 a savepoint that went with
+# the transaction, which MySQL rolls back at a deadlock.
+_CONFLICTS = {"40001", "40P01", "55P03", 1020, 1205, 1213, 1305}
 # A value that is out of range, has characters that it cannot have, or is too long, as MySQL
 # numbers them; PostgreSQL has a class of its own for them.
 _UNSTORABLE = {1264, 1366, 1406}
