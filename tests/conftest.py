@@ -104,8 +104,9 @@ def _once_a_dialect(prepare: Callable[[Apps], None]) -> Callable[[Apps], None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let every second worker begin with what waits, while the others have the processor."""
     count = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    waiting = [item for start in WAITING for item in items if item.nodeid.startswith(start)]
-    others = iter([item for item in items if not item.nodeid.startswith(WAITING)])
+    ranks = {item: _rank(item.nodeid) for item in items}
+    waiting = sorted((item for item in items if ranks[item] < len(WAITING)), key=ranks.__getitem__)
+    others = iter([item for item in items if ranks[item] == len(WAITING)])
     share, patient = -(-len(items) // count), -(-count // 2)
     items.clear()
     for number in range(count):
@@ -113,9 +114,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items += [*first, *itertools.islice(others, max(0, share - len(first)))]
 
 
+def _rank(name: str) -> int:
+    return next((n for n, start in enumerate(WAITING) if name.startswith(start)), len(WAITING))
+
+
 def pytest_collection_finish() -> None:
     """What was collected stays: looking for garbage in it would take a tenth of a second a time."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 

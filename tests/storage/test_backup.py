@@ -264,10 +264,10 @@ async def test_a_database_of_a_later_version_is_refused(database: Database) -> N
         await sql.rows(database, "DELETE FROM tortoise_migrations WHERE name = '9999_x'")
 
 
-async def test_who_has_it_open_is_seen_until_they_leave(lasting_url: str) -> None:
-    database = await open_database(lasting_url)
+async def test_who_has_it_open_is_seen_until_they_leave(url: str) -> None:
+    database = await open_database(url)
     assert not await backup.is_in_use(database)
-    process = await processes.start(OPENS, lasting_url)
+    process = await processes.start(OPENS, url)
     async with asyncio.timeout(PATIENCE):
         assert await process.stdout.readline() == b"open\n"
     assert await backup.is_in_use(database)

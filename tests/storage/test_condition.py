@@ -15,8 +15,8 @@ from storage.errors import DatabaseUnusable
 from tests.storage import sql
 
 
-async def test_a_current_database_has_every_migration(database: Database, lasting_url: str) -> None:
-    found = await examine(lasting_url)
+async def test_a_current_database_has_every_migration(database: Database, url: str) -> None:
+    found = await examine(url)
     assert (found.newest, found.missing) == (migration.known()[-1], ())
     assert found.shown == database.url.shown
 
@@ -37,10 +37,10 @@ async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
         await examine(f"sqlite://{tmp_path}/gone/moorings.db")
 
 
-async def test_the_clock_of_a_server_is_compared(lasting_url: str) -> None:
+async def test_the_clock_of_a_server_is_compared(url: str) -> None:
     hour = timedelta(hours=1)
-    found = await examine(lasting_url, lambda: clock.now() + hour)
-    is_file = lasting_url.startswith("sqlite")
+    found = await examine(url, lambda: clock.now() + hour)
+    is_file = url.startswith("sqlite")
     assert found.ahead_seconds == pytest.approx(0 if is_file else hour.total_seconds(), abs=60)
 
 

@@ -50,8 +50,8 @@ async def _status(code: str, url: str) -> int:
     return (await cold(life)).code
 
 
-async def test_a_process_that_forgets_to_close_ends(lasting_url: str) -> None:
-    assert await _status(USES, lasting_url) == 0
+async def test_a_process_that_forgets_to_close_ends(url: str) -> None:
+    assert await _status(USES, url) == 0
 
 
 @pytest.mark.parametrize(("code", "status"), [(RETURNS, 0), (RAISES, 1), (EXITS_WITH_THREADS, 0)])

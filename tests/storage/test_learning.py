@@ -150,7 +150,7 @@ async def test_and_not_from_what_says_it_in_the_same_words_unless_it_is_said_lat
     assert await hold(where) == ["Ana likes tea."]
 
 
-@pytest.mark.parametrize("lasting_url", SERVERS, indirect=True)
+@pytest.mark.parametrize("url", SERVERS, indirect=True)
 async def test_what_is_learned_while_its_message_is_deleted_goes_with_it(
     where: Conversation, now: datetime, database: Database
 ) -> None:
@@ -174,7 +174,7 @@ async def test_what_is_learned_while_its_message_is_deleted_goes_with_it(
     assert await Fact.all() == []
 
 
-@pytest.mark.parametrize("lasting_url", SERVERS, indirect=True)
+@pytest.mark.parametrize("url", SERVERS, indirect=True)
 async def test_what_is_learned_while_its_message_expires_goes_with_it(
     where: Conversation, now: datetime, database: Database
 ) -> None:

@@ -119,7 +119,7 @@ async def test_a_message_can_count_as_less_than_it_has(now: datetime) -> None:
 
 
 async def test_a_quiet_conversation_among_busy_ones_costs_a_page(
-    database: Database, lasting_url: str
+    database: Database, url: str
 ) -> None:
     if database.url.dialect != "postgres":
         return  # the others have never been seen to read the table from its other end
@@ -127,7 +127,7 @@ async def test_a_quiet_conversation_among_busy_ones_costs_a_page(
         await sql.rows(database, FILL.format(conversation=conversation, rows=rows))
     await sql.rows(database, "ANALYZE message")
     await database.close()
-    reading = await open_database(lasting_url)  # what the filling read is counted elsewhere
+    reading = await open_database(url)  # what the filling read is counted elsewhere
     await sql.rows(reading, "SELECT pg_stat_reset()")
     await messages.window(QUIET, after_seq=0, tokens=200)
     await sql.rows(reading, "SELECT pg_stat_force_next_flush()")

@@ -242,27 +242,27 @@ async def test_tables_of_another_program_are_left_alone(url: str) -> None:
 
 
 @pytest.mark.parametrize("from_here_on", ["0002", "0003"])
-@pytest.mark.parametrize("lasting_url", ["mysql"], indirect=True)
+@pytest.mark.parametrize("url", ["mysql"], indirect=True)
 async def test_what_a_killed_migration_had_added_is_no_obstacle(
-    lasting_url: str, from_here_on: str
+    url: str, from_here_on: str
 ) -> None:
     """MySQL cannot take it back: the statement stood before the migration was on record."""
-    opened = await open_database(lasting_url)
+    opened = await open_database(url)
     forget = f"DELETE FROM tortoise_migrations WHERE name >= '{from_here_on}'"  # noqa: S608  # of our own
     await sql.rows(opened, forget)
     await opened.close()
-    opened = await open_database(lasting_url)
+    opened = await open_database(url)
     names = await sql.rows(opened, "SELECT name FROM tortoise_migrations ORDER BY name")
     await opened.close()
     assert [row["name"] for row in names] == migration.known()
 
 
-@pytest.mark.parametrize("lasting_url", ["mysql"], indirect=True)
+@pytest.mark.parametrize("url", ["mysql"], indirect=True)
 async def test_names_of_an_older_mysql_database_are_compared_exactly_too(
-    lasting_url: str, now: datetime
+    url: str, now: datetime
 ) -> None:
     """Its collation took spaces at the end of a name for nothing."""
-    opened = await open_database(lasting_url)
+    opened = await open_database(url)
     for statement in (
         "ALTER TABLE conversation CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
         "DROP TABLE reservation",
@@ -273,7 +273,7 @@ async def test_names_of_an_older_mysql_database_are_compared_exactly_too(
         await given.conversation(now, room="a ")
     ).id
     await opened.close()
-    opened = await open_database(lasting_url)
+    opened = await open_database(url)
     assert (await given.conversation(now, room="a")).id != (
         await given.conversation(now, room="a ")
     ).id

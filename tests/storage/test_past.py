@@ -42,7 +42,7 @@ async def test_what_was_said_at_or_below_the_same_address_is_there(
     assert (await before(where, now)).has_sibling is is_there
 
 
-@pytest.mark.parametrize("lasting_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_it_is_found_by_the_index(now: datetime, database: Database) -> None:
     where = await given.conversation(now, room="c1")
     async with asked() as statements:

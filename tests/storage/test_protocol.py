@@ -277,8 +277,8 @@ class Protocol(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def opened(lasting_url: str) -> Iterator[Opened]:
-    opened = Opened(lasting_url)
+def opened(url: str) -> Iterator[Opened]:
+    opened = Opened(url)
     yield opened
     opened.close()
 

@@ -381,7 +381,7 @@ async def _is_cut(bounds: Bounds, statements: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("lasting_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_nothing_is_looked_for_without_an_index(database: Database, now: datetime) -> None:
     where = await given.conversation(now)
     for number in range(2):
@@ -445,7 +445,7 @@ async def test_a_summary_that_was_made_after_all_it_stands_for_expires_too(now: 
     assert [each.text for each in await Summary.all()] == [""]
 
 
-@pytest.mark.parametrize("lasting_url", SERVERS, indirect=True)
+@pytest.mark.parametrize("url", SERVERS, indirect=True)
 async def test_what_is_indexed_while_it_expires_goes_with_it(
     now: datetime, database: Database
 ) -> None:

@@ -47,9 +47,8 @@ async def test_what_is_cut_is_read_once_and_a_summary_takes_its_place(
     await talk(stage, "And now?")
     front, *rest = stage.model.requests[-1].messages
     assert front.content.endswith(f"Earlier in this conversation:\n{SUMMARY}")
-    assert "- Ana asked question 0 on 1 March 2026. (fact 1, learned from ana, 01 March 2026)" in (
-        front.content
-    )
+    known = f"(fact {(await Fact.get()).id}, learned from ana, 01 March 2026)"
+    assert f"- Ana asked question 0 on 1 March 2026. {known}" in front.content
     assert "Question 0" not in str(rest)
     assert len(rest) < len(request.messages)
 
@@ -166,13 +165,14 @@ async def test_a_learned_fact_changes_with_what_people_say(stage: Stage, reader:
     """The newer one is in the context; the older one says until when it held."""
     reader.notes = [noted(("The deadline is 15 March 2026.", [1]))]
     await (await grown(stage)).settle()
-    reader.notes = [noted(("The deadline is 2 April 2026.", [1]), replaces=1)]
+    first = await Fact.get()
+    reader.notes = [noted(("The deadline is 2 April 2026.", [1]), replaces=first.id)]
     await (await grown(stage)).settle()
     old, new = await Fact.all().order_by("id")
     assert (old.superseded_by, old.held_until) == (new.id, new.said_at)
     await talk(stage, "When is it?")
     prompt = str(stage.model.prompts[-1])
-    assert "The deadline is 2 April 2026. (fact 2, learned from ana, 01 March 2026)" in prompt
+    assert f"2 April 2026. (fact {new.id}, learned from ana, 01 March 2026)" in prompt
     assert "15 March" not in prompt
     assert f"{old.id}. The deadline is 15 March 2026." in reader.read[-1].messages[-1].content
 
@@ -180,15 +180,15 @@ async def test_a_learned_fact_changes_with_what_people_say(stage: Stage, reader:
 async def test_a_learned_fact_speaks_against_a_told_one_but_takes_its_place_never(
     stage: Stage, reader: Reader
 ) -> None:
-    await stage.remember("The deadline is 15 March 2026.")
-    reader.notes = [noted(("The deadline is 2 April 2026.", [1]), replaces=1)]
+    first = await stage.remember("The deadline is 15 March 2026.")
+    reader.notes = [noted(("The deadline is 2 April 2026.", [1]), replaces=first.id)]
     await (await grown(stage)).settle()
     told, found = await Fact.all().order_by("id")
     assert (told.superseded_by, found.contradicts) == (None, told.id)
     await talk(stage, "When is it?")
     prompt = str(stage.model.prompts[-1])
-    assert "15 March 2026. (fact 1, from ana" in prompt
-    assert "it speaks against fact 1, which was told earlier)" in prompt
+    assert f"15 March 2026. (fact {told.id}, from ana" in prompt
+    assert f"it speaks against fact {told.id}, which was told earlier)" in prompt
 
 
 async def test_what_is_known_already_counts_as_used(stage: Stage, reader: Reader) -> None:
@@ -399,13 +399,14 @@ async def test_what_a_newer_one_had_taken_the_place_of_holds_again(
 ) -> None:
     reader.notes = [noted(("The deadline is 15 March 2026.", [1]))]
     await (await grown(stage)).settle()
-    reader.notes = [noted(("The deadline is 2 April 2026.", [1]), replaces=1)]
+    older = await Fact.get()
+    reader.notes = [noted(("The deadline is 2 April 2026.", [1]), replaces=older.id)]
     await (await grown(stage)).settle()
     assert await learned() == ["The deadline is 2 April 2026."]
-    newer = await Fact.get(id=2)
+    newer = await Fact.get(text="The deadline is 2 April 2026.")
     await inbox.withdraw(newer.source_key, stage.clock())
     assert await learned() == ["The deadline is 15 March 2026."]
-    assert (await Fact.get(id=1)).held_until is None
+    assert (await Fact.get(id=older.id)).held_until is None
 
 
 async def test_what_is_learned_elsewhere_is_shown_and_what_is_in_sight_is_not(
@@ -451,13 +452,15 @@ async def test_a_fact_that_is_told_changed_and_contradicted_is_shown_so(
     )
     await talk(stage, "When is it?")
     front, *_, asked = (content for _, content in stage.model.prompts[-1])
-    assert "15 March 2026. (fact 1, from ana" in front
-    assert "2 April 2026. (fact 2, from ana" in asked
-    assert "fact 1 held until 01 March 2026; fact 2 took its place" in asked
+    one, two = f"fact {first.id}", f"fact {second.id}"
+    assert f"15 March 2026. ({one}, from ana" in front
+    assert f"2 April 2026. ({two}, from ana" in asked
+    assert f"{one} held until 01 March 2026; {two} took its place" in asked
     reader.notes = [noted(("The deadline is 9 May 2026.", [3]), replaces=second.id)]
     await (await grown(stage)).settle()
     await talk(stage, "And now?")
     front = stage.model.prompts[-1][0][1]
     assert "15 March" not in front
-    assert "2 April 2026. (fact 2, from ana" in front
-    assert "9 May 2026. (fact 3, learned from ana, 01 March 2026; it speaks against fact 2" in front
+    assert f"2 April 2026. ({two}, from ana" in front
+    against = await Fact.get(text="The deadline is 9 May 2026.")
+    assert f"(fact {against.id}, learned from ana, 01 March 2026; it speaks against {two}" in front

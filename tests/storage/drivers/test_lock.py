@@ -83,17 +83,17 @@ async def test_a_link_to_a_file_is_that_file(migrated: Path, tmp_path: Path) -> 
     assert [each.name for each in there.iterdir()] == ["link.db"]
 
 
-async def test_another_process_has_to_let_go_first(database: Database, lasting_url: str) -> None:
-    async with held_elsewhere(lasting_url):
+async def test_another_process_has_to_let_go_first(database: Database, url: str) -> None:
+    async with held_elsewhere(url):
         await taken(database, "moor")
     async with asyncio.timeout(PATIENCE), database.only_one("moor"):
         pass
 
 
 async def test_who_does_not_wait_is_told_that_another_process_has_it(
-    database: Database, lasting_url: str
+    database: Database, url: str
 ) -> None:
-    async with held_elsewhere(lasting_url):
+    async with held_elsewhere(url):
         for _ in range(10):  # more than a pool has connections
             async with database.if_free("moor") as is_mine:
                 assert not is_mine
@@ -171,18 +171,16 @@ async def test_a_time_limit_of_the_holder_is_its_own(database: Database) -> None
             await asyncio.Event().wait()
 
 
-async def test_a_killed_process_holds_nothing(database: Database, lasting_url: str) -> None:
-    async with held_elsewhere(lasting_url) as process:
+async def test_a_killed_process_holds_nothing(database: Database, url: str) -> None:
+    async with held_elsewhere(url) as process:
         process.kill()
         await process.wait()
         async with asyncio.timeout(PATIENCE), database.only_one("moor"):
             pass
 
 
-async def test_whoever_gives_up_waiting_leaves_nothing_behind(
-    database: Database, lasting_url: str
-) -> None:
-    async with held_elsewhere(lasting_url):
+async def test_whoever_gives_up_waiting_leaves_nothing_behind(database: Database, url: str) -> None:
+    async with held_elsewhere(url):
         for _ in range(10):  # more than a pool has connections
             await taken(database, "moor")
         await database.probe()
@@ -206,8 +204,8 @@ def small(url: str) -> str:
     return url if url.startswith("sqlite") else f"{url}?maxsize=3"
 
 
-async def test_waiters_of_one_process_leave_the_holder_its_connections(lasting_url: str) -> None:
-    database = await open_database(small(lasting_url))
+async def test_waiters_of_one_process_leave_the_holder_its_connections(url: str) -> None:
+    database = await open_database(small(url))
     done: list[int] = []
 
     async def wait(number: int) -> None:
@@ -223,10 +221,10 @@ async def test_waiters_of_one_process_leave_the_holder_its_connections(lasting_u
 
 
 async def test_two_locks_at_once_leave_a_connection_for_what_is_done_under_them(
-    lasting_url: str,
+    url: str,
 ) -> None:
     """Whoever wants a third one waits, or is told that it is not free."""
-    database = await open_database(small(lasting_url))
+    database = await open_database(small(url))
     done: list[str] = []
 
     async def third() -> None:
