@@ -16,6 +16,7 @@ from storage.database import Database
 from storage.derived import Passage
 from storage.models import Conversation, Message, MessageRole, Turn, TurnState
 from storage.retention import Bounds
+from tests.statements import asked
 from tests.storage import sql
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -250,6 +251,18 @@ async def test_of_common_words_two_together_are_found(
     await talks.say("The budget of Falcon is small.")
     assert "small" in await talks.find("budget of Falcon")
     assert await talks.find("Falcon") != ""
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_nothing_is_looked_for_twice(talks: Talks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.memory.search._RARE", 2)
+    for number in range(5):
+        await talks.say(f"The budget of Falcon {number}")
+    async with asked() as statements:
+        assert await talks.find("budget of Falcon") != ""
+    looked = [each for each in statements if "MATCH" in each]
+    assert len(looked) == 5  # each word of people and of agents, and both words of people
+    assert len(set(looked)) == 5
 
 
 async def test_a_missing_index_is_made_anew(talks: Talks, database: Database) -> None:
