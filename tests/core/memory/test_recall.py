@@ -121,6 +121,14 @@ async def test_a_hit_is_shown_with_what_was_said_just_before(talks: Talks) -> No
     assert "called" not in found
 
 
+async def test_a_long_question_is_shown_by_its_beginning(talks: Talks) -> None:
+    question = "Which bird flies? " + "Nothing of it matters. " * 40 + "So it ends."
+    await talks.say(question, answer="Falcon does.")
+    found = await talks.find("Falcon")
+    assert "- Ana: Which bird flies? Nothing" in found
+    assert "So it ends" not in found
+
+
 async def test_a_long_message_is_shown_in_passages(talks: Talks) -> None:
     await talks.say("Nothing of it matters. " * 40 + "But Falcon does. " + "Or so it seems. " * 40)
     found = await talks.find("Falcon")
