@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.address import Address
+from core.llm.tokens import estimate
 from core.memory.indexing import index_next
 from core.memory.recall import Limits, recalled
 from core.memory.search import Where
@@ -112,6 +113,18 @@ async def test_what_people_said_comes_before_what_agents_said(talks: Talks) -> N
     assert await recalled("Falcon budget", where, tokens=30) == (
         "  03 March 2026\n- Ana: Falcon has no budget left."
     )
+
+
+async def test_what_fits_is_shown_up_to_the_last_token(talks: Talks) -> None:
+    await talks.say("The budget of Falcon is 40,000 euros.", answer="Noted: Falcon has a budget.")
+    whole = await talks.find("budget of Falcon")
+    lines = [estimate(line) + 1 for line in whole.split("\n")]
+    agent = await agents.by_name("Ada")
+    assert agent
+    where = Where(scope=Scope(agent.id, CHANNEL))
+    assert await recalled("budget of Falcon", where, tokens=sum(lines)) == whole
+    less = await recalled("budget of Falcon", where, tokens=sum(lines) - 1)
+    assert less == "\n".join(whole.split("\n")[:2])
 
 
 async def test_a_hit_is_shown_with_what_was_said_just_before(talks: Talks) -> None:
