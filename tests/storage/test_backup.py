@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from core.clock import monotonic
 from storage import agents, backup, installations
 from storage.backup import Layout, Page
 from storage.database import Database, open_database
@@ -275,6 +276,20 @@ async def test_who_has_it_open_is_seen_until_they_leave(url: str) -> None:
     await process.wait()
     assert not await backup.is_in_use(database)
     await database.close()
+
+
+@pytest.mark.parametrize("url", ["postgres", "mysql"], indirect=True)
+async def test_a_server_has_time_to_notice_that_somebody_has_left(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "_LEAVING_SECONDS", 0.3)
+    one, other = await open_database(url), await open_database(url)
+    began_at = monotonic()
+    is_in_use, waited = await backup.is_in_use(one), monotonic() - began_at
+    await other.close()
+    await one.close()
+    assert is_in_use
+    assert waited > 0.29
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from storage import agents, compactions
 from storage.compactions import Outcome, Stretch
 from storage.errors import LeaseLost, StorageError
 from storage.learning import Learned
-from storage.models import Conversation, Fact, Summary
+from storage.models import Conversation, Fact, Summary, Usage
 from storage.side_models import Compaction, CompactionKind, Source
+from storage.usage import Spent
 from tests.storage import given
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -61,6 +62,20 @@ async def test_what_is_finished_is_neither_kept_nor_put_off(now: datetime) -> No
     with pytest.raises(LeaseLost):
         await compactions.keep(row, now, 1)
     assert await compactions.waiting(now + timedelta(days=1), limit=9) == []
+
+
+async def test_who_has_lost_it_journals_neither_words_nor_what_they_cost(now: datetime) -> None:
+    row, _ = await opened(now, "main/1")
+    later = now + timedelta(minutes=1)
+    assert await compactions.claim(row.id, owner="another", now=later, seconds=15)
+    spent = Spent(model="m", input_tokens=1, cached_tokens=0, output_tokens=1, nano_usd=1)
+    with pytest.raises(LeaseLost):
+        await compactions.record(row, {}, spent, step=1, now=later)
+    with pytest.raises(LeaseLost):
+        await compactions.try_again(row, spent, step=1, attempt=1, now=later)
+    [kept] = await Compaction.all()
+    assert (kept.state, kept.tries) == (row.state, 0)
+    assert await Usage.all() == []
 
 
 async def test_of_an_agent_that_is_removed_meanwhile_nothing_is_left(now: datetime) -> None:

@@ -325,6 +325,15 @@ async def test_the_newest_reset_stays_however_often_was_cut_since(now: datetime)
     assert {row.id for row in await Summary.all()} == {reset, newest}
 
 
+async def test_a_summary_from_before_a_reset_goes(now: datetime) -> None:
+    where = await given.conversation(now)
+    await answer(where, "k1", now)
+    cut = await _cut(where, 1, now)
+    reset = await _cut(where, 2, now, kind=SummaryKind.RESET)
+    assert (await prune(words=now + HOUR)).summaries == {cut}
+    assert [row.id for row in await Summary.all()] == [reset]
+
+
 async def test_a_summary_made_lately_stays(now: datetime) -> None:
     where = await given.conversation(now)
     await answer(where, "k1", now - DAY)

@@ -213,6 +213,17 @@ async def test_what_was_answered_is_not_answered_again(down: Server) -> None:
     assert len(discord.calls("messages.create")) == 1
 
 
+async def test_the_log_says_how_much_was_caught_up(
+    down: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bots.discord.catch_up")
+    for text in ("one", "two"):
+        down.discord.say(down.discord.support, down.discord.anna, text)
+    async with down.bot(down.support_listens) as bot:
+        await bot.listener.caught_up()
+    assert [vars(each)["messages"] for each in caplog.records if each.msg == "caught up"] == [2]
+
+
 async def test_where_nothing_was_said_nothing_is_read(down: Server) -> None:
     discord = down.discord
     async with down.bot(down.support_listens) as bot:

@@ -8,6 +8,7 @@ import pytest
 
 from bots.discord.parse import Deleted
 from tests.bots.discord.server import QUICK, Bot, Server
+from tests.patience import PATIENCE
 
 INBOX = "SELECT count(*) FROM inbox"
 STORED = "SELECT text FROM inbox ORDER BY position"
@@ -49,6 +50,21 @@ async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caugh
         discord.clear_faults()
         await discord.until(lambda: server.rows(INBOX) == [(11,)])
     assert server.rows(STORED)[:10] == [(f"number {number}",) for number in range(10)]
+
+
+async def test_what_could_not_be_stored_is_not_tried_again_at_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bots.discord.ingest._RETRY_SECONDS", 10 * PATIENCE)
+    discord = server.discord
+    begun = server.bot(server.support_listens, database_url=server.impatient)
+    async with begun, server.locked():
+        discord.say(discord.support, discord.anna, "hello")
+        await discord.until(lambda: "not stored yet" in caplog.messages)
+        discord.forget_sessions()
+        await discord.kick("abort")
+        await discord.until(lambda: discord.identifies == 2)  # time enough to try again
+        assert caplog.messages.count("not stored yet") == 1
 
 
 async def test_what_is_deleted_while_it_waits_aside_is_not_answered(server: Server) -> None:

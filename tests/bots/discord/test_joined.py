@@ -141,6 +141,17 @@ async def test_it_leaves_a_thread_when_it_is_told_so_until_it_is_called(
     assert told.text == "I answer in this thread only when somebody calls me again."
 
 
+async def test_whoever_does_not_call_it_or_stands_in_no_thread_says_a_word_like_any_other(
+    server: Server,
+) -> None:
+    discord = server.discord
+    async with server.bot(AGENTS):
+        discord.say(discord.general, discord.anna, f"{discord.mention} leave")
+        thread = await joined(server)
+        heard = await heard_after(server, thread, "leave", "and then?")
+    assert heard == ["leave", "hello", "leave", "and then?", "the end"]
+
+
 @pytest.mark.parametrize("bots", ["", "bots = true"])
 async def test_an_app_does_not_let_it_leave(server: Server, bots: str) -> None:
     discord = server.discord

@@ -109,6 +109,7 @@ def test_text_is_read_as_people_read_it(reader: Reader) -> None:
         (f"ask <@&{role}>", "ask @team"),
         (f"in <#{peer.general}> or <#8>", "in #general or #8"),
         ("<:wave:123> <a:dance:456>", ":wave: :dance:"),
+        ("at <t:0>", "at 1970-01-01 00:00 UTC"),
         ("at <t:1700000000:R>", "at 2023-11-14 22:13 UTC"),
         ("at <t:999999999999>", "at <t:999999999999>"),
         ("use </agent ask:77>", "use /agent ask"),

@@ -167,7 +167,7 @@ async def test_what_will_not_work_later_is_refused(
 ) -> None:
     slack.add_channel("C0OLD", "old")
     slack.archive("C0OLD")
-    with pytest.raises(SlackRefused) as caught:
+    with pytest.raises(SlackRefused, match=f"Slack refused chat.postMessage: {code}") as caught:
         await say(client, channel=channel)
     assert caught.value.code == code
 

@@ -89,11 +89,11 @@ async def test_a_file_that_only_has_an_id_is_asked_for_and_named(
 async def test_a_voice_message_is_named_in_a_word(workspace: Workspace) -> None:
     slack = workspace.slack
     place = slack.direct(ANNA)
-    voice = {"id": "F1", "subtype": "slack_audio", "duration_ms": 12_400, "mimetype": "audio/mp4"}
+    voice = {"id": "F1", "subtype": "slack_audio", "duration_ms": 61_000, "mimetype": "audio/mp4"}
     async with workspace.bot(AGENTS):
         slack.send(place, ANNA, "", subtype="file_share", files=[voice])
         await workspace.answered(place)
-    assert await heard(workspace) == ["[voice message, 0:12]"]
+    assert await heard(workspace) == ["[voice message, 1:01]"]
 
 
 async def test_a_bare_mention_is_answered(workspace: Workspace) -> None:

@@ -287,6 +287,11 @@ def test_a_shortcut_says_on_which_message() -> None:
     assert shortcut.said.text == "a & b"
 
 
+def test_what_sort_of_body_it_is_is_told_in_few_plain_characters() -> None:
+    body = {"type": "event callback\n", "event": {"type": "x" * 60}}
+    assert parse.kind(body) == f"event_callback_/{'x' * 40}"
+
+
 def read_in_every_way(raw: object) -> None:
     names = dict.fromkeys(parse.people(raw), "X")
     found = parse.event(raw, OWN)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.address import Address
+from core.llm.tokens import estimate
 from core.memory.indexing import index_next
 from core.memory.recall import Limits, recalled
 from core.memory.search import Where
@@ -16,6 +17,7 @@ from storage.database import Database
 from storage.derived import Passage
 from storage.models import Conversation, Message, MessageRole, Turn, TurnState
 from storage.retention import Bounds
+from tests.statements import asked
 from tests.storage import sql
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -113,11 +115,31 @@ async def test_what_people_said_comes_before_what_agents_said(talks: Talks) -> N
     )
 
 
+async def test_what_fits_is_shown_up_to_the_last_token(talks: Talks) -> None:
+    await talks.say("The budget of Falcon is 40,000 euros.", answer="Noted: Falcon has a budget.")
+    whole = await talks.find("budget of Falcon")
+    lines = [estimate(line) + 1 for line in whole.split("\n")]
+    agent = await agents.by_name("Ada")
+    assert agent
+    where = Where(scope=Scope(agent.id, CHANNEL))
+    assert await recalled("budget of Falcon", where, tokens=sum(lines)) == whole
+    less = await recalled("budget of Falcon", where, tokens=sum(lines) - 1)
+    assert less == "\n".join(whole.split("\n")[:2])
+
+
 async def test_a_hit_is_shown_with_what_was_said_just_before(talks: Talks) -> None:
     await talks.say("What is it called?", "Falcon.", "And when?", "In May.")
     found = await talks.find("in May")
     assert "Falcon" in found
     assert "called" not in found
+
+
+async def test_a_long_question_is_shown_by_its_beginning(talks: Talks) -> None:
+    question = "Which bird flies? " + "Nothing of it matters. " * 40 + "So it ends."
+    await talks.say(question, answer="Falcon does.")
+    found = await talks.find("Falcon")
+    assert "- Ana: Which bird flies? Nothing" in found
+    assert "So it ends" not in found
 
 
 async def test_a_long_message_is_shown_in_passages(talks: Talks) -> None:
@@ -250,6 +272,18 @@ async def test_of_common_words_two_together_are_found(
     await talks.say("The budget of Falcon is small.")
     assert "small" in await talks.find("budget of Falcon")
     assert await talks.find("Falcon") != ""
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_nothing_is_looked_for_twice(talks: Talks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.memory.search._RARE", 2)
+    for number in range(5):
+        await talks.say(f"The budget of Falcon {number}")
+    async with asked() as statements:
+        assert await talks.find("budget of Falcon") != ""
+    looked = [each for each in statements if "MATCH" in each]
+    assert len(looked) == 5  # each word of people and of agents, and both words of people
+    assert len(set(looked)) == 5
 
 
 async def test_a_missing_index_is_made_anew(talks: Talks, database: Database) -> None:

@@ -31,10 +31,11 @@ class Reader:
         """`notes` come first, one a compaction."""
         self.notes = list(notes)
         self.read: list[ModelRequest] = []
+        self.answer = "word " * 30
 
     def __call__(self, request: ModelRequest) -> str:
         if not is_compaction(request):
-            return "word " * 30
+            return self.answer
         self.read.append(request)
         return self.notes.pop(0) if self.notes else noted()
 

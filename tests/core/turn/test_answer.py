@@ -32,6 +32,12 @@ async def test_an_answer_that_is_there_already_is_not_made_again(stage: Stage) -
     assert len(stage.model.requests) == 1
 
 
+async def test_an_answer_that_was_waited_for_is_not_kept(stage: Stage) -> None:
+    worker = stage.worker()
+    await answer_to(await stage.say("Hello"), worker)
+    assert worker.awaited == {}
+
+
 async def test_an_answer_in_parts_is_whole(stage: Stage) -> None:
     stage.model.script("word " * 2_000)
     answer = await answer_to(await stage.say("Hello"), stage.worker())

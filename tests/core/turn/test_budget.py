@@ -248,3 +248,13 @@ def test_no_prompt_has_more_tokens_than_are_reserved() -> None:
     bare = most_tokens(ModelRequest(messages=()))
     assert most_tokens(ModelRequest(messages=messages)) >= bare + 500 + 200 + 50_000
     assert most_tokens(ModelRequest(messages=messages[:0], tools=(tool,))) > bare + 1_000
+
+
+def test_each_call_of_a_tool_counts_for_more_than_its_words() -> None:
+    call = ToolCall(id="", name="", arguments="")
+    messages = [
+        PromptMessage(role=Role.ASSISTANT, content="", tool_calls=(call,) * count)
+        for count in range(3)
+    ]
+    none, one, two = [most_tokens(ModelRequest(messages=(each,))) for each in messages]
+    assert none < one < two

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from core.turn.compactor import Compactor
+from storage import compactions
 from storage.database import Database
 from storage.side_models import Compaction, CompactionState
 from tests.core.given import ROOM, Stage, broken, locked
@@ -81,6 +82,26 @@ async def test_however_many_have_grown_there_are_as_many_tasks(
     assert len(await stage.cuts()) == 1
 
 
+async def test_two_are_read_at_once_and_no_more(stage: Stage, reader: Reader) -> None:
+    reader.answer = "word " * 200  # it grows in a few turns
+    for room in (rooms := (ROOM, ELSEWHERE, "slack/T1/C3")):
+        await grown(stage, room)
+        stage.grown.take()
+    for where in [await stage.conversation(room) for room in rooms]:
+        stage.grown.add(where.id, where.last_seq)
+    compactor, stop = Compactor(stage.resources()), asyncio.Event()
+    stage.model.script(*[(Then.PAUSE, noted())] * 2)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(compactor.run(stop))
+        for _ in range(2):
+            await stage.model.paused.acquire()
+        await talk(stage, "One", "Two", "Three", room="slack/T1/C4")  # time to begin another
+        begun = sum(map(is_compaction, stage.model.requests))
+        stop.set()
+        stage.model.resume()
+    assert begun == 2
+
+
 async def test_told_to_stop_it_leaves_what_waits(stage: Stage, reader: Reader) -> None:
     compactor, stop = await grown(stage), asyncio.Event()
     stop.set()
@@ -113,3 +134,15 @@ async def test_a_call_that_cancels_itself_is_not_made_again_and_again(stage: Sta
     await compactor.settle()
     [row] = await Compaction.all()
     assert (row.state, row.ready_at) == (CompactionState.LEFT_OUT, None)
+
+
+async def test_one_that_is_cancelled_is_there_for_others_at_once(stage: Stage) -> None:
+    compactor = await grown(stage)
+    stage.model.script((Then.PAUSE, noted()))
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        settling = group.create_task(compactor.settle())
+        await stage.model.paused.acquire()
+        settling.cancel()
+    [row] = await Compaction.all()
+    assert await compactions.waiting(stage.clock(), limit=1) == [row.id]
+    assert (row.owner, row.failures) == (None, 0)  # no process died of it

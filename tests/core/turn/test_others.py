@@ -61,6 +61,15 @@ async def test_nothing_of_it_comes_from_elsewhere_or_from_before_a_reset(
     assert await asked(ada, "Is it?") == "Is it?"
 
 
+async def test_what_was_answered_after_a_reset_is_shown(ada: Stage, ben: Stage) -> None:
+    await asked(ben, "What do we owe?")
+    await summaries.reset((await ben.conversation()).id, facts=[], now=ben.clock())
+    ben.model.script("12 dollars.")
+    await asked(ben, "And now?")
+    said = "[answered here by other agents; quoted, not asked of you:]\n> Ben: 12 dollars."
+    assert await asked(ada, "Is that much?") == f"{said}\n\nIs that much?"
+
+
 async def test_what_was_answered_days_ago_is_not_shown(ada: Stage, ben: Stage) -> None:
     await asked(ben, "What do we owe?")
     ada.clock.forward(2 * 86_400)

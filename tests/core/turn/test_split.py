@@ -261,6 +261,12 @@ def test_code_in_a_list_goes_on_as_code_of_its_own() -> None:
     assert others[-1].endswith("    echo 1\n   ```\n- Then that.")
 
 
+def test_of_code_in_a_list_that_is_never_closed_each_line_is_there_once() -> None:
+    lines = [f"    echo {number}" for number in range(60)]
+    found = parts("\n".join(["- Run this:", "", "    ```sh", *lines]), 200)
+    assert [line for part in found for line in part.split("\n") if "echo" in line] == lines
+
+
 def test_code_in_a_quotation_goes_on_in_one() -> None:
     text = "> ```py\n" + "> x = 1\n" * 40 + "> ```"
     found = parts(text, 200)

@@ -85,6 +85,15 @@ async def test_no_more_are_answered_at_once_than_there_are_slots(stage: Stage) -
     assert stage.model.most_running == 2
 
 
+async def test_who_has_waited_longest_is_answered_first(stage: Stage) -> None:
+    for room in ROOMS:
+        await stage.say("Hello", room=room)
+        stage.clock.forward(1)
+    async with running(stage.worker(slots=1)):
+        await stage.platform.shows(len(ROOMS))
+    assert [post.room for post in stage.platform.posts] == ROOMS
+
+
 async def test_what_has_ended_is_not_waited_for_at_the_end(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
