@@ -17,10 +17,10 @@ from typing import NoReturn
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from tortoise.apps import Apps
 
+from core import network
 from storage.database import Database, open_database
-from tests import databases
+from tests import databases, prepared
 from tests.peers import postgres
 
 SERVERS = {
@@ -81,23 +81,10 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()  # nothing of what is imported and collected is garbage: a tenth of the time
     # Nobody here speaks TLS: each client would read all authorities of the machine, for 40 ms.
-    os.environ.pop("SSL_CERT_FILE", None)  # noqa: TID251  # of the test run, not of the program
+    for name in network._BUNDLES:
+        os.environ.pop(name, None)  # noqa: TID251  # of the test run, not of the program
     os.environ["SSL_CERT_DIR"] = os.devnull  # noqa: TID251  # as above
-    name = "_build_initial_querysets"
-    pytest.MonkeyPatch().setattr(Apps, name, _once_a_dialect(getattr(Apps, name)))
-
-
-def _once_a_dialect(prepare: Callable[[Apps], None]) -> Callable[[Apps], None]:
-    """Tortoise makes the same models ready for queries at each opening, for half of its time."""
-    prepared: list[object] = []
-
-    def prepare_if_other(apps: Apps) -> None:
-        models = [(model, model._meta.db.query_class) for model in apps.get_models_iterable()]
-        if prepared != models:
-            prepare(apps)
-            prepared[:] = models
-
-    return prepare_if_other
+    prepared.once_a_dialect()
 
 
 @pytest.hookimpl(trylast=True)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bots.__main__ import main
+from tests.journeys import bot
 
 ERRORS = Path("errors.txt")
 
@@ -19,3 +20,9 @@ def moorings(folder: Path, environment: dict[str, str], *arguments: str) -> None
     os.dup2(errors, 2)
     sys.argv = ["moorings", *arguments]
     main()
+
+
+def doomed(folder: Path, environment: dict[str, str], place: str, time: int) -> None:
+    """`moorings run`, which kills itself when it comes to the place for the nth time."""
+    bot.die_at(place, time)
+    moorings(folder, environment, "run")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys import bot, kills, processes, program, record
+from tests.journeys import kills, processes, program, record
 from tests.peers.discord.peer import DiscordPeer
 from tests.peers.endpoint import Body, Endpoint
 
@@ -33,12 +33,6 @@ def answer(_: Body) -> str:
     return ANSWER
 
 
-def doomed(folder: Path, environment: dict[str, str], place: str, time: int) -> None:
-    """`moorings run`, which kills itself when it comes to the place for the nth time."""
-    bot.die_at(place, time)
-    program.moorings(folder, environment, "run")
-
-
 @pytest.mark.parametrize(("place", "time"), PLACES)
 async def test_each_of_its_messages_is_there_once(
     tmp_path: Path, filled_url: str, discord: DiscordPeer, place: str, time: int
@@ -56,7 +50,7 @@ async def test_each_of_its_messages_is_there_once(
         }
         await kills.first_start([f"discord/{discord.guild}"], tmp_path, environment)
         question = discord.say(discord.general, discord.anna, "what is new?")
-        killed = processes.start(doomed, tmp_path, environment, place, time)
+        killed = processes.start(program.doomed, tmp_path, environment, place, time)
         assert await processes.ended(killed) == -signal.SIGKILL
         last = processes.start(program.moorings, tmp_path, environment, "run")
         await record.until(lambda: record.all_ended(1))
