@@ -21,6 +21,7 @@ from typing import Protocol
 
 from bots.__main__ import main
 from bots.cli import COMMANDS
+from storage.migration import known
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +58,7 @@ FORKED.set_forkserver_preload(
         "prompt_toolkit.output.vt100",
         "prompt_toolkit.patch_stdout",
         "rich._emoji_codes",
+        *(f"storage.migrations.{name}" for name in known()),
         "tests.journeys.diary",
         "tests.journeys.earlier",
         "tests.journeys.ledger",
