@@ -151,7 +151,7 @@ async def cold(life: Life) -> Ended:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", life.source, *life.arguments),
         cwd=life.folder,
-        env={"PYTHONPATH": str(ROOT), **life.environment},
+        env={"PYTHONPATH": str(ROOT), "SSL_CERT_DIR": os.devnull, **life.environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -145,10 +145,21 @@ async def test_an_option_that_is_not_known_is_told_with_the_nearest(
 
 @each_command
 async def test_a_vanished_working_directory_is_told(tmp_path: Path, command: str) -> None:
+    ended = await (await piped(_gone(tmp_path, command))).ended()
+    assert "was started in is not there any more" in _told(ended, command)
+
+
+async def test_a_vanished_working_directory_is_told_where_all_is_still_to_be_imported(
+    tmp_path: Path,
+) -> None:
+    ended = await cold(_gone(tmp_path, "run"))
+    assert "was started in is not there any more" in _told(ended, "run")
+
+
+def _gone(tmp_path: Path, command: str) -> Life:
     (folder := tmp_path / "gone").mkdir()
     arguments = (command, *ARGUMENTS.get(command, ()))
-    ended = await cold(Life(arguments=arguments, folder=folder, environment={}, source=GONE))
-    assert "was started in is not there any more" in _told(ended, command)
+    return Life(arguments=arguments, folder=folder, environment={}, source=GONE)
 
 
 @each_command
@@ -218,7 +229,7 @@ async def test_a_clock_that_is_off_is_told(
             environment={"DATABASE_URL": server.url},
             source=OFF.format(hours),
         )
-        ended = await cold(life)
+        ended = await (await piped(life)).ended()
     assert ended.err == ""
     assert re.search(
         rf"^FAIL clock +this machine is 3[56]\d\d seconds {how} ", ended.out, re.MULTILINE
