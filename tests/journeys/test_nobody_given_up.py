@@ -23,7 +23,7 @@ model = "gpt-6-luna"
 tools = ["tests.journeys.poison:leave", "tests.journeys.poison:crash"]
 """
 GIVEN_UP = "I was interrupted three times while answering this"
-ROOMS = ["C1", "C2", "C3", "C4"]
+ROOMS = ["C1", "C2"]
 
 
 def _model(body: Body) -> str | Behaviour:
