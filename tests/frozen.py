@@ -6,7 +6,7 @@ import asyncio
 import gc
 
 from tortoise.context import TortoiseContext
-from typer._click import Command
+from typer._click import Command, Context
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
@@ -33,7 +33,7 @@ def _commands() -> None:
 
 
 def _coerce(command: Command) -> None:
-    for parameter in command.params:
+    for parameter in command.get_params(Context(command)):  # --help is made when it is asked for
         if isinstance(parameter, TyperArgument | TyperOption):
             parameter.get_runtime_param()
     if isinstance(command, TyperGroup):
