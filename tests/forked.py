@@ -60,7 +60,6 @@ FORKED.set_forkserver_preload(
         "rich._emoji_codes",
         *(f"storage.migrations.{name}" for name in known()),
         "tests.journeys.diary",
-        "tests.journeys.earlier",
         "tests.journeys.ledger",
         "tests.journeys.poison",
         "tests.storage.opening",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from tortoise.apps import Apps
 
 
 def once_a_dialect() -> None:
     """Tortoise would do it each time, for half of what an opening takes."""
     name = "_build_initial_querysets"
-    pytest.MonkeyPatch().setattr(Apps, name, _if_other(getattr(Apps, name)))
+    setattr(Apps, name, _if_other(getattr(Apps, name)))
 
 
 def _if_other(prepare: Callable[[Apps], None]) -> Callable[[Apps], None]:
