@@ -133,7 +133,8 @@ cd /srv && "$@" && ! touch /srv/x /var/x 2>/dev/null
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="nobody may mount a disk here")
 @pytest.mark.parametrize(
-    "command", ["migrate", "ask", pytest.param("doctor", marks=pytest.mark.chaos)]
+    "command",
+    ["ask", *(pytest.param(each, marks=pytest.mark.chaos) for each in ("migrate", "doctor"))],
 )
 async def test_the_program_writes_only_where_the_compose_file_lets_it(
     tmp_path: Path, endpoint: Endpoint, command: str

@@ -75,6 +75,7 @@ asyncio.run(main("test-key"))
 """
 
 
+@pytest.mark.chaos  # daily tests/bots/test_imported.py sees it in bots that start
 @pytest.mark.usefixtures("filled_url")
 async def test_what_the_first_answer_needs_is_there_before_it_is_asked_for(tmp_path: Path) -> None:
     """That there is no key is said where somebody asks the agent."""

@@ -29,6 +29,7 @@ SECONDS = 0.1
 older_or_none = pytest.mark.parametrize("version", ["", *migration.known()[:-1]])
 released = pytest.mark.parametrize("version", migration.known()[:-1])
 OLDEST, *BETWEEN, LATEST = migration.known()[:-1]
+IN_CHAOS = [pytest.param(each, marks=pytest.mark.chaos) for each in BETWEEN]
 
 
 @pytest.fixture
@@ -48,9 +49,7 @@ def before(empty_url: str, version: str, once: Once) -> older.Content:
     return dict(json.loads((home / "content.json").read_text()))
 
 
-@pytest.mark.parametrize(
-    "version", [OLDEST, *(pytest.param(each, marks=pytest.mark.chaos) for each in BETWEEN), LATEST]
-)
+@pytest.mark.parametrize("version", [OLDEST, *IN_CHAOS, LATEST])
 async def test_of_processes_that_start_at_once_one_migrates_and_no_row_is_lost(
     empty_url: str, version: str, before: older.Content
 ) -> None:
@@ -93,8 +92,8 @@ async def test_a_migration_killed_before_any_of_its_statements_is_done_by_the_ne
     assert await older.content(empty_url, before) == before
 
 
-@older_or_none
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("version", ["", OLDEST, *IN_CHAOS, LATEST])
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.chaos)])
 async def test_a_migration_killed_at_any_moment_is_done_by_the_next(
     empty_url: str, version: str, before: older.Content, kills: int
 ) -> None:
