@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
-_KEPT = {"\n", "\t"}
+# Control characters but for the tab and the newline, and surrogates.
+_BREAKING = re.compile("[\0-\b\v-\x1f\x7f-\x9f\ud800-\udfff]")
 # Unicode's Bidi_Control: what turns the order of the characters that follow
 _BIDI_CONTROLS = dict.fromkeys(
     [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -17,12 +18,7 @@ def cleaned(text: str) -> str:
     Line ends become newlines; the white space around the text goes.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = "".join(
-        character
-        for character in text
-        if character in _KEPT or unicodedata.category(character) not in {"Cc", "Cs"}
-    )
-    return text.strip()
+    return _BREAKING.sub("", text).strip()
 
 
 def in_written_order(text: str) -> str:

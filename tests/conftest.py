@@ -17,10 +17,10 @@ from typing import NoReturn
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from tortoise.apps import Apps
 
+from core import network
 from storage.database import Database, open_database
-from tests import databases
+from tests import databases, prepared
 from tests.peers import postgres
 
 SERVERS = {
@@ -42,27 +42,34 @@ WAITING = (
     "tests/storage/test_upgrade.py",
     "tests/bots/terminal/",
     "tests/bots/cli/",
+    "tests/bots/test_deploy.py",
     "tests/bots/test_doctor.py",
     "tests/bots/test_imported.py",
     "tests/bots/test_models.py",
     "tests/bots/test_network.py",
     "tests/bots/test_serve.py",
     "tests/bots/test_surroundings.py",
+    "tests/bots/test_web_server.py",
     "tests/bots/discord/test_manifest.py",
     "tests/bots/slack/test_manifest.py",
     "tests/bots/slack/test_platform.py",
-    "tests/core/test_faults.py",
-    "tests/core/test_process.py",
-    "tests/core/test_upkeep.py",
+    "tests/core/api/test_process.py",
+    "tests/core/memory/test_indexing.py",
+    "tests/core/test_runtime.py",
+    "tests/core/tools/test_threads.py",
+    "tests/core/upkeep/test_nightly.py",
+    "tests/core/upkeep/test_schedule.py",
     "tests/peers_tests/test_endpoint.py",
+    "tests/peers_tests/test_postgres.py",
     "tests/peers_tests/test_slack_process.py",
+    "tests/storage/drivers/test_lock.py",
+    "tests/storage/drivers/test_transaction.py",
+    "tests/storage/test_backup.py",
     "tests/storage/test_database.py",
     "tests/storage/test_exit.py",
-    "tests/storage/test_lock.py",
     "tests/storage/test_migration.py",
     "tests/storage/test_owners.py",
     "tests/storage/test_protocol.py",
-    "tests/storage/test_transaction.py",
     "tests/test_docs.py",
     "tests/test_pages.py",
 )
@@ -81,23 +88,10 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()  # nothing of what is imported and collected is garbage: a tenth of the time
     # Nobody here speaks TLS: each client would read all authorities of the machine, for 40 ms.
-    os.environ.pop("SSL_CERT_FILE", None)  # noqa: TID251  # of the test run, not of the program
+    for name in network._BUNDLES:
+        os.environ.pop(name, None)  # noqa: TID251  # of the test run, not of the program
     os.environ["SSL_CERT_DIR"] = os.devnull  # noqa: TID251  # as above
-    name = "_build_initial_querysets"
-    pytest.MonkeyPatch().setattr(Apps, name, _once_a_dialect(getattr(Apps, name)))
-
-
-def _once_a_dialect(prepare: Callable[[Apps], None]) -> Callable[[Apps], None]:
-    """Tortoise makes the same models ready for queries at each opening, for half of its time."""
-    prepared: list[object] = []
-
-    def prepare_if_other(apps: Apps) -> None:
-        models = [(model, model._meta.db.query_class) for model in apps.get_models_iterable()]
-        if prepared != models:
-            prepare(apps)
-            prepared[:] = models
-
-    return prepare_if_other
+    prepared.once_a_dialect()
 
 
 @pytest.hookimpl(trylast=True)

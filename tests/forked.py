@@ -21,6 +21,7 @@ from typing import Protocol
 
 from bots.__main__ import main
 from bots.cli import COMMANDS
+from storage.migration import known
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
@@ -44,16 +45,30 @@ FORKED.set_forkserver_preload(
         "bots.terminal.screen",
         "core.llm.endpoint",
         # what each process would import only when it comes to it
+        "aiohttp_socks",
         "anyio._backends._asyncio",
+        "bots.terminal.listener",
+        "core.llm.listing",
+        "encodings.idna",
+        "encodings.utf_8_sig",
         "genai_prices.data",
         "genai_prices.decompose",
         "httpcore2",
+        "prompt_toolkit.input.vt100",
+        "prompt_toolkit.output.vt100",
+        "prompt_toolkit.patch_stdout",
+        "rich._emoji_codes",
+        *(f"storage.migrations.{name}" for name in known()),
         "tests.journeys.diary",
         "tests.journeys.ledger",
+        "tests.journeys.poison",
+        "tests.storage.opening",
         "tortoise.backends.asyncpg",
         "tortoise.backends.mysql",
         "tortoise.backends.sqlite",
         "truststore",
+        "typer._adapters",
+        "typer._click.decorators",
         "uvicorn.protocols.http.auto",
         # what each process runs again where the tests have one process: pytest's own command
         *(["pytest"] if hasattr(sys.modules["__main__"], "__file__") else []),
@@ -135,7 +150,7 @@ async def cold(life: Life) -> Ended:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", life.source, *life.arguments),
         cwd=life.folder,
-        env={"PYTHONPATH": str(ROOT), **life.environment},
+        env={"PYTHONPATH": str(ROOT), "SSL_CERT_DIR": os.devnull, **life.environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from core.errors import ConfigMistake
 from core.tools import Tool
@@ -44,6 +45,9 @@ def toolbox(references: Sequence[str], *, with_memory: bool) -> Toolbox:
 
 
 def _tool(reference: str) -> Tool:
-    if reference in _BUILT_IN:
-        return tool_from(_BUILT_IN[reference], reference)
-    return imported(reference)
+    return _built_in(reference) if reference in _BUILT_IN else imported(reference)
+
+
+@cache
+def _built_in(name: str) -> Tool:
+    return tool_from(_BUILT_IN[name], name)

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Protocol, TypedDict, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.sqlite.client import SqliteClient
@@ -180,30 +180,14 @@ def listed(model: type[TortoiseModel]) -> tuple[str, ...]:
     return tuple(model._meta.fields_db_projection.values())
 
 
-class _Field(TypedDict):
-    """What Tortoise says of a column."""
-
-    db_column: str
-    python_type: object
-    nullable: bool
-
-
-class _Described(TypedDict):
-    """What Tortoise says of a model."""
-
-    pk_field: _Field
-    data_fields: list[_Field]
-
-
 def kinds_of(model: type[TortoiseModel]) -> dict[str, tuple[type, bool]]:
     """The Python type of each column as `listed`, and whether it may be NULL; JSON's is dict."""
-    about = cast("_Described", model.describe(serializable=False))  # pyright: ignore[reportUnknownMemberType]  # Tortoise says dict, not of what
-    fields = {each["db_column"]: each for each in (about["pk_field"], *about["data_fields"])}
-    kinds = {name: fields[name]["python_type"] for name in listed(model)}
-    return {
-        name: (kind if isinstance(kind, type) else dict, fields[name]["nullable"])
-        for name, kind in kinds.items()
-    }
+    found: dict[str, tuple[type, bool]] = {}
+    for name, column in model._meta.fields_db_projection.items():
+        field = model._meta.fields_map[name]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Tortoise does not say of what
+        kind = cast("object", field.field_type)  # JSON's is a union
+        found[column] = (kind if isinstance(kind, type) else dict, field.null)
+    return found
 
 
 def as_read(model: type[M], values: Iterable[object]) -> M:

@@ -132,7 +132,10 @@ cd /srv && "$@" && ! touch /srv/x /var/x 2>/dev/null
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="nobody may mount a disk here")
-@pytest.mark.parametrize("command", ["migrate", "ask", "doctor"])
+@pytest.mark.parametrize(
+    "command",
+    ["ask", *(pytest.param(each, marks=pytest.mark.chaos) for each in ("migrate", "doctor"))],
+)
 async def test_the_program_writes_only_where_the_compose_file_lets_it(
     tmp_path: Path, endpoint: Endpoint, command: str
 ) -> None:
@@ -150,6 +153,7 @@ async def test_the_program_writes_only_where_the_compose_file_lets_it(
             "PATH": os.defpath,
             "PYTHONPATH": str(ROOT),
             "DATABASE_URL": "sqlite:///mnt/moorings.db",
+            "SSL_CERT_DIR": os.devnull,
             **with_key(endpoint.base_url),
         },
         stdout=PIPE,

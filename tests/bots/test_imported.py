@@ -1,10 +1,11 @@
 """A process imports what its configuration uses, and nothing that costs time and memory for others.
 
-Each is an interpreter of its own that has imported nothing before.
+Those that are looked at are children of an interpreter that has imported what all of them need.
 """
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,8 @@ from tests.peers.slack.peer import SlackPeer
 
 # Ends a bot as soon as it has started, as SIGTERM does: what the first answer needs is there then.
 PROGRAM = """
-import logging, os, signal, sys
+import json, logging, os, signal, sys
+import core.runtime
 from bots.__main__ import main
 
 class End(logging.Handler):
@@ -26,13 +28,29 @@ class End(logging.Handler):
             os.kill(os.getpid(), signal.SIGTERM)
 
 logging.getLogger("bots.app").addHandler(End())
-code = 0
+for folder, environment, *arguments in map(json.loads, sys.argv[1:]):
+    if child := os.fork():
+        os.waitpid(child, 0)
+        continue
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["moorings", *arguments]
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    print("imported", code, *sys.modules, flush=True)
+    os._exit(0)
+"""
+HELP = """
+import sys
+from bots.__main__ import main
 try:
     main()
-except SystemExit as end:
-    code = end.code
-print("imported", *sys.modules)
-sys.exit(code)
+finally:
+    print("imported", 0, *sys.modules)
 """
 HTTP = {"bots.http", "starlette", "uvicorn"}
 OPENAI = {"core.llm.endpoint", "genai_prices", "httpx2", "openai"}
@@ -48,52 +66,55 @@ NEVER = {
 DEAR = {*HTTP, *OPENAI, *SLACK, *BOLT, *DISCORD, *POSTGRES, *MYSQL, *NEVER}
 
 
-async def imported(folder: Path, environment: Mapping[str, str], *arguments: str) -> set[str]:
-    """What of the dear ones such a process has imported when it ends; it must succeed."""
-    known = {"PATH": "", "HOME": str(folder), "USER": "ana", **environment}
-    life = Life(arguments=arguments, folder=folder, environment=known, source=PROGRAM)
-    ended = await cold(life)
-    assert ended.code == 0, ended.err
-    first, *names = ended.out.splitlines()[-1].split()
-    assert first == "imported"
-    return DEAR.intersection(names)
+QUESTION = ["ask", "assistant", "hello"]
+
+
+async def imported(source: str, folder: Path, *arguments: str) -> list[set[str]]:
+    """What of the dear ones each of its processes has imported when it ends; all must succeed."""
+    ended = await cold(Life(arguments=arguments, folder=folder, environment={}, source=source))
+    lines = [each for each in ended.out.splitlines() if each.startswith("imported ")]
+    assert [each.split()[1] for each in lines] == ["0"] * len(lines), ended.err
+    return [DEAR.intersection(each.split()) for each in lines]
+
+
+def life(folder: Path, name: str, environment: Mapping[str, str], *arguments: str) -> str:
+    """A process in a folder of its own of this name."""
+    (home := folder / name).mkdir()
+    known = {"PATH": "", "HOME": str(home), "USER": "ana", "SSL_CERT_DIR": "/dev/null"}
+    return json.dumps([str(home), {**known, **environment}, *arguments])
 
 
 async def test_help_needs_nothing(tmp_path: Path) -> None:
-    assert await imported(tmp_path, {}, "--help") == set()
+    assert await imported(HELP, tmp_path, "--help") == [set()]
 
 
-async def test_the_offline_demo_needs_no_vendor_platform_or_driver(tmp_path: Path) -> None:
-    assert await imported(tmp_path, {}, "ask", "assistant", "hello") == set()
+async def test_each_start_imports_what_it_uses(tmp_path: Path) -> None:
+    """The offline demo uses no vendor, platform or driver; who only answers on Slack no Bolt.
 
-
-async def test_one_question_to_an_endpoint_needs_only_what_asks_it(tmp_path: Path) -> None:
-    async with Endpoint() as endpoint:
-        found = await imported(tmp_path, with_key(endpoint.base_url), "ask", "assistant", "hello")
-    assert found == OPENAI | {"aiohttp"}
-
-
-async def test_a_bot_on_slack_alone_needs_nothing_of_discord_and_bolt_only_to_listen(
-    tmp_path: Path,
-) -> None:
-    async with SlackPeer() as peer:
-        tokens = {
-            "SLACK_BOT_TOKEN": peer.bot_token,
-            "SLACK_APP_TOKEN": peer.app_token,
-            "SLACK_API_URL": peer.api_url,
-        }
-        found = await imported(tmp_path, {**tokens, "OPENAI_API_KEY": "k"}, "run")
-        assert found == SLACK | BOLT | OPENAI
-        (answers := tmp_path / "answers").mkdir()
-        found = await imported(answers, tokens, "run", "--only", "worker")
-        assert found == SLACK
-
-
-async def test_a_bot_on_discord_alone_needs_nothing_of_slack(tmp_path: Path) -> None:
-    """With a port it needs a web server; without a key it asks no model."""
+    With a port a bot needs a web server; without a key it asks no model.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    async with DiscordPeer() as peer:
-        tokens = {"DISCORD_TOKEN": peer.token, "DISCORD_API_URL": peer.api_url, "PORT": str(port)}
-        found = await imported(tmp_path, tokens, "run")
-    assert found == DISCORD | HTTP
+    async with Endpoint() as endpoint, SlackPeer() as slack, DiscordPeer() as discord:
+        of_slack = {
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": slack.api_url,
+        }
+        of_discord = {"DISCORD_TOKEN": discord.token, "DISCORD_API_URL": discord.api_url}
+        found = await imported(
+            PROGRAM,
+            tmp_path,
+            life(tmp_path, "offline", {}, *QUESTION),
+            life(tmp_path, "endpoint", with_key(endpoint.base_url), *QUESTION),
+            life(tmp_path, "slack", {**of_slack, "OPENAI_API_KEY": "k"}, "run"),
+            life(tmp_path, "answers", of_slack, "run", "--only", "worker"),
+            life(tmp_path, "discord", {**of_discord, "PORT": str(port)}, "run"),
+        )
+    assert found == [
+        set(),
+        OPENAI | {"aiohttp"},
+        SLACK | BOLT | OPENAI,
+        SLACK,
+        DISCORD | HTTP,
+    ]

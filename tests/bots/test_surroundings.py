@@ -115,8 +115,14 @@ async def test_a_folder_that_vanished_is_told(ready: Program, command: str) -> N
     assert "The folder /gone of the database does not exist" in await said(ready, command)
 
 
-@pytest.mark.parametrize("line", ['OPENAI_API_KEY="sk-x', "DISCORD_TOKEN: abc", "A=${GONE}"])
-@each_command
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        *(('OPENAI_API_KEY="sk-x', command) for command in COMMANDS),
+        ("DISCORD_TOKEN: abc", "run"),
+        ("A=${GONE}", "run"),
+    ],
+)
 async def test_a_line_of_env_that_says_nothing_is_told(
     ready: Program, command: str, line: str
 ) -> None:
@@ -145,10 +151,21 @@ async def test_an_option_that_is_not_known_is_told_with_the_nearest(
 
 @each_command
 async def test_a_vanished_working_directory_is_told(tmp_path: Path, command: str) -> None:
+    ended = await (await piped(_gone(tmp_path, command))).ended()
+    assert "was started in is not there any more" in _told(ended, command)
+
+
+async def test_a_vanished_working_directory_is_told_where_all_is_still_to_be_imported(
+    tmp_path: Path,
+) -> None:
+    ended = await cold(_gone(tmp_path, "run"))
+    assert "was started in is not there any more" in _told(ended, "run")
+
+
+def _gone(tmp_path: Path, command: str) -> Life:
     (folder := tmp_path / "gone").mkdir()
     arguments = (command, *ARGUMENTS.get(command, ()))
-    ended = await cold(Life(arguments=arguments, folder=folder, environment={}, source=GONE))
-    assert "was started in is not there any more" in _told(ended, command)
+    return Life(arguments=arguments, folder=folder, environment={}, source=GONE)
 
 
 @each_command
@@ -218,7 +235,7 @@ async def test_a_clock_that_is_off_is_told(
             environment={"DATABASE_URL": server.url},
             source=OFF.format(hours),
         )
-        ended = await cold(life)
+        ended = await (await piped(life)).ended()
     assert ended.err == ""
     assert re.search(
         rf"^FAIL clock +this machine is 3[56]\d\d seconds {how} ", ended.out, re.MULTILINE
@@ -316,8 +333,15 @@ async def test_a_missing_package_for_socks_is_told(ready: Program, command: str)
     assert "pip install aiohttp-socks 'httpx2[socks]'" in _told(ended, command)
 
 
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
-@pytest.mark.parametrize("scheme", ["http", "socks5"])
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [
+        ("http", "HTTP_PROXY"),
+        ("socks5", "ALL_PROXY"),
+        pytest.param("http", "ALL_PROXY", marks=pytest.mark.chaos),
+        pytest.param("socks5", "HTTP_PROXY", marks=pytest.mark.chaos),
+    ],
+)
 @pytest.mark.parametrize("command", ["doctor", "ask"])
 async def test_a_dead_proxy_is_told(ready: Program, command: str, scheme: str, name: str) -> None:
     with closed_port() as port:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
@@ -19,6 +18,7 @@ from uvicorn.protocols.http import h11_impl
 
 from bots.http import HttpPort
 from core.messaging.intake import Intake
+from tests.forked import ROOT, Life, piped
 from tests.patience import PATIENCE
 
 HALF = b"GET /slack/install HTTP/1.1\r\nHost: x\r\nX-Slow: "
@@ -85,10 +85,7 @@ async def status(port: int, path: str) -> int:
 
 
 async def test_300_half_open_connections_do_not_stop_healthz() -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", FEW_FILES, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout
+    process = await piped(Life(arguments=(), folder=ROOT, environment={}, source=FEW_FILES))
     try:
         port = int(await process.stdout.readline())
         async with AsyncExitStack() as held:
@@ -99,7 +96,7 @@ async def test_300_half_open_connections_do_not_stop_healthz() -> None:
                 assert await reader.read(15) == b"HTTP/1.1 200 OK"
     finally:
         process.kill()
-        await process.communicate()
+        await process.wait()
 
 
 @pytest.mark.parametrize("sent", [b"", HALF, WHOLE + HALF])

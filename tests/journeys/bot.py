@@ -6,21 +6,23 @@ import asyncio
 import os
 import signal
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 
 from bots import app
-from core import kill_points
+from core import kill_points, runtime
 from core.address import Address
 from core.config.settings import from_environment
 from core.errors import Transient
 from core.messaging.adapter import Limits
 from core.messaging.intake import Intake
 from core.messaging.messages import Author, Outgoing, RoutedMessage
-from core.runtime import Runtime
+from core.turn.quarantine import Quarantine
 
 ERRORS = Path("errors.txt")
+CALM_SECONDS = 2.0  # in which it tries no turn alone; else five
 
 
 class BoardAdapter:
@@ -112,16 +114,17 @@ def die_at(place: str, times: int) -> None:
 
 
 async def _main(board: str) -> None:
-    runtime = await Runtime.open(from_environment())
+    vars(runtime)["Quarantine"] = partial(Quarantine, calm_seconds=CALM_SECONDS)
+    opened = await runtime.Runtime.open(from_environment())
     async with aiohttp.ClientSession(board) as session:
         await app.run(
-            runtime,
-            worker=runtime.worker({"slack": BoardAdapter(session)}),
-            listeners=[BoardListener(session, runtime.agents_file.default_agent)],
+            opened,
+            worker=opened.worker({"slack": BoardAdapter(session)}),
+            listeners=[BoardListener(session, opened.agents_file.default_agent)],
             queues=["slack"],
             stop=app.stop_at_signals(),
         )
-    await runtime.close()
+    await opened.close()
 
 
 def live(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from itertools import cycle
 from multiprocessing.process import BaseProcess
@@ -41,19 +39,10 @@ def both(home: Path) -> Start:
 
     def start(folder: Path, environment: Mapping[str, str]) -> BaseProcess:
         if version := next(versions):
-            return processes.start(_run, folder, environment, version)
+            return processes.start(program.earlier, folder, environment, version)
         return processes.start(program.moorings, folder, environment, "run")
 
     return start
-
-
-def _run(folder: Path, environment: dict[str, str], home: Path) -> None:
-    """Become the earlier version: what was imported of the present one goes with the program."""
-    os.chdir(folder)
-    errors = os.open(program.ERRORS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(errors, 2)
-    everything = {**os.environ, **environment, "PYTHONPATH": str(home)}  # noqa: TID251  # of this process alone
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "bots", "run"], everything)  # noqa: S606  # a shell is not needed
 
 
 def _git(*arguments: str) -> str:

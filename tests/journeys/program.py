@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bots.__main__ import main
+from tests.journeys import bot
 
 ERRORS = Path("errors.txt")
 
@@ -19,3 +20,18 @@ def moorings(folder: Path, environment: dict[str, str], *arguments: str) -> None
     os.dup2(errors, 2)
     sys.argv = ["moorings", *arguments]
     main()
+
+
+def doomed(folder: Path, environment: dict[str, str], place: str, time: int) -> None:
+    """`moorings run`, which kills itself when it comes to the place for the nth time."""
+    bot.die_at(place, time)
+    moorings(folder, environment, "run")
+
+
+def earlier(folder: Path, environment: dict[str, str], home: Path) -> None:
+    """Become the version at `home`: what was imported of the present one goes with the program."""
+    os.chdir(folder)
+    errors = os.open(ERRORS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(errors, 2)
+    everything = {**os.environ, **environment, "PYTHONPATH": str(home)}  # noqa: TID251  # of this process alone
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "bots", "run"], everything)  # noqa: S606  # a shell is not needed

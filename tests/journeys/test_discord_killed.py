@@ -93,8 +93,8 @@ async def discord() -> AsyncIterator[DiscordPeer]:
 @pytest.mark.parametrize(
     ("kills", "messages", "trouble", "edits"),
     [
-        (6, 30, False, False),
-        (6, 30, False, True),
+        (3, 16, False, False),
+        (4, 20, False, True),
         pytest.param(200, 300, True, False, marks=LONG),
         pytest.param(100, 200, True, True, marks=LONG),
     ],

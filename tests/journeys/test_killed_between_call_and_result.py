@@ -29,7 +29,12 @@ WANTS_IT_BACK = (
     "OpenAI: an encrypted reasoning item comes back with the call",
 )
 STRICT = [each for each in DIALECTS if each.name in WANTS_IT_BACK]
-PLACES = ["tool called", "tool finished, not journalled", "step journalled"]
+# Daily where the call alone is on record, and where its result is, too.
+PLACES = [
+    "tool called",
+    pytest.param("tool finished, not journalled", marks=pytest.mark.chaos),
+    "step journalled",
+]
 
 
 @pytest.fixture

@@ -18,12 +18,13 @@ HOWS: tuple[How, ...] = ("fast", "immediate")
 
 
 @pytest.mark.parametrize(
-    ("channels", "messages", "restarts"),
-    [(5, 30, 2), pytest.param(25, 200, 5, marks=LONG)],
+    ("channels", "messages", "restarts", "seconds"),
+    [(3, 16, 2, 3.0), pytest.param(25, 200, 5, 5.0, marks=LONG)],
 )
 async def test_every_message_has_one_visible_answer(
-    tmp_path: Path, cluster: Path, channels: int, messages: int, restarts: int
+    tmp_path: Path, cluster: Path, channels: int, messages: int, restarts: int, seconds: float
 ) -> None:
+    """A restart every so many seconds."""
     async with (
         PostgresServer(cluster=cluster) as server,
         Crowd(tmp_path, server.url, channels=channels) as crowd,
@@ -31,9 +32,9 @@ async def test_every_message_has_one_visible_answer(
         async with Fleet(tmp_path, crowd.environment, 3) as fleet:
             await fleet.ready()
             async with asyncio.TaskGroup() as group:
-                group.create_task(crowd.talk(messages, seconds=5.0 * restarts))
+                group.create_task(crowd.talk(messages, seconds=seconds * restarts))
                 for how in islice(cycle(HOWS), restarts):
-                    await asyncio.sleep(4)
+                    await asyncio.sleep(0.8 * seconds)
                     await server.restart(how)
             await crowd.all_answered()
         await crowd.check(is_anybody_dead=False)

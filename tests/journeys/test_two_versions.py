@@ -19,7 +19,7 @@ LONG = [pytest.mark.chaos, pytest.mark.timeout(900)]
 @pytest.mark.parametrize(
     ("differs_in", "messages", "kills"),
     [
-        (SCHEMA, 12, 2),
+        (SCHEMA, 8, 1),
         pytest.param(SCHEMA, 150, 30, marks=LONG),
         pytest.param(PROTOCOL, 150, 30, marks=LONG),
     ],

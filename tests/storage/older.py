@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tortoise.context import TortoiseContext
-from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.executor import MigrationTarget
 
 from storage.database import Database, configuration
 from storage.drivers.connecting import connect
-from storage.drivers.internals import ExactExecutor
+from storage.drivers.internals import ExactExecutor, Executor
 from storage.drivers.url import parse
 from tests.storage import sql
 
@@ -57,7 +57,7 @@ async def make(url: str, newest: str) -> Content:
         name = database.url.dialect
         connection = context.connections.get(name)
         transactional = connection.capabilities.can_rollback_ddl
-        executor = MigrationExecutor if transactional else ExactExecutor
+        executor = Executor if transactional else ExactExecutor
         apps = {"storage": {"migrations": "storage.migrations", "default_connection": name}}
         await executor(connection, apps).migrate(targets=[MigrationTarget("storage", newest)])
         columns = await _required(database)

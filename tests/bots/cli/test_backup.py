@@ -8,18 +8,17 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import pytest
 
 from tests import conftest, databases
+from tests.bots.cli.conftest import BOAT
 from tests.bots.cli.test_run import until_ready
 from tests.bots.program import Program
 from tests.forked import Ended, Life, piped
 from tests.patience import PATIENCE
 from tests.peers.discord.peer import DiscordPeer
 
-BOAT = "Remember that my boat is called Mira."
 ASKED = "What is my boat called?"
 # The program, where no file may become long: as on a disk that is full.
 NO_ROOM = """
@@ -53,15 +52,7 @@ def into(program: Program, name: str) -> None:
     program.set(DATABASE_URL=f"sqlite://./{name}.db")
 
 
-@pytest.fixture
-async def backed_up(program: Program) -> Path:
-    """A backup of one question and its answer."""
-    assert (await program.run("ask", "assistant", BOAT)).code == 0
-    assert (await program.run("backup", "boat.jsonl")).code == 0
-    return program.folder / "boat.jsonl"
-
-
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_what_was_restored_goes_on(program: Program) -> None:
     into(program, "other")
     ended = await program.run("restore", "boat.jsonl")
@@ -70,14 +61,14 @@ async def test_what_was_restored_goes_on(program: Program) -> None:
     assert "Mira" in (await program.run("ask", "assistant", ASKED)).out
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_it_says_what_it_wrote(program: Program) -> None:
     ended = await program.run("backup", "again.jsonl")
     assert (ended.code, ended.err) == (0, "")
     assert re.match(r"again\.jsonl: \d+ rows, ", ended.out)
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_a_check_needs_no_database_and_no_configuration(program: Program) -> None:
     program.set(DATABASE_URL="nonsense", PORT="nonsense")
     ended = await program.run("backup", "--check", "boat.jsonl")
@@ -85,7 +76,7 @@ async def test_a_check_needs_no_database_and_no_configuration(program: Program) 
     assert "It is whole." in ended.out
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_a_backup_that_was_cut_off_is_refused(program: Program) -> None:
     os.truncate(program.folder / "boat.jsonl", 3_000)
     into(program, "other")
@@ -94,13 +85,13 @@ async def test_a_backup_that_was_cut_off_is_refused(program: Program) -> None:
     assert not (program.folder / "other.db").exists()
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_a_file_that_is_there_is_not_written_over(program: Program) -> None:
     refused(await program.run("backup", "boat.jsonl"), "boat.jsonl is there already")
     assert (await program.run("backup", "--check", "boat.jsonl")).code == 0
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_a_database_that_is_not_empty_is_refused(program: Program) -> None:
     refused(await program.run("restore", "boat.jsonl"), "is not empty", "DATABASE_URL")
     assert "Mira" in (await program.run("ask", "assistant", ASKED)).out
@@ -119,7 +110,7 @@ def elsewhere(
         yield url
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_a_database_under_a_running_bot_is_refused(
     program: Program, elsewhere: str, site: str
 ) -> None:
@@ -133,7 +124,7 @@ async def test_a_database_under_a_running_bot_is_refused(
         await process.wait()
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_a_disk_that_is_full_leaves_no_half_of_it(program: Program) -> None:
     with closing(sqlite3.connect(program.folder / "moorings.db")) as database, database:
         database.execute("UPDATE message SET text = ?", ["long " * 50_000])
@@ -158,7 +149,7 @@ async def test_tokens_in_plain_text_are_told(program: Program) -> None:
     assert "xoxb-plain" not in (program.folder / "b.jsonl").read_text()
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_progress_is_shown_at_a_terminal(program: Program) -> None:
     async with program.at_a_terminal("backup", "again.jsonl") as terminal:
         await terminal.shows("Backing up …")
@@ -167,7 +158,7 @@ async def test_progress_is_shown_at_a_terminal(program: Program) -> None:
         assert await terminal.ended() == 0
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_a_restore_that_was_killed_is_begun_again(program: Program, elsewhere: str) -> None:
     life = Life(
         arguments=("restore", "boat.jsonl"),
@@ -182,7 +173,7 @@ async def test_a_restore_that_was_killed_is_begun_again(program: Program, elsewh
     assert "Mira" in (await program.run("ask", "assistant", ASKED)).out
 
 
-@pytest.mark.usefixtures("backed_up")
+@pytest.mark.usefixtures("told")
 async def test_a_backup_that_was_killed_is_no_file_of_that_name(program: Program) -> None:
     life = Life(
         arguments=("backup", "again.jsonl"), folder=program.folder, environment={}, source=KILLED

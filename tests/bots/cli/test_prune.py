@@ -17,11 +17,12 @@ from tests.patience import PATIENCE
 from tests.storage.given import filled_and_emptied
 
 
-async def asked(program: Program, *, days_ago: int = 0) -> None:
-    """A question, and its answer, as of so many days ago."""
-    assert (await program.run("ask", "assistant", "My boat is called Mira.")).code == 0
-    with closing(sqlite3.connect(program.folder / "moorings.db")) as database, database:
-        database.execute("UPDATE turn SET ended_at = datetime(ended_at, ?)", [f"-{days_ago} days"])
+@pytest.fixture
+def old(told: Program) -> Program:
+    """The program, which was told something a hundred days ago."""
+    with closing(sqlite3.connect(told.folder / "moorings.db")) as database, database:
+        database.execute("UPDATE turn SET ended_at = datetime(ended_at, '-100 days')")
+    return told
 
 
 def rows(folder: Path) -> int:
@@ -48,41 +49,36 @@ WHOLE = {
 }
 
 
-async def test_what_is_older_is_deleted(program: Program) -> None:
-    await asked(program, days_ago=100)
-    ended = await program.run("prune", "--older-than", "90d")
+async def test_what_is_older_is_deleted(old: Program) -> None:
+    ended = await old.run("prune", "--older-than", "90d")
     assert ended.out.startswith("KIND\tDELETED\n")
     assert table(ended) == WHOLE
     assert ended.err == ""
-    assert rows(program.folder) == 0
+    assert rows(old.folder) == 0
 
 
-async def test_what_is_younger_stays(program: Program) -> None:
-    await asked(program, days_ago=100)
-    ended = await program.run("prune", "--older-than", "15w")
+async def test_what_is_younger_stays(old: Program) -> None:
+    ended = await old.run("prune", "--older-than", "15w")
     assert set(table(ended).values()) == {"0"}
-    assert rows(program.folder) == 2
+    assert rows(old.folder) == 2
 
 
-async def test_a_dry_run_says_what_would_be_deleted_and_deletes_nothing(program: Program) -> None:
-    await asked(program, days_ago=100)
+async def test_a_dry_run_says_what_would_be_deleted_and_deletes_nothing(old: Program) -> None:
     for _ in range(2):
-        ended = await program.run("prune", "--older-than", "90d", "--dry-run")
+        ended = await old.run("prune", "--older-than", "90d", "--dry-run")
         assert ended.out.startswith("KIND\tWOULD BE DELETED\n")
         assert table(ended) == WHOLE
-    assert rows(program.folder) == 2
+    assert rows(old.folder) == 2
 
 
-async def test_without_an_age_the_setting_holds(program: Program) -> None:
-    await asked(program, days_ago=100)
-    program.set(MOORINGS_RETENTION_DAYS="99")
-    assert table(await program.run("prune"))["turns"] == "1"
+async def test_without_an_age_the_setting_holds(old: Program) -> None:
+    old.set(MOORINGS_RETENTION_DAYS="99")
+    assert table(await old.run("prune"))["turns"] == "1"
 
 
-async def test_the_age_wins_over_the_setting(program: Program) -> None:
-    await asked(program, days_ago=100)
-    program.set(MOORINGS_RETENTION_DAYS="9")
-    assert table(await program.run("prune", "--older-than", "101d"))["turns"] == "0"
+async def test_the_age_wins_over_the_setting(old: Program) -> None:
+    old.set(MOORINGS_RETENTION_DAYS="9")
+    assert table(await old.run("prune", "--older-than", "101d"))["turns"] == "0"
 
 
 @pytest.mark.usefixtures("never_ran")
@@ -103,44 +99,40 @@ async def test_what_is_no_age_is_refused(program: Program, age: str) -> None:
     assert ended.err.count("\n") == 1
 
 
-async def test_of_what_ended_just_now_the_words_go(program: Program) -> None:
-    await asked(program)
-    ended = await program.run("prune", "--older-than", "0h")
+async def test_of_what_ended_just_now_the_words_go(told: Program) -> None:
+    ended = await told.run("prune", "--older-than", "0h")
     assert table(ended)["messages of histories"] == "2"
     assert "within 9 days only the words go" in ended.err
-    assert rows(program.folder) == 0
-    again = await program.run("ask", "assistant", "What is my boat called?")
+    assert rows(told.folder) == 0
+    again = await told.run("ask", "assistant", "What is my boat called?")
     assert "Mira" not in again.out
     assert again.code == 0
 
 
-async def test_it_waits_for_the_upkeep_of_a_bot(program: Program) -> None:
-    await asked(program, days_ago=100)
-    database = await open_database(f"sqlite://{program.folder}/moorings.db")
+async def test_it_waits_for_the_upkeep_of_a_bot(old: Program) -> None:
+    database = await open_database(f"sqlite://{old.folder}/moorings.db")
     async with database.only_one(LOCK):
-        process = await program.start("prune", "--older-than", "90d")
+        process = await old.start("prune", "--older-than", "90d")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
                 await process.wait()
-        assert rows(program.folder) == 2
+        assert rows(old.folder) == 2
     async with asyncio.timeout(PATIENCE):
         assert await process.wait() == 0
     await database.close()
-    assert rows(program.folder) == 0
+    assert rows(old.folder) == 0
 
 
-async def test_progress_is_shown_at_a_terminal(program: Program) -> None:
-    await asked(program, days_ago=100)
-    async with program.at_a_terminal("prune", "--older-than", "90d") as terminal:
+async def test_progress_is_shown_at_a_terminal(old: Program) -> None:
+    async with old.at_a_terminal("prune", "--older-than", "90d") as terminal:
         await terminal.shows("Deleting … 1 turns")
         await terminal.shows("DELETED")
         assert await terminal.ended() == 0
 
 
-async def test_a_conversation_of_which_nothing_is_kept_is_listed(program: Program) -> None:
-    await asked(program, days_ago=100)
-    await program.run("prune", "--older-than", "90d")
-    listed = await program.run("conversations")
+async def test_a_conversation_of_which_nothing_is_kept_is_listed(old: Program) -> None:
+    await old.run("prune", "--older-than", "90d")
+    listed = await old.run("conversations")
     assert listed.out.splitlines()[1] == "assistant\tterminal/main\t2\tno longer kept"
 
 
