@@ -193,7 +193,7 @@ def _find_in_file(queries: Sequence[str], limit: int) -> Script[list[list[int]]]
     found = yield from rows(text, *(value for query in queries for value in (query, limit)))
     lists: list[list[int]] = [[] for _ in queries]
     for at, number in found:
-        lists[at].append(number)
+        lists[int(at)].append(number)
     return lists
 
 

@@ -24,7 +24,8 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError
 from tortoise.fields.data import JSON_DUMPS
 
-from storage.drivers.internals import Model, as_read, held, in_thread, listed, table_of
+from storage.drivers.internals import Model, as_read, in_thread, listed, table_of
+from storage.drivers.pool import held
 from storage.drivers.session import Row, Session, integrity_errors, session_of
 from storage.drivers.transaction import database_errors, retried, to_the_end
 
@@ -239,6 +240,7 @@ async def _roll_back(session: Session) -> None:
 
 
 async def _asked(script: Script[R], session: Session, dialect: str) -> R:
+    answers: list[Answer]
     try:
         asked = next(script)
         while True:
