@@ -22,7 +22,7 @@ from statistics import median
 
 from core import clock
 from core.config.spec import AgentSpec
-from core.context.decide import total
+from core.context.history import total
 from core.memory.indexing import index_next
 from storage.database import open_database
 from storage.models import Conversation, Message, MessageRole

@@ -17,6 +17,8 @@ def cleaned(text: str) -> str:
 
     Line ends become newlines; the white space around the text goes.
     """
+    if text.isprintable():
+        return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _BREAKING.sub("", text).strip()
 

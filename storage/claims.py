@@ -8,14 +8,19 @@ from datetime import datetime
 
 from storage.drivers.internals import as_read
 from storage.drivers.script import (
+    Made,
     Script,
+    Statement,
+    adding,
     changed,
+    changing,
+    made,
     marks,
-    new,
     reading_script,
     rows,
     script,
     select,
+    together,
     whole,
 )
 from storage.lease import Lease, held, milliseconds
@@ -136,10 +141,15 @@ def claim(
     work = (yield from _work(conversation_id)) if plan else _Work(messages=[])
     opens = plan and work.messages and not work.has_due
     row.last_turn += bool(opens and not work.is_taken)
-    yield from changed(_CLAIM, owner, lease.expires(now), row.last_turn, conversation_id)
+    claims = changing(_CLAIM, owner, lease.expires(now), row.last_turn, conversation_id)
     if not (plan and opens):
+        yield from together(claims)
         return Claimed(lease=lease, opened=None)
-    opened = yield from _opened(row, work, plan, now, is_takeover=lease.is_takeover)
+    if work.is_taken:
+        yield from together(claims)
+        opened = yield from _taken_up(row, work, plan, is_takeover=lease.is_takeover)
+    else:
+        opened = yield from _begun(claims, row, work, plan, now)
     return Claimed(lease=lease, opened=opened)
 
 
@@ -167,10 +177,10 @@ def open_next(lease: Lease, *, plan: Plan, now: datetime) -> Script[OpenTurn | N
     work = yield from _work(lease.conversation_id)
     if not work.messages:
         return None
-    if not work.is_taken:
-        row.last_turn += 1
-        yield from changed(_LAST_TURN, row.last_turn, row.id)
-    return (yield from _opened(row, work, plan, now, is_takeover=lease.is_takeover))
+    if work.is_taken:
+        return (yield from _taken_up(row, work, plan, is_takeover=lease.is_takeover))
+    row.last_turn += 1
+    return (yield from _begun(changing(_LAST_TURN, row.last_turn, row.id), row, work, plan, now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,20 +206,23 @@ def _work(conversation_id: int) -> Script[_Work]:
     return _Work(messages=messages, has_due=bool(has_due), is_shared=bool(is_shared))
 
 
-def _opened(
-    row: Conversation, work: _Work, plan: Plan, now: datetime, *, is_takeover: bool
+def _begun(
+    counts: Statement, row: Conversation, work: _Work, plan: Plan, now: datetime
 ) -> Script[OpenTurn]:
-    if work.is_taken:
-        return (yield from _taken_up(row, work, plan, is_takeover=is_takeover))
+    """A new turn, with what `counts` it in the conversation."""
     batch = _together(work.messages, plan.room)
-    turn = yield from _new_turn(row, plan.revision, now)
-    yield from changed(_TAKE.format(marks(len(batch))), turn.id, *(each.id for each in batch))
-    draft = yield from _new_draft(turn, batch[-1].reply_to)
+    turn, draft = _new_turn(row, plan.revision, now), _new_draft(row.id, batch[-1].reply_to)
+    _, turn_id, _, draft_id = yield from together(
+        counts,
+        adding(Turn, turn),
+        changing(_TAKE.format(marks(len(batch))), Made(1), *(each.id for each in batch)),
+        adding(OutboxMessage, {**draft, "turn_id": Made(1)}),
+    )
     return OpenTurn(
-        turn=turn,
+        turn=made(Turn, turn, turn_id),
         questions=batch,
         steps=[],
-        draft=draft,
+        draft=made(OutboxMessage, {**draft, "turn_id": turn_id}, draft_id),
         last_seq=row.last_seq,
         is_shared=work.is_shared,
     )
@@ -272,42 +285,31 @@ def steps_of(turn_id: int) -> Script[list[Step]]:
     return (yield from whole(Step, _STEPS, turn_id))
 
 
-def _new_turn(row: Conversation, revision: str, now: datetime) -> Script[Turn]:
-    return (
-        yield from new(
-            Turn,
-            {
-                "conversation_id": row.id,
-                "number": row.last_turn,
-                "state": TurnState.RUNNING,
-                "revision": revision,
-                "attempts": 1,
-                "interruptions": 0,
-                "lone_tries": 0,
-                "edits": 0,
-                "opened_at": now,
-            },
-        )
-    )
+def _new_turn(row: Conversation, revision: str, now: datetime) -> dict[str, object]:
+    return {
+        "conversation_id": row.id,
+        "number": row.last_turn,
+        "state": TurnState.RUNNING,
+        "revision": revision,
+        "attempts": 1,
+        "interruptions": 0,
+        "lone_tries": 0,
+        "edits": 0,
+        "opened_at": now,
+    }
 
 
-def _new_draft(turn: Turn, reply_to: str | None) -> Script[OutboxMessage]:
-    return (
-        yield from new(
-            OutboxMessage,
-            {
-                "key": new_key(),
-                "conversation_id": turn.conversation_id,
-                "turn_id": turn.id,
-                "part": 1,
-                "state": OutboxState.DRAFT,
-                "text": "",
-                "reply_to": reply_to,
-                "attempts": 0,
-                "failures": 0,
-            },
-        )
-    )
+def _new_draft(conversation_id: int, reply_to: str | None) -> dict[str, object]:
+    return {
+        "key": new_key(),
+        "conversation_id": conversation_id,
+        "part": 1,
+        "state": OutboxState.DRAFT,
+        "text": "",
+        "reply_to": reply_to,
+        "attempts": 0,
+        "failures": 0,
+    }
 
 
 def _together(waiting: Sequence[InboxMessage], room: int) -> list[InboxMessage]:

@@ -13,7 +13,7 @@ from tortoise.expressions import F
 from tortoise.queryset import QuerySet
 
 from storage import learning, usage
-from storage.drivers.script import Script, changed, script
+from storage.drivers.script import Script, changed, script, together
 from storage.drivers.transaction import reading, transaction, write_first
 from storage.errors import LeaseLost, StorageError
 from storage.learning import Learned
@@ -133,7 +133,7 @@ def record(
         LeaseLost: somebody else has it.
     """
     yield from _fenced_script(row, _WRITTEN, CompactionState.WRITTEN, content)
-    yield from usage.add(spent, _call(row, step), now)
+    yield from together(*usage.add(spent, _call(row, step), now))
 
 
 @script
@@ -146,7 +146,7 @@ def try_again(
         LeaseLost: somebody else has it.
     """
     yield from _fenced_script(row, _TRIED, attempt)
-    yield from usage.add(spent, _call(row, step), now)
+    yield from together(*usage.add(spent, _call(row, step), now))
 
 
 @write_first

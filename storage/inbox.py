@@ -14,12 +14,12 @@ from storage import allowances, learning
 from storage.allowances import Limit
 from storage.drivers.script import (
     Script,
-    added,
-    changed,
-    insert,
+    adding,
+    changing,
     reading_script,
     script,
     select,
+    together,
     whole,
 )
 from storage.drivers.transaction import reading, transaction
@@ -85,10 +85,9 @@ async def add(
     return True
 
 
-_COLUMNS = (*(each.name for each in fields(NewMessage)), "state", "received_at")
+_COLUMNS = [each.name for each in fields(NewMessage)]
 _READY = "UPDATE conversation SET ready_at = COALESCE(ready_at, ?) WHERE id = ?"
 _READY_AS_KNOWN = f"{_READY} AND agent_id = ? AND address = ? AND readers = ?"
-_ADD = insert(InboxMessage, _COLUMNS)
 
 
 @script
@@ -98,10 +97,13 @@ def _add(
     # The conversation's row first: it orders this against a claim and a release.
     known = (where.agent_id, where.address, where.readers) if where else ()
     ready = _READY_AS_KNOWN if where else _READY
-    if not (yield from changed(ready, milliseconds(now), received.conversation_id, *known)):
+    values = {name: getattr(received, name) for name in _COLUMNS}
+    is_ready, _ = yield from together(
+        changing(ready, milliseconds(now), received.conversation_id, *known),
+        adding(InboxMessage, {**values, "state": InboxState.WAITING, "received_at": now}),
+    )
+    if not is_ready:
         raise Changed("the conversation is not as it was: store the message again")
-    values = [getattr(received, name) for name in _COLUMNS[:-2]]
-    yield from added(_ADD, *values, InboxState.WAITING, now)
     # After it, so that what comes twice is counted once; for when it was said, so that what was
     # missed is not too much all at once, nor what was too much answered when it is read again.
     yield from allowances.count(limits, min(received.sent_at, now))

@@ -47,7 +47,7 @@ async def fence(lease: Lease, now: datetime) -> None:
     """
     mine = Conversation.filter(id=lease.conversation_id, token=lease.token)
     if not await mine.update(ready_at=lease.expires(now)):
-        raise _lost(lease)
+        raise lost(lease)
 
 
 def held(lease: Lease) -> Script[Conversation]:
@@ -61,7 +61,7 @@ def held(lease: Lease) -> Script[Conversation]:
     """
     found = yield from whole(Conversation, _HELD, lease.conversation_id, lease.token)
     if not found:
-        raise _lost(lease)
+        raise lost(lease)
     return found[0]
 
 
@@ -74,7 +74,7 @@ def fenced(lease: Lease, statement: str, *values: object) -> Script[None]:
         LeaseLost: somebody else has claimed the conversation since, so that it changed none.
     """
     if not (yield from changed(statement, *values, lease.conversation_id, lease.token)):
-        raise _lost(lease)
+        raise lost(lease)
 
 
 def left(lease: Lease) -> Script[bool]:
@@ -87,7 +87,8 @@ def left(lease: Lease) -> Script[bool]:
     return bool((yield from changed(_LEAVE, where, where, where)))
 
 
-def _lost(lease: Lease) -> LeaseLost:
+def lost(lease: Lease) -> LeaseLost:
+    """What is raised where somebody else has claimed the conversation since."""
     return LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")
 
 

@@ -16,6 +16,7 @@ from storage.models import (
     MessageRole,
     OutboxMessage,
     OutboxState,
+    Summary,
 )
 
 _PAGE = 100  # messages
@@ -40,6 +41,42 @@ _PAGE_BEFORE = (
     f"SELECT {', '.join(_FIELDS)} FROM message WHERE conversation_id = ? AND seq > ? AND seq < ?"  # noqa: S608  # names of ours
     " ORDER BY seq DESC LIMIT ?"
 )
+
+
+_AFTER = (
+    f"SELECT {', '.join(_FIELDS)}, (SELECT COUNT(*) FROM message AS earlier"  # noqa: S608  # as above
+    " WHERE earlier.conversation_id = ? AND earlier.seq > ? AND earlier.seq <= ?),"
+    " (SELECT CASE WHEN text = '' THEN -id ELSE id END FROM summary"
+    " WHERE summary.conversation_id = ? ORDER BY upto_seq DESC, id DESC LIMIT 1)"
+    " FROM message WHERE conversation_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All messages after the `summary`, as they were read: so many, up to `last_seq`.
+
+    They count as so many tokens.
+    """
+
+    summary: Summary | None
+    last_seq: int
+    count: int
+    tokens: int
+
+
+def after(conversation_id: int, view: View) -> Script[list[Entry]]:
+    """What was said since, oldest first; nothing where there is much, or the view is not the same.
+
+    Another summary may hold by now, or this one have lost its words, and messages be deleted.
+    """
+    where, summary = conversation_id, view.summary
+    begin = summary.upto_seq if summary else 0
+    seen = (where, begin, view.last_seq)
+    found = yield from rows(_AFTER, *seen, where, where, view.last_seq, _PAGE)
+    mark = (summary.id if summary.text else -summary.id) if summary else None
+    is_same = all((row[-2], row[-1]) == (view.count, mark) for row in found[:1])
+    return [_entry(*row[:-2]) for row in found] if is_same and len(found) < _PAGE else []
 
 
 @reading_script

@@ -14,7 +14,9 @@ from storage.drivers.fulltext import Words
 from storage.drivers.script import (
     IF_NEW,
     Script,
+    Statement,
     changed,
+    changing,
     client,
     dialect,
     insert,
@@ -22,6 +24,7 @@ from storage.drivers.script import (
     reading_script,
     rows,
     script,
+    together,
 )
 from storage.drivers.session import Row
 from storage.drivers.transaction import reading
@@ -115,14 +118,16 @@ class Told:
     said_at: datetime
 
 
-def add(conversation_id: int, turn_id: int, found: Sequence[Indexed]) -> Script[None]:
+def add(conversation_id: int, turn_id: int, found: Sequence[Indexed]) -> list[Statement]:
     """Add the passages of a turn's messages, those of them that are not there."""
+    statements: list[Statement] = []
     for start in range(0, len(found), _AT_ONCE):
         values: list[object] = []
         some = found[start : start + _AT_ONCE]
         for each in some:
             values += (conversation_id, each.seq, each.part, turn_id, each.author, each.words)
-        yield from changed(insert(Passage, _COLUMNS, len(some)) + IF_NEW, *values)
+        statements.append(changing(insert(Passage, _COLUMNS, len(some)) + IF_NEW, *values))
+    return statements
 
 
 def has_sibling(dialect: str, agent_id: int, conversation_id: int, place: str) -> Script[bool]:
@@ -288,7 +293,8 @@ def index(turns: Sequence[IndexedTurn]) -> Script[bool]:
         if not (yield from rows(_IS_THERE, turn.turn_id)):
             continue
         if (yield from rows(_AS_READ, turn.conversation_id, turn.readers)):
-            yield from add(turn.conversation_id, turn.turn_id, turn.found)
+            for statement in add(turn.conversation_id, turn.turn_id, turn.found):
+                yield from together(statement)
         else:
             is_whole = False
     return is_whole

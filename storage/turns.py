@@ -12,16 +12,20 @@ from storage import passages
 from storage.claims import OpenTurn
 from storage.drivers.script import (
     Script,
+    Statement,
+    adding,
     changed,
+    changing,
     insert,
     one_statement,
     reading_script,
     rows,
     script,
+    together,
 )
 from storage.drivers.transaction import reading, transaction, write_first
 from storage.errors import StorageError
-from storage.lease import Lease, fence, fenced, held, milliseconds
+from storage.lease import Lease, fence, fenced, held, lost, milliseconds
 from storage.models import (
     Conversation,
     Feedback,
@@ -30,6 +34,7 @@ from storage.models import (
     MessageRole,
     OutboxMessage,
     OutboxState,
+    Step,
     StepKind,
     Turn,
     TurnState,
@@ -110,9 +115,8 @@ def _record(lease: Lease, step: FinishedStep, now: datetime, *, is_again: bool) 
         if (yield from rows(_IS_STORED, step.turn_id, step.number)):
             return
     yield from _add_step(lease, step, now)
-    if not step.is_first_try:
-        yield from changed(_PROGRESS, step.turn_id)
-    yield from _add_usage(lease, step, now)
+    progress = [] if step.is_first_try else [changing(_PROGRESS, step.turn_id)]
+    yield from together(*progress, *_usage(lease, step, now))
 
 
 def _add_step(lease: Lease, step: FinishedStep, now: datetime) -> Script[None]:
@@ -120,10 +124,12 @@ def _add_step(lease: Lease, step: FinishedStep, now: datetime) -> Script[None]:
     yield from fenced(lease, _STEP, *values)
 
 
-def _add_usage(lease: Lease, step: FinishedStep, now: datetime) -> Script[None]:
-    if step.spent:
-        call = Call(turn_id=step.turn_id, agent_id=lease.agent_id, step=step.number)
-        yield from add(step.spent, call, now)
+def _usage(lease: Lease, step: FinishedStep, now: datetime) -> list[Statement]:
+    if not step.spent:
+        return []
+    return add(
+        step.spent, Call(turn_id=step.turn_id, agent_id=lease.agent_id, step=step.number), now
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,52 +188,70 @@ def end(
     """
     found, last_seq = ending.passages, opened.last_seq + len(ending.entries)
     moved = (last_seq, lease.conversation_id, lease.token, opened.last_seq)
-    if not (yield from changed(_LAST_SEQ_AS_READ, *moved, lease.readers)):
-        if (yield from held(lease)).last_seq != opened.last_seq:
-            return None
-        yield from changed(_LAST_SEQ, *moved)
-        found = ()  # others can read there now: it is indexed for them afterwards
     turn_id = opened.turn.id
-    ended = (ending.state, ending.failure, now, turn_id, ending.edits)
-    if not (yield from changed(_END, *ended)):
+    is_moved, is_ended = yield from together(
+        changing(_LAST_SEQ_AS_READ, *moved, lease.readers),
+        changing(_END, ending.state, ending.failure, now, turn_id, ending.edits),
+    )
+    if not is_moved:
+        yield from held(lease)
+        found = ()  # others can read there now: it is indexed for them afterwards
+    if not is_ended:
         if (yield from rows(_RUNS, turn_id)):
             raise QuestionsEdited(f"what turn {turn_id} answers was edited meanwhile")
         return None
-    if ending.step:
-        yield from _add_step(lease, ending.step, now)
-        yield from _add_usage(lease, ending.step, now)
+    if not (is_moved or (yield from changed(_LAST_SEQ, *moved))):
+        raise lost(lease)
     answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
-    yield from changed(_ANSWERED, answered, turn_id)
-    yield from _add_to_history(opened, ending.entries)
-    yield from passages.add(lease.conversation_id, turn_id, found)
-    return (yield from _make_due(opened.draft, ending, now))
+    yield from together(
+        *_last_step(lease, ending.step, now),
+        changing(_ANSWERED, answered, turn_id),
+        *_history(opened, ending.entries),
+        *passages.add(lease.conversation_id, turn_id, found),
+        *_due(opened.draft, ending, now),
+    )
+    return _known_as_due(opened.draft, ending, now)
 
 
-def _add_to_history(opened: OpenTurn, entries: Sequence[Entry]) -> Script[None]:
+def _last_step(lease: Lease, step: FinishedStep | None, now: datetime) -> list[Statement]:
+    if step is None:
+        return []
+    kept = {"turn_id": step.turn_id, "number": step.number, "kind": step.kind}
+    added = adding(Step, {**kept, "content": step.content, "finished_at": now})
+    return [added, *_usage(lease, step, now)]
+
+
+def _history(opened: OpenTurn, entries: Sequence[Entry]) -> list[Statement]:
     turn, values = opened.turn, list[object]()
     for seq, entry in enumerate(entries, start=opened.last_seq + 1):
         said = (entry.role, entry.author, entry.text, entry.tokens)
         values += (turn.conversation_id, seq, *said, turn.id, entry.said_at)
-    if values:
-        yield from changed(insert(Message, _ENTRY, len(entries)), *values)
+    return [changing(insert(Message, _ENTRY, len(entries)), *values)] if values else []
 
 
-def _make_due(
-    draft: OutboxMessage, ending: Ending, now: datetime
-) -> Script[list[OutboxMessage] | None]:
+def _due(draft: OutboxMessage, ending: Ending, now: datetime) -> list[Statement]:
     if not ending.parts:  # nobody asks any more, and nothing was shown
         return []
     first, *others = ending.parts
     intended_at = now if ending.intends else None
-    yield from changed(_DUE, first, int(ending.intends), intended_at, draft.id)
+    statements = [changing(_DUE, first, int(ending.intends), intended_at, draft.id)]
     values: list[object] = []
     for part, text in enumerate(others, start=2):
         whose = (draft.conversation_id, draft.turn_id, part)
         values += (new_key(), *whose, OutboxState.DUE, text, draft.reply_to, 0)
     if values:
-        yield from changed(insert(OutboxMessage, _PART, len(others)), *values)
-    is_known = (ending.intends or ending.message_id) and not others
-    return [due_now(draft, first, ending.message_id, intended_at)] if is_known else None
+        statements.append(changing(insert(OutboxMessage, _PART, len(others)), *values))
+    return statements
+
+
+def _known_as_due(
+    draft: OutboxMessage, ending: Ending, now: datetime
+) -> list[OutboxMessage] | None:
+    if not ending.parts:
+        return []
+    is_known = (ending.intends or ending.message_id) and len(ending.parts) == 1
+    intended_at = now if ending.intends else None
+    return [due_now(draft, ending.parts[0], ending.message_id, intended_at)] if is_known else None
 
 
 @write_first

@@ -10,7 +10,15 @@ from enum import Enum
 from tortoise.exceptions import IntegrityError
 from tortoise.functions import Sum
 
-from storage.drivers.script import Script, added, changed, insert, rows, script
+from storage.drivers.script import (
+    Script,
+    Statement,
+    adding,
+    changing,
+    rows,
+    script,
+    together,
+)
 from storage.drivers.transaction import reading, transaction
 from storage.models import Agent, Reservation, Usage
 
@@ -92,17 +100,16 @@ _USED = (
     *("model", "input_tokens", "cached_tokens", "written_tokens", "output_tokens"),
     *("nano_usd", "purpose"),
 )
-_ADD = insert(Usage, ("turn_id", "step", "agent_id", *_USED, "at"))
 _RECORDED = 'SELECT id FROM "usage" WHERE turn_id = ? AND step = ?'
 _SETTLED = "DELETE FROM reservation WHERE turn_id = ?"
 
 
-def add(spent: Spent, call: Call, at: datetime) -> Script[None]:
+def add(spent: Spent, call: Call, at: datetime) -> list[Statement]:
     """Keep what a call has cost, inside of the caller's script; its reservation ends."""
-    used = [getattr(spent, name) for name in _USED]
-    yield from added(_ADD, call.turn_id, call.step, call.agent_id, *used, at)
-    if spent.is_reserved:
-        yield from changed(_SETTLED, call.turn_id)
+    used = {name: getattr(spent, name) for name in _USED}
+    whose = {"turn_id": call.turn_id, "step": call.step, "agent_id": call.agent_id}
+    added = adding(Usage, {**whose, **used, "at": at})
+    return [added, changing(_SETTLED, call.turn_id)] if spent.is_reserved else [added]
 
 
 async def add_cut(
@@ -121,7 +128,7 @@ async def add_cut(
 def _add_cut(spent: Spent, call: Call, at: datetime, unless_step: int | None) -> Script[None]:
     if unless_step and (yield from rows(_RECORDED, call.turn_id, unless_step)):
         return
-    yield from add(spent, call, at)
+    yield from together(*add(spent, call, at))
 
 
 @transaction

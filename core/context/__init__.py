@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import partial
 
 from core import kill_points
-from core.context.decide import Material, Shown, decide, ranked, total
+from core.context.decide import Material, Shown, decide, ranked
+from core.context.history import total
 from core.context.load import Asked, load
 from core.context.look_back import look_back
 from core.context.render import render

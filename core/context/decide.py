@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from core.context.history import (
+    IMAGE_TOKENS,
+    SHORTEST,
+    Said,
+    all_clipped,
+    clipped,
+    length_of,
+    newest,
+    total,
+)
 from core.errors import ModelRefused
 from core.llm import PromptMessage, Role
-from core.llm.tokens import BYTES_A_TOKEN, estimate, shortened
+from core.llm.tokens import BYTES_A_TOKEN, estimate
 from core.messaging.attachments import ReadFile, with_files
 from storage.learning import IN_FRONT
 
@@ -16,11 +26,9 @@ _QUESTION_SHARE = 0.75  # of the budget that the messages to be answered may tak
 _JOURNAL_SHARE = 0.75  # of what they leave, that the steps of the turn may take
 _FACTS_SHARE = 4  # facts may take a fourth of what is left, and a twentieth of the budget
 _FACTS_PART = 20
-_IMAGE_TOKENS = 1_000  # what an image costs, about
 _BYTES_OF_FILES = 3  # in a token: tables and code have fewer than prose
 _HEADING = "What you have been told or learned here since (100 other facts are left out):"
 _LONGEST = (1, 4, 8)  # parts of the budget that one message may have: the first that let all fit
-_SHORTEST = 32  # tokens to which a step of the turn is clipped at the least
 _LOOK_BACK = 600  # tokens of what was said earlier and found again …
 _LOOK_BACK_SHARE = 8  # … and the part of the budget that it has at most
 _SPARE = 16  # part of the budget that the history leaves to the question
@@ -38,14 +46,6 @@ class Note:
     end: str = ""
     is_told: bool = True
     uses: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A message of the history, whole."""
-
-    seq: int
-    message: PromptMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +122,7 @@ class Shown:
     front: Notes = Notes()
     tail: Notes = Notes()
     history: Sequence[PromptMessage] = ()
+    history_tokens: int = 0
     cut: int | None = None
     is_grown: bool = False
     found: str = ""
@@ -152,21 +153,23 @@ def _with_past(shown: Shown, material: Material, room: int) -> Shown:
     history, cut = _settled(material, lasting)
     front, tail = _notes(material, room, is_cut=cut is not None)
     room -= front.tokens + tail.tokens
-    if _length(history) > room:
-        history = _newest(history, _halved(lasting, room))
+    if (length := length_of(history)) > room:
+        history = newest(history, _halved(lasting, room))
+        length = length_of(history)
     return replace(
         shown,
         summary=material.summary,
         front=front,
         tail=tail,
         history=[said.message for said in history],
+        history_tokens=length,
         cut=cut,
         is_grown=cut is None and _is_grown(material, lasting),
     )
 
 
 def _is_grown(material: Material, room: int) -> bool:
-    length, count = _length(material.history), len(material.history)
+    length, count = length_of(material.history), len(material.history)
     return length > max(room, 0) * _FULL or (count >= _MANY and length > material.budget // _FEW)
 
 
@@ -177,7 +180,7 @@ def before_kept(material: Material) -> int | None:
         return None
     begin, room = 0, room // _KEPT_PART
     for said in reversed(material.history[-_KEPT:]):
-        room -= _cost(said.message)
+        room -= said.tokens
         if begin and room < 0:
             break
         if said.message.role is Role.USER:  # the newest question is kept, however long
@@ -187,7 +190,7 @@ def before_kept(material: Material) -> int | None:
 
 def summary_tokens(summary: str, cut: Sequence[Said]) -> int:
     """What a new summary would stand for: the one before, and what is cut."""
-    return _optional(summary) + _length(cut)
+    return _optional(summary) + length_of(cut)
 
 
 def room_to_look_back(budget: int) -> int:
@@ -205,29 +208,15 @@ def most_of_one(budget: int) -> int:
     return budget // _LONGEST[-1]
 
 
-def total(messages: Iterable[PromptMessage]) -> int:
-    """What the messages cost, about."""
-    return sum(map(_cost, messages))
-
-
-def _cost(message: PromptMessage) -> int:
-    """`native` is sent instead of the rest, where the model that wrote it goes on."""
-    if not (message.tool_calls or message.native):
-        return estimate(message.content) + _IMAGE_TOKENS * len(message.images)
-    calls = "".join(call.name + call.arguments for call in message.tool_calls)
-    native = str(message.native.items) if message.native else ""
-    return estimate(max(message.content + calls, native, key=len))
-
-
 def _asked(material: Material) -> list[PromptMessage]:
     questions = material.questions
     length = sum(estimate(each.speaker + each.text) for each in questions)
     if length > material.window * _QUESTION_SHARE:
         raise _refused(length, material.window)
     room = max(int(material.budget * _QUESTION_SHARE) - length, 0)
-    questions = _looked_at(questions, room // _IMAGE_TOKENS)
+    questions = _looked_at(questions, room // IMAGE_TOKENS)
     files = [file for question in questions for file in question.files]
-    room -= _IMAGE_TOKENS * sum(bool(file.image) for file in files)
+    room -= IMAGE_TOKENS * sum(bool(file.image) for file in files)
     share = room * _BYTES_OF_FILES // max(sum(bool(file.text) for file in files), 1)
     return [
         PromptMessage(
@@ -269,16 +258,10 @@ def _refused(length: int, window: int) -> ModelRefused:
 def _bounded(journal: Sequence[PromptMessage], room: int, budget: int) -> list[PromptMessage]:
     """The steps, with results clipped to the longest of a row of lengths that lets all fit."""
     shown, most = list(journal), budget
-    while total(shown) > room and most > _SHORTEST:
-        most = max(most // 2, _SHORTEST)
-        shown = [_clipped(each, most) if each.role is Role.TOOL else each for each in journal]
+    while total(shown) > room and most > SHORTEST:
+        most = max(most // 2, SHORTEST)
+        shown = [clipped(each, most) if each.role is Role.TOOL else each for each in journal]
     return shown
-
-
-def _clipped(message: PromptMessage, tokens: int) -> PromptMessage:
-    if estimate(message.content) <= tokens:
-        return message
-    return replace(message, content=shortened(message.content, tokens))
 
 
 def _lasting_room(material: Material) -> int:
@@ -302,7 +285,7 @@ def _settled(material: Material, room: int) -> tuple[Sequence[Said], int | None]
     shown = _fitting(whole, room, material.budget)
     if shown is not None:
         return shown, None
-    kept = _newest(_all_clipped(whole, most_of_one(material.budget)), room // 2)
+    kept = newest(all_clipped(whole, most_of_one(material.budget)), room // 2)
     begin = kept[0].seq if kept else whole[-1].seq + 1
     rest = [said for said in whole if said.seq >= begin]
     return _fitting(rest, room, material.budget) or kept, begin - 1
@@ -310,33 +293,11 @@ def _settled(material: Material, room: int) -> tuple[Sequence[Said], int | None]
 
 def _fitting(history: Sequence[Said], room: int, budget: int) -> Sequence[Said] | None:
     """All of it, each message clipped no more than is needed; None if there is too much."""
-    lengths = [_cost(said.message) for said in history]
+    lengths = [said.tokens for said in history]
     for most in (budget // part for part in _LONGEST):
         if sum(min(length, most) for length in lengths) <= room:
-            return history if max(lengths, default=0) <= most else _all_clipped(history, most)
+            return history if max(lengths, default=0) <= most else all_clipped(history, most)
     return None
-
-
-def _all_clipped(history: Sequence[Said], tokens: int) -> list[Said]:
-    return [
-        said
-        if estimate(said.message.content) <= tokens
-        else replace(said, message=_clipped(said.message, tokens))
-        for said in history
-    ]
-
-
-def _newest(history: Sequence[Said], room: int) -> list[Said]:
-    """The newest that fit, the first of them a person's; none has more than a fourth of it."""
-    clipped = _all_clipped(history, max(room // 4, _SHORTEST))
-    begin = len(clipped)
-    for index in range(len(clipped) - 1, -1, -1):
-        room -= _cost(clipped[index].message)
-        if room < 0:
-            break
-        if clipped[index].message.role is Role.USER:
-            begin = index
-    return clipped[begin:]
 
 
 def _halved(room: int, most: int) -> int:
@@ -344,10 +305,6 @@ def _halved(room: int, most: int) -> int:
     while room > max(most, 0):
         room //= 2
     return room
-
-
-def _length(history: Sequence[Said]) -> int:
-    return total(said.message for said in history)
 
 
 def _notes(material: Material, room: int, *, is_cut: bool) -> tuple[Notes, Notes]:

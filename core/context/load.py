@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from core.address import Address
-from core.context.decide import Material, Note, Question, Said, most_of_one, room_together
+from core.context.decide import Material, Note, Question, most_of_one, room_together
+from core.context.history import Histories, Said
 from core.llm import PromptMessage, Role, ToolSpec
 from core.llm.tokens import estimate
 from core.messaging.attachments import Files
@@ -17,7 +19,7 @@ from storage import facts, past
 from storage.lease import Lease
 from storage.messages import Entry
 from storage.models import Fact, InboxMessage, MessageRole
-from storage.past import Past
+from storage.past import Past, Wanted
 from storage.side_models import FactOrigin
 
 _NO_FILES = Files()
@@ -31,13 +33,16 @@ class Memory:
     `found` is what was found again by the words of the question, once that was looked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, histories: Histories | None = None) -> None:
+        """`histories` know what the turn before has read."""
+        self._histories = histories or Histories()
         self._past: Past | None = None
         self._budget = 0
+        self.history: Sequence[Said] = ()
         self.found: str | None = None
 
     async def read(self, lease: Lease, budget: int) -> Past:
-        """As much as may fit into `budget` tokens."""
+        """As much as may fit into `budget` tokens; its messages are the `history` then."""
         address = Address.parse(lease.address, lease.readers)
         scope = address.scope
         if self._past and budget == self._budget:
@@ -46,16 +51,20 @@ class Memory:
                 agent_id=lease.agent_id, scope=scope, front=summary.facts if summary else ()
             )
             return replace(self._past, facts=known)
-        at_most = most_of_one(budget)
-        self._past = await past.read(
-            lease,
+        seen = self._histories.of(lease.conversation_id, budget)
+        wanted = Wanted(
             scope=scope,
             tokens=budget,
-            at_most=at_most,
+            at_most=most_of_one(budget),
             has_others=address.shares_its_place,
+            seen=seen.view if seen else None,
         )
+        self._past = before = await past.read(lease, wanted)
+        earlier = seen.said if seen and before.goes_on else ()
+        self.history = [*earlier, *(_said(lease, entry) for entry in before.history)]
+        self._histories.keep(lease.conversation_id, budget, before.view, self.history)
         self._budget = budget
-        return self._past
+        return before
 
     def forget(self) -> None:
         """Read it again: the view of the history begins elsewhere now."""
@@ -91,24 +100,24 @@ async def load(agent: KnownAgent, lease: Lease, asked: Asked, budget: int) -> Ma
     if not spec.memory:
         return brought
     before = await asked.memory.read(lease, budget)
-    summary = before.summary
+    summary, history = before.summary, asked.memory.history
+    begin = history[0].message.said_at if history else None
     return replace(
         brought,
         summary=summary.text if summary else "",
-        facts=[_note(fact) for fact in _not_in_sight(before, lease.address)],
+        facts=[_note(fact) for fact in _not_in_sight(before, lease.address, begin)],
         in_front=summary.facts if summary else (),
         view=summary.id if summary else None,
-        history=[Said(seq=entry.seq, message=_message(lease, entry)) for entry in before.history],
+        history=history,
         begins_at=summary.upto_seq + 1 if summary else 1,
         could_begin_at=before.reset_at + 1,
         has_more=before.has_sibling,
     )
 
 
-def _not_in_sight(before: Past, address: str) -> list[Fact]:
-    """Without what was learned here from messages that are shown, unless it changes a fact."""
+def _not_in_sight(before: Past, address: str, begin: datetime | None) -> list[Fact]:
+    """Without what was learned here from messages from `begin` on, unless it changes a fact."""
     front = set(before.summary.facts if before.summary else ())
-    begin = before.history[0].said_at if before.history else None
     changing = {fact.superseded_by for fact in before.facts if fact.id in front}
     return [
         fact
@@ -171,6 +180,10 @@ def _note(fact: Fact) -> Note:
         is_told=is_told,
         uses=fact.uses,
     )
+
+
+def _said(lease: Lease, entry: Entry) -> Said:
+    return Said(seq=entry.seq, message=_message(lease, entry))
 
 
 def _message(lease: Lease, entry: Entry) -> PromptMessage:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from core.address import Address
-from core.context.decide import Material, Shown, room_to_look_back, total
+from core.context.decide import Material, Shown, room_to_look_back
+from core.context.history import total
 from core.context.load import Asked
 from core.llm.tokens import estimate
 from core.memory.recall import recalled
@@ -70,5 +71,5 @@ async def _looked_for(
 def _tokens(shown: Shown) -> int:
     """Of all that is shown, by estimate."""
     parts = (shown.instructions, shown.summary)
-    said = total(shown.asked) + total(shown.history) + total(shown.journal)
+    said = total(shown.asked) + shown.history_tokens + total(shown.journal)
     return sum(map(estimate, parts)) + shown.front.tokens + shown.tail.tokens + said

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import TypeVar
-
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
 
 from core.clock import Clock, monotonic
 from storage import conversations
@@ -64,15 +63,14 @@ class HeldLease:
             LeaseLost: that took too long.
             DatabaseUnusable: as the verb does.
         """
-        trying = AsyncRetrying(
-            retry=retry_if_exception_type(DatabaseBusy),
-            wait=wait_random(0.1, 0.5),
-            before_sleep=lambda _: self.check(),
-        )
-        async for attempt in trying:
-            with attempt:
-                return await verb(attempt.retry_state.attempt_number > 1)
-        raise AssertionError("tenacity ends with a result or an error")
+        is_again = False
+        while True:
+            try:
+                return await verb(is_again)
+            except DatabaseBusy:
+                self.check()
+            is_again = True
+            await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311  # no secret
 
     @contextmanager
     def in_force(self) -> Generator[None]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from core.clock import Clock
 from core.config.spec import AgentSpec
 from core.context.decide import room_together
+from core.context.history import Histories
 from core.errors import MooringsError
 from core.llm import ChatModel
 from core.messaging.directory import Directory
@@ -36,7 +37,8 @@ class Resources:
     `attending` bounds how many conversations all workers of a process attend to at once: more
     than a database can serve would only lose their leases while they wait for it. `attended` are
     those, each with the end of it. `awaited` are the answers that somebody of this process waits
-    for, by the message's key, once they have been delivered. `grown` are histories to be compacted.
+    for, by the message's key, once they have been delivered. `grown` are histories to be compacted,
+    `histories` those that are known by heart.
     """
 
     owner: str
@@ -51,6 +53,7 @@ class Resources:
     quarantine: Quarantine
     earlier: Earlier
     grown: Grown = field(default_factory=Grown)
+    histories: Histories = field(default_factory=Histories)
     attended: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
     awaited: dict[str, Answer | None] = field(default_factory=dict[str, Answer | None])
 

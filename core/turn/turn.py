@@ -69,7 +69,7 @@ class Turn:
         self._with_files = list[str]()  # the keys of the questions that they came with
         self.before = ""
         self.is_grown = False  # its history, as far as a prompt has shown
-        self.memory = Memory()
+        self.memory = Memory(self.resources.histories)
         self.has_more = False  # there is another message in the conversation
         self.is_edited = False
         self._edits_heeded = 0
@@ -177,7 +177,9 @@ class Turn:
     def edited(self) -> None:
         """What it answers was edited: it is to be answered anew, by its finished steps."""
         self.is_edited = True
-        self.memory = Memory()  # what was found again was found by words that are asked no more
+        self.memory = Memory(
+            self.resources.histories
+        )  # what was found again was found by words that are asked no more
         self._last = None
 
     async def settle(self) -> None:

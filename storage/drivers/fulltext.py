@@ -151,7 +151,8 @@ async def _asked(
 
 
 _FIND = {
-    "sqlite": "SELECT rowid FROM passage_index WHERE passage_index MATCH ? ORDER BY rowid LIMIT ?",
+    "sqlite": "SELECT {}, rowid FROM (SELECT rowid FROM passage_index WHERE passage_index MATCH ?"
+    " ORDER BY rowid LIMIT ?)",
     "postgres": "SELECT ARRAY(SELECT id FROM passage"  # noqa: S608  # an expression of ours
     f" WHERE {_VECTOR} @@ asked.query::tsquery LIMIT ?)"
     " FROM unnest(string_to_array(?, '/')) WITH ORDINALITY AS asked(query, number) ORDER BY number",
@@ -178,10 +179,21 @@ def find(dialect: str, asked: Sequence[Words], *, limit: int) -> Script[list[lis
     if dialect == "postgres":
         found = yield from rows(_FIND[dialect], limit, "/".join(queries))
         return [list(ids) for (ids,) in found]
+    if dialect == "sqlite":
+        return (yield from _find_in_file(queries, limit))
     lists: list[list[int]] = []
     for query in queries:
         found = yield from rows(_FIND[dialect], query, limit)
         lists.append([number for (number,) in found])
+    return lists
+
+
+def _find_in_file(queries: Sequence[str], limit: int) -> Script[list[list[int]]]:
+    text = " UNION ALL ".join(map(_FIND["sqlite"].format, range(len(queries))))
+    found = yield from rows(text, *(value for query in queries for value in (query, limit)))
+    lists: list[list[int]] = [[] for _ in queries]
+    for at, number in found:
+        lists[int(at)].append(number)
     return lists
 
 

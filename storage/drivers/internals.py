@@ -131,7 +131,7 @@ class _Threaded(Protocol):
 
 
 def in_thread(held: object, act: Callable[[sqlite3.Connection], R]) -> asyncio.Future[R]:
-    """Begin to do this in the thread of a file's connection, as `held`."""
+    """Begin to do this in the thread of a file's connection, as `connection_of`."""
     connection = cast("_Threaded", held)
     if not connection._running:
         raise OperationalError("the database is closed")
@@ -141,8 +141,8 @@ def in_thread(held: object, act: Callable[[sqlite3.Connection], R]) -> asyncio.F
 
 
 @asynccontextmanager
-async def held(client: BaseDBAsyncClient) -> AsyncGenerator[object]:
-    """A connection for one verb: that of its transaction, of a file, or one of a pool."""
+async def connection_of(client: BaseDBAsyncClient) -> AsyncGenerator[object]:
+    """A connection of this client, for as long as this is entered."""
     async with client.acquire_connection() as connection:  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Tortoise does not say of what
         yield connection
 

@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Generator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
+from typing import Protocol, cast
 
-from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 
-from storage.drivers.internals import Pool, pool_of
+from storage.drivers.internals import Pool, connection_of, pool_of
 from storage.drivers.session import Session, session_of
 
 log = logging.getLogger(__name__)
 
 _LEAST_SECONDS = 1.0  # for a statement or transaction that begins when all should have ended
+_STAY_SECONDS = 60.0  # that a connection is at hand, before the driver may have it renewed
 
 
 class LimitedPool:
@@ -34,6 +43,9 @@ class LimitedPool:
         self._pool = pool
         self._deadlines: dict[object, asyncio.TimerHandle] = {}
         self._waits: set[asyncio.Timeout] = set()
+        self._at_hand: object | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._stays_until = 0.0
         self._last = math.inf  # when all has to have ended, by the clock of the event loop
 
     async def acquire(self) -> object:
@@ -42,11 +54,27 @@ class LimitedPool:
         Raises:
             TimeoutError: none came free, or a new one could not be opened, in time.
         """
-        async with self.in_time():
-            connection = await self._pool.acquire()
+        connection = self._taken()
+        if connection is None:
+            async with self.in_time():
+                connection = await self._pool.acquire()
+            self._stays_until = asyncio.get_running_loop().time() + _STAY_SECONDS
         if (when := self._when()) is not None:
             self._end_at(when, connection)
         return connection
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncGenerator[object]:
+        """As `acquire`, for one verb; where that ends well, the next one finds it at hand.
+
+        asyncpg takes a connection back in a task of its own, which costs as much as a statement.
+        """
+        connection = await self.acquire()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.release, connection)
+            yield connection
+            if self._stays(connection):
+                stack.pop_all()
 
     async def release(self, connection: object) -> None:
         """Take it back."""
@@ -57,6 +85,39 @@ class LimitedPool:
             except asyncio.CancelledError:
                 stack.pop_all()  # the driver goes on giving it back: that has the same limit
                 raise
+
+    def _stays(self, connection: object) -> bool:
+        """Keep it at hand, unless somebody waits for one, or it has long been away."""
+        loop = asyncio.get_running_loop()
+        is_late = loop.time() >= self._stays_until
+        if self.dialect != "postgres" or self._at_hand or self._waits or is_late:
+            return False
+        self.keep(connection)
+        self._at_hand = connection
+        self._idle = loop.call_later(_STAY_SECONDS, self._let_go)
+        return True
+
+    def _taken(self) -> object | None:
+        """The one at hand, if it is still open."""
+        connection, self._at_hand = self._at_hand, None
+        if self._idle:
+            self._idle.cancel()
+        is_open = connection and not session_of(self.dialect, connection).is_closed()
+        return connection if is_open else None
+
+    def _let_go(self) -> None:
+        """Nobody asks for anything: by closing it, the driver has it back."""
+        if connection := self._taken():
+            session_of(self.dialect, connection).close()
+
+    def close(self) -> object:
+        """As the driver's: nothing is begun any more."""
+        connection = self._taken()
+        return self._closed(connection) if connection else cast("_Closes", self._pool).close()
+
+    async def _closed(self, connection: object) -> None:
+        await self._pool.release(connection)
+        await cast("_Closes", self._pool).close()
 
     def keep(self, connection: object) -> None:
         """Let whoever has this one keep it for as long as it likes."""
@@ -106,6 +167,16 @@ class LimitedPool:
     def __getattr__(self, name: str) -> object:
         """All else is the driver's."""
         return getattr(self._pool, name)
+
+
+class _Closes(Protocol):
+    def close(self) -> Awaitable[None]: ...
+
+
+def held(client: BaseDBAsyncClient) -> AbstractAsyncContextManager[object]:
+    """A connection for one verb: that of its transaction, of a file, or one of a pool."""
+    pool = None if isinstance(client, TransactionalDBClient) else _limited(client)
+    return pool.lent() if pool else connection_of(client)
 
 
 @contextmanager

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import sqlite3
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache, partial, wraps
+from itertools import count
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
@@ -22,7 +24,8 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError
 from tortoise.fields.data import JSON_DUMPS
 
-from storage.drivers.internals import Model, as_read, held, in_thread, listed, table_of
+from storage.drivers.internals import Model, as_read, in_thread, listed, table_of
+from storage.drivers.pool import held
 from storage.drivers.session import Row, Session, integrity_errors, session_of
 from storage.drivers.transaction import database_errors, retried, to_the_end
 
@@ -48,23 +51,44 @@ class Statement(NamedTuple):
     wants: _Wants
 
 
+class Made(NamedTuple):
+    """A value: the id of the row that this one of the statements `together` adds, from 0."""
+
+    by: int
+
+
 Answer = list[Row] | int
-Script = Generator[Statement, Answer, R]
+Script = Generator[tuple[Statement, ...], list[Answer], R]
 
 
 def rows(text: str, *values: object) -> Script[list[Row]]:
     """The rows of a SELECT."""
-    return cast("list[Row]", (yield Statement(text, values, _Wants.ROWS)))
+    (found,) = yield (Statement(text, values, _Wants.ROWS),)
+    return cast("list[Row]", found)
 
 
 def changed(text: str, *values: object) -> Script[int]:
     """How many rows an UPDATE found."""
-    return cast("int", (yield Statement(text, values, _Wants.COUNT)))
+    return (yield from together(changing(text, *values)))[0]
 
 
-def added(text: str, *values: object) -> Script[int]:
-    """The id of the row that an INSERT of one row made."""
-    return cast("int", (yield Statement(text, values, _Wants.ID)))
+def together(*statements: Statement) -> Script[list[int]]:
+    """What each of these made or changed: in order, or, where that saves questions, in one.
+
+    Then all see what was there before the first of them, and none may change what another one
+    changes or locks.
+    """
+    return cast("list[int]", (yield statements))
+
+
+def changing(text: str, *values: object) -> Statement:
+    """An UPDATE, or an INSERT whose rows are counted."""
+    return Statement(text, values, _Wants.COUNT)
+
+
+def adding(model: type[Model], values: Mapping[str, object]) -> Statement:
+    """The INSERT of one row; the columns that are not given are NULL in it."""
+    return Statement(insert(model, tuple(values)), tuple(values.values()), _Wants.ID)
 
 
 def select(model: type[Model], *more: str) -> str:
@@ -91,9 +115,8 @@ def whole(model: type[M], text: str, *values: object) -> Script[list[M]]:
     return [as_read(model, row) for row in found]
 
 
-def new(model: type[M], values: Mapping[str, object]) -> Script[M]:
-    """Add a row; the columns that are not given are NULL in it."""
-    row_id = yield from added(insert(model, tuple(values)), *values.values())
+def made(model: type[M], values: Mapping[str, object], row_id: int) -> M:
+    """The row that an `adding` made."""
     full = {**values, "id": row_id}
     return as_read(model, [full.get(name) for name in listed(model)])
 
@@ -171,20 +194,26 @@ def _in_file(begin: Callable[[], Script[R]], connection: sqlite3.Connection, *, 
 
 
 def _played(script: Script[R], connection: sqlite3.Connection) -> R:
-    answer: Answer | None = None
-    while True:
-        try:
-            text, values, wants = script.send(cast("Answer", answer))
-        except StopIteration as end:
-            return cast("R", end.value)
-        cursor = connection.execute(in_dialect(text, "sqlite"), as_stored(values))
-        match wants:
-            case _Wants.ROWS:
-                answer = cursor.fetchall()
-            case _Wants.COUNT:
-                answer = cursor.rowcount
-            case _Wants.ID:
-                answer = cast("int", cursor.lastrowid)
+    try:
+        asked = next(script)
+        while True:
+            answers: list[Answer] = []
+            for each in asked:
+                answers.append(_answered(each, _resolved(each, answers), connection))
+            asked = script.send(answers)
+    except StopIteration as end:
+        return cast("R", end.value)
+
+
+def _answered(asked: Statement, values: list[object], connection: sqlite3.Connection) -> Answer:
+    cursor = connection.execute(in_dialect(asked.text, "sqlite"), values)
+    match asked.wants:
+        case _Wants.ROWS:
+            return cursor.fetchall()
+        case _Wants.COUNT:
+            return cursor.rowcount
+        case _Wants.ID:
+            return cast("int", cursor.lastrowid)
 
 
 async def _on_server(
@@ -211,23 +240,69 @@ async def _roll_back(session: Session) -> None:
 
 
 async def _asked(script: Script[R], session: Session, dialect: str) -> R:
-    answer: Answer | None = None
-    while True:
-        try:
-            text, values, wants = script.send(cast("Answer", answer))
-        except StopIteration as end:
-            return cast("R", end.value)
-        statement, given = in_dialect(text, dialect), as_stored(values)
-        match wants:
-            case _Wants.ROWS:
-                answer = await session.rows(statement, given)
-            case _Wants.COUNT:
-                answer = await session.count(statement, given)
-            case _Wants.ID:
-                answer = await session.add(statement, given)
+    answers: list[Answer]
+    try:
+        asked = next(script)
+        while True:
+            if len(asked) > 1 and dialect == "postgres":
+                answers = await _at_once(asked, session)
+            else:
+                answers = []
+                for each in asked:
+                    values = _resolved(each, answers)
+                    answers.append(await _answer(each, values, session, dialect))
+            asked = script.send(answers)
+    except StopIteration as end:
+        return cast("R", end.value)
 
 
-def as_stored(values: tuple[object, ...]) -> list[object]:
+async def _answer(asked: Statement, values: list[object], session: Session, dialect: str) -> Answer:
+    text = in_dialect(asked.text, dialect)
+    match asked.wants:
+        case _Wants.ROWS:
+            return await session.rows(text, values)
+        case _Wants.COUNT:
+            return await session.count(text, values)
+        case _Wants.ID:
+            return await session.add(text, values)
+
+
+async def _at_once(asked: tuple[Statement, ...], session: Session) -> list[Answer]:
+    """What each has changed or added, by one statement of PostgreSQL."""
+    values = [value for each in asked for value in each.values]
+    marks = tuple(value.by if isinstance(value, Made) else None for value in values)
+    given = [value for value in values if not isinstance(value, Made)]
+    text = _as_one(tuple((each.text, each.wants) for each in asked), marks)
+    (row,) = await session.rows(text, as_stored(given))
+    return list(row)
+
+
+@lru_cache(maxsize=1000)
+def _as_one(asked: tuple[tuple[str, _Wants], ...], made_by: tuple[int | None, ...]) -> str:
+    """The statements as parts of one; the values that are given are numbered through all."""
+    numbers, marks = count(1), iter(made_by)
+
+    def mark(_: object) -> str:
+        by = next(marks)
+        return f"${next(numbers)}" if by is None else f"(SELECT id FROM part_{by})"  # noqa: S608  # names of ours
+
+    parts = [
+        f"part_{at} AS ({re.sub('[?]', mark, text)} RETURNING id)"
+        for at, (text, _) in enumerate(asked)
+    ]
+    answers = [
+        f"(SELECT {'id' if wants is _Wants.ID else 'COUNT(*)'} FROM part_{at})"  # noqa: S608  # as above
+        for at, (_, wants) in enumerate(asked)
+    ]
+    return f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
+
+
+def _resolved(asked: Statement, before: list[Answer]) -> list[object]:
+    """Its values, with the ids that those before it in the same yield have made."""
+    return as_stored([before[each.by] if isinstance(each, Made) else each for each in asked.values])
+
+
+def as_stored(values: Iterable[object]) -> list[object]:
     """Values as every driver takes them."""
     return [
         JSON_DUMPS(each)

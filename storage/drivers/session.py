@@ -61,6 +61,10 @@ class Session(Protocol):
         """The id of the row that an INSERT made."""
         ...
 
+    def is_closed(self) -> bool:
+        """Whether it cannot be asked any more."""
+        ...
+
     def close(self) -> None:
         """Close it without a word to the server; whoever waits for an answer gets an error."""
         ...
@@ -74,6 +78,7 @@ class _PostgresConnection(Protocol):
     async def execute(self, statement: str, /, *values: object) -> str: ...
     async def fetch(self, statement: str, /, *values: object) -> list[Row]: ...
     async def fetchval(self, statement: str, /, *values: object) -> object: ...
+    def is_closed(self) -> bool: ...
     def terminate(self) -> None: ...
     def add_termination_listener(self, act: Callable[[object], None], /) -> None: ...
     def remove_termination_listener(self, act: Callable[[object], None], /) -> None: ...
@@ -112,6 +117,12 @@ class PostgresSession:
     async def add(self, statement: str, values: Values) -> int:
         """As `Session.add`."""
         return cast("int", await self._connection.fetchval(f"{statement} RETURNING id", *values))
+
+    def is_closed(self) -> bool:
+        """As `Session.is_closed`."""
+        with suppress(*_interface_error()):  # the pool has it back: it was closed
+            return self._connection.is_closed()
+        return True
 
     def close(self) -> None:
         """As `Session.close`."""
@@ -207,6 +218,10 @@ class MySqlSession:
         async with self._connection.cursor() as cursor:
             await cursor.execute(statement, values)
             return cursor.lastrowid
+
+    def is_closed(self) -> bool:
+        """As `Session.is_closed`."""
+        return self._connection._transport is None  # pyright: ignore[reportPrivateUsage]  # as below
 
     def close(self) -> None:
         """As `Session.close`: its own `close` would wait until what is written has been sent."""

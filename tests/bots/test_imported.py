@@ -60,7 +60,7 @@ DISCORD = {"aiohttp", "bots.discord.platform", "discord", "rich"}
 POSTGRES, MYSQL = {"asyncpg"}, {"asyncmy"}
 NEVER = {
     *("cryptography", "hypothesis", "prompt_toolkit", "pytest"),
-    *("discord.ext.commands", "openai.resources", "psycopg"),
+    *("discord.ext.commands", "openai.resources", "openai.types.responses.response", "psycopg"),
 }
 # openai imports aiohttp where it is installed, for a client that is made only when asked for
 DEAR = {*HTTP, *OPENAI, *SLACK, *BOLT, *DISCORD, *POSTGRES, *MYSQL, *NEVER}

@@ -9,7 +9,7 @@ import pytest
 from storage import past
 from storage.database import Database
 from storage.models import Conversation
-from storage.past import Past
+from storage.past import Past, Wanted
 from tests.statements import asked
 from tests.storage import given, sql
 
@@ -19,7 +19,8 @@ pytestmark = pytest.mark.usefixtures("database")
 async def before(where: Conversation, now: datetime) -> Past:
     await given.received(where, "k", now)
     lease = await given.leased(where, now)
-    return await past.read(lease, scope=where.address, tokens=1_000, at_most=1_000, has_others=True)
+    wanted = Wanted(scope=where.address, tokens=1_000, at_most=1_000, has_others=True)
+    return await past.read(lease, wanted)
 
 
 @pytest.mark.parametrize(

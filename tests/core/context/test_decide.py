@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.context.decide import Material, Note, Question, Said, Shown, before_kept, decide, total
+from core.context.decide import Material, Note, Question, Shown, before_kept, decide
+from core.context.history import Said, total
 from core.context.render import render
 from core.errors import ModelRefused
 from core.llm import Api, Native, PromptMessage, Role, ToolCall

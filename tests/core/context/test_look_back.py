@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from core.config.spec import AgentSpec
-from core.context.decide import total
+from core.context.history import total
 from core.llm import Role
 from storage import summaries
 from tests.core.given import ROOM, Stage, tool

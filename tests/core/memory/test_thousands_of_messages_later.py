@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from core.config.spec import AgentSpec
-from core.context.decide import total
+from core.context.history import total
 from core.llm.demo import DemoModel
 from core.memory.indexing import index_next
 from storage.database import Database

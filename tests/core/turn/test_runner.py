@@ -6,7 +6,7 @@ import pytest
 
 from core.clock import monotonic
 from core.config.spec import AgentSpec
-from core.context.decide import total
+from core.context.history import total
 from core.errors import ContextOverflow, ModelDown, ModelRefused
 from core.llm import Finished, Role, ToolCall
 from core.tools import ToolContext

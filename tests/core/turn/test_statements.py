@@ -19,7 +19,7 @@ async def turn(stage: Stage) -> Asked:
 
 async def test_a_turn_without_tools(stage: Stage) -> None:
     statements = await turn(stage)
-    assert (len(statements), statements.transactions) == (22, 4), "\n".join(statements)
+    assert (len(statements), statements.transactions) == (21, 4), "\n".join(statements)
 
 
 async def test_each_tool_call_costs_no_more_than_its_step(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from core.context.decide import total
+from core.context.history import total
 from core.errors import ConfigMistake, DeliveryRefused, ModelDown, ModelRefused, Transient
 from core.tools import Tool, ToolContext
 from storage import inbox, turns

@@ -10,13 +10,27 @@ from datetime import datetime
 from importlib import import_module
 
 import pytest
+from tortoise.exceptions import IntegrityError
 
 import storage
 from storage.database import Database
-from storage.drivers.script import Script, changed, in_dialect, insert, reading_script, rows, script
+from storage.drivers.script import (
+    Made,
+    Script,
+    adding,
+    changed,
+    changing,
+    in_dialect,
+    insert,
+    reading_script,
+    rows,
+    script,
+    together,
+)
 from storage.drivers.transaction import transaction
 from storage.lease import held
 from storage.models import Conversation, Step
+from tests.statements import asked
 from tests.storage import given, sql
 
 _PREPARED = {
@@ -67,6 +81,61 @@ async def test_a_script_that_fails_leaves_nothing(database: Database, now: datet
     assert await _both(where.id) == (0, 0)
     await _halves(where.id, 7)
     assert await _both(where.id) == (7, 7)
+
+
+@script
+def _talks(agent_id: int, *rooms: str, now: datetime) -> Script[list[int]]:
+    """New conversations; the last agent's id is that of the conversation before it."""
+    rows = [
+        {
+            "agent_id": agent_id,
+            "address": room,
+            "queue": "q",
+            "opened_by": "ana",
+            "readers": "",
+            "last_seq": 0,
+            "last_turn": 0,
+            "token": 0,
+            "created_at": now,
+        }
+        for room in rooms
+    ]
+    *others, last = rows
+    return (
+        yield from together(
+            changing("UPDATE conversation SET last_seq = last_seq + ?", 1),
+            *(adding(Conversation, each) for each in others),
+            adding(Conversation, {**last, "agent_id": Made(len(others))}),
+        )
+    )
+
+
+async def test_what_is_done_together_tells_what_it_changed_and_made(
+    database: Database, now: datetime
+) -> None:
+    where = await given.conversation(now)
+    changed, first, second = await _talks(where.agent_id, "a", "b", now=now)
+    rows = {row.id: row for row in await Conversation.all()}
+    assert (changed, set(rows)) == (1, {where.id, first, second})
+    assert [rows[each].address for each in (first, second)] == ["a", "b"]
+    assert (rows[second].agent_id, rows[where.id].last_seq) == (first, 1)
+
+
+async def test_what_is_done_together_is_done_as_a_whole(database: Database, now: datetime) -> None:
+    where = await given.conversation(now)
+    with pytest.raises(IntegrityError):
+        await _talks(where.agent_id, where.address, "b", now=now)
+    assert [row.last_seq for row in await Conversation.all()] == [0]
+
+
+@pytest.mark.parametrize("lasting_url", ["postgres"], indirect=True)
+async def test_it_is_one_statement_where_that_saves_questions(
+    database: Database, now: datetime
+) -> None:
+    where = await given.conversation(now)
+    async with asked() as statements:
+        await _talks(where.agent_id, "a", "b", now=now)
+    assert (len(statements), statements.transactions) == (1, 1)
 
 
 async def test_a_cancelled_task_tears_no_script(database: Database, now: datetime) -> None:
