@@ -34,7 +34,7 @@ class Reader:
 
     def __call__(self, request: ModelRequest) -> str:
         if not is_compaction(request):
-            return "word " * 30
+            return "word " * 90
         self.read.append(request)
         return self.notes.pop(0) if self.notes else noted()
 
