@@ -145,9 +145,13 @@ class Connection:
     A new one is opened while the one before is still served.
     """
 
-    def __init__(self, make: Callable[[Receive], Client], dispatch: Dispatch) -> None:
+    def __init__(
+        self, make: Callable[[Receive], Client], dispatch: Dispatch, opened: Callable[[], None]
+    ) -> None:
+        """`opened` is told of each new socket."""
         self._make = make
         self._dispatch = dispatch
+        self._opened = opened
         self._is_leaving = False
         self.clients: list[Client] = []
 
@@ -178,6 +182,7 @@ class Connection:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await client.connect()
+            self._opened()
             await client.watch(client.is_spent)
             client.is_spent.set()
             await client.see_out(_SPENT_SECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bots.background import Background
@@ -18,6 +19,7 @@ from core.messaging.intake import Intake
 log = logging.getLogger(__name__)
 
 _SOCKETS = 2
+_LOOK_SECONDS = 1.0
 _LAST_SECONDS = 3.0  # for what is in hand when the bot stops
 
 
@@ -55,7 +57,10 @@ class SocketListener:
         self._catch_up = catch_up
         self._background = background
         self.is_listening = False
-        self._connections = [Connection(self._client, app.dispatch) for _ in range(_SOCKETS)]
+        self._opened = asyncio.Event()
+        self._connections = [
+            Connection(self._client, app.dispatch, self._opened.set) for _ in range(_SOCKETS)
+        ]
 
     async def run(self, intake: Intake, stop: asyncio.Event) -> None:
         """Until `stop`; then what is in hand is finished, and the sockets are closed.
@@ -90,7 +95,9 @@ class SocketListener:
     async def _watch(self) -> None:
         """Notice when nobody listened for so long that something may have been missed."""
         live_at = monotonic()
+        interval = min(_LOOK_SECONDS, self._settings.watch.ping_interval)
         while True:
+            self._opened.clear()
             is_live = any([await connection.is_live() for connection in self._connections])
             if is_live and not self.is_listening:
                 log.info("listening to Slack")
@@ -102,7 +109,9 @@ class SocketListener:
                 live_at = monotonic()
             self.is_listening = is_live
             self._catch_up.listen(is_listening=is_live)
-            await asyncio.sleep(min(1.0, self._settings.watch.ping_interval))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._opened.wait()
 
     def _client(self, receive: Receive) -> Client:
         sdk = logging.getLogger(f"{__name__}.sdk")

@@ -50,19 +50,13 @@ conversation = "channel"
 
 @pytest.fixture
 async def down(workspace: Workspace) -> Workspace:
-    """A bot was here and is not any more; Slack gives up at once."""
-    async with workspace.bot(AGENTS):
-        await heard_up_to_now(workspace)
+    """A bot was here and is not any more; Slack gives up at once. What it asked is forgotten."""
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
     workspace.slack.backend.deliveries.schedule = GIVEN_UP
+    workspace.slack.journal.entries.clear()
     workspace.change("UPDATE cursor SET position = position - 1200000000 WHERE name LIKE 'slack/%'")
     return workspace
-
-
-async def heard_up_to_now(workspace: Workspace) -> None:
-    """Wait until the bot has noted how far it has heard."""
-    await workspace.slack.until(
-        lambda: workspace.rows("SELECT 1 FROM cursor WHERE name = 'slack/T0001'")
-    )
 
 
 async def test_fifty_messages_of_a_ten_minute_outage_are_answered_once_and_in_order(
@@ -93,10 +87,10 @@ async def test_fifty_messages_of_a_ten_minute_outage_are_answered_once_and_in_or
 async def test_direct_messages_and_threads_are_caught_up(workspace: Workspace) -> None:
     slack = workspace.slack
     place = slack.direct("U0ANNA")
-    async with workspace.bot(AGENTS):
+    async with workspace.bot(AGENTS) as bot:
         thread = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} begin")
         await workspace.answered("C0GENERAL")
-        await heard_up_to_now(workspace)
+        await bot.caught_up()
     slack.backend.deliveries.schedule = GIVEN_UP
     slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} and on", thread)
     other = slack.say("C0GENERAL", "U0BEN", "just talking")
@@ -130,10 +124,10 @@ async def test_the_backlog_of_a_first_start_is_not_answered(workspace: Workspace
     slack.backend.deliveries.schedule = GIVEN_UP
     slack.say("C0SUPPORT", "U0ANNA", "long before", ago=60)
     await slack.until_quiet()
-    async with workspace.bot(AGENTS):
-        await heard_up_to_now(workspace)
-    async with workspace.bot(AGENTS):
-        await slack.until(lambda: slack.calls("conversations.history"))
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
+    async with workspace.bot(AGENTS) as bot:
+        await bot.caught_up()
         slack.backend.deliveries.schedule = Schedule()
         slack.say("C0SUPPORT", "U0ANNA", "now")
         await workspace.answered("C0SUPPORT")
@@ -228,8 +222,8 @@ async def test_what_was_said_before_an_agent_was_bound_there_is_not_answered(
     workspace: Workspace,
 ) -> None:
     slack = workspace.slack
-    async with workspace.bot():
-        await heard_up_to_now(workspace)
+    async with workspace.bot() as bot:
+        await bot.caught_up()
         slack.say("C0SUPPORT", "U0ANNA", "lunch, anybody?")
         await slack.until_quiet()
         slack.command("/agent", "use assistant", "C0SUPPORT", "U0ANNA")
@@ -361,8 +355,8 @@ async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(
 
 async def test_a_gap_without_sockets_is_caught_up(workspace: Workspace) -> None:
     slack = workspace.slack
-    async with workspace.bot(AGENTS, gap_seconds=0.3):
-        await heard_up_to_now(workspace)
+    async with workspace.bot(AGENTS, gap_seconds=0.3) as bot:
+        await bot.caught_up()
         slack.backend.deliveries.schedule = GIVEN_UP
         slack.sockets.is_enabled = False
         await slack.kill_sockets("abort")

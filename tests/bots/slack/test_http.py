@@ -126,11 +126,11 @@ async def test_requests_that_there_is_no_room_for_are_refused_at_once_and_tried_
     slack.backend.deliveries.schedule = PATIENT
     async with served(workspace, agents=LISTENING) as (_, url):
         async with workspace.locked():
-            for number in range(30):
+            for number in range(12):
                 slack.say("C0SUPPORT", "U0ANNA", f"number {number:02}")
-            await slack.until(lambda: sum(refusals(slack)) >= 25)
+            await slack.until(lambda: sum(refusals(slack)) >= 7)
             assert await got(f"{url}/healthz") == 200
-        await slack.until(lambda: workspace.rows(ANSWERED) == [(30,)])
+        await slack.until(lambda: workspace.rows(ANSWERED) == [(12,)])
 
 
 def refusals(slack: SlackPeer) -> list[int]:

@@ -14,8 +14,10 @@ import pytest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.slack import sockets
 from bots.slack.connection import Client, Connection
 from bots.slack.sockets import SocketListener
+from tests.bots.slack import bots
 from tests.bots.slack.bots import PING_INTERVAL, Bot, Workspace
 from tests.bots.slack.conftest import QUICK
 from tests.patience import PATIENCE
@@ -225,6 +227,16 @@ async def test_the_refresh_of_the_sockets_loses_no_command(workspace: Workspace)
     assert workspace.rows("SELECT count(*) FROM fact") == [(60,)]
 
 
+async def test_what_waits_is_read_as_soon_as_there_is_a_socket(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is answered before: that may not wait for the next look at the sockets."""
+    monkeypatch.setattr(sockets, "_LOOK_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr(bots, "PING_INTERVAL", 10 * PATIENCE)
+    async with workspace.bot() as bot, asyncio.timeout(PATIENCE):
+        await bot.caught_up()
+
+
 async def test_no_socket_is_opened_once_the_bot_leaves(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot() as bot:
@@ -317,7 +329,9 @@ async def test_an_exception_while_a_frame_is_handled_is_logged_and_not_acknowled
 
     web = AsyncWebClient(base_url=slack.api_url)
     connection = Connection(
-        lambda receive: Client(slack.app_token, web, PING_INTERVAL, receive), dispatch
+        lambda receive: Client(slack.app_token, web, PING_INTERVAL, receive),
+        dispatch,
+        lambda: None,
     )
     async with asyncio.TaskGroup() as group:
         running = group.create_task(connection.run())

@@ -131,6 +131,7 @@ async def test_by_socket_it_stays_without_an_acknowledgement(
     connection = Connection(
         lambda receive: Client(slack.app_token, web, PING_INTERVAL, receive),
         app_with(listeners).dispatch,
+        lambda: None,
     )
     slack.backend.deliveries.schedule = Schedule(deadline=0.3, retries=())
     async with asyncio.TaskGroup() as group:

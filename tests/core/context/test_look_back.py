@@ -32,9 +32,10 @@ async def talk(stage: Stage, text: str, *, room: str = ROOM, author: str = "ana"
     return stage.model.questions[-1]
 
 
-async def chatter(stage: Stage, turns: int = 100) -> None:
-    for number in range(turns):
-        await talk(stage, f"Something about otters, number {number}.")
+async def chatter(stage: Stage) -> None:
+    """More than the agent is shown."""
+    for number in range(25):
+        await talk(stage, f"Something about otters, number {number}." + " They swim." * 40)
 
 
 async def test_what_was_cut_is_found_again(small: Stage) -> None:

@@ -134,8 +134,8 @@ async def test_facts_are_kept_where_the_summary_is_not(stage: Stage, reader: Rea
 async def test_the_demo_reads_nothing(stage: Stage) -> None:
     stage.answering = DemoModel(pause=0)
     stage.grown.add(1, 1)
-    for number in range(40):
-        await talk(stage, f"The number of the day is {number}" + " really" * 20)
+    for number in range(12):
+        await talk(stage, f"The number of the day is {number}" + " really" * 80)
     await Compactor(stage.resources()).settle()
     assert await Compaction.all() == []
 

@@ -372,6 +372,7 @@ async def renewed_twice(stage: Stage) -> None:
     seen = set[int | None]()
     while len(seen) < 3:
         seen.add((await stage.conversation()).ready_at)
+        await asyncio.sleep(0.02)
 
 
 async def test_no_more_are_attended_to_at_once_than_there_are_places(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from storage.models import InboxMessage
 from tests.patience import PATIENCE
 from tests.storage import given
 
-pytestmark = pytest.mark.parametrize("lasting_url", ["postgres"], indirect=True)
+pytestmark = pytest.mark.parametrize("url", ["postgres"], indirect=True)
 
 
 @reading_script

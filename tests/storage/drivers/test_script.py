@@ -128,7 +128,7 @@ async def test_what_is_done_together_is_done_as_a_whole(database: Database, now:
     assert [row.last_seq for row in await Conversation.all()] == [0]
 
 
-@pytest.mark.parametrize("lasting_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
 async def test_it_is_one_statement_where_that_saves_questions(
     database: Database, now: datetime
 ) -> None:
