@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import cast
+from weakref import WeakKeyDictionary
 
 from tenacity import (
     AsyncRetrying,
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 # Tortoise fills its models in when a context is made: one at a time.
 _MAKING = threading.Lock()
+_AT_EXIT = "close-databases-at-exit"
+_files = WeakKeyDictionary[SqliteClient, Callable[[], object]]()  # each with what stops its thread
 _CLOCKS = {
     "postgres": "SELECT extract(epoch FROM clock_timestamp()) AS seconds",
     "mysql": "SELECT unix_timestamp(now(6)) AS seconds",
@@ -285,15 +288,13 @@ def _let_go_at_exit(client: SqliteClient) -> None:
 
     aiosqlite's thread is not a daemon: a program that forgets to close would never exit.
     """
-    stop_thread = thread_of(client)
-
-    def stop() -> None:
-        threading.main_thread().join()
-        if stop_thread is not None:
-            stop_thread()
-
-    threading.Thread(target=stop, name="close-database-at-exit", daemon=True).start()
+    if stop := thread_of(client):
+        _files[client] = stop
+    if not any(each.name == _AT_EXIT for each in threading.enumerate()):  # a fork has it no more
+        threading.Thread(target=_let_all_go, name=_AT_EXIT, daemon=True).start()
 
 
-# What `tortoise makemigrations` compares the models with; no such file is ever opened.
-SCHEMA = configuration(parse("sqlite:///schema.db"))
+def _let_all_go() -> None:
+    threading.main_thread().join()
+    for stop in [*_files.values()]:
+        stop()

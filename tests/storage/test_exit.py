@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from storage.database import open_database
 from tests.forked import ROOT, Life, cold
 
 RETURNS = """
@@ -59,3 +62,10 @@ async def test_a_process_ends_in_whatever_way_it_forgets(
     filled_url: str, code: str, status: int
 ) -> None:
     assert await _status(code, filled_url) == status
+
+
+async def test_whoever_opens_many_keeps_one_thread_for_their_end(filled_url: str) -> None:
+    for _ in range(5):
+        await (await open_database(filled_url)).close()
+    names = [each.name for each in threading.enumerate()]
+    assert len([name for name in names if "at-exit" in name]) == 1
