@@ -298,3 +298,7 @@ def _let_all_go() -> None:
     threading.main_thread().join()
     for stop in [*_files.values()]:
         stop()
+
+
+# What `tortoise makemigrations` compares the models with; no such file is ever opened.
+SCHEMA = configuration(parse("sqlite:///schema.db"))

@@ -100,7 +100,7 @@ async def test_names_are_completed_for_those_who_may_ask(
 async def test_who_may_not_ask_presses_nothing(
     command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    command_server.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    command_server.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
     async with command_server.commanded(rules(f'deny = ["discord/{discord.ben}"]')):
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
         await discord.until(

@@ -90,7 +90,7 @@ async def test_an_answer_is_asked_for_again_after_a_restart(
 
 
 async def test_an_answer_is_stopped(command_server: CommandServer, discord: DiscordPeer) -> None:
-    command_server.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    command_server.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
     async with command_server.commanded():
         await command_server.command("agent ask", question="tell me everything")
         answer = await growing(command_server)
@@ -117,7 +117,7 @@ async def test_an_answer_whose_growing_message_is_deleted_is_posted_when_it_has_
 async def test_an_answer_is_stopped_after_a_restart(
     command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    command_server.endpoint.script(*[Reply(text="on and on " * 200, size=5, pause=0.05)] * 2)
+    command_server.endpoint.script(*[Reply(text="on and on " * 2_000, size=5, pause=0.05)] * 2)
     async with command_server.commanded():
         await command_server.command("agent ask", question="tell me everything")
         answer = await growing(command_server)

@@ -374,7 +374,7 @@ async def test_stop_stops_what_is_being_written_here(
 ) -> None:
     async with command_server.commanded():
         assert await command_server.agent_command("stop") == "Nothing is being written here."
-        command_server.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+        command_server.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
         await command_server.command("agent ask", question="tell me everything")
         await command_server.endpoint.arrived()
         assert await command_server.agent_command("stop", discord.ben) == "Stopped."

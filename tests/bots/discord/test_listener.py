@@ -250,7 +250,7 @@ async def test_an_edit_of_a_waiting_message_changes_what_is_answered(server: Ser
 async def test_an_edit_of_a_message_begins_its_answer_again(server: Server) -> None:
     discord = server.discord
     async with server.bot(server.support_listens):
-        server.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        server.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
         asked = discord.say(discord.support, discord.anna, "helo")
         await server.endpoint.arrived()
         discord.edit(asked, "hello & goodbye")
@@ -260,7 +260,7 @@ async def test_an_edit_of_a_message_begins_its_answer_again(server: Server) -> N
 async def test_a_message_that_is_deleted_is_answered_no_more(server: Server) -> None:
     discord = server.discord
     async with server.bot(server.support_listens):
-        server.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        server.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
         asked = discord.say(discord.support, discord.anna, "helo")
         await discord.until(lambda: discord.transcript(discord.support)[1:])
         discord.delete(asked)

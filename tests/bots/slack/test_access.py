@@ -87,7 +87,7 @@ async def test_who_may_not_ask_may_command_nothing(workspace: Workspace, command
 
 async def test_who_may_not_ask_uses_neither_shortcut_nor_button(workspace: Workspace) -> None:
     slack = workspace.slack
-    workspace.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    workspace.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
     async with workspace.bot(f"{NOT_BEN}{ONE_HISTORY}"):
         asked = slack.say(HERE, ANNA, "hello")
         await slack.until(lambda: growing(workspace))
@@ -137,7 +137,7 @@ async def test_an_edit_shows_nothing_of_a_forwarded_message_either(workspace: Wo
     [agents.support.access]
     deny = ["slack/U0BEN"]
     """
-    workspace.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    workspace.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
     async with workspace.bot(agents):
         place = slack.direct(ANNA)
         slack.say(place, ANNA, "support: hello")
@@ -179,7 +179,7 @@ async def test_the_shortcut_shows_no_message_of_somebody_who_may_not_ask(
 async def test_slacks_own_stop_button_is_for_those_who_may_ask(workspace: Workspace) -> None:
     slack = workspace.slack
     thread = slack.say(HERE, ANNA, "what do you think?")
-    workspace.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+    workspace.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
     async with workspace.bot(NOT_BEN):
         slack.say(HERE, ANNA, f"{slack.mention} hello", thread)
         await slack.until(lambda: slack.calls("chat.appendStream"))

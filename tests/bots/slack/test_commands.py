@@ -193,7 +193,7 @@ async def test_stop_stops_what_is_being_written_here(workspace: Workspace) -> No
     slack = workspace.slack
     async with workspace.bot(AGENTS):
         assert await told(workspace, "stop") == "Nothing is being written here."
-        workspace.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+        workspace.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
         slack.say(HERE, ANNA, f"{slack.mention} tell me everything")
         await slack.until(lambda: any(line.buttons for line in slack.transcript(HERE)))
         assert await told(workspace, "stop", BEN) == "Stopped."

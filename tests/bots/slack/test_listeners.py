@@ -89,7 +89,7 @@ async def test_what_slack_gives_up_is_looked_for_in_its_own_workspace(
 async def test_the_stop_button_stops_the_answer(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot():
-        workspace.endpoint.script(Reply(text="on and on " * 200, size=5, pause=0.05))
+        workspace.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
         slack.say(HERE, ANNA, f"{slack.mention} tell me everything")
         await slack.until(lambda: any(line.buttons for line in slack.transcript(HERE)))
         [ts] = [line.ts for line in slack.transcript(HERE) if line.buttons]

@@ -164,7 +164,7 @@ async def test_an_edit_of_a_waiting_message_changes_what_is_answered(
 async def test_an_edit_of_a_message_begins_its_answer_again(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
-        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        workspace.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
         asked = slack.say("C0SUPPORT", "U0ANNA", f"{slack.mention} helo")
         await workspace.endpoint.arrived()
         slack.edit("C0SUPPORT", asked, f"{slack.mention} hello &amp; goodbye")
@@ -174,7 +174,7 @@ async def test_an_edit_of_a_message_begins_its_answer_again(workspace: Workspace
 async def test_a_message_that_is_deleted_is_answered_no_more(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
-        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        workspace.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
         asked = slack.say("C0SUPPORT", "U0ANNA", f"{slack.mention} helo")
         await slack.until(
             lambda: any("Stop" in each.buttons for each in slack.transcript("C0SUPPORT"))

@@ -247,7 +247,7 @@ async def test_slacks_own_stop_button_ends_stream_and_answer(
     slack = workspace.slack
     thread = slack.say(CHANNEL, ANNA, "what do you think?")
     async with workspace.bot(AGENTS.format(shared_by)):
-        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        workspace.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
         slack.say(CHANNEL, ANNA, f"{slack.mention} hello", thread)
         await slack.until(lambda: slack.calls("chat.appendStream"))
         assert slack.press_stop(CHANNEL, thread, ANNA)
@@ -261,7 +261,7 @@ async def test_our_own_stop_button_in_a_stream_ends_it(workspace: Workspace) -> 
     slack = workspace.slack
     thread = slack.say(CHANNEL, ANNA, "what do you think?")
     async with workspace.bot(AGENTS.format("thread")):
-        workspace.endpoint.script(Reply(text="Never ending. " * 200, size=5, pause=0.05))
+        workspace.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
         slack.say(CHANNEL, ANNA, f"{slack.mention} hello", thread)
         await slack.until(lambda: slack.calls("chat.appendStream"))
         [streamed] = [line for line in slack.transcript(CHANNEL) if line.is_streaming]
