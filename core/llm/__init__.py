@@ -130,9 +130,13 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDelta:
-    """The next piece of the answer's text; never empty."""
+    """The next piece of the answer's text; never empty.
+
+    `is_last`: it came with the answer's end, and nothing is called.
+    """
 
     text: str
+    is_last: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

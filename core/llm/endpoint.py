@@ -14,7 +14,7 @@ import openai
 from openai import AsyncOpenAI, AsyncStream
 
 from core.errors import ModelDown, ModelRefused
-from core.llm import Api, Begun, Finished, ModelEvent, ModelRequest
+from core.llm import Api, Begun, Finished, ModelEvent, ModelRequest, Retracted, TextDelta
 from core.llm.caching import resolved
 from core.llm.capabilities import Capabilities
 from core.llm.chat import Chat
@@ -182,13 +182,21 @@ class EndpointModel:
                         yield Begun()
                     for shown in answer.add(*together):
                         attempt.is_shown = True
-                        yield shown
+                        yield self._marked(shown, answer)
         except (TimeoutError, Malformed, openai.APIError, httpx2.HTTPError) as error:
             raise self._as_ours(error) from error
         if not answer.is_ended:  # a proxy that closed cleanly looks like this
             raise _BrokeOff(f"{self._target} {_UNFINISHED}")
         for shown in answer.finish():
-            yield shown
+            yield self._marked(shown, answer)
+
+    def _marked(
+        self, shown: TextDelta | Retracted, answer: StreamedAnswer
+    ) -> TextDelta | Retracted:
+        """Say so where it came with the end of an answer that calls nothing."""
+        if not answer.is_ended or isinstance(shown, Retracted):
+            return shown
+        return replace(shown, is_last=not answer.finished(self.name).tool_calls)
 
     def _finished(self, attempt: _Attempt) -> Finished:
         finished = attempt.answer.finished(self.name)

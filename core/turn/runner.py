@@ -170,7 +170,8 @@ async def _stream(turn: Turn, request: ModelRequest) -> Finished:
                     return event
                 case TextDelta():
                     text += event.text
-                    await turn.reply.show(before + text)
+                    if not event.is_last:  # else the end shows it, in the same call
+                        await turn.reply.show(before + text)
                     kill_points.reach("answer half shown")
                 case Retracted():
                     text = ""
