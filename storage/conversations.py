@@ -13,17 +13,17 @@ from storage import passages
 from storage.drivers.script import (
     Script,
     marks,
+    new,
     reading_script,
     rows,
     script,
     select,
     whole,
 )
-from storage.drivers.transaction import reading, transaction, write_first
+from storage.drivers.transaction import reading, write_first
 from storage.errors import StorageError
 from storage.lease import Lease, fence, held, left, milliseconds
 from storage.models import (
-    Agent,
     Conversation,
     InboxMessage,
     InboxState,
@@ -32,6 +32,7 @@ from storage.models import (
 )
 
 _FIND = f"{select(Conversation)} WHERE agent_id = ? AND address = ?"
+_AGENT = "SELECT id FROM agent WHERE id = ? FOR UPDATE"
 
 
 async def find_or_open(
@@ -54,20 +55,28 @@ class Removed(StorageError):
     """The agent was removed meanwhile; whoever looks for one again finds none."""
 
 
-@transaction
-async def _open(
+@script
+def _open(
     agent_id: int, address: str, queue: str, author: str, readers: str, now: datetime
-) -> Conversation:
+) -> Script[Conversation]:
     # Its row is locked against `agents.remove`, which would not see what is opened meanwhile.
-    if not await Agent.filter(id=agent_id).select_for_update().only("id"):
+    if not (yield from rows(_AGENT, agent_id)):
         raise Removed(f"the agent that was to answer at {address} has been removed")
-    return await Conversation.create(
-        agent_id=agent_id,
-        address=address,
-        queue=queue,
-        opened_by=author,
-        readers=readers,
-        created_at=now,
+    return (
+        yield from new(
+            Conversation,
+            {
+                "agent_id": agent_id,
+                "address": address,
+                "queue": queue,
+                "opened_by": author,
+                "readers": readers,
+                "last_seq": 0,
+                "last_turn": 0,
+                "token": 0,
+                "created_at": now,
+            },
+        )
     )
 
 
