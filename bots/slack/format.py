@@ -13,7 +13,7 @@ from core.text import in_written_order
 # also without their semicolon, as browsers do), and all but backslashes.
 _SIGN = re.compile(
     r"(?:&(?:amp;|#0*38;|#x0*26;)*(?P<entity>(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});?)"
-    r"|\\|(?P<plain>.))",
+    r"|\\|(?P<plain>[^&\\]+|.))",
     re.IGNORECASE | re.DOTALL,
 )
 _PING = re.compile(
@@ -72,10 +72,13 @@ def _as_read(text: str) -> tuple[str, list[int]]:
     """What Slack may read, and where in the text each of its characters begins; at last the end."""
     read, starts = "", list[int]()
     for found in _SIGN.finditer(text):
-        entity = found["entity"]
-        signs = html.unescape(f"&{entity}") if entity else found["plain"] or ""
+        if entity := found["entity"]:
+            signs = html.unescape(f"&{entity}")
+            starts += [found.start()] * len(signs)
+        else:
+            signs = found["plain"] or ""
+            starts += range(found.start(), found.start() + len(signs))
         read += signs
-        starts += [found.start()] * len(signs)
     return read, [*starts, len(text)]
 
 
