@@ -17,7 +17,7 @@ class Then(Enum):
     BREAK_OFF = "end without a Finished"
 
 
-Piece = str | ToolCall | Finished | BaseException | Then
+Piece = str | TextDelta | ToolCall | Finished | BaseException | Then
 Reply = Piece | tuple[Piece, ...]
 
 
@@ -114,7 +114,7 @@ class ScriptedModel:
                             await asyncio.sleep(0)
                 case BaseException():
                     raise piece
-                case Finished():
+                case TextDelta() | Finished():
                     yield piece
                 case Then.PAUSE:
                     self.paused.release()

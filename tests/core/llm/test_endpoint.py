@@ -27,6 +27,7 @@ from tests.peers.endpoint import (
     CallTools,
     Disconnect,
     Endpoint,
+    Exactly,
     Fail,
     Malformed,
     Raw,
@@ -65,6 +66,23 @@ async def test_an_answer_comes_in_pieces_and_is_summed_up(
             usage=TokenUsage(input=1, cached=1, output=2, written=2),
         ),
     ]
+
+
+SAYS = 'data: {"choices": [{"delta": {"content": "Noon."}}]}\n\n'
+CALLS = 'data: {"choices": [{"delta": {"tool_calls": [{"function": {"name": "noon"}}]}}]}\n\n'
+ENDS = 'data: {"choices": [{"finish_reason": "stop"}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_last"),
+    [((f"{SAYS}{ENDS}",), True), ((SAYS, ENDS), False), ((f"{SAYS}{CALLS}{ENDS}",), False)],
+)
+async def test_words_that_come_with_the_end_of_all_say_so(
+    endpoint: Endpoint, model: EndpointModel, pieces: tuple[str, ...], is_last: bool
+) -> None:
+    endpoint.script(Exactly(pieces=pieces))
+    said = [each for each in await events_of(model, ASKED) if isinstance(each, TextDelta)]
+    assert [each.is_last for each in said] == [is_last]
 
 
 async def test_only_widely_known_fields_are_sent(endpoint: Endpoint, model: EndpointModel) -> None:

@@ -8,7 +8,7 @@ from core.clock import monotonic
 from core.config.spec import AgentSpec
 from core.context.history import total
 from core.errors import ContextOverflow, ModelDown, ModelRefused
-from core.llm import Finished, Role, ToolCall
+from core.llm import Finished, Role, TextDelta, ToolCall
 from core.tools import ToolContext
 from core.turn import runner
 from core.turn.held_lease import HeldLease
@@ -84,6 +84,13 @@ async def test_a_model_that_needs_no_tool_answers_at_once(stage: Stage, hold: He
     stage.model.script("Good morning")
     assert await run(stage, hold) == "Good morning"
     assert stage.platform.transcript == ["Good morning"]
+
+
+async def test_words_that_came_with_the_end_are_left_to_it(stage: Stage, hold: HeldLease) -> None:
+    words = "Good morning"
+    stage.model.script((TextDelta(text=words, is_last=True), Finished(text=words, model="m")))
+    assert await run(stage, hold) == words
+    assert stage.platform.transcript == []
 
 
 async def test_model_and_tools_take_turns(
