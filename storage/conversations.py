@@ -12,12 +12,14 @@ from tortoise.expressions import F
 from storage import passages
 from storage.drivers.script import (
     Script,
+    adding,
+    made,
     marks,
-    new,
     reading_script,
     rows,
     script,
     select,
+    together,
     whole,
 )
 from storage.drivers.transaction import reading, write_first
@@ -62,22 +64,19 @@ def _open(
     # Its row is locked against `agents.remove`, which would not see what is opened meanwhile.
     if not (yield from rows(_AGENT, agent_id)):
         raise Removed(f"the agent that was to answer at {address} has been removed")
-    return (
-        yield from new(
-            Conversation,
-            {
-                "agent_id": agent_id,
-                "address": address,
-                "queue": queue,
-                "opened_by": author,
-                "readers": readers,
-                "last_seq": 0,
-                "last_turn": 0,
-                "token": 0,
-                "created_at": now,
-            },
-        )
-    )
+    values: dict[str, object] = {
+        "agent_id": agent_id,
+        "address": address,
+        "queue": queue,
+        "opened_by": author,
+        "readers": readers,
+        "last_seq": 0,
+        "last_turn": 0,
+        "token": 0,
+        "created_at": now,
+    }
+    (row_id,) = yield from together(adding(Conversation, values))
+    return made(Conversation, values, row_id)
 
 
 @reading

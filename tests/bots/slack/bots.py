@@ -23,6 +23,7 @@ from bots.slack.workspaces import Grant
 from core.config.settings import Settings
 from core.runtime import Runtime
 from core.turn.worker import Worker
+from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.transcript import Line
@@ -31,11 +32,12 @@ PING_INTERVAL = 0.5  # seconds
 
 
 def spare_nobody(patch: pytest.MonkeyPatch) -> None:
-    """The peer takes a hundred times as many calls as Slack, and is asked again at once."""
+    """The peer takes a hundred times as many calls as Slack, and tells who and where in its time."""
     many = {tier: 100 * calls for tier, calls in rates._TIERS.items()}
     patch.setattr(rates, "_TIERS", many)
     patch.setattr(rates, "_POST_SECONDS", rates._POST_SECONDS / 100)
     patch.setattr(hearing, "_RETRY_SECONDS", 0.1)
+    patch.setattr("bots.slack.people._PATIENCE", PATIENCE)
 
 
 @dataclass(frozen=True, kw_only=True)
