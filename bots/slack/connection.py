@@ -73,6 +73,7 @@ class Client(SocketModeClient):
         frame: Frame = json.loads(text) if text.startswith("{") else {}
         if text_at(frame, "type") == "disconnect":  # it takes what comes until Slack closes it
             self.is_spent.set()
+        if not text_at(frame, "envelope_id"):  # nothing that has to be acknowledged
             return
         task = asyncio.get_running_loop().create_task(self._receive(self, frame))
         self.in_hand.add(task)
@@ -202,9 +203,8 @@ class Connection:
         not handled.
         """
         envelope = text_at(frame, "envelope_id")
-        has_failed = client.is_mute and text_at(frame, "type") != "events_api"
-        if not envelope or has_failed:  # whoever did it is told so, and does it again
-            return
+        if client.is_mute and text_at(frame, "type") != "events_api":
+            return  # whoever did it is told so, and does it again
         response = await self._dispatch(lambda: _request(frame))
         if client.is_mute:
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bots.slack import rates
+from tests.bots.slack import bots
 from tests.bots.slack.bots import Workspace, spare_nobody
 from tests.patience import PATIENCE
 from tests.peers.endpoint import Endpoint
@@ -29,6 +30,12 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_refill(monkeypatch: pytest.MonkeyPatch, no_pauses: None) -> None:
     """A bucket of calls that is empty stays so: who needs more than there is is put off."""
     monkeypatch.setattr(rates, "_TIERS", dict.fromkeys(rates._TIERS, rates._BURST + 0.01))
+
+
+@pytest.fixture
+def dead_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that says nothing for a second is given up: only where nobody else is busy."""
+    monkeypatch.setattr(bots, "PING_INTERVAL", 0.5)
 
 
 @pytest.fixture

@@ -353,6 +353,7 @@ async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(
         assert workspace.rows("SELECT name FROM cursor WHERE name LIKE 'slack/T0001/C%'") == []
 
 
+@pytest.mark.usefixtures("dead_soon")
 async def test_a_gap_without_sockets_is_caught_up(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(AGENTS, gap_seconds=0.3) as bot:
@@ -532,6 +533,7 @@ async def test_a_workspace_that_cannot_be_read_keeps_no_other_one_waiting(
         await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])
 
 
+@pytest.mark.usefixtures("dead_soon")
 async def test_a_workspace_that_cannot_be_read_later_keeps_no_other_one_waiting_either(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

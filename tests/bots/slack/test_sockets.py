@@ -209,6 +209,7 @@ async def test_our_own_edits_and_links_that_unfold_change_nothing(workspace: Wor
     assert workspace.said("C0SUPPORT") == ["You said: one"]
 
 
+@pytest.mark.usefixtures("dead_soon")
 async def test_the_refresh_of_the_sockets_loses_no_command(workspace: Workspace) -> None:
     """Slack warns all sockets at the same moment, and goes on sending until it closes them."""
     slack = workspace.slack
@@ -246,6 +247,7 @@ async def test_no_socket_is_opened_once_the_bot_leaves(workspace: Workspace) -> 
     assert slack.sockets.opened == opened
 
 
+@pytest.mark.usefixtures("dead_soon")
 async def test_sockets_that_slack_closes_at_once_are_not_opened_without_a_pause(
     workspace: Workspace,
 ) -> None:
@@ -255,9 +257,10 @@ async def test_sockets_that_slack_closes_at_once_are_not_opened_without_a_pause(
         while slack.sockets.opened < opened + 8:
             await slack.until(lambda: slack.sockets.live)
             await slack.kill_sockets("close")
-        assert monotonic() - begun > 2 * PING_INTERVAL
+        assert monotonic() - begun > 2 * bots.PING_INTERVAL
 
 
+@pytest.mark.usefixtures("dead_soon")
 @pytest.mark.parametrize("how", ["abort", "close"])
 async def test_sockets_that_are_cut_come_back(workspace: Workspace, how: str) -> None:
     slack = workspace.slack
@@ -270,6 +273,7 @@ async def test_sockets_that_are_cut_come_back(workspace: Workspace, how: str) ->
         assert await workspace.answered("C0GENERAL") == ["You said: hello"]
 
 
+@pytest.mark.usefixtures("dead_soon")
 async def test_half_open_sockets_are_replaced(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot():
@@ -498,8 +502,9 @@ async def test_a_press_is_acknowledged(workspace: Workspace) -> None:
 
 
 async def test_a_name_that_slack_is_slow_to_tell_lets_nothing_overtake_its_owner(
-    workspace: Workspace,
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bots.slack.people._PATIENCE", 1.0)
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
         slack.say("C0SUPPORT", "U0ANNA", "begin")  # her name is known from now on
