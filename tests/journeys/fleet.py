@@ -76,6 +76,7 @@ class Fleet:
         try:
             await self._tasks.__aexit__(None, None, None)
             if kind is None:
+                await self.ready()  # one that is still starting would die of the signal
                 for replica in self._replicas:
                     assert await processes.asked_to_stop(replica.process) == 0
         finally:
