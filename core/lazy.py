@@ -20,7 +20,7 @@ def lazy(module: str, name: str) -> Any:  # noqa: ANN401 - the caller declares t
 def postpone(package: str) -> None:
     """Let this package, which another one imports, be empty until something is looked up in it.
 
-    Modules inside of it are imported as ever.
+    Modules inside of it are imported as ever, for which importlib's own LazyLoader would load it.
     """
     if not any(isinstance(each, _Finder) and each.package == package for each in sys.meta_path):
         sys.meta_path.insert(0, _Finder(package))

@@ -293,8 +293,7 @@ def index(turns: Sequence[IndexedTurn]) -> Script[bool]:
         if not (yield from rows(_IS_THERE, turn.turn_id)):
             continue
         if (yield from rows(_AS_READ, turn.conversation_id, turn.readers)):
-            for statement in add(turn.conversation_id, turn.turn_id, turn.found):
-                yield from together(statement)
+            yield from together(*add(turn.conversation_id, turn.turn_id, turn.found))
         else:
             is_whole = False
     return is_whole

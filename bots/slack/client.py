@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientSession, ClientTimeout
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from bots.connections import Connector
 from bots.downloads import kept_at, origin_of
@@ -23,10 +28,11 @@ _HOOKS = {"https://hooks.slack.com", "https://hooks.slack-gov.com"}
 
 Call = Callable[[AsyncWebClient], Awaitable[AsyncSlackResponse]]
 
-_WAITS = (0.2, 0.4)  # seconds at the most after an attempt to read, unless Slack says how many
-_LONGEST_WAIT = 10.0
+_READ_ATTEMPTS = 3
+_LONGEST_WAIT = 10.0  # seconds between two attempts to read
 _MOST_KEPT = 1_000  # the SDK's clients, one for each token
 _OK = 200
+_backoff = wait_random_exponential(multiplier=0.2, max=2)
 
 
 class SlackClient:
@@ -60,13 +66,7 @@ class SlackClient:
         self, team: str, method: str, call: Call, *, channel: str = ""
     ) -> AsyncSlackResponse:
         """Make a call that changes nothing; what may pass is tried three times."""
-        for wait in _WAITS:
-            try:
-                return await self._call(team, method, call, channel)
-            except Transient as error:
-                longest = error.retry_after or random.uniform(0, wait)  # noqa: S311  # no secret
-                await asyncio.sleep(min(longest, _LONGEST_WAIT))
-        return await self._call(team, method, call, channel)
+        return await _retrying()(self._call, team, method, call, channel)
 
     async def write(
         self, team: str, method: str, call: Call, *, channel: str = ""
@@ -139,3 +139,18 @@ class SlackClient:
                 trace_configs=[guard()],
             )
         return self._session
+
+
+def _retrying() -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(Transient),
+        stop=stop_after_attempt(_READ_ATTEMPTS),
+        wait=_wait,
+        reraise=True,
+    )
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, Transient) else None
+    return min(asked or _backoff(state), _LONGEST_WAIT)

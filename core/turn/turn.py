@@ -177,9 +177,8 @@ class Turn:
     def edited(self) -> None:
         """What it answers was edited: it is to be answered anew, by its finished steps."""
         self.is_edited = True
-        self.memory = Memory(
-            self.resources.histories
-        )  # what was found again was found by words that are asked no more
+        # What was found again was found by words that are asked no more.
+        self.memory = Memory(self.resources.histories)
         self._last = None
 
     async def settle(self) -> None:

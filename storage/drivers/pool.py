@@ -19,7 +19,7 @@ from typing import Protocol, cast
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 
 from storage.drivers.internals import Pool, connection_of, pool_of
-from storage.drivers.session import Session, session_of
+from storage.drivers.session import PostgresSession, Session, session_of
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,8 @@ class LimitedPool:
         connection, self._at_hand = self._at_hand, None
         if self._idle:
             self._idle.cancel()
-        is_open = connection and not session_of(self.dialect, connection).is_closed()
+        session = session_of(self.dialect, connection) if connection else None
+        is_open = isinstance(session, PostgresSession) and not session.is_closed()
         return connection if is_open else None
 
     def _let_go(self) -> None:

@@ -34,6 +34,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_MOST_VALUES = 1_000  # of statements that are asked as one; PostgreSQL takes 32,767
 IF_NEW = " ON CONFLICT DO NOTHING"  # ends an INSERT whose key may be there already
 
 
@@ -75,8 +76,8 @@ def changed(text: str, *values: object) -> Script[int]:
 def together(*statements: Statement) -> Script[list[int]]:
     """What each of these made or changed: in order, or, where that saves questions, in one.
 
-    Then all see what was there before the first of them, and none may change what another one
-    changes or locks.
+    In one, all see what was there before the first of them, and none may change what another one
+    changes or locks. Very many values are not asked in one.
     """
     return cast("list[int]", (yield statements))
 
@@ -244,7 +245,7 @@ async def _asked(script: Script[R], session: Session, dialect: str) -> R:
     try:
         asked = next(script)
         while True:
-            if len(asked) > 1 and dialect == "postgres":
+            if dialect == "postgres" and _fit_into_one(asked):
                 answers = await _at_once(asked, session)
             else:
                 answers = []
@@ -254,6 +255,10 @@ async def _asked(script: Script[R], session: Session, dialect: str) -> R:
             asked = script.send(answers)
     except StopIteration as end:
         return cast("R", end.value)
+
+
+def _fit_into_one(asked: tuple[Statement, ...]) -> bool:
+    return len(asked) > 1 and sum(len(each.values) for each in asked) <= _MOST_VALUES
 
 
 async def _answer(asked: Statement, values: list[object], session: Session, dialect: str) -> Answer:

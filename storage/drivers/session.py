@@ -61,10 +61,6 @@ class Session(Protocol):
         """The id of the row that an INSERT made."""
         ...
 
-    def is_closed(self) -> bool:
-        """Whether it cannot be asked any more."""
-        ...
-
     def close(self) -> None:
         """Close it without a word to the server; whoever waits for an answer gets an error."""
         ...
@@ -119,7 +115,7 @@ class PostgresSession:
         return cast("int", await self._connection.fetchval(f"{statement} RETURNING id", *values))
 
     def is_closed(self) -> bool:
-        """As `Session.is_closed`."""
+        """Whether it cannot be asked any more."""
         with suppress(*_interface_error()):  # the pool has it back: it was closed
             return self._connection.is_closed()
         return True
@@ -218,10 +214,6 @@ class MySqlSession:
         async with self._connection.cursor() as cursor:
             await cursor.execute(statement, values)
             return cursor.lastrowid
-
-    def is_closed(self) -> bool:
-        """As `Session.is_closed`."""
-        return self._connection._transport is None  # pyright: ignore[reportPrivateUsage]  # as below
 
     def close(self) -> None:
         """As `Session.close`: its own `close` would wait until what is written has been sent."""

@@ -9,6 +9,7 @@ import pytest
 
 from storage import claims, conversations, inbox, messages, outbox, turns, usage
 from storage.claims import Plan
+from storage.derived import Passage
 from storage.errors import LeaseLost
 from storage.lease import Lease, milliseconds
 from storage.models import (
@@ -21,6 +22,7 @@ from storage.models import (
     TurnState,
     Usage,
 )
+from storage.passages import Indexed
 from storage.turns import Ending, Entry, FinishedStep, QuestionsEdited
 from storage.usage import Spent
 from tests.storage import given
@@ -285,6 +287,19 @@ async def test_an_answer_in_parts_is_delivered_in_their_order(now: datetime) -> 
     assert [row.text for row in due] == ["one", "two", "three"]
     assert due[0].id == turn.draft.id
     assert len({row.key for row in due}) == 3
+
+
+async def test_a_turn_of_very_many_passages_is_ended_as_any(now: datetime) -> None:
+    """One statement of PostgreSQL takes 32,767 values."""
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    found = [Indexed(seq=1, part=part, author="ana", words="w") for part in range(6_000)]
+    ending = Ending(state=TurnState.DONE, entries=[], parts=["yes"], passages=found)
+    await turns.end(lease, turn, ending, now)
+    assert (await turns.by_id(turn.turn.id)).state is TurnState.DONE
+    assert await Passage.filter(turn_id=turn.turn.id).count() == len(found)
 
 
 async def test_a_zombie_can_end_nothing_and_record_nothing(now: datetime) -> None:
