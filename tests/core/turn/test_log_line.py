@@ -24,10 +24,10 @@ _FIELDS = (
 async def told(stage: Stage, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
     """The fields of the one line about a turn."""
     caplog.set_level("INFO", "core.turn.turn")
-    await stage.worker().attend((await stage.say("The PIN is 4711")).conversation_id)
+    await stage.worker().attend((await stage.say("The word is quetzal")).conversation_id)
     [record] = [each for each in caplog.records if each.getMessage() == "turn ended"]
     assert record.levelname == "INFO"
-    assert "4711" not in str(vars(record))
+    assert "quetzal" not in str(vars(record))
     return {name: vars(record)[name] for name in _FIELDS if name in vars(record)}
 
 
