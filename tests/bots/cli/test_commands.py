@@ -100,12 +100,12 @@ async def test_of_a_question_the_log_says_in_json_where_it_was_and_what_it_cost(
     program: Program,
 ) -> None:
     program.set(MOORINGS_LOG="json", MOORINGS_LOG_LEVEL="INFO")
-    ended = await program.run("ask", "assistant", "The PIN is 4711")
+    ended = await program.run("ask", "assistant", "The word is quetzal")
     [line] = [each for each in map(json.loads, ended.err.splitlines()) if "seconds" in each]
     assert (line["message"], line["level"], line["turn"]) == ("turn ended", "INFO", 1)
     assert (line["agent"], line["address"]) == ("assistant", "terminal/main")
     assert {"model", "input_tokens", "output_tokens"} < line.keys()
-    assert "4711" not in ended.err
+    assert "quetzal" not in ended.err
 
 
 async def test_the_version_is_told(program: Program) -> None:

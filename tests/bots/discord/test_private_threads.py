@@ -50,14 +50,14 @@ async def test_facts_of_a_private_thread_stand_there_only(
     private = private_thread(discord)
     public = discord.add_thread(discord.general, "plans", discord.anna)
     async with command_server.commanded():
-        await command_server.agent_command("remember", channel=private, fact="she gets 9999")
+        await command_server.agent_command("remember", channel=private, fact="she gets quetzal")
         await command_server.agent_command("remember", channel=public, fact="Ben owns it")
         inside = await command_server.agent_command("facts", channel=private)
         outside = await command_server.agent_command("facts", channel=discord.general)
         assert "knows no fact 1 here" in await command_server.agent_command("forget", number=1)
         assert "remembered here: 1" in await command_server.agent_command("status")
-    assert ("9999" in inside, "Ben" in inside) == (True, False)
-    assert ("9999" in outside, "Ben" in outside) == (False, True)
+    assert ("quetzal" in inside, "Ben" in inside) == (True, False)
+    assert ("quetzal" in outside, "Ben" in outside) == (False, True)
 
 
 @pytest.mark.parametrize("whom", ["channel", "user"])
@@ -66,14 +66,14 @@ async def test_a_history_that_others_share_leaves_private_threads_out(
 ) -> None:
     private = private_thread(discord)
     async with command_server.commanded(shared_by(discord, whom)):
-        discord.say(private, discord.anna, "she gets 9999")
+        discord.say(private, discord.anna, "she gets quetzal")
         await command_server.answered(private)
         discord.say(discord.general, discord.anna, "what does she get?")
         await command_server.answered(discord.general)
-        assert "9999" not in str(command_server.endpoint.requests[-1])
+        assert "quetzal" not in str(command_server.endpoint.requests[-1])
         discord.say(private, discord.anna, "what did I say?")
         await command_server.answered(private, 2)
-        assert "9999" in str(command_server.endpoint.requests[-1])
+        assert "quetzal" in str(command_server.endpoint.requests[-1])
 
 
 async def test_what_is_carried_in_a_private_thread_stays_there(
@@ -83,7 +83,7 @@ async def test_what_is_carried_in_a_private_thread_stays_there(
     direct = discord.direct(discord.anna)
     command_server.endpoint.script(Reply(text="Fine."))
     async with command_server.commanded():
-        bens = discord.say(private, discord.ben, "she gets 9999")
+        bens = discord.say(private, discord.ben, "she gets quetzal")
         discord.say(private, discord.anna, f"{discord.mention} well?", reply_to=bens)
         await command_server.answered(private)
         [inside] = command_server.endpoint.requests
@@ -91,8 +91,8 @@ async def test_what_is_carried_in_a_private_thread_stays_there(
         await command_server.answered(discord.general)
         discord.say(direct, discord.anna, "what does she get?")
         await command_server.answered(direct)
-    assert str(inside).count("9999") == 2  # in the thread so far, and as what it replies to
-    assert "9999" not in str(command_server.endpoint.requests[1:])
+    assert str(inside).count("quetzal") == 2  # in the thread so far, and as what it replies to
+    assert "quetzal" not in str(command_server.endpoint.requests[1:])
 
 
 async def test_a_channel_tells_nothing_of_answers_in_its_private_threads(
@@ -100,7 +100,7 @@ async def test_a_channel_tells_nothing_of_answers_in_its_private_threads(
 ) -> None:
     private = private_thread(discord)
     async with command_server.commanded(shared_by(discord, "channel")):
-        first = discord.say(private, discord.anna, "she gets 9999")
+        first = discord.say(private, discord.anna, "she gets quetzal")
         await command_server.answered(private)
         [answer] = command_server.answers(private)
         for named in ("", "1", answer.id):
@@ -120,7 +120,7 @@ async def test_in_a_private_thread_without_the_bot_nothing_is_asked(
     command_server: CommandServer, discord: DiscordPeer, *, was_in: bool
 ) -> None:
     private = private_thread(discord, bot=was_in)
-    message = discord.say(private, discord.anna, "she gets 9999")
+    message = discord.say(private, discord.anna, "she gets quetzal")
     async with command_server.commanded():
         if was_in:
             discord.leave_thread(private, discord.bot_user)

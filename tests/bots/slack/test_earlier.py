@@ -97,7 +97,7 @@ async def test_what_is_carried_in_a_private_channel_stays_there(workspace: Works
     direct = slack.direct(ANNA)
     workspace.endpoint.script(Reply(text="Fine."), Reply(text="Fine."))
     async with workspace.bot(AGENTS):
-        thread = slack.say("C0CLOSED", BEN, "she gets 9999")
+        thread = slack.say("C0CLOSED", BEN, "she gets quetzal")
         slack.say("C0CLOSED", ANNA, f"{slack.mention} well?", thread)
         await workspace.answered("C0CLOSED")
         slack.say("C0CLOSED", ANNA, f"{slack.mention} and here?")
@@ -107,8 +107,8 @@ async def test_what_is_carried_in_a_private_channel_stays_there(workspace: Works
         await workspace.answered(HERE)
         slack.say(direct, ANNA, "what does she get?")
         await workspace.answered(direct)
-    assert all("9999" in each for each in inside)
-    assert "9999" not in str(workspace.endpoint.requests[len(inside) :])
+    assert all("quetzal" in each for each in inside)
+    assert "quetzal" not in str(workspace.endpoint.requests[len(inside) :])
 
 
 async def test_a_question_outside_of_a_thread_and_a_follow_up_read_nothing(

@@ -108,34 +108,34 @@ async def test_each_workspace_is_answered_with_its_own_token(scene: Scene) -> No
 
 
 async def test_a_conversation_is_shown_to_nobody_in_the_other_workspace(scene: Scene) -> None:
-    await scene.ask(IN_HARBOUR, "U0ANNA", "the berth code is 4711")
+    await scene.ask(IN_HARBOUR, "U0ANNA", "the berth code is quetzal")
     answer = await scene.ask(IN_QUAY, "U0CAT", "What is the berth code?")
     assert answer == "You said: What is the berth code?"
-    assert "4711" not in json.dumps(scene.model.requests[-1])
+    assert "quetzal" not in json.dumps(scene.model.requests[-1])
 
 
 async def test_a_fact_is_known_in_its_own_workspace_only(scene: Scene) -> None:
-    await scene.remember(HARBOUR, IN_HARBOUR, "U0ANNA", "the berth code is 4711")
+    await scene.remember(HARBOUR, IN_HARBOUR, "U0ANNA", "the berth code is quetzal")
     await scene.ask(IN_QUAY, "U0CAT", "What is the berth code?")
-    assert "4711" not in json.dumps(scene.model.requests[-1])
+    assert "quetzal" not in json.dumps(scene.model.requests[-1])
     await scene.ask(IN_HARBOUR, "U0ANNA", "What is the berth code?")
-    assert "4711" in json.dumps(scene.model.requests[-1])
+    assert "quetzal" in json.dumps(scene.model.requests[-1])
 
 
 async def test_a_home_tab_shows_what_was_told_in_its_own_workspace(scene: Scene) -> None:
-    await scene.remember(HARBOUR, IN_HARBOUR, "U0ANNA", "the berth code is 4711")
+    await scene.remember(HARBOUR, IN_HARBOUR, "U0ANNA", "the berth code is quetzal")
     await scene.remember(QUAY, IN_QUAY, "U0CAT", "the crane is broken")
     for user in ("U0ANNA", "U0CAT"):
         scene.slack.open_home(user)
         await scene.slack.until(lambda user=user: scene.slack.home(user))  # type: ignore[misc]  # a default binds
-    assert "4711" in scene.slack.home("U0ANNA")
+    assert "quetzal" in scene.slack.home("U0ANNA")
     assert "crane" in scene.slack.home("U0CAT")
-    assert "4711" not in scene.slack.home("U0CAT")
+    assert "quetzal" not in scene.slack.home("U0CAT")
     assert IN_HARBOUR not in scene.slack.home("U0CAT")
 
 
 async def test_the_same_person_in_two_workspaces_has_two_sets_of_facts(scene: Scene) -> None:
-    await scene.remember(HARBOUR, IN_HARBOUR, "U0ANNA", "the berth code is 4711")
+    await scene.remember(HARBOUR, IN_HARBOUR, "U0ANNA", "the berth code is quetzal")
     await scene.remember(QUAY, IN_QUAY, "U0ANNA", "the crane is broken")
     told = [
         [own.text for own in await scene.commands.own_facts(workspace, "U0ANNA")]
@@ -144,11 +144,11 @@ async def test_the_same_person_in_two_workspaces_has_two_sets_of_facts(scene: Sc
             Address(platform="slack", parts=(QUAY,)),
         )
     ]
-    assert told == [["the berth code is 4711"], ["the crane is broken"]]
+    assert told == [["the berth code is quetzal"], ["the crane is broken"]]
 
 
 async def test_nobody_forgets_a_fact_of_the_other_workspace(scene: Scene) -> None:
-    await scene.remember(HARBOUR, IN_HARBOUR, "U0ANNA", "the berth code is 4711")
+    await scene.remember(HARBOUR, IN_HARBOUR, "U0ANNA", "the berth code is quetzal")
     harbour = Address(platform="slack", parts=(HARBOUR,))
     [own] = await scene.commands.own_facts(harbour, "U0ANNA")
     quay = Address(platform="slack", parts=(QUAY,))
