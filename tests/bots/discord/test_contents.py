@@ -43,6 +43,14 @@ def nested(depth: int) -> Json:
     return Json(components=[part])
 
 
+def unreadable() -> Json:
+    """Sections so deep in each other that Python reads them as JSON, and discord.py fails."""
+    part = Json(type=10, content="bottom")
+    for _ in range(600):  # one call each for JSON, two for discord.py, of a thousand
+        part = Json(type=9, components=[], accessory=part)
+    return Json(components=[part])
+
+
 FORWARDED = "[forwarded message; quoted, not asked of you:]"
 VOICE = Json(id="1", filename="voice-message.ogg", size=9, content_type="audio/ogg")
 VOICE.update(url="https://x.y/1", proxy_url="https://x.y/1", duration_secs=12.4, waveform="AA==")
@@ -130,8 +138,8 @@ async def test_boxes_in_boxes_without_end_are_heard_as_far_as_they_are_read(
     async with server.bot(AGENTS):
         discord.say(discord.general, discord.anna, f"{discord.mention} one", more=nested(200))
         await server.answered(discord.general)
-        discord.say(discord.general, discord.anna, f"{discord.mention} lost", more=nested(400))
-        await discord.until(lambda: discord.identifies == 2)  # discord.py cannot read it
+        discord.say(discord.general, discord.anna, f"{discord.mention} lost", more=unreadable())
+        await discord.until(lambda: discord.identifies == 2)
         discord.say(discord.support, discord.anna, f"{discord.mention} two")
         await server.answered(discord.support)
     assert server.rows(TEXTS) == [("one",), ("two",)]
