@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
@@ -37,6 +37,16 @@ _FIND = f"{select(Conversation)} WHERE agent_id = ? AND address = ?"
 _AGENT = "SELECT id FROM agent WHERE id = ? FOR UPDATE"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a conversation is opened, and for whom; `queue` is the platform that answers in it."""
+
+    agent_id: int
+    address: str
+    queue: str
+    readers: str = ""
+
+
 async def find_or_open(
     *, agent_id: int, address: str, queue: str, author: str, now: datetime, readers: str = ""
 ) -> Conversation:
@@ -47,8 +57,9 @@ async def find_or_open(
     """
     if conversation := await find(agent_id=agent_id, address=address):
         return conversation
+    place = Place(agent_id=agent_id, address=address, queue=queue, readers=readers)
     try:
-        return await _open(agent_id, address, queue, author, readers, now)
+        return await _open(place, author, now)
     except IntegrityError:  # opened by somebody else meanwhile
         return await _by_address(agent_id, address)
 
@@ -58,25 +69,25 @@ class Removed(StorageError):
 
 
 @script
-def _open(
-    agent_id: int, address: str, queue: str, author: str, readers: str, now: datetime
-) -> Script[Conversation]:
+def _open(place: Place, author: str, now: datetime) -> Script[Conversation]:
+    values = yield from new(place, author, now)
+    (row_id,) = yield from together(adding(Conversation, values))
+    return made(Conversation, values, row_id)
+
+
+def new(place: Place, author: str, now: datetime) -> Script[dict[str, object]]:
+    """What the row of one is made of that nobody has opened; raises Removed as `find_or_open`."""
     # Its row is locked against `agents.remove`, which would not see what is opened meanwhile.
-    if not (yield from rows(_AGENT, agent_id)):
-        raise Removed(f"the agent that was to answer at {address} has been removed")
-    values: dict[str, object] = {
-        "agent_id": agent_id,
-        "address": address,
-        "queue": queue,
+    if not (yield from rows(_AGENT, place.agent_id)):
+        raise Removed(f"the agent that was to answer at {place.address} has been removed")
+    return {
+        **asdict(place),
         "opened_by": author,
-        "readers": readers,
         "last_seq": 0,
         "last_turn": 0,
         "token": 0,
         "created_at": now,
     }
-    (row_id,) = yield from together(adding(Conversation, values))
-    return made(Conversation, values, row_id)
 
 
 @reading

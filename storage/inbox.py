@@ -10,12 +10,15 @@ from enum import Enum
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 
-from storage import allowances, learning
+from storage import allowances, conversations, learning
 from storage.allowances import Limit
+from storage.conversations import Place
 from storage.drivers.script import (
+    Made,
     Script,
     adding,
     changing,
+    made,
     reading_script,
     script,
     select,
@@ -62,6 +65,37 @@ class Changed(StorageError):
     """The conversation is not as it is known, so nothing was stored."""
 
 
+async def add_first(
+    received: NewMessage, now: datetime, limits: Sequence[Limit] = (), *, place: Place
+) -> Conversation | None:
+    """Open a conversation with its first message; None, and nothing done, if either is there.
+
+    As `add`; the message's `conversation_id` will be that of the one that is opened.
+
+    Raises:
+        Removed: there is no such agent any more.
+        UsedUp: it is one too many for one of these limits.
+    """
+    try:
+        return await _add_first(received, now, limits, place)
+    except IntegrityError:
+        return None
+
+
+@script
+def _add_first(
+    received: NewMessage, now: datetime, limits: Sequence[Limit], place: Place
+) -> Script[Conversation]:
+    new = yield from conversations.new(place, received.author, now)
+    opened = {**new, "ready_at": milliseconds(now)}
+    row_id, _ = yield from together(
+        adding(Conversation, opened),
+        adding(InboxMessage, {**_row(received, now), "conversation_id": Made(0)}),
+    )
+    yield from allowances.count(limits, min(received.sent_at, now))
+    return made(Conversation, opened, row_id)
+
+
 async def add(
     received: NewMessage,
     now: datetime,
@@ -97,16 +131,20 @@ def _add(
     # The conversation's row first: it orders this against a claim and a release.
     known = (where.agent_id, where.address, where.readers) if where else ()
     ready = _READY_AS_KNOWN if where else _READY
-    values = {name: getattr(received, name) for name in _COLUMNS}
     is_ready, _ = yield from together(
         changing(ready, milliseconds(now), received.conversation_id, *known),
-        adding(InboxMessage, {**values, "state": InboxState.WAITING, "received_at": now}),
+        adding(InboxMessage, _row(received, now)),
     )
     if not is_ready:
         raise Changed("the conversation is not as it was: store the message again")
     # After it, so that what comes twice is counted once; for when it was said, so that what was
     # missed is not too much all at once, nor what was too much answered when it is read again.
     yield from allowances.count(limits, min(received.sent_at, now))
+
+
+def _row(received: NewMessage, now: datetime) -> dict[str, object]:
+    values = {name: getattr(received, name) for name in _COLUMNS}
+    return {**values, "state": InboxState.WAITING, "received_at": now}
 
 
 class Edit(Enum):

@@ -26,6 +26,7 @@ from core.messaging.routing import Route, agent_at, route, unaddressed
 from core.text import cleaned
 from storage import activity, conversations, facts, inbox
 from storage.allowances import Limit, UsedUp
+from storage.conversations import Place
 from storage.inbox import Changed, Edit, Known
 from storage.models import Conversation
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 _MOST_KEPT = 2_000  # messages; one that is delivered again later is known to the database
 _MOST_KNOWN = 5_000  # conversations
 _MOST_EDITS, _EDIT_SECONDS = 500, 600.0  # Slack delivers again for six minutes
+_TO_BE_OPENED = 0  # the id of a conversation that has none yet
 _FOR_GOOD = datetime.max.replace(tzinfo=UTC)
 _LONGEST_NAME = 80  # characters; a name stands in front of what its owner says
 
@@ -121,10 +123,40 @@ class Intake:
                 return where.id, await inbox.add(received, now, limits, where=where)
             except Changed:
                 pass
+        if opened := await self._opened(incoming, author, agent_id, limits):
+            return opened, True
         where = await self._conversation(agent_id, address, author)
         self._known[agent_id, address.key] = where
         received = _received(incoming, author, where.id)
         return where.id, await inbox.add(received, now, limits)
+
+    async def _opened(
+        self, incoming: RoutedMessage, author: str, agent_id: int, limits: Sequence[Limit]
+    ) -> int | None:
+        """The id of a conversation that begins with this message, both stored in one transaction.
+
+        None: it was opened before; or it is a private thread, which takes over what was told there
+        before it was known as one.
+        """
+        address = incoming.address
+        if address.is_private_thread or await conversations.find(
+            agent_id=agent_id, address=address.key
+        ):
+            return None
+        place = Place(
+            agent_id=agent_id,
+            address=address.key,
+            queue=address.queue,
+            readers=address.readers,
+        )
+        received = _received(incoming, author, _TO_BE_OPENED)
+        opened = await inbox.add_first(received, self._clock(), limits, place=place)
+        if opened is None:
+            return None
+        self._known[agent_id, address.key] = Known(
+            id=opened.id, agent_id=agent_id, address=address.key, readers=place.readers
+        )
+        return opened.id
 
     async def _conversation(self, agent_id: int, address: Address, author: str) -> Known:
         """The conversation there; who can read it is written only when that is news."""

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import agents, bindings, conversations, facts
-from storage.conversations import Removed
+from storage import agents, bindings, conversations, facts, inbox
+from storage.conversations import Place, Removed
 from storage.database import Database
 from storage.facts import Statement
 from storage.inbox import Changed
@@ -116,6 +116,19 @@ async def test_nothing_is_stored_for_an_agent_that_was_removed(now: datetime) ->
         await conversations.find_or_open(
             agent_id=where.agent_id, address="terminal/x", queue="terminal/x", author="ana", now=now
         )
+    place = Place(agent_id=where.agent_id, address="terminal/x", queue="terminal/x")
+    first = inbox.NewMessage(
+        key="first",
+        conversation_id=0,
+        position=1,
+        author_id="ana",
+        author="ana",
+        text="text",
+        reply_to=None,
+        sent_at=now,
+    )
+    with pytest.raises(Removed):
+        await inbox.add_first(first, now, place=place)
     assert (await InboxMessage.all().count(), await Conversation.all().count()) == (0, 0)
 
 

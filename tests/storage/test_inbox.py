@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
-from storage import inbox, turns
+from storage import conversations, inbox, turns
+from storage.allowances import Limit, UsedUp
+from storage.conversations import Place
 from storage.database import Database
 from storage.drivers.transaction import write_first
 from storage.inbox import Edit
@@ -47,6 +50,14 @@ def _received(
     )
 
 
+async def _place(now: datetime) -> Place:
+    """Where nothing was said yet."""
+    where = await given.conversation(now)
+    return Place(
+        agent_id=where.agent_id, address="terminal/new", queue="terminal/new", readers="thread"
+    )
+
+
 async def _better(key: str, _: datetime) -> Edit:
     return await inbox.change(key, "better")
 
@@ -63,6 +74,52 @@ async def test_of_many_deliveries_at_once_one_is_stored(now: datetime) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(given.received(where, "k1", now)) for _ in range(12)]
     assert sum(task.result() for task in tasks) == 1
+
+
+async def test_a_conversation_is_opened_with_its_first_message(now: datetime) -> None:
+    place = await _place(now)
+    opened = await inbox.add_first(_received(0, "k1", now), now, place=place)
+    assert opened
+    found = await conversations.find(agent_id=place.agent_id, address=place.address)
+    assert found
+    for each in (opened, found):
+        assert (each.id, each.address, each.queue) == (found.id, place.address, place.queue)
+        assert (each.readers, each.opened_by, each.created_at) == (place.readers, "ana", now)
+        assert (each.last_seq, each.last_turn, each.owner) == (0, 0, None)
+    assert [message.key for message in await inbox.unanswered(opened.id)] == ["k1"]
+    (ready,) = await conversations.all_ready(queues=[place.queue], now=now, limit=9)
+    assert ready.id == opened.id
+
+
+async def test_nothing_is_opened_or_stored_where_either_is_there(now: datetime) -> None:
+    where, place = await given.conversation(now), await _place(now)
+    here = replace(place, address=where.address)
+    assert await inbox.add_first(_received(0, "k1", now), now, place=here) is None
+    assert await inbox.by_key("k1") is None
+    await given.received(where, "k2", now)
+    assert await inbox.add_first(_received(0, "k2", now), now, place=place) is None
+    assert await conversations.find(agent_id=place.agent_id, address=place.address) is None
+
+
+async def test_of_many_first_messages_at_once_one_opens(now: datetime) -> None:
+    place = await _place(now)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(inbox.add_first(_received(0, f"k{n}", now), now, place=place))
+            for n in range(12)
+        ]
+    (opened,) = filter(None, (task.result() for task in tasks))
+    assert len(await inbox.unanswered(opened.id)) == await InboxMessage.all().count() == 1
+
+
+async def test_a_first_message_that_is_one_too_many_opens_nothing(now: datetime) -> None:
+    place, limit = await _place(now), Limit(whom="asked//terminal/ana", most=1, seconds=60)
+    other = replace(place, address="terminal/other")
+    assert await inbox.add_first(_received(0, "k1", now), now, [limit], place=place)
+    with pytest.raises(UsedUp):
+        await inbox.add_first(_received(0, "k2", now), now, [limit], place=other)
+    assert await conversations.find(agent_id=place.agent_id, address=other.address) is None
+    assert await inbox.by_key("k2") is None
 
 
 async def test_what_waits_is_in_the_order_of_the_platform(now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from storage import conversations, facts, inbox
 from storage.facts import Statement
 from storage.models import Conversation
 from tests.core.given import ROOM, Stage
+from tests.statements import asked
 
 
 def incoming(stage: Stage) -> RoutedMessage:
@@ -50,6 +52,27 @@ async def test_a_repeated_event_is_the_same_message(stage: Stage) -> None:
     first = await stage.intake.accept(incoming(stage), "Ada")
     second = await stage.intake.accept(incoming(stage), "Ada")
     assert second == replace(first, is_new=False)
+
+
+async def test_a_first_message_is_stored_with_its_conversation(stage: Stage) -> None:
+    await stage.say("Hello", room="slack/T1/C2")  # the agent is known from now on
+    async with asked() as statements:
+        accepted = await stage.intake.accept(incoming(stage), "Ada")
+    assert accepted.is_new
+    assert statements.transactions == 1
+    (stored,) = await inbox.unanswered(accepted.conversation_id)
+    assert stored.key == "T1.C1.17"
+
+
+async def test_of_messages_that_come_first_at_once_none_is_lost(stage: Stage) -> None:
+    async with asyncio.TaskGroup() as group:
+        said = [
+            group.create_task(stage.intake.accept(replace(incoming(stage), key=f"k{n}"), "Ada"))
+            for n in range(7)
+        ]
+    assert all(each.result().is_new for each in said)
+    (where,) = {each.result().conversation_id for each in said}
+    assert len(await inbox.unanswered(where)) == 7
 
 
 async def test_a_conversation_belongs_to_an_agent_and_an_address(stage: Stage) -> None:
