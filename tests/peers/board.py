@@ -81,9 +81,9 @@ class Board:
         return app
 
     async def _deliver(self, _: web.Request) -> web.Response:
-        """Everything that is not acknowledged, again and again; at most a second's wait."""
+        """Everything that is not acknowledged, again and again; a bot that is to stop is not kept waiting."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(1), self._changed:
+            async with asyncio.timeout(0.1), self._changed:
                 await self._changed.wait_for(lambda: self._events)
         return web.json_response(list(self._events.values()))
 
