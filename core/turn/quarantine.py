@@ -12,6 +12,7 @@ from core.clock import monotonic
 from core.errors import Postponed
 
 _CALM_SECONDS = 5.0
+_AFTER_ANOTHER_SECONDS = (1.0, 3.0)  # at least, at most
 
 _within = ContextVar("whether this is done for a turn, as when a tool asks an agent", default=False)
 
@@ -59,7 +60,7 @@ class Quarantine:
             Postponed: another one is tried alone, or this process has just begun.
         """
         if self.is_within or not self._is_open.is_set():
-            wait = random.uniform(1, 3)  # noqa: S311  # no secret
+            wait = random.uniform(*_AFTER_ANOTHER_SECONDS)  # noqa: S311  # no secret
             raise Postponed("another turn that was interrupted is tried alone", retry_after=wait)
         if (wait := self._calm_at - monotonic()) > 0:
             raise Postponed("a turn that was interrupted is tried alone soon", retry_after=wait)

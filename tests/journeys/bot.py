@@ -22,7 +22,6 @@ from core.messaging.messages import Author, Outgoing, RoutedMessage
 from core.turn.quarantine import Quarantine
 
 ERRORS = Path("errors.txt")
-CALM_SECONDS = 2.0  # in which it tries no turn alone; else five
 
 
 class BoardAdapter:
@@ -114,7 +113,6 @@ def die_at(place: str, times: int) -> None:
 
 
 async def _main(board: str) -> None:
-    vars(runtime)["Quarantine"] = partial(Quarantine, calm_seconds=CALM_SECONDS)
     opened = await runtime.Runtime.open(from_environment())
     async with aiohttp.ClientSession(board) as session:
         await app.run(
@@ -127,10 +125,20 @@ async def _main(board: str) -> None:
     await opened.close()
 
 
-def live(
-    folder: Path, environment: dict[str, str], board: str, place: str = "", times: int = 1
+def try_alone_after(seconds: float) -> None:
+    """Turns that may end their process are put off for so long after its start; else for five."""
+    vars(runtime)["Quarantine"] = partial(Quarantine, calm_seconds=seconds)
+
+
+def live(  # noqa: PLR0913  # all that a process is given
+    folder: Path,
+    environment: dict[str, str],
+    board: str,
+    calm_seconds: float,
+    place: str = "",
+    times: int = 1,
 ) -> None:
-    """The whole life of the process, in `folder`.
+    """The whole life of the process, in `folder`; `calm_seconds` as in `try_alone_after`.
 
     With a place it kills itself, as `kill -9` would, when it comes there for the nth time.
     """
@@ -138,6 +146,7 @@ def live(
     os.environ.update(environment)  # noqa: TID251  # of this process alone
     errors = os.open(ERRORS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(errors, 2)
+    try_alone_after(calm_seconds)
     if place:
         die_at(place, times)
     asyncio.run(_main(board))

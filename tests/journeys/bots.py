@@ -19,6 +19,7 @@ class Surroundings:
     board: str
     endpoint: str
     database: str
+    calm_seconds: float = 0.2  # in which it tries no turn alone
 
     @property
     def environment(self) -> dict[str, str]:
@@ -33,7 +34,8 @@ class Surroundings:
 
     def start(self, *fault: str | int) -> BaseProcess:
         """A bot; with a place and a count, one that will kill itself there."""
-        return processes.start(bot.live, self.folder, self.environment, self.board, *fault)
+        given = (self.folder, self.environment, self.board, self.calm_seconds)
+        return processes.start(bot.live, *given, *fault)
 
     def errors(self) -> str:
         """What all bots have written to standard error."""

@@ -162,4 +162,4 @@ class Fleet:
     async def _ready(self, replica: Replica) -> None:
         async with asyncio.timeout(PATIENCE):
             while not await replica.is_ready(self._http):  # noqa: ASYNC110  # another process
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)

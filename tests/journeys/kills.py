@@ -74,7 +74,7 @@ async def killed_while(
     edits: bool = False,
 ) -> None:
     """That many bots live for a moment each, while the messages but the last are said."""
-    half_a_life = 1.0 if kills < 50 else 2.0  # seconds at most; the suite has to be quick
+    half_a_life = 0.6 if kills < 50 else 2.0  # seconds at most; the suite has to be quick
     for turn in range(kills):
         talk.say((messages - 1) * (turn + 1) // kills - talk.count)
         bot = processes.start(program.moorings, folder, environment, "run")

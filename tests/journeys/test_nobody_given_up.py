@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.bot import CALM_SECONDS
 from tests.journeys.bots import Surroundings, running
 from tests.journeys.ledger import CALLS
 from tests.journeys.processes import ended, killed
@@ -27,11 +27,11 @@ ROOMS = ["C1", "C2"]
 
 
 def _model(body: Body) -> str | Behaviour:
-    """Takes the poison that it is told to take; else it answers slowly."""
+    """Takes the poison that it is told to take; else it answers, what was asked first slowly."""
     asked = str(body["messages"][-1]["content"])
     if asked.startswith("take "):
         return CallTool(name=asked.removeprefix("take "), arguments="{}")
-    return Reply(text=f"You said: {asked}", pause=0.2)
+    return Reply(text=f"You said: {asked}", pause=0.1 if asked.endswith(" 0") else 0)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_a_poison_ends_its_own_turn_after_three_tries_alone_and_no_other(
     deadly = await board.say("C1", "ana", f"take {poison}")
     others = []
     for life in range(5):
-        others += [await board.say(room, f"p{life}", "hello") for room in ROOMS]
+        others += [await board.say(room, f"p{life}", f"hello {life}") for room in ROOMS]
         assert await ends_by_itself(where) == status
     async with running(where), asyncio.timeout(PATIENCE):
         await board.answered(deadly, *others)
@@ -80,18 +80,20 @@ async def test_a_poison_ends_its_own_turn_after_three_tries_alone_and_no_other(
 
 
 @pytest.mark.parametrize(
-    ("share", "kills"), [(0.5, 4), pytest.param(0.8, 30, marks=pytest.mark.chaos)]
+    ("calm", "life", "kills"),
+    [(2.0, 0.4, 7), pytest.param(2.0, 1.6, 30, marks=pytest.mark.chaos)],
 )
 async def test_who_is_killed_again_and_again_gives_nobody_up(
-    where: Surroundings, board: Board, share: float, kills: int
+    where: Surroundings, board: Board, calm: float, life: float, kills: int
 ) -> None:
-    """Each within this share of the time in which a process tries no turn alone."""
+    """Each lives for less than the time in which a process tries no turn alone."""
+    doomed = replace(where, calm_seconds=calm)
     questions: dict[str, list[str]] = {room: [] for room in ROOMS}
     for kill in range(kills):
         for room in ROOMS:
             questions[room].append(await board.say(room, "ana", f"message {kill}"))
-        bot = where.start()
-        await asyncio.sleep(share * CALM_SECONDS)
+        bot = doomed.start()
+        await asyncio.sleep(life)
         assert await killed(bot) == -signal.SIGKILL
     async with running(where), asyncio.timeout(PATIENCE):
         for room in ROOMS:  # whoever answers it is there already when it is asked to stop

@@ -19,7 +19,7 @@ HOWS: tuple[How, ...] = ("fast", "immediate")
 
 @pytest.mark.parametrize(
     ("channels", "messages", "restarts", "seconds"),
-    [(3, 16, 2, 3.0), pytest.param(25, 200, 5, 5.0, marks=LONG)],
+    [(3, 16, 2, 1.5), pytest.param(25, 200, 5, 5.0, marks=LONG)],
 )
 async def test_every_message_has_one_visible_answer(
     tmp_path: Path, cluster: Path, channels: int, messages: int, restarts: int, seconds: float
