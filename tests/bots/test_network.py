@@ -151,7 +151,10 @@ async def test_a_question_and_a_start_say_what_is_wrong_with_a_certificate(
     assert "Traceback" not in asked.out + asked.err + seen.decode() + stopped.err
 
 
-async def test_a_certificate_that_is_over_is_told(authority: Authority) -> None:
+async def test_a_certificate_that_is_over_is_told(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.05)
     used = network.used()
     network.use(network.Network(bundles=(str(authority.file),)))
     async with served(authority.certify(is_over=True)) as origin:

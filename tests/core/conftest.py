@@ -29,6 +29,13 @@ def stage(sqlite: Database) -> Stage:
 
 
 @pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty times a second a worker looks for what nobody in its process tells it."""
+    monkeypatch.setattr("core.turn.stops._LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("core.turn.worker._POLL_SECONDS", 0.05)
+
+
+@pytest.fixture
 def context() -> ToolContext:
     """Of a call that an agent's model made."""
     return ToolContext(

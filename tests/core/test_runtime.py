@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from core.address import Address
 from core.config.settings import Settings, load
 from core.errors import ConfigMistake
+from core.llm.demo import DemoModel
 from core.messaging.intake import Accepted
 from core.messaging.messages import Author, RoutedMessage
 from core.runtime import Runtime
@@ -84,8 +86,9 @@ async def test_what_the_first_answer_needs_is_there_before_it_is_asked_for(tmp_p
 
 
 async def test_the_built_in_agent_answers_offline_where_that_is_allowed(
-    settings: Settings,
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("core.config.model_choice.DemoModel", partial(DemoModel, pause=0))
     runtime = await Runtime.open(settings, may_demo=True)
     platform = Platform()
     accepted = await said(runtime)

@@ -130,7 +130,7 @@ def try_alone_after(seconds: float) -> None:
     vars(runtime)["Quarantine"] = partial(Quarantine, calm_seconds=seconds)
 
 
-def live(  # noqa: PLR0913  # all that a process is given
+def live(
     folder: Path,
     environment: dict[str, str],
     board: str,

@@ -81,7 +81,10 @@ class Board:
         return app
 
     async def _deliver(self, _: web.Request) -> web.Response:
-        """Everything that is not acknowledged, again and again; a bot that is to stop is not kept waiting."""
+        """Everything that is not acknowledged, again and again.
+
+        Where there is nothing, the answer does not keep waiting a bot that is to stop.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(0.1), self._changed:
                 await self._changed.wait_for(lambda: self._events)

@@ -20,7 +20,7 @@ from tests.core.llm.asking import KEY, answer_of, client_of, request
 from tests.peers.endpoint import Endpoint, Raw, Reply, Stall
 
 ASKED = request("Hello")
-SOON = 0.3
+SOON = 0.05
 PATIENT = Limits(whole=120, wait=60)
 THINKING = json.dumps({"choices": [{"delta": {"reasoning_content": "Hm."}}]})
 ANSWER = json.dumps({"choices": [{"delta": {"content": "Noon."}, "finish_reason": "stop"}]})
@@ -54,8 +54,8 @@ async def test_a_silent_model_is_asked_once_and_left_for_the_next(
 async def test_a_model_that_has_begun_is_not_left(endpoint: Endpoint, models: Endpoints) -> None:
     """Its answer takes longer than a silent one has."""
     at = At(base_url=endpoint.base_url, api_key=KEY)
-    model = models.model(("first", "second"), at, first_token_seconds=3)
-    slow = Reply(text="x" * 8, size=1, pause=0.4)
+    model = models.model(("first", "second"), at, first_token_seconds=1)
+    slow = Reply(text="x" * 8, size=1, pause=0.1)
     endpoint.script(slow)
     answer = await answer_of(model, ASKED)
     assert (answer.model, answer.text) == ("first", slow.text)
@@ -79,7 +79,7 @@ async def test_the_last_model_is_not_left(endpoint: Endpoint) -> None:
             [EndpointModel(client, name, limits=PATIENT) for name in ("first", "second")],
             first_token_seconds=SOON,
         )
-        endpoint.script(Stall(answered=False), Reply(text="Noon.", size=9, pause=SOON * 3))
+        endpoint.script(Stall(answered=False), Reply(text="Noon.", size=9, pause=SOON * 2))
         async with asyncio.timeout(30):
             answer = await answer_of(model, ASKED)
     assert (answer.model, answer.text) == ("second", "Noon.")
@@ -88,7 +88,7 @@ async def test_the_last_model_is_not_left(endpoint: Endpoint) -> None:
 async def test_without_a_fallback_nothing_is_left(endpoint: Endpoint, models: Endpoints) -> None:
     at = At(base_url=endpoint.base_url, api_key=KEY)
     model = models.model(("only",), at, first_token_seconds=SOON)
-    endpoint.script(Reply(text="Noon.", size=9, pause=SOON * 3))
+    endpoint.script(Reply(text="Noon.", size=9, pause=SOON * 2))
     assert (await answer_of(model, ASKED)).text == "Noon."
 
 
@@ -115,6 +115,6 @@ async def test_the_effort_of_the_request_is_what_counts(
     monkeypatch.setattr("core.llm.time_limits._FIRST_EVENT_SECONDS", SOON)
     at = At(base_url=endpoint.base_url, api_key=KEY)
     model = models.model(("first", "second"), at)
-    endpoint.script(Reply(text="Noon.", size=9, pause=SOON * 3))
+    endpoint.script(Reply(text="Noon.", size=9, pause=SOON * 2))
     answer = await answer_of(model, replace(ASKED, reasoning_effort=effort))
     assert answer.model == answers

@@ -87,11 +87,12 @@ async def test_what_tools_have_found_stays(stage: Stage, worker: Worker) -> None
     assert stage.platform.transcript == ["Noon."]
 
 
+@pytest.mark.usefixtures("often")
 async def test_an_edit_that_another_process_hears_is_noticed(stage: Stage, worker: Worker) -> None:
     stage.model.script(("Half", Then.PAUSE))
     async with being_answered(stage, worker) as accepted:
         await inbox.change(accepted.key, "Hello")
-        while len(stage.model.requests) < 2:  # noqa: ASYNC110  # it looks once a second
+        while len(stage.model.requests) < 2:  # noqa: ASYNC110  # it looks by itself
             await asyncio.sleep(0.01)
     assert stage.platform.transcript == ["You said: Hello"]
 
@@ -135,6 +136,7 @@ async def test_a_deleted_question_is_not_answered(stage: Stage, worker: Worker) 
     assert (await stage.conversation()).ready_at is None
 
 
+@pytest.mark.usefixtures("often")
 async def test_what_another_process_hears_to_be_deleted_is_not_kept(
     stage: Stage, worker: Worker
 ) -> None:
@@ -215,6 +217,7 @@ async def test_what_comes_after_somebody_else_waits_for_its_turn(
     assert len(stage.platform.transcript) == 3
 
 
+@pytest.mark.usefixtures("often")
 async def test_what_another_process_hears_joins_too(stage: Stage, worker: Worker) -> None:
     stage.intake.wake_with(lambda _: None, lambda _: None)
     accepted = await stage.say("When?", reply_to="q/1")
@@ -224,7 +227,7 @@ async def test_what_another_process_hears_joins_too(stage: Stage, worker: Worker
         await stage.model.paused.acquire()
         await stage.say("In Rome.", reply_to="q/1")
         async with asked() as statements:
-            while sum(each.startswith(LOOK) for each in statements) < 2:  # noqa: ASYNC110  # a second each
+            while sum(each.startswith(LOOK) for each in statements) < 2:  # noqa: ASYNC110  # each comes by itself
                 await asyncio.sleep(0.01)
         stage.model.resume()
     assert stage.model.prompts[1][1] == (Role.USER, "When?\n\nIn Rome.")

@@ -15,16 +15,17 @@ from tests.core.given import Stage, broken, locked
 
 @pytest.fixture
 async def stage(stage: Stage) -> Stage:
-    stage.lease_seconds = 1.5
+    stage.lease_seconds = 0.3
     await stage.say("Hello")
     return stage
 
 
 async def test_a_lease_that_is_kept_does_not_lapse(stage: Stage) -> None:
+    stage.lease_seconds = 1.5
     hold = await stage.hold()
     before = (await stage.conversation()).ready_at
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(1.7):
             await hold.keep()
     hold.check()
     assert (await stage.conversation()).ready_at != before
@@ -40,6 +41,7 @@ async def test_a_lease_that_is_not_kept_may_be_gone(stage: Stage) -> None:
 async def test_a_lease_is_safe_up_to_its_last_moment_and_not_in_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stage.lease_seconds = 1.5
     hold = HeldLease(await stage.lease(), stage.clock, claimed_at=10)
     monkeypatch.setattr("core.turn.held_lease.monotonic", lambda: 11.4)
     hold.check()

@@ -118,6 +118,7 @@ async def test_what_comes_in_later_is_answered_when_it_is_woken(stage: Stage) ->
         await stage.platform.shows(1)
 
 
+@pytest.mark.usefixtures("often")
 async def test_what_nobody_woke_it_for_is_found_by_looking(stage: Stage) -> None:
     async with running(stage.worker()):
         await stage.say("First")
@@ -240,6 +241,7 @@ async def test_a_conversation_that_cannot_be_served_takes_no_other_down(stage: S
     assert (await Conversation.get(id=waiting)).owner is None
 
 
+@pytest.mark.usefixtures("often")
 async def test_a_busy_database_does_not_end_it(stage: Stage, sqlite: Database) -> None:
     worker = stage.worker()
     async with running(worker):
@@ -285,6 +287,7 @@ async def test_a_tool_is_not_called_again_because_its_result_could_not_be_stored
     assert len(calls) == 1
 
 
+@pytest.mark.usefixtures("often")
 async def test_what_a_database_that_was_away_left_is_handed_over_when_it_is_there_again(
     stage: Stage, sqlite: Database
 ) -> None:
@@ -335,6 +338,7 @@ def lock_for_a_moment(sqlite: Database) -> None:
     asyncio.get_running_loop().call_later(0.15, other.close)
 
 
+@pytest.mark.usefixtures("often")
 async def test_a_machine_that_is_out_of_files_does_not_end_it(stage: Stage) -> None:
     failures = [OSError("too many open files")]
 
@@ -347,6 +351,7 @@ async def test_a_machine_that_is_out_of_files_does_not_end_it(stage: Stage) -> N
         await stage.platform.shows(1)
 
 
+@pytest.mark.usefixtures("often")
 async def test_what_is_put_off_is_taken_up_when_its_time_has_come(stage: Stage) -> None:
     stage.platform.fail("post", Transient("later", retry_after=0.01))
     accepted = await stage.say("Hello")

@@ -18,6 +18,7 @@ from tests.core.given import Stage, locked, tool
 from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
+from tests.statements import asked
 
 
 @pytest.fixture
@@ -155,6 +156,7 @@ async def test_the_answer_to_this_message_is_stopped(stage: Stage, worker: Worke
     assert await interrupted(stage, worker, asked="slack/T1/C1/1")
 
 
+@pytest.mark.usefixtures("often")
 async def test_an_answer_is_stopped_that_another_process_was_asked_to_stop(
     stage: Stage, worker: Worker
 ) -> None:
@@ -170,6 +172,7 @@ async def test_an_answer_is_stopped_that_another_process_was_asked_to_stop(
     assert stage.platform.transcript == ["Half an (stopped)"]
 
 
+@pytest.mark.usefixtures("often")
 async def test_looking_for_a_stop_survives_a_busy_database(
     stage: Stage, worker: Worker, sqlite: Database
 ) -> None:
@@ -179,6 +182,8 @@ async def test_looking_for_a_stop_survives_a_busy_database(
         group.create_task(worker.attend(accepted.conversation_id))
         await stage.model.paused.acquire()
         with locked(sqlite.file):
-            await asyncio.sleep(1.2)
+            async with asked() as statements:
+                while not statements:  # noqa: ASYNC110  # it looks by itself
+                    await asyncio.sleep(0.01)
         assert await turns.ask_to_stop((await Turn.get(number=1)).id, stage.clock())
     assert stage.platform.transcript == ["Half an (stopped)"]

@@ -97,8 +97,9 @@ async def test_stopped_while_it_is_being_shown_the_model_is_not_asked(
     assert not stage.model.requests
 
 
+@pytest.mark.usefixtures("often")
 async def test_it_is_shown_again_while_the_model_is_silent(stage: Stage, busy: Busy) -> None:
-    busy.shown_for = 0.5
+    busy.shown_for = 0.02
     stage.model.script((Then.PAUSE, "An answer"))
     accepted = await stage.say("Hello")
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
@@ -110,6 +111,7 @@ async def test_it_is_shown_again_while_the_model_is_silent(stage: Stage, busy: B
     assert busy.transcript == ["An answer"]
 
 
+@pytest.mark.usefixtures("often")
 async def test_nothing_is_shown_of_work_once_the_answer_is_there(stage: Stage, busy: Busy) -> None:
     busy.shown_for = 0
     stage.model.script(("An", Then.PAUSE, " answer"))
@@ -118,7 +120,7 @@ async def test_nothing_is_shown_of_work_once_the_answer_is_there(stage: Stage, b
         group.create_task(stage.worker().attend(accepted.conversation_id))
         await stage.model.paused.acquire()
         async with asked() as statements:
-            while not any(each.startswith(LOOK) for each in statements):  # noqa: ASYNC110  # it looks once a second
+            while not any(each.startswith(LOOK) for each in statements):  # noqa: ASYNC110  # it looks by itself
                 await asyncio.sleep(0.01)
         assert len(busy.shown) == 1
         stage.model.resume()
