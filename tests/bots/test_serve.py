@@ -124,7 +124,7 @@ async def test_readiness_says_which_of_the_two_is_missing(
     await discord.down()
     async with asyncio.timeout(PATIENCE):
         while (found := await readiness(site))[0] == 200:
-            pass
+            await asyncio.sleep(0.05)
     assert found[0] == 503
     assert [part for part, state in found[1].items() if state != "ok"] == ["discord"]
     await discord.up()
