@@ -123,7 +123,7 @@ async def test_readiness_says_which_of_the_two_is_missing(
     await until_ready(site, process)
     await discord.down()
     async with asyncio.timeout(PATIENCE):
-        while (found := await readiness(site))[0] == 200:
+        while (found := await readiness(site))[0] == 200:  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.05)
     assert found[0] == 503
     assert [part for part, state in found[1].items() if state != "ok"] == ["discord"]
