@@ -19,6 +19,7 @@ class Then(Enum):
 
 Piece = str | TextDelta | ToolCall | Finished | BaseException | Then
 Reply = Piece | tuple[Piece, ...]
+_ONE_BY_ONE = 100  # words of an answer
 
 
 def echo(request: ModelRequest) -> str:
@@ -108,10 +109,9 @@ class ScriptedModel:
         for piece in pieces:
             match piece:
                 case str():
-                    for word in piece.replace(" ", " \0").split("\0"):
-                        if word:
-                            yield TextDelta(text=word)
-                            await asyncio.sleep(0)
+                    for words in _words(piece):
+                        yield TextDelta(text=words)
+                        await asyncio.sleep(0)
                 case BaseException():
                     raise piece
                 case TextDelta() | Finished():
@@ -121,6 +121,13 @@ class ScriptedModel:
                     await self._go_on.wait()
                 case ToolCall() | Then.BREAK_OFF:
                     pass
+
+
+def _words(text: str) -> Iterable[str]:
+    """One by one; of a long text several at once."""
+    words = [word for word in text.replace(" ", " \0").split("\0") if word]
+    at_once = 1 + len(words) // _ONE_BY_ONE
+    return ("".join(words[n : n + at_once]) for n in range(0, len(words), at_once))
 
 
 def _finished(pieces: Iterable[Piece], model: str) -> Finished:
