@@ -55,6 +55,7 @@ WAITING = (
     "tests/bots/slack/test_platform.py",
     "tests/core/api/test_process.py",
     "tests/core/memory/test_indexing.py",
+    "tests/core/test_kill_points.py",
     "tests/core/test_runtime.py",
     "tests/core/tools/test_threads.py",
     "tests/core/upkeep/test_nightly.py",
