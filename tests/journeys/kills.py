@@ -24,6 +24,7 @@ listen = "all"
 conversation = "{}"
 """
 _MEANWHILE = 0.3  # seconds: a tool is at work, if all is well
+_FEW = 5  # kills: nothing is given up after them, though each should hit a turn tried alone
 _SURELY = 10  # one kill of so many waits until it is
 NOTING = AGENTS.replace("tools = []", 'tools = ["tests.journeys.diary:note_slowly"]')
 
@@ -74,10 +75,11 @@ async def killed_while(
     edits: bool = False,
 ) -> None:
     """That many bots live for a moment each, while the messages but the last are said."""
-    half_a_life = 0.6 if kills < 50 else 2.0  # seconds at most; the suite has to be quick
+    life = program.at_once if kills < _FEW else program.moorings
+    half_a_life = 0.6 if kills < _FEW else 2.0  # seconds at most; the suite has to be quick
     for turn in range(kills):
         talk.say((messages - 1) * (turn + 1) // kills - talk.count)
-        bot = processes.start(program.moorings, folder, environment, "run")
+        bot = processes.start(life, folder, environment, "run")
         await asyncio.sleep(talk.random.uniform(0.1, half_a_life))
         talk.command()
         if edits:
@@ -101,6 +103,6 @@ async def _while_at_work(talk: Talk, *, is_sure: bool) -> None:
 async def let_end(talk: Talk, folder: Path, environment: Mapping[str, str]) -> None:
     """A last bot answers what is left, one message at least, and is asked to stop."""
     talk.say(1)
-    bot = processes.start(program.moorings, folder, environment, "run")
+    bot = processes.start(program.at_once, folder, environment, "run")
     await record.until(lambda: record.all_ended(talk.count, deleted=len(talk.deleted)))
     assert await processes.asked_to_stop(bot) == 0

@@ -22,6 +22,12 @@ def moorings(folder: Path, environment: dict[str, str], *arguments: str) -> None
     main()
 
 
+def at_once(folder: Path, environment: dict[str, str], *arguments: str) -> None:
+    """As `moorings`, which tries at once and alone what may have ended other processes."""
+    bot.try_alone_after(0)
+    moorings(folder, environment, *arguments)
+
+
 def doomed(folder: Path, environment: dict[str, str], place: str, time: int) -> None:
     """`moorings run`, which kills itself when it comes to the place for the nth time."""
     bot.die_at(place, time)
