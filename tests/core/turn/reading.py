@@ -31,7 +31,7 @@ class Reader:
         """`notes` come first, one a compaction."""
         self.notes = list(notes)
         self.read: list[ModelRequest] = []
-        self.answer = "word " * 90
+        self.answer = "word " * 180
 
     def __call__(self, request: ModelRequest) -> str:
         if not is_compaction(request):
