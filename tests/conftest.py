@@ -88,6 +88,7 @@ def pytest_configure() -> None:
     """Hear Ctrl-C also where whoever started the tests does not, as a job in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()  # nothing of what is imported and collected is garbage: a tenth of the time
+    gc.freeze()  # nor at the end of the process that runs no tests, where pytest looks for it
     # Nobody here speaks TLS: each client would read all authorities of the machine, for 40 ms.
     for name in network._BUNDLES:
         os.environ.pop(name, None)  # noqa: TID251  # of the test run, not of the program

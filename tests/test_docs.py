@@ -73,17 +73,20 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize(
-    "page",
-    [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))],
-    ids=lambda page: page.name,
-)
-def test_a_link_leads_somewhere(page: Path) -> None:
+def test_a_link_leads_somewhere() -> None:
+    pages = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    assert [f"{page.name}: {link}" for page in pages for link in leading_nowhere(page)] == []
+
+
+def leading_nowhere(page: Path) -> list[str]:
+    """The links of this page to a file that is not there, or to no heading of it."""
     links = re.findall(r"\]\(([^)#:]*)(?:#([^):]+))?\)", page.read_text())
-    for name, anchor in links:
-        file = page.parent / name if name else page
-        assert file.exists(), name
-        assert not anchor or anchor in anchors(file), f"{name}#{anchor}"
+    files = {name: page.parent / name if name else page for name, _ in links}
+    return [
+        f"{name}#{anchor}"
+        for name, anchor in links
+        if not (files[name].exists() and (not anchor or anchor in anchors(files[name])))
+    ]
 
 
 def same(transcript: str) -> str:
