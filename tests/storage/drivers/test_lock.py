@@ -62,7 +62,7 @@ async def test_the_second_waits_for_the_first(database: Database) -> None:
 async def taken(database: Database, name: str) -> None:
     """Returns once somebody has tried long enough to take a lock that is held."""
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05), database.only_one(name):
+        async with asyncio.timeout(0.1), database.only_one(name):
             pytest.fail("two hold it")
 
 
