@@ -24,7 +24,7 @@ listen = "all"
 conversation = "{}"
 """
 _MEANWHILE = 0.3  # seconds: a tool is at work, if all is well
-_FEW = 5  # kills: nothing is given up after them, though each should hit a turn tried alone
+_FEW = 5  # kills that it takes to give something up: two until it is tried alone, three in it
 _SURELY = 10  # one kill of so many waits until it is
 NOTING = AGENTS.replace("tools = []", 'tools = ["tests.journeys.diary:note_slowly"]')
 
