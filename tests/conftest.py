@@ -93,6 +93,7 @@ def pytest_configure() -> None:
     for name in network._BUNDLES:
         os.environ.pop(name, None)  # noqa: TID251  # of the test run, not of the program
     os.environ["SSL_CERT_DIR"] = os.devnull  # noqa: TID251  # as above
+    prepared.without_types()
     prepared.once_a_dialect()
 
 

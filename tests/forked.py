@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(
     [
+        "tests.postponed",
         "tests.forked",
         "tests.journeys.bot",
         "tests.journeys.program",

@@ -1,4 +1,4 @@
-"""Makes the models ready for queries once a dialect, not at each opening of a database."""
+"""What each process of the tests is spared: work that is done already, and imports."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from collections.abc import Callable
 
 from tortoise.apps import Apps
 
+from core.lazy import postpone
+from core.llm import endpoints
+
+
+def without_types() -> None:
+    """What openai has types in is imported where somebody looks at one, as in the program."""
+    for package in endpoints._TYPED:
+        postpone(package)
+
 
 def once_a_dialect() -> None:
-    """Tortoise would do it each time, for half of what an opening takes."""
+    """The models are made ready for queries once; Tortoise would do it at each opening."""
     name = "_build_initial_querysets"
     setattr(Apps, name, _if_other(getattr(Apps, name)))
 

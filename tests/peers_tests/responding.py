@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import openai.types.responses as types
 from openai import AsyncOpenAI, AsyncStream, omit
-from openai.types.responses import (
-    FunctionToolParam,
-    Response,
-    ResponseInputParam,
-    ResponseStreamEvent,
-)
+
+if TYPE_CHECKING:
+    from openai.types.responses import (
+        FunctionToolParam,
+        Response,
+        ResponseInputParam,
+        ResponseStreamEvent,
+    )
 
 HELLO: ResponseInputParam = [{"type": "message", "role": "user", "content": "Hello"}]
 CLOCK: FunctionToolParam = {
@@ -45,4 +50,6 @@ def end_of(events: list[ResponseStreamEvent]) -> Response:
     last = events[-1]
     assert last.type in {"response.completed", "response.incomplete", "response.failed"}
     assert hasattr(last, "response")
-    return Response.model_validate(last.response.model_dump(by_alias=True, exclude_unset=True))
+    return types.Response.model_validate(
+        last.response.model_dump(by_alias=True, exclude_unset=True)
+    )

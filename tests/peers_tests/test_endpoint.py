@@ -6,16 +6,12 @@ import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import aiohttp
 import openai
 import pytest
 from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionChunk
-from openai.types.responses import (
-    ResponseReasoningItem,
-    ResponseStreamEvent,
-)
 
 from tests.core.llm.asking import client_of
 from tests.forked import module
@@ -35,6 +31,10 @@ from tests.peers.endpoint import (
     Truncate,
 )
 from tests.peers_tests.responding import end_of, respond
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionChunk
+    from openai.types.responses import ResponseStreamEvent
 
 
 @asynccontextmanager
@@ -174,7 +174,7 @@ class TestResponses:
             event.item
             for event in events
             if event.type in {"response.output_item.added", "response.output_item.done"}
-            and isinstance(event.item, ResponseReasoningItem)
+            and event.item.type == "reasoning"
         ]
         assert done.encrypted_content
         assert added.encrypted_content

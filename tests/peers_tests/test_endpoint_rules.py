@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import openai
 import pytest
 from openai import AsyncOpenAI
-from openai.types.responses import ResponseFunctionToolCall, ResponseInputParam
 
 from tests.core.llm.asking import client_of
 from tests.peers.endpoint import OPENAI, CallTool, Endpoint
 from tests.peers_tests.responding import HELLO, end_of, respond
+
+if TYPE_CHECKING:
+    from openai.types.responses import ResponseInputParam
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ class TestARequestForAResponse:
         endpoint.script(CallTool(name="clock"))
         output = end_of(await respond(client, thinking=True)).output
         given = [item.model_dump(exclude_unset=True, by_alias=True) for item in output]
-        (call,) = [item for item in output if isinstance(item, ResponseFunctionToolCall)]
+        (call,) = [item for item in output if item.type == "function_call"]
         result = {"type": "function_call_output", "call_id": call.call_id, "output": "noon"}
         return [*HELLO, *given, result]  # type: ignore[list-item]  # items as they came
 
