@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,7 @@ from bots.http import HttpPort
 from core import clock
 from core.address import Address
 from core.config.settings import Settings
+from core.llm.demo import DemoModel
 from core.messaging.intake import Intake
 from core.messaging.messages import Author, RoutedMessage
 from core.runtime import Runtime
@@ -190,6 +192,7 @@ async def test_only_where_something_was_missed_it_is_read_before_anything_is_ans
     filled_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.turn.backlog._SECONDS", PATIENCE)
+    monkeypatch.setattr("core.config.model_choice.DemoModel", partial(DemoModel, pause=0))
     runtime = await Runtime.open(Settings(database_url=filled_url), may_demo=True)
     platform = Platform()
     worker = runtime.worker({"slack": platform})

@@ -136,17 +136,18 @@ async def test_more_looks_at_the_database_than_there_is_room_for_are_refused(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr("bots.http._MOST_LOOKS", 1)
-    has_begun = asyncio.Event()
+    has_begun, is_over = asyncio.Event(), asyncio.Event()
 
     async def look() -> None:
         has_begun.set()
-        await hanging()
+        await is_over.wait()
 
     async with serving(runtime, {"slack": look}) as caller, asyncio.TaskGroup() as group:
         group.create_task(caller.get("/readyz"))
         await has_begun.wait()
         assert (await caller.get(path)).status == 503
         assert (await caller.get("/healthz")).status == 200
+        is_over.set()
 
 
 async def test_metrics_are_text_for_prometheus(runtime: Runtime) -> None:
