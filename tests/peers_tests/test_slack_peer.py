@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncRespond
 
+from tests.patience import PATIENCE
 from tests.peers.slack.deliveries import Schedule
 from tests.peers.slack.peer import SlackPeer
 from tests.peers_tests.slack_bot import connected, web_client
@@ -51,10 +52,12 @@ async def test_a_direct_message_has_no_mention_twin(slack: SlackPeer) -> None:
 
 
 async def test_an_event_that_was_not_acknowledged_comes_again(slack: SlackPeer) -> None:
-    slack.backend.deliveries.schedule = Schedule(deadline=1.0, retries=(0.0, 0.0, 0.0))
+    slack.backend.deliveries.schedule = Schedule(deadline=PATIENCE)
     async with connected(slack) as bot:
         bot.fails = 1
         slack.say("C0GENERAL", "U0ANNA", "hello")
+        await slack.until(lambda: not bot.fails)
+        slack.sockets.lapse()
         await slack.until_quiet()
     [delivery] = slack.deliveries
     assert not delivery.attempts[0].is_acked
@@ -164,12 +167,13 @@ async def test_several_sockets_share_the_envelopes(slack: SlackPeer) -> None:
 
 
 async def test_a_cut_socket_is_opened_again_and_nothing_is_lost(slack: SlackPeer) -> None:
-    slack.backend.deliveries.schedule = Schedule(deadline=1.0, retries=(0.0, 0.5, 1.0))
+    slack.backend.deliveries.schedule = Schedule(deadline=PATIENCE)
     async with connected(slack) as bot:
         slack.disturb(kill_rate=1.0)
         slack.say("C0GENERAL", "U0ANNA", "hello")
-        await slack.until(lambda: slack.deliveries[0].attempts)
+        await slack.until(lambda: slack.sockets.opened == 2)
         slack.disturb()
+        slack.sockets.lapse()
         await slack.until_quiet()
     assert slack.deliveries[0].is_acked
     assert "hello" in bot.texts()

@@ -29,6 +29,7 @@ from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.transcript import Line
 
 PING_INTERVAL = 4.0  # seconds
+UNSTORED = "not stored, so not acknowledged"  # in the log
 
 
 def spare_nobody(patch: pytest.MonkeyPatch) -> None:

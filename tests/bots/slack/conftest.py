@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bots.slack import rates
+from bots.slack import adapter, rates, streams
 from tests.bots.slack import bots
 from tests.bots.slack.bots import Workspace, spare_nobody
 from tests.patience import PATIENCE
@@ -30,6 +31,14 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_refill(monkeypatch: pytest.MonkeyPatch, no_pauses: None) -> None:
     """A bucket of calls that is empty stays so: who needs more than there is is put off."""
     monkeypatch.setattr(rates, "_TIERS", dict.fromkeys(rates._TIERS, rates._BURST + 0.01))
+
+
+@pytest.fixture
+def grows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers grow with every word, not once a second."""
+    often = replace(adapter._LIMITS, seconds_between_edits=0.01)
+    monkeypatch.setattr(adapter, "_LIMITS", often)
+    monkeypatch.setattr(streams, "_INTERVAL", 0.01)
 
 
 @pytest.fixture

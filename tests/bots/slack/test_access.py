@@ -74,13 +74,11 @@ async def test_a_process_that_only_answers_looks_at_who_may_ask(workspace: Works
     await runtime.close()
 
 
-@pytest.mark.parametrize(
-    "command", ["ask hello", "use assistant", "facts", "remember it rains", "reset", "stop", "why"]
-)
-async def test_who_may_not_ask_may_command_nothing(workspace: Workspace, command: str) -> None:
+async def test_who_may_not_ask_may_command_nothing(workspace: Workspace) -> None:
+    verbs = ("ask hello", "use assistant", "facts", "remember it rains", "reset", "stop", "why")
     async with workspace.bot(NOT_BEN):
-        assert "You may not ask" in await told(workspace, command, BEN)
-        assert "You may not ask" in await told(workspace, command, BEN)
+        for command in (*verbs, *verbs):
+            assert "You may not ask" in await told(workspace, command, BEN), command
     assert workspace.rows(STORED) == [(0,)]
     assert workspace.rows("SELECT count(*) FROM fact") == [(0,)]
 
@@ -138,7 +136,7 @@ async def test_an_edit_shows_nothing_of_a_forwarded_message_either(workspace: Wo
     deny = ["slack/U0BEN"]
     """
     workspace.endpoint.script(Reply(text="on and on " * 2_000, size=5, pause=0.05))
-    async with workspace.bot(agents):
+    async with workspace.bot(agents, drain_seconds=0):
         place = slack.direct(ANNA)
         slack.say(place, ANNA, "support: hello")
         await slack.until(lambda: workspace.endpoint.requests)
@@ -176,6 +174,7 @@ async def test_the_shortcut_shows_no_message_of_somebody_who_may_not_ask(
     assert "> You said: hello" in str(workspace.rows("SELECT text FROM inbox"))
 
 
+@pytest.mark.usefixtures("grows_at_once")
 async def test_slacks_own_stop_button_is_for_those_who_may_ask(workspace: Workspace) -> None:
     slack = workspace.slack
     thread = slack.say(HERE, ANNA, "what do you think?")

@@ -19,6 +19,7 @@ from core.errors import DeliveryRefused, Transient
 from core.messaging.adapter import FetchesFiles, ShowsWork
 from core.messaging.messages import Attachment
 from tests.bots.slack.outward import CHANNEL, adapter_of, client_of, outgoing
+from tests.patience import PATIENCE
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.transcript import Line
 
@@ -300,15 +301,18 @@ async def test_what_was_posted_anew_in_silence_is_not_posted_again(
 
 async def test_what_was_posted_anew_and_arrives_late_is_waited_for(slack: SlackPeer) -> None:
     async with client_of(slack, seconds=1) as client:
-        adapter = SlackAdapter(client, lambda name: Persona(name=name), settle_seconds=4)
+        adapter = SlackAdapter(client, lambda name: Persona(name=name), settle_seconds=2)
         ts = await adapter.post(outgoing("Hel", is_final=False))
         slack.delete(CHANNEL, ts)
         answer = replace(outgoing("Hello"), tried_at=clock.now() - timedelta(minutes=10))
-        slack.fault("chat.postMessage", "delay", times=1, seconds=3)
+        late = slack.fault("chat.postMessage", "delay", times=1, seconds=PATIENCE)
         with pytest.raises(Transient):
             await adapter.edit(ts, answer)
-        await adapter.edit(ts, answer)
-        await slack.until(lambda: bots(slack))
+        looked = len(slack.calls("conversations.history"))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(adapter.edit(ts, answer))
+            await slack.until(lambda: len(slack.calls("conversations.history")) > looked)
+            late.over.set()
     assert [line.text for line in bots(slack)] == ["Hello"]
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from bots.slack import parse
 from bots.slack.sockets import SocketListener
 from bots.slack.workspaces import Workspaces
+from core import clock
 from core.messaging.installations import Installations
 from core.runtime import Runtime
 from storage.database import open_database
 from tests.bots.slack.bots import Workspace, granted
+from tests.conftest import Once
 from tests.patience import PATIENCE
-from tests.peers.endpoint import Reply
+from tests.peers.endpoint import Endpoint, Reply
 from tests.peers.slack.deliveries import Schedule
+from tests.peers.slack.peer import SlackPeer
 from tests.storage import sql
 
 QUAY = "T00012"
@@ -28,6 +35,7 @@ A_QUIET_MONTH = (
     "UPDATE cursor SET moved_at = datetime('now', '-40 days')",
     "UPDATE turn SET ended_at = datetime('now', '-40 days')",
 )
+TWENTY_MINUTES_AGO = "UPDATE cursor SET position = {} WHERE name LIKE 'slack/%'"
 GIVEN_UP = Schedule(deadline=0.05, retries=())
 NARROW = {
     "postgres": "ALTER TABLE inbox ALTER COLUMN text TYPE varchar(20)",
@@ -48,14 +56,34 @@ conversation = "channel"
 """
 
 
-@pytest.fixture
-async def down(workspace: Workspace) -> Workspace:
-    """A bot was here and is not any more; Slack gives up at once. What it asked is forgotten."""
-    async with workspace.bot(AGENTS) as bot:
+async def been_here(folder: Path) -> None:
+    """Leave the database of a bot that was here and is not any more."""
+    async with (
+        SlackPeer() as slack,
+        Endpoint() as endpoint,
+        Workspace(slack=slack, endpoint=endpoint, folder=folder).bot(AGENTS) as bot,
+    ):
         await bot.caught_up()
+
+
+@pytest.fixture(scope="session")
+def left(once: Once, migrated: Path) -> Path:
+    """The database that a bot left."""
+
+    def fill(home: Path) -> None:
+        shutil.copy(migrated, home / "moorings.db")
+        asyncio.run(been_here(home))
+
+    return once("a-bot-was-on-slack", fill) / "moorings.db"
+
+
+@pytest.fixture
+async def down(workspace: Workspace, left: Path) -> Workspace:
+    """A bot was here until twenty minutes ago; now Slack gives up at once."""
     workspace.slack.backend.deliveries.schedule = GIVEN_UP
-    workspace.slack.journal.entries.clear()
-    workspace.change("UPDATE cursor SET position = position - 1200000000 WHERE name LIKE 'slack/%'")
+    shutil.copy(left, workspace.database)
+    at = parse.microseconds(clock.now() - timedelta(minutes=20))
+    workspace.change(TWENTY_MINUTES_AGO.format(at))
     return workspace
 
 
@@ -244,8 +272,9 @@ async def test_what_cannot_be_read_for_want_of_a_scope_is_read_when_there_is_one
     slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)
     await slack.until_quiet()
     slack.fault("conversations.history", "error", error="missing_scope")
-    async with down.bot(AGENTS):
-        await slack.until(lambda: len(slack.calls("conversations.history")) >= 2)
+    async with down.bot(AGENTS) as bot:
+        await bot.caught_up()
+        assert len(slack.calls("conversations.history")) >= 2
     assert down.rows(POSITIONS) == before
     slack.clear_faults()
     async with down.bot(AGENTS):
@@ -291,7 +320,8 @@ async def test_a_channel_that_is_not_read_yet_keeps_no_other_one_waiting(
 async def test_live_messages_do_not_wait_for_ever(
     down: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.5)
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.1)
+    monkeypatch.setattr("core.turn.worker._POLL_SECONDS", 0.1)
     slack = down.slack
     reading = slack.fault("users.conversations", "delay", seconds=PATIENCE)
     async with down.bot(AGENTS):
@@ -320,7 +350,8 @@ async def test_cursors_stand_still_until_everything_is_caught_up(
     down: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bot that is killed meanwhile must find the gap again: live events do not close it."""
-    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.5)
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.1)
+    monkeypatch.setattr("core.turn.worker._POLL_SECONDS", 0.1)
     slack = down.slack
     before = down.rows(POSITIONS)
     slack.say("C0SUPPORT", "U0ANNA", "missed", ago=1)

@@ -10,9 +10,10 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bots.slack import rates
 from bots.slack.client import SlackClient
 from bots.slack.failures import NotDone, SlackRefused
-from bots.slack.rates import Rates
+from core.clock import monotonic
 from core.errors import ConfigMistake, Transient
 from tests.bots.slack.outward import CHANNEL, client_of
 from tests.peers.slack.peer import SlackPeer
@@ -149,10 +150,12 @@ async def test_one_channel_that_has_to_wait_does_not_stop_the_others(
     assert [line.text for line in slack.transcript("C0SUPPORT")] == ["hello"]
 
 
-async def test_the_pace_stays_below_what_slack_takes() -> None:
-    async with SlackPeer(limit_rates=True) as slack:
-        rates = Rates(patience=0.05)
-        async with client_of(slack, rates=rates) as client, asyncio.TaskGroup() as group:
+async def test_the_pace_stays_below_what_slack_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both, a second takes a tenth of one."""
+    monkeypatch.setattr(rates, "_POST_SECONDS", rates._POST_SECONDS / 10)
+    async with SlackPeer(limit_rates=True, now=lambda: 10 * monotonic()) as slack:
+        pace = rates.Rates(patience=0.05)
+        async with client_of(slack, rates=pace) as client, asyncio.TaskGroup() as group:
             for number in range(7):
                 group.create_task(say(client, str(number)))
         assert sorted(said(slack)) == [str(number) for number in range(7)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from storage.models import OutboxMessage, OutboxState
 from tests.bots.slack.bots import Workspace
-from tests.peers.endpoint import Reply
+from tests.peers.endpoint import Reply, Stall
 from tests.peers.slack.world import Kind
 
 AGENTS = """
@@ -44,7 +42,7 @@ async def test_a_question_by_command_is_answered_where_everybody_sees_it(
 async def test_a_question_by_command_stands_above_its_answer_while_that_grows(
     workspace: Workspace,
 ) -> None:
-    workspace.endpoint.script(Reply(text="One word after the other. " * 50, size=1, pause=0.5))
+    workspace.endpoint.script(Stall(after=1, text="One word after the other."))
     async with workspace.bot(AGENTS, drain_seconds=0):
         await told(workspace, f"ask what\nis {'new' * 300}?")
         growing = f"{ASKED}what is {'new' * 197}…\n\nOne"
@@ -52,39 +50,32 @@ async def test_a_question_by_command_stands_above_its_answer_while_that_grows(
         await slack.until(lambda: any(growing in line.text for line in slack.transcript(HERE)))
 
 
-async def test_a_question_by_command_may_name_the_agent(workspace: Workspace) -> None:
+async def test_a_question_by_command_may_name_the_agent_and_a_command_of_the_file_is_one_of_its(
+    workspace: Workspace,
+) -> None:
     async with workspace.bot(AGENTS):
         assert await told(workspace, "ask support: what is new?") == "Asking *support* …"
         assert (await workspace.answered(HERE))[0].startswith(f"{ASKED}what is new?\n\nYou said")
-    assert workspace.answers(HERE)[0].author == "support"
-
-
-async def test_a_command_of_the_agents_file_asks_its_agent(workspace: Workspace) -> None:
-    async with workspace.bot(AGENTS):
         workspace.slack.command("/support", "assistant: it is broken", HERE, ANNA)
-        assert (await workspace.answered(HERE))[0].startswith(f"{ASKED}assistant: it is broken\n\n")
-    assert workspace.answers(HERE)[0].author == "support"
-    assert workspace.whispers(HERE) == ["Asking *support* …"]
+        newest = (await workspace.answered(HERE, 2))[1]
+        assert newest.startswith(f"{ASKED}assistant: it is broken\n\n")
+    assert [line.author for line in workspace.answers(HERE)] == ["support"] * 2
+    assert workspace.whispers(HERE) == ["Asking *support* …"] * 2
 
 
-async def test_a_question_where_the_bot_cannot_answer_says_how_to_let_it_in(
+async def test_where_it_cannot_answer_it_is_invited_or_has_the_scope_to_speak_uninvited(
     workspace: Workspace,
 ) -> None:
+    """The scope is for public channels only."""
     workspace.slack.add_channel("C0SECRET", kind="group", bot=False)
+    workspace.slack.add_channel("C0OTHER", bot=False)
     async with workspace.bot(AGENTS):
-        assert "Invite me" in await told(workspace, "ask what is new?", channel="C0SECRET")
+        for channel in ("C0SECRET", "C0OTHER"):
+            assert "Invite me" in await told(workspace, "ask what is new?", channel=channel)
         assert workspace.rows("SELECT key FROM inbox") == []
         workspace.slack.invite_bot("C0SECRET")
         assert "Asking" in await told(workspace, "ask what is new?", channel="C0SECRET")
         await workspace.answered("C0SECRET")
-
-
-async def test_in_a_public_channel_it_needs_the_scope_to_speak_uninvited(
-    workspace: Workspace,
-) -> None:
-    workspace.slack.add_channel("C0OTHER", bot=False)
-    async with workspace.bot(AGENTS):
-        assert "Invite me" in await told(workspace, "ask what is new?", channel="C0OTHER")
         token = workspace.slack.backend.world.tokens[workspace.slack.bot_token]
         token.scopes.add("chat:write.public")
         assert "Asking" in await told(workspace, "ask what is new?", channel="C0OTHER")
@@ -128,16 +119,16 @@ async def test_whoever_made_the_channel_may_let_another_agent_answer(
     assert workspace.answers(HERE)[0].author == "support"
 
 
-@pytest.mark.parametrize("command", ["use support", "reset"])
-async def test_others_may_not_bind_or_reset(workspace: Workspace, command: str) -> None:
+async def test_others_may_not_bind_or_reset_but_in_direct_messages_and_administrators_may(
+    workspace: Workspace,
+) -> None:
+    place = workspace.slack.direct(BEN)
     async with workspace.bot(AGENTS):
-        assert "Please ask one of them" in await told(workspace, command, BEN)
-    assert workspace.rows("SELECT * FROM binding") == []
-
-
-async def test_administrators_may(workspace: Workspace) -> None:
-    workspace.slack.backend.world.users[BEN].is_admin = True
-    async with workspace.bot(AGENTS):
+        assert "Please ask one of them" in await told(workspace, "use support", BEN)
+        assert "Please ask one of them" in await told(workspace, "reset", BEN)
+        assert workspace.rows("SELECT * FROM binding") == []
+        assert "from now on" in await told(workspace, "use support", BEN, place)
+        workspace.slack.backend.world.users[BEN].is_admin = True
         assert "from now on" in await told(workspace, "use support", BEN)
 
 
@@ -146,12 +137,6 @@ async def test_when_slack_does_not_tell_nobody_may(workspace: Workspace) -> None
     async with workspace.bot(AGENTS):
         assert "Slack did not tell me" in await told(workspace, "use support")
     assert workspace.rows("SELECT * FROM binding") == []
-
-
-async def test_in_a_direct_message_everybody_may(workspace: Workspace) -> None:
-    place = workspace.slack.direct(BEN)
-    async with workspace.bot(AGENTS):
-        assert "from now on" in await told(workspace, "use support", BEN, place)
 
 
 async def test_mistakes_say_what_to_do(workspace: Workspace) -> None:
@@ -234,10 +219,9 @@ async def test_the_shortcut_asks_about_a_message_in_its_thread(workspace: Worksp
 async def refused(workspace: Workspace, channel: str) -> str:
     """What Anna is told who uses the shortcut there; nobody else hears of it."""
     slack = workspace.slack
-    async with workspace.bot(AGENTS):
-        ts = slack.say(channel, BEN, "the salaries are 9999")
-        slack.use_shortcut(channel, ts, "ask_agent", ANNA)
-        await slack.until(lambda: workspace.whispers(channel))
+    ts = slack.say(channel, BEN, "the salaries are 9999")
+    slack.use_shortcut(channel, ts, "ask_agent", ANNA)
+    await slack.until(lambda: workspace.whispers(channel))
     assert workspace.rows("SELECT count(*) FROM conversation") == [(0,)]
     assert workspace.endpoint.requests == []
     [line] = [line for line in slack.transcript(channel) if line.kind == "ephemeral"]
@@ -245,17 +229,21 @@ async def refused(workspace: Workspace, channel: str) -> str:
     return line.text
 
 
-@pytest.mark.parametrize("kind", ["channel", "group", "mpim"])
 async def test_the_shortcut_where_the_bot_is_not_says_so_and_keeps_nothing(
-    workspace: Workspace, kind: Kind
+    workspace: Workspace,
 ) -> None:
-    workspace.slack.add_channel("C0SECRET", kind=kind, bot=False)
-    assert "Invite me" in await refused(workspace, "C0SECRET")
+    kinds: tuple[Kind, ...] = ("channel", "group", "mpim")
+    for kind in kinds:
+        workspace.slack.add_channel(f"C0SECRET{kind.upper()}", kind=kind, bot=False)
+    async with workspace.bot(AGENTS):
+        for kind in kinds:
+            assert "Invite me" in await refused(workspace, f"C0SECRET{kind.upper()}"), kind
 
 
 async def test_the_shortcut_where_slack_does_not_tell_keeps_nothing(workspace: Workspace) -> None:
     workspace.slack.fault("conversations.info", "error", error="invalid_auth")
-    assert "did not tell me whether I am in this channel" in await refused(workspace, HERE)
+    async with workspace.bot(AGENTS):
+        assert "did not tell me whether I am in this channel" in await refused(workspace, HERE)
 
 
 async def test_another_shortcut_is_not_ours(workspace: Workspace) -> None:

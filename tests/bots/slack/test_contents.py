@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -38,18 +39,16 @@ async def heard(workspace: Workspace, count: int = 1) -> list[str]:
     return [str(text) for (text,) in workspace.rows(TEXTS)]
 
 
-@pytest.mark.parametrize("text", ["", "what do we do?"])
-@pytest.mark.parametrize("is_share", [True, None])
-async def test_a_forwarded_message_is_seen_in_a_direct_message(
-    workspace: Workspace, text: str, *, is_share: bool | None
-) -> None:
-    slack = workspace.slack
+async def test_a_forwarded_message_is_seen_in_a_direct_message(workspace: Workspace) -> None:
+    slack, failed = workspace.slack, "Deploy 4711 failed"
     place = slack.direct(ANNA)
+    said = list(product(["", "what do we do?"], [True, None]))
     async with workspace.bot(AGENTS):
-        slack.forward(place, ANNA, "Deploy 4711 failed", of="Bob", text=text, is_share=is_share)
-        await workspace.answered(place)
-    [seen] = await heard(workspace)
-    assert seen == f"{text}\n{BOBS}\n> Deploy 4711 failed".strip()
+        for number, (text, is_share) in enumerate(said, start=1):
+            slack.forward(place, ANNA, failed, of="Bob", text=text, is_share=is_share)
+            await workspace.answered(place, number)
+    seen = [f"{text}\n{BOBS}\n> {failed}".strip() for text, _ in said]
+    assert await heard(workspace) == seen
 
 
 async def test_a_forwarded_message_is_seen_with_a_mention(workspace: Workspace) -> None:
@@ -62,38 +61,33 @@ async def test_a_forwarded_message_is_seen_with_a_mention(workspace: Workspace) 
     ]
 
 
-@pytest.mark.parametrize("text", ["", "how much?"])
-async def test_a_pasted_table_is_seen(workspace: Workspace, text: str) -> None:
-    slack = workspace.slack
-    place = slack.direct(ANNA)
-    async with workspace.bot(AGENTS):
-        slack.send(place, ANNA, text, attachments=[TABLE])
-        await workspace.answered(place)
-    assert await heard(workspace) == [f"{text}\nrope | 42".strip()]
-
-
-@pytest.mark.parametrize("text", ["", "look"])
-async def test_a_file_that_only_has_an_id_is_asked_for_and_named(
-    workspace: Workspace, text: str
-) -> None:
-    slack = workspace.slack
-    place = slack.direct(ANNA)
-    stub = {"id": "F0ELSEWHERE", "file_access": "check_file_info"}
-    async with workspace.bot(AGENTS):
-        slack.send(place, ANNA, text, subtype="file_share", files=[stub])
-        await workspace.answered(place)
-    assert "F0ELSEWHERE" in str(workspace.rows("SELECT attachments FROM inbox"))
-    assert "file" in str(workspace.endpoint.requests[-1])
-
-
-async def test_a_voice_message_is_named_in_a_word(workspace: Workspace) -> None:
+async def test_a_pasted_table_and_a_voice_message_are_seen(workspace: Workspace) -> None:
     slack = workspace.slack
     place = slack.direct(ANNA)
     voice = {"id": "F1", "subtype": "slack_audio", "duration_ms": 61_000, "mimetype": "audio/mp4"}
     async with workspace.bot(AGENTS):
-        slack.send(place, ANNA, "", subtype="file_share", files=[voice])
+        slack.send(place, ANNA, "", attachments=[TABLE])
         await workspace.answered(place)
-    assert await heard(workspace) == ["[voice message, 1:01]"]
+        slack.send(place, ANNA, "how much?", attachments=[TABLE])
+        await workspace.answered(place, 2)
+        slack.send(place, ANNA, "", subtype="file_share", files=[voice])
+        await workspace.answered(place, 3)
+    seen = ["rope | 42", "how much?\nrope | 42", "[voice message, 1:01]"]
+    assert await heard(workspace) == seen
+
+
+async def test_a_file_that_only_has_an_id_is_asked_for_and_named(workspace: Workspace) -> None:
+    slack = workspace.slack
+    place = slack.direct(ANNA)
+    stub = {"id": "F0ELSEWHERE", "file_access": "check_file_info"}
+    async with workspace.bot(AGENTS):
+        for number, text in enumerate(("", "look"), start=1):
+            slack.send(place, ANNA, text, subtype="file_share", files=[stub])
+            await workspace.answered(place, number)
+            newest = workspace.endpoint.requests[-1]["messages"][-1]
+            assert "file" in str(newest), text
+    attached = workspace.rows("SELECT attachments FROM inbox")
+    assert ["F0ELSEWHERE" in str(each) for each in attached] == [True, True]
 
 
 async def test_a_bare_mention_is_answered(workspace: Workspace) -> None:
@@ -295,25 +289,26 @@ def nested(depth: int, kind: str) -> str:
     inner = {"blocks": "elements", "attachments": "attachments"}[kind]
     part = {"type": "context", "is_share": True}
     opened = f'{json.dumps(part)[:-1]},"{inner}":['
-    event = {"type": "message", "channel": "D1", "user": ANNA, "text": "", "ts": f"{depth}.000001"}
+    ts = f"{depth}.{len(kind):06}"
+    event = {"type": "message", "channel": "D1", "user": ANNA, "text": "", "ts": ts}
     said = f'{json.dumps(event)[:-1]},"{kind}":[{opened * depth}{"]}" * depth}]}}'
     wrapped = {"type": "event_callback", "team_id": "T0001", "api_app_id": "A0001"}
     return f'{json.dumps(wrapped)[:-1]},"event":{said}}}'
 
 
-@pytest.mark.parametrize("kind", ["blocks", "attachments"])
-async def test_nesting_without_end_makes_nothing_fail(workspace: Workspace, kind: str) -> None:
+async def test_nesting_without_end_makes_nothing_fail(workspace: Workspace) -> None:
     slack = workspace.slack
+    depths = (400, 50_000)  # of which no Python reads the last one
     async with workspace.bot(AGENTS):
-        for depth in (400, 50_000):  # of which no Python reads the last one
+        for kind, depth in product(["blocks", "attachments"], depths):
             frame = (
                 f'{{"type":"events_api","envelope_id":"{depth}","payload":{nested(depth, kind)}}}'
             )
             await slack.sockets.live[0].stream.send_str(frame)
-        await slack.until(lambda: workspace.rows(TEXTS))
+        await slack.until(lambda: len(workspace.rows(TEXTS)) == 2)
         slack.say(HERE, ANNA, f"{slack.mention} still there?")
         await workspace.answered(HERE)
-    assert len(workspace.rows(TEXTS)) == 2
+    assert len(workspace.rows(TEXTS)) == 3
 
 
 _ANY = st.recursive(

@@ -40,6 +40,16 @@ async def settle(stage: Stage, conversation_id: int) -> None:
         await asyncio.sleep(0.01)
 
 
+BREAKS = (
+    "drop_after_commit",
+    "drop_before_commit",
+    "status_after_commit",
+    "status",
+    "error_after_commit",
+    "error",
+)
+
+
 async def ask(stage: Stage, text: str = "Hello") -> None:
     """Somebody asks, and is answered whatever it takes."""
     await settle(stage, (await stage.say(text, room=ROOM)).conversation_id)
@@ -50,25 +60,17 @@ def answers(slack: SlackPeer) -> list[Line]:
     return [line for line in slack.transcript(CHANNEL) if line.is_bot]
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        "drop_after_commit",
-        "drop_before_commit",
-        "status_after_commit",
-        "status",
-        "error_after_commit",
-        "error",
-    ],
-)
+@pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 async def test_an_answer_that_broke_off_is_there_once(
-    slack: SlackPeer, stage: Stage, method: str, trouble: str
+    slack: SlackPeer, stage: Stage, method: str
 ) -> None:
-    slack.fault(method, trouble, times=1)
-    await ask(stage)
-    [line] = answers(slack)
-    assert (line.text, "Stop" in line.buttons) == ("You said: Hello", False)
+    for number, trouble in enumerate(BREAKS):
+        fault = slack.fault(method, trouble, times=1)
+        await ask(stage)
+        assert [call.fault for call in slack.calls(method)].count(fault.trouble) == 1, trouble
+        shown = [(line.text, "Stop" in line.buttons) for line in answers(slack)[number:]]
+        assert shown == [("You said: Hello", False)], trouble
 
 
 async def test_many_answers_through_a_bad_line_are_each_there_once_and_in_order(
@@ -112,22 +114,23 @@ async def test_every_part_stands_in_the_thread_of_the_question(
     assert [line.thread for line in answers(slack)] == [thread] * 3
 
 
-@pytest.mark.parametrize("fault", [None, "drop_after_commit", "drop_before_commit", "status"])
-async def test_code_that_is_too_long_comes_once_as_a_file(
-    slack: SlackPeer, stage: Stage, fault: str | None
-) -> None:
+@pytest.mark.usefixtures("no_pauses")
+async def test_code_that_is_too_long_comes_once_as_a_file(slack: SlackPeer, stage: Stage) -> None:
     code = "\n".join(f"print({number})" for number in range(2_000))
-    stage.model.script(f"Here it is:\n\n```python\n{code}\n```\n\nThat is all.")
-    if fault:
-        slack.fault("files.completeUploadExternal", fault, times=1)
-    await ask(stage)
-    before, file, after = answers(slack)
-    assert (before.text, after.text) == ("Here it is:", "That is all.")
-    [uploaded] = [each for each in slack.backend.world.files.values() if each.shares]
-    assert file.files == (uploaded.name,)
-    assert uploaded.content.decode() == f"{code}\n"
+    for number, fault in enumerate(("", "drop_after_commit", "drop_before_commit", "status")):
+        stage.model.script(f"Here it is:\n\n```python\n{code}\n```\n\nThat is all.")
+        if fault:
+            slack.fault("files.completeUploadExternal", fault, times=1)
+        await ask(stage)
+        before, file, after = answers(slack)[3 * number :]
+        assert (before.text, after.text) == ("Here it is:", "That is all."), fault
+        shared = [each for each in slack.backend.world.files.values() if each.shares]
+        assert len(shared) == number + 1, fault
+        assert file.files == (shared[-1].name,), fault
+        assert shared[-1].content.decode() == f"{code}\n", fault
 
 
+@pytest.mark.usefixtures("no_pauses")
 async def test_nothing_a_model_writes_pings_in_any_message(slack: SlackPeer, stage: Stage) -> None:
     stage.model.script("<!channel> @everyone " * 2_000)
     await ask(stage)

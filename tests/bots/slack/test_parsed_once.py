@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qsl
 
 import pytest
@@ -60,33 +60,29 @@ def shortcut(slack: SlackPeer) -> Delivery:
 DONE = [message, command, shortcut]
 
 
-@pytest.mark.parametrize("do", DONE)
-async def test_by_socket(
-    workspace: Workspace, parsed: Counter[str], do: Callable[[SlackPeer], Delivery]
-) -> None:
+def is_acked(delivery: Delivery) -> bool:
+    return delivery.is_acked
+
+
+async def test_by_socket(workspace: Workspace, parsed: Counter[str]) -> None:
     slack = workspace.slack
     async with workspace.bot():
-        delivery = do(slack)
-        await slack.until(lambda: delivery.is_acked)
-    assert parsed == {"bots.slack.connection: json": 1}
+        for number, do in enumerate(DONE, start=1):
+            delivery = do(slack)
+            await slack.until(partial(is_acked, delivery))
+            assert parsed == {"bots.slack.connection: json": number}, do
 
 
-@pytest.mark.parametrize(
-    ("do", "told"),
-    [
+async def test_by_http(workspace: Workspace, parsed: Counter[str]) -> None:
+    slack = workspace.slack
+    tolds = [
         (message, {f"{BOLT}: json": 1}),
         (command, {f"{BOLT}: form": 1}),
         (shortcut, {f"{BOLT}: form": 1, f"{BOLT}: json": 1}),  # the one stands in the other
-    ],
-)
-async def test_by_http(
-    workspace: Workspace,
-    parsed: Counter[str],
-    do: Callable[[SlackPeer], Delivery],
-    told: dict[str, int],
-) -> None:
-    slack = workspace.slack
+    ]
     async with served(workspace):
-        delivery = do(slack)
-        await slack.until(lambda: delivery.is_acked)
-    assert parsed == told
+        for do, told in tolds:
+            parsed.clear()
+            delivery = do(slack)
+            await slack.until(partial(is_acked, delivery))
+            assert +parsed == told, do

@@ -7,7 +7,6 @@ import logging
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from time import monotonic
 
 import pytest
@@ -18,8 +17,7 @@ from bots.slack import sockets
 from bots.slack.connection import Client, Connection
 from bots.slack.sockets import SocketListener
 from tests.bots.slack import bots
-from tests.bots.slack.bots import PING_INTERVAL, Bot, Workspace
-from tests.bots.slack.conftest import QUICK
+from tests.bots.slack.bots import PING_INTERVAL, UNSTORED, Bot, Workspace
 from tests.patience import PATIENCE
 from tests.peers.endpoint import Reply
 from tests.peers.slack.deliveries import Schedule
@@ -27,6 +25,7 @@ from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.wire import Json
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
+WAITING = "SELECT count(*) FROM inbox WHERE state = 'waiting'"
 SUPPORT = """
 [agents.assistant]
 [agents.support]
@@ -52,24 +51,15 @@ async def test_a_mention_is_answered_in_its_thread_once(workspace: Workspace) ->
     ]
 
 
-async def test_without_a_mention_nobody_answers_in_a_channel(workspace: Workspace) -> None:
-    slack = workspace.slack
-    async with workspace.bot():
-        slack.say("C0GENERAL", "U0ANNA", "hello Ben")
-        await slack.until_quiet()
-    assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
-
-
-async def test_a_channel_that_is_listened_to_needs_no_mention(workspace: Workspace) -> None:
-    async with workspace.bot(SUPPORT):
-        workspace.slack.say("C0SUPPORT", "U0ANNA", "it is broken")
-        assert await workspace.answered("C0SUPPORT") == ["You said: it is broken"]
-
-
-async def test_a_direct_message_needs_no_mention(workspace: Workspace) -> None:
+async def test_without_a_mention_somebody_answers_only_in_a_direct_message(
+    workspace: Workspace,
+) -> None:
     slack = workspace.slack
     place = slack.direct("U0ANNA")
     async with workspace.bot():
+        slack.say("C0GENERAL", "U0ANNA", "hello Ben")
+        await slack.until_quiet()
+        assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
         slack.say(place, "U0ANNA", "hello")
         assert await workspace.answered(place) == ["You said: hello"]
 
@@ -83,11 +73,13 @@ async def test_questions_in_two_threads_of_a_direct_message_are_answered_in_each
         roots = [slack.say(place, "U0ANNA", text) for text in ("one", "two")]
         await slack.until(lambda: workspace.rows(ANSWERED) == [(2,)])
         asked = len(workspace.endpoint.requests)
-        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.2))
+        workspace.endpoint.hold()
         slack.say(place, "U0ANNA", "begin")
         await workspace.endpoint.arrived(asked + 1)
         for root in roots:
             slack.say(place, "U0ANNA", "and now?", root)
+        await slack.until(lambda: workspace.rows(WAITING) == [(2,)])
+        workspace.endpoint.release()
         await slack.until(lambda: workspace.rows(ANSWERED) == [(5,)])
         await slack.until(lambda: workspace.said(place, roots[1]))
     answer = ["You said: and now?"]
@@ -105,13 +97,18 @@ async def test_an_agent_is_reached_by_its_name(workspace: Workspace) -> None:
     assert workspace.said("C0GENERAL") == ["You said: what now", "You said: and now?"]
 
 
-async def test_own_messages_and_other_bots_are_not_answered(workspace: Workspace) -> None:
+async def test_where_all_is_heard_neither_its_own_messages_and_edits_nor_other_bots_are_answered(
+    workspace: Workspace,
+) -> None:
+    """Nor that Slack unfolds links."""
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
         slack.say("C0SUPPORT", "U0ANNA", "one")
         await workspace.answered("C0SUPPORT")
         slack.say_as_other_bot("C0SUPPORT", f"{slack.mention} two")
         await slack.until_quiet()
+    assert slack.delivered("message", "message_changed")
+    assert workspace.said("C0SUPPORT") == ["You said: one"]
     assert workspace.rows("SELECT count(*) FROM inbox") == [(1,)]
 
 
@@ -122,7 +119,8 @@ async def test_what_cannot_be_stored_is_not_acknowledged_and_answered_once_when_
     async with workspace.bot(database_url=workspace.impatient):
         async with workspace.locked():
             ts = slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
-            await slack.until(lambda: "not stored, so not acknowledged" in caplog.messages)
+            await slack.until(lambda: UNSTORED in caplog.messages)
+        slack.sockets.lapse()
         assert await workspace.answered("C0GENERAL") == ["You said: hello"]
         await slack.until_quiet()
     assert workspace.said("C0GENERAL", ts) == ["You said: hello"]
@@ -132,13 +130,14 @@ async def test_what_cannot_be_stored_is_not_acknowledged_and_answered_once_when_
 
 
 async def test_a_command_that_cannot_be_stored_is_not_acknowledged(
-    workspace: Workspace,
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack = workspace.slack
-    slack.backend.deliveries.schedule = replace(QUICK, patience=3.0)
     async with workspace.bot(database_url=workspace.impatient), workspace.locked():
         slack.command("/agent", "ask hello", "C0GENERAL", "U0ANNA")
-        await slack.until_quiet()
+        await slack.until(lambda: UNSTORED in caplog.messages)
+    slack.sockets.lapse()
+    await slack.until_quiet()
     assert workspace.whispers("C0GENERAL") == ['/agent failed with the error "operation_timeout"']
     assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
 
@@ -148,20 +147,26 @@ async def test_an_edit_of_a_waiting_message_changes_what_is_answered(
 ) -> None:
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
-        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.2))
+        workspace.endpoint.script(Reply(text="First."))
+        workspace.endpoint.hold()
         slack.say("C0SUPPORT", "U0ANNA", "begin")
         await workspace.endpoint.arrived()
         thread = workspace.slack.transcript("C0SUPPORT")[0].ts
         waiting = slack.say("C0SUPPORT", "U0BEN", "support: wrong", thread)
         await slack.until(lambda: workspace.rows("SELECT 1 FROM inbox WHERE text = 'wrong'"))
         slack.edit("C0SUPPORT", waiting, "support: right &amp; proper")
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM inbox WHERE text LIKE 'right%'"))
+        workspace.endpoint.release()
         assert await workspace.answered("C0SUPPORT", 2) == [
             "First.",
             "You said: Ben: right & proper".replace("Ben", "ben"),
         ]
 
 
-async def test_an_edit_of_a_message_begins_its_answer_again(workspace: Workspace) -> None:
+async def test_an_edit_of_a_message_begins_its_answer_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.turn._SETTLE_SECONDS", 0.05)
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
         workspace.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
@@ -187,26 +192,19 @@ async def test_a_message_that_is_deleted_is_answered_no_more(workspace: Workspac
 async def test_a_deleted_message_that_waits_is_not_answered(workspace: Workspace) -> None:
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
-        workspace.endpoint.script(Reply(text="First.", size=1, pause=0.2))
+        workspace.endpoint.script(Reply(text="First."))
+        workspace.endpoint.hold()
         thread = slack.say("C0SUPPORT", "U0ANNA", "begin")
         await workspace.endpoint.arrived()
         waiting = slack.say("C0SUPPORT", "U0BEN", "never mind", thread)
         await slack.until(lambda: workspace.rows("SELECT 1 FROM inbox WHERE text = 'never mind'"))
         slack.delete("C0SUPPORT", waiting)
+        await slack.until(lambda: workspace.rows("SELECT 1 FROM inbox WHERE state = 'withdrawn'"))
+        workspace.endpoint.release()
         await workspace.answered("C0SUPPORT")
         await slack.until_quiet()
     assert workspace.said("C0SUPPORT") == ["First."]
     assert workspace.rows("SELECT state FROM inbox ORDER BY id") == [("answered",), ("withdrawn",)]
-
-
-async def test_our_own_edits_and_links_that_unfold_change_nothing(workspace: Workspace) -> None:
-    slack = workspace.slack
-    async with workspace.bot(SUPPORT):
-        slack.say("C0SUPPORT", "U0ANNA", "one")
-        await workspace.answered("C0SUPPORT")
-        await slack.until_quiet()
-    assert slack.delivered("message", "message_changed")
-    assert workspace.said("C0SUPPORT") == ["You said: one"]
 
 
 @pytest.mark.usefixtures("dead_soon")
@@ -238,25 +236,30 @@ async def test_what_waits_is_read_as_soon_as_there_is_a_socket(
         await bot.caught_up()
 
 
-async def test_no_socket_is_opened_once_the_bot_leaves(workspace: Workspace) -> None:
+async def test_once_the_bot_leaves_no_socket_is_opened_and_nothing_new_is_taken(
+    workspace: Workspace,
+) -> None:
     slack = workspace.slack
     async with workspace.bot() as bot:
         opened = slack.sockets.opened
         bot.stop.set()
         await slack.until(lambda: not slack.sockets.live)
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
     assert slack.sockets.opened == opened
+    assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
 
 
 @pytest.mark.usefixtures("dead_soon")
 async def test_sockets_that_slack_closes_at_once_are_not_opened_without_a_pause(
-    workspace: Workspace,
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bots, "PING_INTERVAL", 0.2)
     slack = workspace.slack
     async with workspace.bot():
         begun, opened = monotonic(), slack.sockets.opened
         while slack.sockets.opened < opened + 8:
             await slack.until(lambda: slack.sockets.live)
-            await slack.kill_sockets("close")
+            await slack.sockets.disconnect()
         assert monotonic() - begun > 2 * bots.PING_INTERVAL
 
 
@@ -324,7 +327,7 @@ async def test_an_exception_while_a_frame_is_handled_is_logged_and_not_acknowled
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack, trouble = workspace.slack, [LookupError("boom")]
-    slack.backend.deliveries.schedule = Schedule(retries=(0.1,) * 9)
+    slack.backend.deliveries.schedule = Schedule(deadline=PATIENCE)
 
     async def dispatch(_: object) -> BoltResponse:
         if trouble:
@@ -341,21 +344,14 @@ async def test_an_exception_while_a_frame_is_handled_is_logged_and_not_acknowled
         running = group.create_task(connection.run())
         await slack.until(lambda: slack.sockets.live)
         slack.say("C0GENERAL", "U0ANNA", "hello")
+        await slack.until(lambda: not trouble and caplog.messages)
+        slack.sockets.lapse()
         await slack.until_quiet()
         running.cancel()
     [delivery] = slack.deliveries
     assert (delivery.state, delivery.attempts[0].is_acked) == ("acked", False)
     [told] = [each for each in caplog.records if each.exc_info]
     assert told.getMessage() == "frame not handled, so not acknowledged"
-
-
-async def test_after_stop_nothing_new_is_taken(workspace: Workspace) -> None:
-    slack = workspace.slack
-    async with workspace.bot() as bot:
-        bot.stop.set()
-        await slack.until(lambda: not slack.sockets.live)
-        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
-    assert workspace.rows("SELECT count(*) FROM inbox") == [(0,)]
 
 
 async def test_what_comes_while_it_stops_is_stored_and_acknowledged_and_not_sent_twice(
@@ -441,6 +437,7 @@ async def test_what_slack_sends_until_it_hears_of_the_end_is_stored(workspace: W
         slack.say("C0SUPPORT", "U0ANNA", "too late to be acknowledged")
         await slack.until(lambda: workspace.rows("SELECT count(*) FROM inbox") == [(1,)])
         arrives.set()
+    slack.sockets.lapse()
     await slack.until_quiet()
     assert workspace.rows("SELECT text FROM inbox") == [("too late to be acknowledged",)]
 
@@ -451,19 +448,20 @@ async def test_a_command_that_is_too_late_to_be_acknowledged_is_not_obeyed(
     slack = workspace.slack
     async with slow_line(slack) as arrives, workspace.bot(SUPPORT) as bot:
         await said_goodbye(slack, bot, arrives)
-        slack.backend.deliveries.schedule = replace(QUICK, patience=3.0)
         slack.command("/agent", "remember it", "C0GENERAL", "U0ANNA")
         slack.say("C0SUPPORT", "U0ANNA", "after it")
         await slack.until(lambda: workspace.rows("SELECT count(*) FROM inbox") == [(1,)])
         arrives.set()
-        await slack.until_quiet()
+    slack.sockets.lapse()
+    await slack.until_quiet()
     assert workspace.whispers("C0GENERAL") == ['/agent failed with the error "operation_timeout"']
     assert workspace.rows("SELECT count(*) FROM fact") == [(0,)]
 
 
 async def test_readiness_knows_whether_anything_can_come_in_and_the_log_says_so_once(
-    workspace: Workspace, caplog: pytest.LogCaptureFixture
+    workspace: Workspace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sockets, "_LOOK_SECONDS", 0.05)
     caplog.set_level(logging.INFO, "bots.slack.sockets")
     async with workspace.bot() as bot:
         listener = bot.ways_in.listener
@@ -490,29 +488,20 @@ async def test_a_socket_that_has_ended_leaves_nothing_running(workspace: Workspa
         assert not [task for task in tasks if task is None or not task.done()]
 
 
-async def test_a_press_is_acknowledged(workspace: Workspace) -> None:
-    slack = workspace.slack
-    async with workspace.bot():
-        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} hello")
-        await workspace.answered("C0GENERAL")
-        [answer] = workspace.answers("C0GENERAL")
-        press = slack.click("C0GENERAL", answer.ts, "feedback", "U0BEN")
-        await slack.until_quiet()
-    assert press.is_acked
-
-
-async def test_a_name_that_slack_is_slow_to_tell_lets_nothing_overtake_its_owner(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+async def test_a_name_that_slack_is_slow_to_tell_lets_nothing_overtake_its_owner_there(
+    workspace: Workspace,
 ) -> None:
-    monkeypatch.setattr("bots.slack.people._PATIENCE", 1.0)
     slack = workspace.slack
     async with workspace.bot(SUPPORT):
         slack.say("C0SUPPORT", "U0ANNA", "begin")  # her name is known from now on
         await workspace.answered("C0SUPPORT")
-        slack.fault("users.info", "delay", seconds=PATIENCE, times=1)
+        slow = slack.fault("users.info", "delay", seconds=PATIENCE, times=1)
         slack.say("C0SUPPORT", "U0BEN", "earlier")
         await slack.until(lambda: len(slack.calls("users.info")) == 2)
         slack.say("C0SUPPORT", "U0ANNA", "later")
+        slack.say("C0GENERAL", "U0ANNA", f"{slack.mention} elsewhere")
+        await workspace.answered("C0GENERAL")  # as "later" would be, if it did not wait
+        slow.over.set()
         await workspace.answered("C0SUPPORT", 3)
-    stored = workspace.rows("SELECT text FROM inbox ORDER BY id")
+    stored = workspace.rows("SELECT text FROM inbox WHERE key LIKE '%/C0SUPPORT/%' ORDER BY id")
     assert stored == [("begin",), ("earlier",), ("later",)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -23,13 +24,16 @@ from tests.peers.endpoint import Reply
 from tests.peers.slack.peer import SlackPeer
 
 ANNA = "U0ANNA"
-AGENTS = """
-[agents.assistant]
+SHARED_BY = {CHANNEL: "thread", "C0SUPPORT": "channel", "C0PORT": "user"}
+BOUND = "[agents.assistant]" + "".join(
+    f"""
 [[bindings]]
-at = "slack/T0001/C0GENERAL"
+at = "slack/T0001/{channel}"
 agent = "assistant"
-conversation = "{}"
+conversation = "{shared_by}"
 """
+    for channel, shared_by in SHARED_BY.items()
+)
 
 
 @pytest.fixture
@@ -240,27 +244,36 @@ async def test_nothing_pings_by_way_of_a_stream(
     assert [line.pings for line in slack.transcript(CHANNEL) if line.is_bot] == [()]
 
 
-@pytest.mark.parametrize("shared_by", ["thread", "channel", "user"])
-async def test_slacks_own_stop_button_ends_stream_and_answer(
-    workspace: Workspace, shared_by: str
+@pytest.mark.usefixtures("grows_at_once")
+async def test_slacks_own_stop_button_ends_stream_and_answer_whoever_shares_the_history(
+    workspace: Workspace,
 ) -> None:
     slack = workspace.slack
-    thread = slack.say(CHANNEL, ANNA, "what do you think?")
-    async with workspace.bot(AGENTS.format(shared_by)):
-        workspace.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
-        slack.say(CHANNEL, ANNA, f"{slack.mention} hello", thread)
-        await slack.until(lambda: slack.calls("chat.appendStream"))
-        assert slack.press_stop(CHANNEL, thread, ANNA)
-        [answer] = await workspace.answered(CHANNEL)
-    assert answer.startswith("Never ending.")
-    assert answer.endswith("(stopped)")
-    assert len(slack.calls("chat.startStream")) == 1
+    slack.add_channel("C0PORT")
+    threads = {channel: slack.say(channel, ANNA, "what now?") for channel in SHARED_BY}
+    workspace.endpoint.script(*[Reply(text="Never ending. " * 2_000, size=5, pause=0.05)] * 3)
+    async with workspace.bot(BOUND):
+        for channel, thread in threads.items():
+            slack.say(channel, ANNA, f"{slack.mention} hello", thread)
+        for channel, thread in threads.items():
+            await slack.until(partial(has_grown, slack, channel))
+            assert slack.press_stop(channel, thread, ANNA), SHARED_BY[channel]
+            [answer] = await workspace.answered(channel)
+            assert answer.startswith("Never"), SHARED_BY[channel]
+            assert answer.endswith("(stopped)"), SHARED_BY[channel]
+    assert len(slack.calls("chat.startStream")) == 3
 
 
+def has_grown(slack: SlackPeer, channel: str) -> bool:
+    appended = slack.calls("chat.appendStream")
+    return channel in {each.arguments["channel"] for each in appended}
+
+
+@pytest.mark.usefixtures("grows_at_once")
 async def test_our_own_stop_button_in_a_stream_ends_it(workspace: Workspace) -> None:
     slack = workspace.slack
     thread = slack.say(CHANNEL, ANNA, "what do you think?")
-    async with workspace.bot(AGENTS.format("thread")):
+    async with workspace.bot(BOUND):
         workspace.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
         slack.say(CHANNEL, ANNA, f"{slack.mention} hello", thread)
         await slack.until(lambda: slack.calls("chat.appendStream"))

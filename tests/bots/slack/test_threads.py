@@ -4,73 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 
 import pytest
 
 from bots.slack.mention_commands import command_in
 from core import kill_points
 from core.errors import Transient
-from tests.bots.slack.bots import Workspace
+from tests.bots.slack.bots import UNSTORED, Workspace
 from tests.peers.slack.deliveries import Schedule
 from tests.statements import asked
 
 AGENTS = "[agents.assistant]\n[agents.support]\n"
 HERE, ANNA, BEN = "C0GENERAL", "U0ANNA", "U0BEN"
 TEXTS = "SELECT text FROM inbox ORDER BY position"
+IN_THREAD = "SELECT text FROM inbox WHERE thread LIKE '%/{}' ORDER BY position"
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 
 
-def bound(listen: str, conversation: str = "thread") -> str:
-    return f"""{AGENTS}
+def bound(listen: str, conversation: str = "thread", channel: str = HERE) -> str:
+    return f"""
 [[bindings]]
-at = "slack/T0001/C0GENERAL"
+at = "slack/T0001/{channel}"
 agent = "assistant"
 listen = "{listen}"
 conversation = "{conversation}"
 """
 
 
-async def joined(workspace: Workspace, text: str = "hello") -> str:
+async def joined(workspace: Workspace, channel: str = HERE) -> str:
     """A thread in which an agent was asked and has answered."""
     slack = workspace.slack
-    before = len(workspace.answers(HERE))
-    thread = slack.say(HERE, ANNA, f"{slack.mention} {text}")
-    await workspace.answered(HERE, before + 1)
+    before = len(workspace.answers(channel))
+    thread = slack.say(channel, ANNA, f"{slack.mention} hello")
+    await workspace.answered(channel, before + 1)
     return thread
 
 
-def has_whispered(workspace: Workspace, count: int) -> bool:
-    return len(workspace.whispers(HERE)) >= count
+def has_whispered(workspace: Workspace, count: int, channel: str = HERE) -> bool:
+    return len(workspace.whispers(channel)) >= count
 
 
-async def said_after(workspace: Workspace, thread: str, *texts: str, user: str = ANNA) -> list[str]:
+def heard(workspace: Workspace, thread: str) -> list[str]:
+    """What was heard in this thread."""
+    return [str(text) for (text,) in workspace.rows(IN_THREAD.format(thread))]
+
+
+async def said_after(
+    workspace: Workspace, thread: str, *texts: str, channel: str = HERE
+) -> list[str]:
     """What was heard there of these; the last of them is heard for sure."""
     slack = workspace.slack
     for text in texts:
-        slack.say(HERE, user, text, thread)
+        slack.say(channel, ANNA, text, thread)
         await slack.until_quiet()
-    slack.say(HERE, user, f"{slack.mention} the end", thread)
-    await slack.until(lambda: ("the end",) in workspace.rows(TEXTS))
+    slack.say(channel, ANNA, f"{slack.mention} the end", thread)
+    await slack.until(lambda: "the end" in heard(workspace, thread))
     await slack.until_quiet()
-    return [str(text) for (text,) in workspace.rows(TEXTS)]
+    return heard(workspace, thread)
 
 
-@pytest.mark.parametrize("conversation", ["thread", "channel", "user"])
-async def test_a_follow_up_needs_no_mention(workspace: Workspace, conversation: str) -> None:
+async def test_a_follow_up_needs_no_mention_whoever_shares_the_history(
+    workspace: Workspace,
+) -> None:
     slack = workspace.slack
-    async with workspace.bot(bound("mention", conversation)):
-        thread = slack.say(HERE, BEN, "the crane is broken")
-        slack.say(HERE, ANNA, f"{slack.mention} hello", thread)
-        await workspace.answered(HERE)
-        slack.say(HERE, ANNA, "and who mends it?", thread)
-        await workspace.answered(HERE, 2)
-        slack.say(HERE, ANNA, "elsewhere")
-        slack.say(HERE, ANNA, "in another one", slack.say(HERE, BEN, "a plan"))
-        await slack.until_quiet()
-    first, second = workspace.said(HERE, thread)
-    assert first.endswith("> ben: the crane is broken\n\nhello")
-    assert second == "You said: and who mends it?"
-    assert workspace.rows(TEXTS) == [("hello",), ("and who mends it?",)]
+    slack.add_channel("C0PORT")
+    shared_by = {HERE: "thread", "C0SUPPORT": "channel", "C0PORT": "user"}
+    agents = "".join(bound("mention", who, channel) for channel, who in shared_by.items())
+    async with workspace.bot(f"{AGENTS}{agents}"):
+        for channel in shared_by:
+            thread = slack.say(channel, BEN, "the crane is broken")
+            slack.say(channel, ANNA, f"{slack.mention} hello", thread)
+            await workspace.answered(channel)
+            slack.say(channel, ANNA, "and who mends it?", thread)
+            first, second = await workspace.answered(channel, 2)
+            assert first.endswith("> ben: the crane is broken\n\nhello"), shared_by[channel]
+            assert second == "You said: and who mends it?", shared_by[channel]
+            assert workspace.said(channel, thread) == [first, second], shared_by[channel]
+            slack.say(channel, ANNA, "elsewhere")
+            slack.say(channel, ANNA, "in another one", slack.say(channel, BEN, "a plan"))
+            await slack.until_quiet()
+    assert workspace.rows(TEXTS) == [("hello",), ("and who mends it?",)] * 3
 
 
 async def test_a_follow_up_in_a_thread_that_the_question_opened(workspace: Workspace) -> None:
@@ -84,24 +98,31 @@ async def test_a_follow_up_in_a_thread_that_the_question_opened(workspace: Works
 
 
 async def test_mention_only_is_strict(workspace: Workspace) -> None:
-    async with workspace.bot(bound("mention-only")):
+    async with workspace.bot(f"{AGENTS}{bound('mention-only')}"):
         thread = await joined(workspace)
         assert await said_after(workspace, thread, "and then?") == ["hello", "the end"]
 
 
-@pytest.mark.parametrize(
-    "other", ["<@U0BEN> can you?", "fyi <@U0BEN>", "<!here> lunch", "<!subteam^S0DEV|@dev> look"]
-)
 async def test_a_message_for_somebody_else_ends_it_until_the_agent_is_called(
-    workspace: Workspace, other: str
+    workspace: Workspace,
 ) -> None:
     slack = workspace.slack
     async with workspace.bot(AGENTS):
-        thread = await joined(workspace)
-        heard = await said_after(workspace, thread, other, "I will", "thanks")
-        assert heard == ["hello", "the end"]
-        slack.say(HERE, BEN, "go on", thread)
-        await slack.until(lambda: ("go on",) in workspace.rows(TEXTS))
+        for other in (
+            "<@U0BEN> can you?",
+            "fyi <@U0BEN>",
+            "<!here> lunch",
+            "<!subteam^S0DEV|@dev> look",
+        ):
+            thread = await joined(workspace)
+            said = await said_after(workspace, thread, other, "I will", "thanks")
+            assert said == ["hello", "the end"], other
+            slack.say(HERE, BEN, "go on", thread)
+            await slack.until(partial(is_heard, workspace, thread, "go on"))
+
+
+def is_heard(workspace: Workspace, thread: str, text: str) -> bool:
+    return text in heard(workspace, thread)
 
 
 async def test_a_message_for_the_agent_and_somebody_else_is_for_the_agent(
@@ -148,29 +169,29 @@ async def test_an_agent_that_is_bound_there_since_goes_on_instead(workspace: Wor
     assert [line.author for line in workspace.answers(HERE, thread)] == ["assistant", "support"]
 
 
-@pytest.mark.parametrize("listen", ["mention", "all"])
-@pytest.mark.parametrize("word", ["leave", "Leave!"])
-async def test_it_leaves_a_thread_until_it_is_called(
-    workspace: Workspace, listen: str, word: str
+async def test_it_leaves_a_thread_until_it_is_called_however_it_listens(
+    workspace: Workspace,
 ) -> None:
     slack = workspace.slack
-    async with workspace.bot(bound(listen)):
-        thread = await joined(workspace)
-        slack.say(HERE, BEN, f"{slack.mention} {word}", thread)
-        await slack.until(lambda: workspace.whispers(HERE) != [])
-        heard = await said_after(workspace, thread, "and then?")
-        assert heard == ["hello", "the end"]
-        slack.say(HERE, ANNA, "go on", thread)
-        await slack.until(lambda: ("go on",) in workspace.rows(TEXTS))
-        await slack.until_quiet()
-    assert workspace.whispers(HERE) == [
-        "I answer in this thread only when somebody calls me again."
-    ]
+    told = "I answer in this thread only when somebody calls me again."
+    agents = bound("mention") + bound("all", channel="C0SUPPORT")
+    async with workspace.bot(f"{AGENTS}{agents}"):
+        for channel, word in product((HERE, "C0SUPPORT"), ("leave", "Leave!")):
+            before = len(workspace.whispers(channel))
+            thread = await joined(workspace, channel)
+            slack.say(channel, BEN, f"{slack.mention} {word}", thread)
+            await slack.until(partial(has_whispered, workspace, before + 1, channel))
+            said = await said_after(workspace, thread, "and then?", channel=channel)
+            assert said == ["hello", "the end"], (channel, word)
+            slack.say(channel, ANNA, "go on", thread)
+            await slack.until(partial(is_heard, workspace, thread, "go on"))
+            await slack.until_quiet()
+            assert workspace.whispers(channel) == [told] * (before + 1), (channel, word)
 
 
 async def test_an_app_commands_nothing(workspace: Workspace) -> None:
     slack = workspace.slack
-    async with workspace.bot(f"{bound('mention')}\nbots = true"):
+    async with workspace.bot(f"{AGENTS}{bound('mention')}\nbots = true"):
         thread = await joined(workspace)
         slack.say_as_other_bot(HERE, f"{slack.mention} leave", thread)
         await workspace.answered(HERE, 2)
@@ -350,13 +371,14 @@ def cut() -> Iterator[list[str]]:
 
 
 async def test_a_command_that_was_cut_off_is_done_when_it_comes_again_and_told_once(
-    workspace: Workspace, cut: list[str]
+    workspace: Workspace, cut: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     slack = workspace.slack
-    slack.backend.deliveries.schedule = Schedule(retries=(0.1, 0.1, 0.1))
     async with workspace.bot(AGENTS):
         thread = await joined(workspace)
         slack.say(HERE, ANNA, f"{slack.mention} remember the port closes at six", thread)
+        await slack.until(lambda: caplog.messages.count(UNSTORED) == 2)
+        slack.sockets.lapse()
         await slack.until(lambda: has_whispered(workspace, 1))
         await slack.until_quiet()
     assert len(cut) == 3
@@ -364,7 +386,7 @@ async def test_a_command_that_was_cut_off_is_done_when_it_comes_again_and_told_o
     assert workspace.rows("SELECT text FROM fact") == [("the port closes at six",)]
 
 
-async def test_the_same_words_beside_a_forwarded_message_are_a_question(
+async def test_the_same_words_beside_a_forwarded_message_or_outside_of_a_thread_are_a_question(
     workspace: Workspace,
 ) -> None:
     slack = workspace.slack
@@ -373,14 +395,9 @@ async def test_the_same_words_beside_a_forwarded_message_are_a_question(
         await workspace.answered(HERE)
         slack.forward(HERE, ANNA, "why?", of="Cy", text=f"{slack.mention} help", thread=thread)
         await workspace.answered(HERE, 2)
-    assert workspace.rows("SELECT count(*) FROM inbox") == [(2,)]
-
-
-async def test_the_same_words_outside_of_a_thread_are_a_question(workspace: Workspace) -> None:
-    slack = workspace.slack
-    async with workspace.bot(AGENTS):
         slack.say(HERE, ANNA, f"{slack.mention} list")
-        assert await workspace.answered(HERE) == ["You said: list"]
+        assert (await workspace.answered(HERE, 3))[2] == "You said: list"
+    assert workspace.rows("SELECT count(*) FROM inbox") == [(3,)]
 
 
 async def test_a_channel_that_was_told_from_chat_to_be_listened_to_is_left_by_who_manages_it(
@@ -405,7 +422,7 @@ async def test_a_channel_that_was_told_from_chat_to_be_listened_to_is_left_by_wh
 
 async def test_what_the_file_lets_an_agent_hear_is_not_left_from_chat(workspace: Workspace) -> None:
     slack = workspace.slack
-    async with workspace.bot(bound("all")):
+    async with workspace.bot(f"{AGENTS}{bound('all')}"):
         slack.command("/agent", "leave", HERE, ANNA)
         await slack.until(lambda: workspace.whispers(HERE) != [])
     assert workspace.whispers(HERE)[0].startswith("The agents file lets assistant answer every")

@@ -21,6 +21,7 @@ from tests.bots.slack.bodies import COMMAND, PRESS, SHORTCUT, Json, said
 from tests.bots.slack.bots import PING_INTERVAL, Workspace
 from tests.bots.slack.test_app import Failing, app_with
 from tests.bots.slack.test_http import posted
+from tests.patience import PATIENCE
 from tests.peers.slack.deliveries import Delivery, Schedule
 from tests.peers.slack.peer import SlackPeer
 from tests.peers.slack.wire import Json as Payload
@@ -79,20 +80,20 @@ def encoded(kind: str, raw: Json) -> tuple[str, str]:
     return urlencode(raw if kind == "command" else {"payload": json.dumps(raw)}), FORM
 
 
-@pytest.mark.parametrize(("kind", "raw"), SENT)
 @pytest.mark.parametrize(
     ("error", "status"),
     [(NotStored("busy"), 503), (DatabaseBusy("busy"), 503), (LookupError("ours"), 500)],
 )
-async def test_by_http_it_is_an_error(kind: str, raw: Json, error: Exception, status: int) -> None:
-    body, content_type = encoded(kind, raw)
+async def test_by_http_it_is_an_error(error: Exception, status: int) -> None:
     signature = SignatureVerifier(SECRET).generate_signature
     listeners = Counting(error)
     async with served(listeners) as url:
-        headers = {"Content-Type": content_type, "X-Slack-Request-Timestamp": NOW}
-        headers["X-Slack-Signature"] = str(signature(timestamp=NOW, body=body))
-        assert await posted(url, body, headers) == status
-    assert listeners.heard == 1
+        for number, (kind, raw) in enumerate(SENT, start=1):
+            body, content_type = encoded(kind, raw)
+            headers = {"Content-Type": content_type, "X-Slack-Request-Timestamp": NOW}
+            headers["X-Slack-Signature"] = str(signature(timestamp=NOW, body=body))
+            assert await posted(url, body, headers) == status, kind
+            assert listeners.heard == number, kind
 
 
 def message(slack: SlackPeer) -> Delivery:
@@ -121,10 +122,9 @@ DONE: list[Callable[[SlackPeer], Delivery]] = [
 ]
 
 
-@pytest.mark.parametrize("do", DONE)
 @pytest.mark.parametrize("error", [NotStored("busy"), LookupError("ours")])
 async def test_by_socket_it_stays_without_an_acknowledgement(
-    workspace: Workspace, do: Callable[[SlackPeer], Delivery], error: Exception
+    workspace: Workspace, error: Exception
 ) -> None:
     slack, listeners = workspace.slack, Counting(error)
     web = AsyncWebClient(base_url=slack.api_url)
@@ -133,12 +133,15 @@ async def test_by_socket_it_stays_without_an_acknowledgement(
         app_with(listeners).dispatch,
         lambda: None,
     )
-    slack.backend.deliveries.schedule = Schedule(deadline=0.3, retries=())
+    slack.backend.deliveries.schedule = Schedule(deadline=PATIENCE, retries=())
     async with asyncio.TaskGroup() as group:
         running = group.create_task(connection.run())
         await slack.until(lambda: slack.sockets.live)
-        delivery = do(slack)
-        await slack.until(lambda: listeners.heard)
+        done = [do(slack) for do in DONE]
+        await slack.until(lambda: listeners.heard == len(done))
+        await slack.until(lambda: not connection.clients[0].in_hand)
+        slack.sockets.lapse()
         await slack.until_quiet()
         running.cancel()
-    assert delivery.state == "given_up"
+    assert [each.state for each in done] == ["given_up"] * len(done)
+    assert slack.sockets.stray_acks == []

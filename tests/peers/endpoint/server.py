@@ -63,6 +63,8 @@ class Endpoint:
         self._open = 0
         self._changed = asyncio.Condition()
         self._closing = asyncio.Event()
+        self._may_answer = asyncio.Event()
+        self._may_answer.set()
         self._runner = web.AppRunner(
             self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.5
         )
@@ -87,6 +89,14 @@ class Endpoint:
         """Wait for that many requests since the start."""
         async with self._changed:
             await self._changed.wait_for(lambda: len(self.requests) >= count)
+
+    def hold(self) -> None:
+        """Take requests, and say nothing to them until `release`."""
+        self._may_answer.clear()
+
+    def release(self) -> None:
+        """Answer what waits."""
+        self._may_answer.set()
 
     async def idle(self) -> None:
         """Wait until no stream is open."""
@@ -145,6 +155,7 @@ class Endpoint:
         try:
             api = _APIS[request.path]
             behaviour = self._refused(api, body) or self._next(api, body)
+            await self._may_answer.wait()
             return await self._behave(behaviour, request, body)
         finally:
             await self._count(-1)

@@ -170,6 +170,12 @@ class Sockets:
             socket=socket.number,
         )
 
+    def lapse(self) -> None:
+        """The deadline of all that is not acknowledged yet passes now."""
+        for _, acked in self._waiting.values():
+            if not acked.done():
+                acked.set_exception(TimeoutError())
+
     def _envelope(self, delivery: Delivery, number: int, reason: str) -> Json:
         envelope = Json(
             envelope_id=self._new_id("envelope-"),
