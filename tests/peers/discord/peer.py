@@ -206,12 +206,13 @@ class DiscordPeer(Person, UserActions, Places):
 
     async def until(self, condition: Callable[[], object], within: float = PATIENCE) -> None:
         """Waits for a condition; raises AssertionError when it is not met in time."""
-        loop = asyncio.get_running_loop()
+        loop, pause = asyncio.get_running_loop(), 0.0
         end = loop.time() + within
         while not condition():
             if loop.time() > end:
                 raise AssertionError(f"not so within {within} s")
-            await asyncio.sleep(0.02)
+            pause = min(pause + 0.001, 0.02)
+            await asyncio.sleep(pause)
 
     async def until_connected(self, count: int = 1, within: float = PATIENCE) -> None:
         """So many sessions have identified and are open."""
