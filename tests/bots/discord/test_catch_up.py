@@ -334,6 +334,47 @@ async def test_a_server_that_cannot_be_read_later_keeps_no_other_one_waiting_eit
         assert not server.answers(channels[0])
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a server nor what was missed is given up."""
+    monkeypatch.setattr("bots.discord.client._GUILD_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 10 * PATIENCE)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+async def test_once_all_servers_have_come_no_other_one_is_waited_for(
+    server: Server, patient: None, shards: int
+) -> None:
+    discord = server.discord
+    discord.gateway.shards = shards
+    quays = [discord.add_guild(f"Quay {number}") for number in range(3)]
+    async with server.bot(EVERYWHERE, connection=replace(QUICK, dead_after=PATIENCE)) as bot:
+        await bot.listener.caught_up()
+    assert {f"discord/{quay}" for quay in quays} < set(server.cursors())
+
+
+async def test_a_server_that_discord_cannot_serve_at_the_start_is_waited_for(
+    server: Server, patient: None
+) -> None:
+    discord = server.discord
+    quay = discord.add_guild("Quay")
+    discord.guild_outage(quay)
+    async with server.bot(EVERYWHERE) as bot:
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await discord.until(lambda: server.rows(WAITING) == [(1,)])
+        assert not bot.listener._handlers.catch_up.has_caught_up.is_set()
+        discord.guild_recovers(quay)
+        assert await server.answered(discord.general) == ["You said: hello"]
+
+
+async def test_a_server_that_discord_cannot_serve_is_waited_for_no_longer_than_a_moment(
+    server: Server,
+) -> None:
+    server.discord.guild_outage(server.discord.add_guild("Quay"))
+    async with server.bot(EVERYWHERE) as bot:
+        await bot.listener.caught_up()
+
+
 async def test_live_messages_do_not_wait_for_ever(
     down: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
