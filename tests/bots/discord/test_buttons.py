@@ -105,13 +105,14 @@ async def test_an_answer_is_stopped(command_server: CommandServer, discord: Disc
 async def test_an_answer_whose_growing_message_is_deleted_is_posted_when_it_has_ended(
     command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    command_server.endpoint.script(Reply(text="on and on " * 20, size=5, pause=0.05))
+    command_server.endpoint.script(Reply(text="on and on " * 90, size=5, pause=0.05))
     async with command_server.commanded():
         await command_server.command("agent ask", question="tell me everything")
         answer = await growing(command_server)
         discord.delete(answer.id)
+        command_server.endpoint.hurried.set()
         [text] = await command_server.answered(discord.general)
-    assert text.split() == ["on", "and", "on"] * 20
+    assert text.split() == ["on", "and", "on"] * 90
 
 
 async def test_an_answer_is_stopped_after_a_restart(

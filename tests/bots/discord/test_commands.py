@@ -163,8 +163,9 @@ async def test_where_the_bot_may_not_write_it_says_so(
 
 
 async def test_a_question_that_is_stored_late_is_acknowledged_in_time(
-    command_server: CommandServer, discord: DiscordPeer
+    command_server: CommandServer, discord: DiscordPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(responses, "_DEFER_AFTER_SECONDS", 0.1)
     async with command_server.commanded():
         async with command_server.locked() as other:
             asked = {"question": "what is new?"}
@@ -193,7 +194,7 @@ async def test_in_a_thread_that_shares_the_channels_history_commands_mean_that(
     thread = discord.open_thread(message, "plan", discord.ben)
     async with command_server.commanded(agents):
         if verb == "stop":
-            command_server.endpoint.script(Reply(text="A long answer.", size=1, pause=0.3))
+            command_server.endpoint.script(Reply(text="A long answer. " * 90, size=1, pause=0.1))
         discord.say(thread, discord.anna, "hello")
         await discord.until(lambda: discord.calls("messages.create"))
         if verb != "stop":
