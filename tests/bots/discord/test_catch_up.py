@@ -262,7 +262,7 @@ async def test_what_failed_to_be_read_is_read_again(down: Server) -> None:
     discord = down.discord
     discord.say(discord.support, discord.anna, "missed")
     discord.fault(HISTORY, "status", status=503, times=1)
-    discord.fault(HISTORY, "ratelimited", retry_after=0.5, times=1)
+    discord.fault(HISTORY, "ratelimited", retry_after=0.05, times=1)
     async with down.bot(down.support_listens):
         assert await down.answered(discord.support) == ["-# support\nYou said: missed"]
 
@@ -378,7 +378,8 @@ async def test_a_server_that_discord_cannot_serve_is_waited_for_no_longer_than_a
 async def test_live_messages_do_not_wait_for_ever(
     down: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.5)
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.3)
+    monkeypatch.setattr("core.turn.worker._POLL_SECONDS", 0.1)
     discord = down.discord
     discord.say(discord.support, discord.anna, "missed")
     reading = discord.fault(HISTORY, "delay", seconds=PATIENCE)
@@ -409,12 +410,13 @@ async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(down
     discord = down.discord
     moved = "SELECT name, position, moved_at FROM cursor ORDER BY name"
     here = f"discord/{discord.guild}/{discord.general}"
-    async with down.bot(down.support_listens) as bot:
+    often = replace(QUICK, cursor_interval=0.01)
+    async with down.bot(down.support_listens, connection=often) as bot:
         await bot.listener.caught_up()
         with closing(sqlite3.connect(down.database)) as other:
             version = other.execute("PRAGMA data_version").fetchone()
             before = down.rows(moved)
-            await asyncio.sleep(10 * QUICK.cursor_interval)
+            await asyncio.sleep(10 * often.cursor_interval)
             assert down.rows(moved) == before
             assert other.execute("PRAGMA data_version").fetchone() == version
         said = discord.say(discord.general, discord.anna, "to nobody")
