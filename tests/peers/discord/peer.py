@@ -207,7 +207,7 @@ class DiscordPeer(Person, UserActions, Places):
         while not condition():
             if loop.time() > end:
                 raise AssertionError(f"not so within {within} s")
-            pause = min(pause + 0.001, 0.02)
+            pause = min(pause + 0.002, 0.02)
             await asyncio.sleep(pause)
 
     async def until_connected(self, count: int = 1, within: float = PATIENCE) -> None:
