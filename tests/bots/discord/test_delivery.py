@@ -9,6 +9,7 @@ import pytest
 
 from bots.discord.channels import ReplyTo
 from core.config.spec import AgentSpec
+from core.llm import Finished, TextDelta, TokenUsage
 from storage.database import Database
 from storage.models import OutboxMessage, OutboxState
 from tests.bots.discord.adapter_helpers import adapter_of, bots, rest_of
@@ -190,8 +191,15 @@ def long_answer(parts: int) -> str:
     return "".join(f"{number:x<9} " * 200 for number in range(parts - 1)) + "the end"
 
 
+def write(stage: Stage, text: str) -> None:
+    """The model's next answer, in longer pieces than words: a thousand of them take a while."""
+    pieces = (text[at : at + 500] for at in range(0, len(text), 500))
+    end = Finished(text=text, model="scripted", usage=TokenUsage(input=100, output=10))
+    stage.model.script((*(TextDelta(text=piece) for piece in pieces), end))
+
+
 async def test_the_messages_of_a_long_answer_are_full(discord: DiscordPeer, stage: Stage) -> None:
-    stage.model.script(long_answer(4))
+    write(stage, long_answer(4))
     await ask(discord, stage)
     assert [len(text) for text in texts(discord)] == [1_999, 1_999, 1_999, 7]
     assert " ".join(texts(discord)).split() == long_answer(4).split()
@@ -200,7 +208,7 @@ async def test_the_messages_of_a_long_answer_are_full(discord: DiscordPeer, stag
 async def test_a_long_answer_replies_with_its_first_message_and_ends_with_buttons(
     discord: DiscordPeer, stage: Stage
 ) -> None:
-    stage.model.script(long_answer(3))
+    write(stage, long_answer(3))
     question = await ask(discord, stage)
     lines = bots(discord)
     assert [line.reply_to for line in lines] == [question, "", ""]
@@ -216,7 +224,7 @@ async def test_each_message_of_a_long_answer_that_broke_off_is_there_once(
     text = long_answer(4) if answer == "different" else "word " * 1_600
     for skip in range(4):
         channel = discord.add_channel(f"message {skip} breaks off")
-        stage.model.script(text)
+        write(stage, text)
         discord.fault("messages.create", trouble, times=1, skip=skip)
         question = await ask(discord, stage, at=channel, in_thread=in_thread)
         assert struck(discord) == skip + 1, f"{skip=}"
@@ -232,7 +240,7 @@ async def test_the_edit_that_ends_the_first_message_of_a_long_answer_can_break_o
 ) -> None:
     for number, trouble in enumerate(("drop_after_commit", "drop_before_commit"), 1):
         channel = discord.add_channel(trouble)
-        stage.model.script(long_answer(3))
+        write(stage, long_answer(3))
         discord.fault("messages.edit", trouble, times=1)
         await ask(discord, stage, at=channel)
         assert struck(discord) == number, trouble
@@ -243,7 +251,7 @@ async def test_an_answer_of_too_many_messages_becomes_its_first_part_and_a_file(
     discord: DiscordPeer, stage: Stage
 ) -> None:
     answer = f"# All of it\n\n{long_answer(5)}\n\n```python\nprint()\n```"
-    stage.model.script(answer)
+    write(stage, answer)
     question = await ask(discord, stage)
     first, file = bots(discord)
     assert first.text.startswith("# All of it\n\n0x")
@@ -265,7 +273,7 @@ async def test_an_agent_may_answer_in_more_messages(
     async with rest_of(discord) as rest:
         spec = AgentSpec(name="Ada", tools=(), max_messages=6)
         stage = Stage(adapters={"discord": adapter_of(rest)}, clock=clock, spec=spec)
-        stage.model.script(long_answer(6))
+        write(stage, long_answer(6))
         await ask(discord, stage)
     assert [len(text) for text in texts(discord)][:5] == [1_996] * 5
     assert all(text.startswith("-# Ada\n") for text in texts(discord))
@@ -275,7 +283,7 @@ async def test_an_agent_may_answer_in_more_messages(
 async def test_a_file_with_the_whole_answer_that_broke_off_is_there_once(
     discord: DiscordPeer, stage: Stage, skip: int
 ) -> None:
-    stage.model.script(long_answer(6))
+    write(stage, long_answer(6))
     discord.fault("messages.create", "drop_after_commit", times=1, skip=skip)
     await ask(discord, stage)
     assert [len(line.files) for line in bots(discord)] == [0, 1]
@@ -287,7 +295,7 @@ async def test_code_that_is_too_long_comes_once_as_a_file(
     code = "\n".join(f"print({number})" for number in range(500))
     for trouble in ("", "drop_after_commit", "drop_before_commit", "banned"):
         channel = discord.add_channel(trouble or "all is well")
-        stage.model.script(f"Here it is:\n\n```python\n{code}\n```\n\nThat is all.")
+        write(stage, f"Here it is:\n\n```python\n{code}\n```\n\nThat is all.")
         if trouble:
             discord.fault("messages.create", trouble, times=1, skip=1)
         await ask(discord, stage, at=channel)
@@ -304,7 +312,7 @@ async def test_code_that_is_too_long_comes_once_as_a_file(
 async def test_nothing_a_model_writes_pings_in_any_message(
     discord: DiscordPeer, stage: Stage
 ) -> None:
-    stage.model.script("@everyone @here <@&1> " * 300)
+    write(stage, "@everyone @here <@&1> " * 300)
     await ask(discord, stage)
     assert not any(line.pings for line in bots(discord))
     assert "@" not in "".join(texts(discord))
