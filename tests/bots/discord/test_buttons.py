@@ -28,15 +28,17 @@ def discord(command_server: CommandServer) -> DiscordPeer:
 
 
 async def answered(command_server: CommandServer) -> Line:
-    """The answer to a question of anna's."""
+    """The answer to a question of anna's, by a bot that runs no more."""
     async with command_server.commanded():
-        command_server.discord.say(
-            command_server.discord.general,
-            command_server.discord.anna,
-            f"{command_server.discord.mention} what is new?",
-        )
-        await command_server.answered(command_server.discord.general)
-    return command_server.answers(command_server.discord.general)[-1]
+        return await asked(command_server)
+
+
+async def asked(command_server: CommandServer) -> Line:
+    """The answer to a question of anna's, by the bot that runs."""
+    discord = command_server.discord
+    discord.say(discord.general, discord.anna, f"{discord.mention} what is new?")
+    await command_server.answered(discord.general)
+    return command_server.answers(discord.general)[-1]
 
 
 def button(discord: DiscordPeer, answer: Line, action: str) -> str:
@@ -133,11 +135,11 @@ async def test_an_answer_is_stopped_after_a_restart(
 async def test_what_has_ended_cannot_be_stopped(
     command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    answer = await answered(command_server)
-    rows = discord.backend.world.message_anywhere(answer.id).components
-    stop = button(discord, answer, GOOD).replace(GOOD, "stop")
-    rows[0]["components"][0]["custom_id"] = stop
     async with command_server.commanded():
+        answer = await asked(command_server)
+        rows = discord.backend.world.message_anywhere(answer.id).components
+        stop = button(discord, answer, GOOD).replace(GOOD, "stop")
+        rows[0]["components"][0]["custom_id"] = stop
         press = await command_server.pressed(answer.id, stop)
         assert await command_server.told(press) == "This answer is not being written any more."
 
@@ -145,9 +147,9 @@ async def test_what_has_ended_cannot_be_stopped(
 async def test_a_button_that_nobody_knows_says_so(
     command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    answer = await answered(command_server)
-    rows = discord.backend.world.message_anywhere(answer.id).components
     async with command_server.commanded():
+        answer = await asked(command_server)
+        rows = discord.backend.world.message_anywhere(answer.id).components
         for unknown in ("something else", "good:unknown", "again:unknown", "good:"):
             rows[0]["components"][0]["custom_id"] = unknown
             press = await command_server.pressed(answer.id, unknown)
@@ -157,9 +159,9 @@ async def test_a_button_that_nobody_knows_says_so(
 async def test_a_press_that_two_processes_get_asks_once(
     command_server: CommandServer, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await answered(command_server)
-    caplog.clear()
     async with command_server.commanded(connections=2):
+        answer = await asked(command_server)
+        caplog.clear()
         await command_server.pressed(answer.id, AGAIN)
         await discord.until(lambda: len(discord.calls("interactions.callback")) == 2)
         await command_server.answered(discord.general, 2)
@@ -197,8 +199,8 @@ async def answered_by(
     """What is seen of the answers to so many presses."""
     peer = command_server.discord
     peer.grant_bot("MENTION_EVERYONE")
-    below = await answered(command_server)
     async with command_server.bot(interactions=Loud(answer)):
+        below = await asked(command_server)
         pressed = [await command_server.pressed(below.id, AGAIN) for _ in range(presses)]
         for press in pressed:
             await command_server.told(press)

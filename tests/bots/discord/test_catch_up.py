@@ -18,6 +18,7 @@ from tests.peers.endpoint import Reply
 from tests.storage import sql
 
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
+INBOX = "SELECT id FROM inbox"
 TEXTS = "SELECT key, text FROM inbox ORDER BY id"
 EVERYWHERE = '[access]\nworkspaces = ["*"]\n'
 HISTORY = "messages.list"
@@ -31,10 +32,34 @@ A_QUIET_MONTH = (
 
 @pytest.fixture
 async def down(server: Server) -> Server:
-    """A server with a bot that ran for a day and was stopped."""
+    """A server with a bot that has run and was stopped: what a first run leaves."""
+    insert = "INSERT INTO cursor (name, position, moved_at) VALUES (?, ?, datetime('now'))"
+    async with server.locked() as other:
+        other.executemany(insert, first_sight(server).items())
+        other.execute("COMMIT")
+    return server
+
+
+def first_sight(server: Server) -> dict[str, str]:
+    """How far everything was heard where nothing was said yet."""
+    discord = server.discord
+    return {
+        f"discord/{discord.guild}": discord.guild,
+        "discord/@me": discord.backend.clock.snowflake(),
+    }
+
+
+async def test_a_first_run_leaves_how_far_everything_was_heard(server: Server) -> None:
+    before = first_sight(server)
     async with server.bot(server.support_listens) as bot:
         await bot.listener.caught_up()
-    return server
+    after, left = first_sight(server), server.cursors()
+    assert left.keys() == before.keys()
+    assert all(
+        int(before[name]) >> 22 <= int(str(left[name])) >> 22 <= int(after[name]) >> 22
+        for name in left
+    )
+    assert server.rows(INBOX) == server.rows("SELECT id FROM conversation") == []
 
 
 async def test_what_was_said_before_the_first_sight_of_a_server_was_recorded_is_no_old_question(
@@ -406,8 +431,12 @@ async def test_cursors_stand_still_until_everything_is_caught_up(down: Server) -
         await discord.until(lambda: f"discord/{discord.guild}/{discord.support}" in down.cursors())
 
 
-async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(down: Server) -> None:
-    discord = down.discord
+async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(
+    server: Server,
+) -> None:
+    async with server.bot(server.support_listens) as bot:
+        await bot.listener.caught_up()
+    discord, down = server.discord, server
     moved = "SELECT name, position, moved_at FROM cursor ORDER BY name"
     here = f"discord/{discord.guild}/{discord.general}"
     often = replace(QUICK, cursor_interval=0.01)
