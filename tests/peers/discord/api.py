@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 
 from aiohttp import web
 
@@ -147,7 +147,7 @@ def _router() -> web.UrlDispatcher:
     """Made once for all peers: it takes longer than all else of a start."""
     router = web.UrlDispatcher()
     for route in ROUTES:
-        router.add_route(route.method, f"/api/v10{route.path}", _handler(Api._call, route))
+        router.add_route(route.method, f"/api/v10{route.path}", _handler(partial(_call, route)))
     router.add_route("*", "/api/{tail:.*}", _handler(Api._unknown))
     download = _handler(Api._download)
     router.add_get("/cdn/attachments/{channel}/{file}/{name:.*}", download)
@@ -156,11 +156,15 @@ def _router() -> web.UrlDispatcher:
     return router
 
 
+async def _call(route: Route, api: Api, http: web.Request) -> web.StreamResponse:
+    return await api._call(route, http)
+
+
 def _handler(
-    act: Callable[..., Awaitable[web.StreamResponse]], *given: Route
+    act: Callable[[Api, web.Request], Awaitable[web.StreamResponse]],
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(http: web.Request) -> web.StreamResponse:
-        return await act(http.app[_API], *given, http)
+        return await act(http.app[_API], http)
 
     return handle
 
