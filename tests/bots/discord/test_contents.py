@@ -144,18 +144,19 @@ async def test_boxes_in_boxes_without_end_are_heard_as_far_as_they_are_read(
     assert server.rows(TEXTS) == [("one",), ("two",)]
 
 
-@pytest.mark.parametrize("is_reply", [False, True])
-async def test_a_bare_mention_is_answered(server: Server, is_reply: bool) -> None:
+async def test_a_bare_mention_is_answered(server: Server) -> None:
+    """Also one that replies, and one that names an agent."""
     discord = server.discord
     async with server.bot(AGENTS):
-        bens = discord.say(discord.general, discord.ben, "La grue est en panne")
-        reply_to = bens if is_reply else None
-        discord.say(discord.general, discord.anna, discord.mention, reply_to=reply_to)
+        discord.say(discord.general, discord.anna, discord.mention)
         await server.answered(discord.general)
+        bens = discord.say(discord.general, discord.ben, "La grue est en panne")
+        discord.say(discord.general, discord.anna, discord.mention, reply_to=bens)
+        await server.answered(discord.general, 2)
         discord.say(discord.general, discord.anna, f"{discord.mention} support")
-        said = await server.answered(discord.general, 2)
-    assert [NO_WORDS in str(text) for (text,) in server.rows(TEXTS)] == [True, True]
-    assert said[1].startswith("-# support\n")
+        said = await server.answered(discord.general, 3)
+    assert [NO_WORDS in str(text) for (text,) in server.rows(TEXTS)] == [True, True, True]
+    assert said[2].startswith("-# support\n")
 
 
 async def test_what_is_dropped_on_purpose_is_one_line_with_its_kind(
