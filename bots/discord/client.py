@@ -29,7 +29,7 @@ from core.redaction import HELD
 log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 1.5
-_GUILD_SECONDS = 1.0  # without another GUILD_CREATE: then all servers have come
+_GUILD_SECONDS = 1.0  # without another GUILD_CREATE: a server that has not come is out of reach
 _HEARTBEAT_SECONDS = 60.0  # without an answer to a heartbeat: then discord.py resumes the session
 
 Tree = app_commands.CommandTree[discord.Client]
