@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 
 import discord
@@ -64,7 +64,6 @@ class DiscordAdapter:
         self._sent = sent
         self._rest = rest
         self._messages = Messages(rest, name_of)
-        self._files = file_urls(rest.api_url)
         self._previews = Previews(_INTERVAL)
         self._now = now
 
@@ -143,6 +142,10 @@ class DiscordAdapter:
     async def look_up(self, _place: Address, attachment: Attachment) -> KeptFile:
         """The URL suffices, without a token; Discord keeps it valid for about a day."""
         return KeptFile(attachment=attachment, read=partial(self._read, attachment.url))
+
+    @cached_property
+    def _files(self) -> re.Pattern[str]:
+        return file_urls(self._rest.api_url)
 
     async def _read(self, url: str, limit: int) -> bytes:
         return await download(url, limit, place=self._files)

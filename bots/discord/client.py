@@ -29,7 +29,7 @@ from core.redaction import HELD
 log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 1.5
-_GUILD_SECONDS = 1.0  # without another GUILD_CREATE: then all servers have come
+_GUILD_SECONDS = 1.0  # without another GUILD_CREATE: a server that has not come is out of reach
 _HEARTBEAT_SECONDS = 60.0  # without an answer to a heartbeat: then discord.py resumes the session
 
 Tree = app_commands.CommandTree[discord.Client]
@@ -94,7 +94,8 @@ class Client(discord.AutoShardedClient):
         self._members = handlers.members
         self._members.use(self)
         self._tree = handlers.interactions.attach(self)
-        self._has_connected = False
+        self._began: set[int] = set()  # shards that have had a session
+        self._servers: set[int] = set()  # that have come
         self._events = 0
         self.is_overloaded = False
         self.is_waiting = False  # for the identify limit
@@ -103,7 +104,7 @@ class Client(discord.AutoShardedClient):
     def is_live(self) -> bool:
         """Whether events can come in: `is_ready` of discord.py stays true without a connection."""
         shards = self.shards.values()
-        is_whole = self._has_connected and bool(shards) and len(shards) == self.shard_count
+        is_whole = bool(self._began) and bool(shards) and len(shards) == self.shard_count
         is_open = not (self.is_closed() or any(shard.is_closed() for shard in shards))
         return is_whole and is_open and all(math.isfinite(shard.latency) for shard in shards)
 
@@ -150,15 +151,17 @@ class Client(discord.AutoShardedClient):
 
     async def on_shard_connect(self, shard: int) -> None:
         """A new session began: messages before it may have been missed."""
-        self._has_connected = True
+        self._began.add(shard)
         self._catch_up.session_began(shard, self.shard_count or 1)
+        self._count_servers()
 
     async def on_ready(self) -> None:
-        self._members.refresh()
-        self._catch_up.all_servers_known()
+        self._know_servers()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
+        self._servers.add(guild.id)
         self._catch_up.check_server(guild)
+        self._count_servers()
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         self._members.refresh()
@@ -201,6 +204,16 @@ class Client(discord.AutoShardedClient):
 
     async def on_error(self, event: str, /, *_: object, **__: object) -> None:
         log.error("event failed", extra={"event": event}, exc_info=sys.exception())
+
+    def _count_servers(self) -> None:
+        """See whether all have come: discord.py waits for one more before it is ready."""
+        has_heard_all = len(self._began) == self.shard_count
+        if has_heard_all and self._servers.issuperset(guild.id for guild in self.guilds):
+            self._know_servers()
+
+    def _know_servers(self) -> None:
+        self._members.refresh()
+        self._catch_up.all_servers_known()
 
     async def _store(self, event: RawEvent) -> None:
         """Close the client if the queue is full: the next one catches up on what is left out."""

@@ -31,6 +31,11 @@ class Bot(discord.Client):
         """What was said, in the order it came."""
         return [message.content for message in self.said]
 
+    @property
+    def knows_all(self) -> bool:
+        """Sooner than it is ready: discord.py waits whether one more server comes."""
+        return bool(self.guilds) and not any(guild.unavailable for guild in self.guilds)
+
     def channel(self, channel: str) -> discord.PartialMessageable:
         """A place to write to."""
         return self.get_partial_messageable(int(channel))
@@ -69,12 +74,12 @@ async def logged_in(peer: DiscordPeer) -> AsyncIterator[Bot]:
 
 @asynccontextmanager
 async def connected(peer: DiscordPeer, *, intents: discord.Intents = INTENTS) -> AsyncIterator[Bot]:
-    """Once it is ready."""
+    """Once it knows its servers."""
     point_at(peer.api_url)
     async with Bot(intents=intents) as bot:
         task = asyncio.get_running_loop().create_task(bot.start(peer.token))
         try:
-            await peer.until(bot.is_ready, within=60)
+            await peer.until(lambda: bot.knows_all, within=60)
             yield bot
         finally:
             await bot.close()

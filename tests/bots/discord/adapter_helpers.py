@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from bots.discord.adapter import DiscordAdapter
 from bots.discord.channels import ReplyTo
@@ -25,6 +25,14 @@ async def rest_of(discord: DiscordPeer, *, seconds: float = 10) -> AsyncIterator
     finally:
         await rest.close()
         point_at(None)
+
+
+@contextmanager
+def hurried(rest: Rest, seconds: float = 0.5) -> Iterator[None]:
+    """A call in here is given so little time that what is silent is soon given up."""
+    usual, rest._seconds = rest._seconds, seconds
+    yield
+    rest._seconds = usual
 
 
 def adapter_of(rest: Rest, name: str | None = "Ada") -> DiscordAdapter:

@@ -16,7 +16,7 @@ from discord.backoff import ExponentialBackoff
 from pydantic import SecretStr
 
 from bots import hearing
-from bots.discord import client, ingest
+from bots.discord import client, ingest, platform
 from bots.discord.client import Interactions
 from bots.discord.listener import ConnectionSettings, GatewayListener
 from bots.discord.platform import DiscordPlatform
@@ -35,7 +35,9 @@ QUICK = ConnectionSettings(
 def no_waiting(patch: pytest.MonkeyPatch) -> None:
     """Wait a tenth of a second where the bot would wait seconds."""
     patch.setattr(hearing, "_RETRY_SECONDS", 0.1)
+    patch.setattr(ingest, "_RETRY_SECONDS", 0.1)
     patch.setattr(ingest, "_LOOKUP_RETRY_SECONDS", 0.1)
+    patch.setattr(platform, "_RETRY_SECONDS", 0.1)
     patch.setattr(ExponentialBackoff, "delay", lambda _: 0.1)
     patch.setattr(discord.Client, "before_identify_hook", _next)
     patch.setattr(client, "_GUILD_SECONDS", 0.3)

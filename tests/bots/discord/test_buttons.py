@@ -28,15 +28,17 @@ def discord(command_server: CommandServer) -> DiscordPeer:
 
 
 async def answered(command_server: CommandServer) -> Line:
-    """The answer to a question of anna's."""
+    """The answer to a question of anna's, by a bot that runs no more."""
     async with command_server.commanded():
-        command_server.discord.say(
-            command_server.discord.general,
-            command_server.discord.anna,
-            f"{command_server.discord.mention} what is new?",
-        )
-        await command_server.answered(command_server.discord.general)
-    return command_server.answers(command_server.discord.general)[-1]
+        return await asked(command_server)
+
+
+async def asked(command_server: CommandServer) -> Line:
+    """The answer to a question of anna's, by the bot that runs."""
+    discord = command_server.discord
+    discord.say(discord.general, discord.anna, f"{discord.mention} what is new?")
+    await command_server.answered(discord.general)
+    return command_server.answers(discord.general)[-1]
 
 
 def button(discord: DiscordPeer, answer: Line, action: str) -> str:
@@ -105,13 +107,14 @@ async def test_an_answer_is_stopped(command_server: CommandServer, discord: Disc
 async def test_an_answer_whose_growing_message_is_deleted_is_posted_when_it_has_ended(
     command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    command_server.endpoint.script(Reply(text="on and on " * 20, size=5, pause=0.05))
+    command_server.endpoint.script(Reply(text="on and on " * 90, size=5, pause=0.05))
     async with command_server.commanded():
         await command_server.command("agent ask", question="tell me everything")
         answer = await growing(command_server)
         discord.delete(answer.id)
+        command_server.endpoint.hurried.set()
         [text] = await command_server.answered(discord.general)
-    assert text.split() == ["on", "and", "on"] * 20
+    assert text.split() == ["on", "and", "on"] * 90
 
 
 async def test_an_answer_is_stopped_after_a_restart(
@@ -132,33 +135,33 @@ async def test_an_answer_is_stopped_after_a_restart(
 async def test_what_has_ended_cannot_be_stopped(
     command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    answer = await answered(command_server)
-    rows = discord.backend.world.message_anywhere(answer.id).components
-    stop = button(discord, answer, GOOD).replace(GOOD, "stop")
-    rows[0]["components"][0]["custom_id"] = stop
     async with command_server.commanded():
+        answer = await asked(command_server)
+        rows = discord.backend.world.message_anywhere(answer.id).components
+        stop = button(discord, answer, GOOD).replace(GOOD, "stop")
+        rows[0]["components"][0]["custom_id"] = stop
         press = await command_server.pressed(answer.id, stop)
         assert await command_server.told(press) == "This answer is not being written any more."
 
 
-@pytest.mark.parametrize("custom_id", ["something else", "good:unknown", "again:unknown", "good:"])
 async def test_a_button_that_nobody_knows_says_so(
-    command_server: CommandServer, discord: DiscordPeer, custom_id: str
+    command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    answer = await answered(command_server)
-    rows = discord.backend.world.message_anywhere(answer.id).components
-    rows[0]["components"][0]["custom_id"] = custom_id
     async with command_server.commanded():
-        press = await command_server.pressed(answer.id, custom_id)
-        assert "no longer active" in await command_server.told(press)
+        answer = await asked(command_server)
+        rows = discord.backend.world.message_anywhere(answer.id).components
+        for unknown in ("something else", "good:unknown", "again:unknown", "good:"):
+            rows[0]["components"][0]["custom_id"] = unknown
+            press = await command_server.pressed(answer.id, unknown)
+            assert "no longer active" in await command_server.told(press), unknown
 
 
 async def test_a_press_that_two_processes_get_asks_once(
     command_server: CommandServer, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await answered(command_server)
-    caplog.clear()
     async with command_server.commanded(connections=2):
+        answer = await asked(command_server)
+        caplog.clear()
         await command_server.pressed(answer.id, AGAIN)
         await discord.until(lambda: len(discord.calls("interactions.callback")) == 2)
         await command_server.answered(discord.general, 2)
@@ -189,41 +192,45 @@ class Loud(NoInteractions):
 
 
 async def answered_by(
-    command_server: CommandServer, answer: Callable[[sdk.Interaction], Awaitable[object]]
-) -> Line:
-    """What is seen of an answer to a press."""
+    command_server: CommandServer,
+    answer: Callable[[sdk.Interaction], Awaitable[object]],
+    presses: int = 1,
+) -> list[Line | None]:
+    """What is seen of the answers to so many presses."""
     peer = command_server.discord
     peer.grant_bot("MENTION_EVERYONE")
-    below = await answered(command_server)
     async with command_server.bot(interactions=Loud(answer)):
-        press = await command_server.pressed(below.id, AGAIN)
-        await command_server.told(press)
-    line = peer.reply(press)
-    assert line
-    return line
+        below = await asked(command_server)
+        pressed = [await command_server.pressed(below.id, AGAIN) for _ in range(presses)]
+        for press in pressed:
+            await command_server.told(press)
+    return [peer.reply(press) for press in pressed]
 
 
 async def test_an_answer_to_a_press_pings_nobody_of_itself(command_server: CommandServer) -> None:
     loud = f"<@{command_server.discord.ben}> @everyone"
-    line = await answered_by(
+    [line] = await answered_by(
         command_server, lambda press: press.response.send_message(loud, ephemeral=True)
     )
+    assert line
     assert (line.text, line.pings) == (loud, ())
 
 
-@pytest.mark.parametrize("is_late", [False, True])
 async def test_what_is_told_pings_nobody_whatever_the_client_allows(
-    command_server: CommandServer, is_late: bool
+    command_server: CommandServer,
 ) -> None:
-    loud = f"<@{command_server.discord.ben}> @everyone"
+    """Whether it is told at once or late."""
+    loud, ways = f"<@{command_server.discord.ben}> @everyone", iter(("late", "at once"))
 
     async def answer(press: sdk.Interaction) -> None:
         press.client.allowed_mentions = sdk.AllowedMentions.all()
-        if is_late:
+        if next(ways) == "late":
             await defer(press)
             await edit_response(press, loud)
         else:
             await respond(press, loud)
 
-    line = await answered_by(command_server, answer)
-    assert (line.text, line.pings) == (loud, ())
+    late, at_once = await answered_by(command_server, answer, presses=2)
+    assert late
+    assert at_once
+    assert (late.text, late.pings, at_once.text, at_once.pings) == (loud, (), loud, ())

@@ -14,6 +14,7 @@ from storage.database import open_database
 from tests.bots.discord.server import QUICK, Server
 from tests.bots.slack.test_catch_up import NARROW
 from tests.patience import PATIENCE
+from tests.peers.discord.clock import minted_at
 from tests.peers.endpoint import Reply
 from tests.storage import sql
 
@@ -31,10 +32,32 @@ A_QUIET_MONTH = (
 
 @pytest.fixture
 async def down(server: Server) -> Server:
-    """A server with a bot that ran for a day and was stopped."""
+    """A server with a bot that has run and was stopped: what a first run leaves."""
+    insert = "INSERT INTO cursor (name, position, moved_at) VALUES (?, ?, datetime('now'))"
+    async with server.locked() as other:
+        other.executemany(insert, first_sight(server).items())
+        other.execute("COMMIT")
+    return server
+
+
+def first_sight(server: Server) -> dict[str, str]:
+    """How far everything was heard where nothing was said yet."""
+    discord = server.discord
+    return {
+        f"discord/{discord.guild}": discord.guild,
+        "discord/@me": discord.backend.clock.snowflake(),
+    }
+
+
+async def test_a_first_run_leaves_how_far_everything_was_heard(server: Server) -> None:
+    before = first_sight(server)
     async with server.bot(server.support_listens) as bot:
         await bot.listener.caught_up()
-    return server
+    left = {str(name): str(position) for name, position in server.cursors().items()}
+    assert left.keys() == before.keys()
+    for name, latest in first_sight(server).items():
+        assert minted_at(before[name]) <= minted_at(left[name]) <= minted_at(latest), name
+    assert server.rows("SELECT id FROM inbox") == []
 
 
 async def test_what_was_said_before_the_first_sight_of_a_server_was_recorded_is_no_old_question(
@@ -262,7 +285,7 @@ async def test_what_failed_to_be_read_is_read_again(down: Server) -> None:
     discord = down.discord
     discord.say(discord.support, discord.anna, "missed")
     discord.fault(HISTORY, "status", status=503, times=1)
-    discord.fault(HISTORY, "ratelimited", retry_after=0.5, times=1)
+    discord.fault(HISTORY, "ratelimited", retry_after=0.05, times=1)
     async with down.bot(down.support_listens):
         assert await down.answered(discord.support) == ["-# support\nYou said: missed"]
 
@@ -334,10 +357,52 @@ async def test_a_server_that_cannot_be_read_later_keeps_no_other_one_waiting_eit
         assert not server.answers(channels[0])
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a server nor what was missed is given up."""
+    monkeypatch.setattr("bots.discord.client._GUILD_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 10 * PATIENCE)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+async def test_once_all_servers_have_come_no_other_one_is_waited_for(
+    server: Server, patient: None, shards: int
+) -> None:
+    discord = server.discord
+    discord.gateway.shards = shards
+    quays = [discord.add_guild(f"Quay {number}") for number in range(3)]
+    async with server.bot(EVERYWHERE, connection=replace(QUICK, dead_after=PATIENCE)) as bot:
+        await bot.listener.caught_up()
+    assert {f"discord/{quay}" for quay in quays} < set(server.cursors())
+
+
+async def test_a_server_that_discord_cannot_serve_at_the_start_is_waited_for(
+    server: Server, patient: None
+) -> None:
+    discord = server.discord
+    quay = discord.add_guild("Quay")
+    discord.guild_outage(quay)
+    async with server.bot(EVERYWHERE) as bot:
+        discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await discord.until(lambda: server.rows(WAITING) == [(1,)])
+        assert not bot.listener._handlers.catch_up.has_caught_up.is_set()
+        discord.guild_recovers(quay)
+        assert await server.answered(discord.general) == ["You said: hello"]
+
+
+async def test_a_server_that_discord_cannot_serve_is_waited_for_no_longer_than_a_moment(
+    server: Server,
+) -> None:
+    server.discord.guild_outage(server.discord.add_guild("Quay"))
+    async with server.bot(EVERYWHERE) as bot:
+        await bot.listener.caught_up()
+
+
 async def test_live_messages_do_not_wait_for_ever(
     down: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.5)
+    monkeypatch.setattr("core.turn.backlog._SECONDS", 0.3)
+    monkeypatch.setattr("core.turn.worker._POLL_SECONDS", 0.1)
     discord = down.discord
     discord.say(discord.support, discord.anna, "missed")
     reading = discord.fault(HISTORY, "delay", seconds=PATIENCE)
@@ -364,16 +429,21 @@ async def test_cursors_stand_still_until_everything_is_caught_up(down: Server) -
         await discord.until(lambda: f"discord/{discord.guild}/{discord.support}" in down.cursors())
 
 
-async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(down: Server) -> None:
-    discord = down.discord
+async def test_a_cursor_moves_when_something_came_and_not_with_every_breath(
+    server: Server,
+) -> None:
+    async with server.bot(server.support_listens) as bot:
+        await bot.listener.caught_up()
+    discord, down = server.discord, server
     moved = "SELECT name, position, moved_at FROM cursor ORDER BY name"
     here = f"discord/{discord.guild}/{discord.general}"
-    async with down.bot(down.support_listens) as bot:
+    often = replace(QUICK, cursor_interval=0.01)
+    async with down.bot(down.support_listens, connection=often) as bot:
         await bot.listener.caught_up()
         with closing(sqlite3.connect(down.database)) as other:
             version = other.execute("PRAGMA data_version").fetchone()
             before = down.rows(moved)
-            await asyncio.sleep(10 * QUICK.cursor_interval)
+            await asyncio.sleep(10 * often.cursor_interval)
             assert down.rows(moved) == before
             assert other.execute("PRAGMA data_version").fetchone() == version
         said = discord.say(discord.general, discord.anna, "to nobody")

@@ -163,8 +163,9 @@ async def test_where_the_bot_may_not_write_it_says_so(
 
 
 async def test_a_question_that_is_stored_late_is_acknowledged_in_time(
-    command_server: CommandServer, discord: DiscordPeer
+    command_server: CommandServer, discord: DiscordPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(responses, "_DEFER_AFTER_SECONDS", 0.1)
     async with command_server.commanded():
         async with command_server.locked() as other:
             asked = {"question": "what is new?"}
@@ -176,9 +177,8 @@ async def test_a_question_that_is_stored_late_is_acknowledged_in_time(
     assert not discord.has_failed(given)
 
 
-@pytest.mark.parametrize("verb", ["stop", "reset", "why"])
 async def test_in_a_thread_that_shares_the_channels_history_commands_mean_that(
-    command_server: CommandServer, discord: DiscordPeer, verb: str
+    command_server: CommandServer, discord: DiscordPeer
 ) -> None:
     agents = f"""
     [agents.assistant]
@@ -192,15 +192,16 @@ async def test_in_a_thread_that_shares_the_channels_history_commands_mean_that(
     message = discord.say(discord.general, discord.ben, "a plan")
     thread = discord.open_thread(message, "plan", discord.ben)
     async with command_server.commanded(agents):
-        if verb == "stop":
-            command_server.endpoint.script(Reply(text="A long answer.", size=1, pause=0.3))
         discord.say(thread, discord.anna, "hello")
-        await discord.until(lambda: discord.calls("messages.create"))
-        if verb != "stop":
-            await command_server.answered(thread)
-        told = await command_server.agent_command(verb, channel=thread)
-    assert "Nothing" not in told
-    assert "no such" not in told
+        await command_server.answered(thread)
+        assert "Answer 1 by" in await command_server.agent_command("why", channel=thread)
+        command_server.endpoint.script(Reply(text="A long answer. " * 90, size=1, pause=0.1))
+        discord.say(thread, discord.anna, "and more?")
+        await discord.until(lambda: len(discord.calls("messages.create")) == 2)
+        assert await command_server.agent_command("stop", channel=thread) == "Stopped."
+        await command_server.answered(thread, 2)
+        told = await command_server.agent_command("reset", channel=thread)
+        assert "Nothing" not in told
 
 
 async def test_a_question_that_is_not_stored_is_not_accepted(command_server: CommandServer) -> None:
@@ -295,12 +296,11 @@ async def test_whoever_manages_the_channel_may_let_another_agent_answer(
         assert "one history for each user" in await command_server.agent_command("status")
 
 
-@pytest.mark.parametrize(("verb", "options"), [("use", {"agent": "support"}), ("reset", {})])
-async def test_others_may_not_bind_or_reset(
-    command_server: CommandServer, verb: str, options: dict[str, str]
-) -> None:
+async def test_others_may_not_bind_or_reset(command_server: CommandServer) -> None:
     async with command_server.commanded():
-        assert "Manage Channels may do that" in await command_server.agent_command(verb, **options)
+        bound = await command_server.agent_command("use", agent="support")
+        assert "Manage Channels may do that" in bound
+        assert "Manage Channels may do that" in await command_server.agent_command("reset")
     assert command_server.rows("SELECT * FROM binding") == []
 
 
@@ -431,15 +431,15 @@ async def test_the_message_menu_asks_about_a_message_and_the_answer_replies_to_i
     assert command_server.answers(discord.general)[0].reply_to == message
 
 
-@pytest.mark.parametrize(("more", "seen"), SHAPES)
 async def test_the_message_menu_shows_the_agent_all_that_a_message_says(
-    command_server: CommandServer, discord: DiscordPeer, more: Json, seen: str
+    command_server: CommandServer, discord: DiscordPeer
 ) -> None:
-    message = discord.say(discord.general, discord.ben, "", more=more)
     async with command_server.commanded():
-        discord.context_menu("Ask an agent", message, discord.anna)
-        [answer] = await command_server.answered(discord.general)
-    assert all(f"> {line}" in answer for line in seen.split("\n"))
+        for number, (more, seen) in enumerate(SHAPES, 1):
+            message = discord.say(discord.general, discord.ben, "", more=more)
+            discord.context_menu("Ask an agent", message, discord.anna)
+            answer = (await command_server.answered(discord.general, number))[-1]
+            assert all(f"> {line}" in answer for line in seen.split("\n")), seen
 
 
 async def test_the_names_of_agents_are_suggested(command_server: CommandServer) -> None:
@@ -471,14 +471,16 @@ async def test_a_command_of_another_version_is_left_to_it(
         assert complaints(caplog) == []
 
 
-@pytest.mark.parametrize("name", ["/agent", "/what?", "/" + "a" * 33])
 async def test_a_name_that_discord_does_not_allow_is_a_warning(
-    command_server: CommandServer, discord: DiscordPeer, caplog: pytest.LogCaptureFixture, name: str
+    command_server: CommandServer, discord: DiscordPeer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    agents = AGENTS + f'[[commands]]\nname = "{name}"\nagent = "support"\n'
-    async with command_server.commanded(agents):
+    names = ["/agent", "/what?", "/" + "a" * 33]
+    bad = (f'[[commands]]\nname = "{name}"\nagent = "support"\n' for name in names)
+    async with command_server.commanded("".join([AGENTS, *bad])):
         pass
-    assert "Discord does not allow a command of the agents file" in caplog.text
+    message = "Discord does not allow a command of the agents file"
+    warned = [vars(each)["command"] for each in caplog.records if each.message == message]
+    assert warned == names
     assert {command["name"] for command in discord.commands()} == {
         *("agent", "Ask an agent", "support")
     }

@@ -9,6 +9,7 @@ import pytest
 
 from bots.discord.channels import ReplyTo
 from core.config.spec import AgentSpec
+from core.llm import Finished, TextDelta, TokenUsage
 from storage.database import Database
 from storage.models import OutboxMessage, OutboxState
 from tests.bots.discord.adapter_helpers import adapter_of, bots, rest_of
@@ -47,16 +48,27 @@ async def settle(stage: Stage, room: str, conversation_id: int) -> None:
 
 
 async def ask(
-    discord: DiscordPeer, stage: Stage, text: str = "Hello", *, in_thread: bool = False
+    discord: DiscordPeer,
+    stage: Stage,
+    text: str = "Hello",
+    *,
+    at: str = "",
+    in_thread: bool = False,
 ) -> str:
     """Anna asks in #general, and is answered whatever it takes; returns her message's id."""
-    question = discord.say(discord.general, discord.anna, text)
-    channel = question if in_thread else discord.general
-    room = f"discord/{discord.guild}/{discord.general}{f'/{question}' if in_thread else ''}"
+    at = at or discord.general
+    question = discord.say(at, discord.anna, text)
+    channel = question if in_thread else at
+    room = f"discord/{discord.guild}/{at}{f'/{question}' if in_thread else ''}"
     reply_to = ReplyTo(channel=int(channel), message=int(question)).key
     accepted = await stage.say(text, room=room, reply_to=reply_to)
     await settle(stage, room, accepted.conversation_id)
     return question
+
+
+def struck(discord: DiscordPeer) -> int:
+    """How many calls a fault has struck."""
+    return sum(bool(call.fault) for call in discord.calls())
 
 
 def texts(discord: DiscordPeer, channel: str = "") -> list[str]:
@@ -64,9 +76,11 @@ def texts(discord: DiscordPeer, channel: str = "") -> list[str]:
     return [line.text for line in bots(discord, channel)]
 
 
-@pytest.mark.parametrize(
-    ("trouble", "status"),
-    [
+@pytest.mark.parametrize("label", ["messages.create", "messages.edit"])
+async def test_an_answer_that_broke_off_is_there_once(
+    discord: DiscordPeer, stage: Stage, label: str
+) -> None:
+    cases = (
         ("drop_after_commit", 0),
         ("drop_before_commit", 0),
         ("status_after_commit", 502),
@@ -75,17 +89,15 @@ def texts(discord: DiscordPeer, channel: str = "") -> list[str]:
         ("banned", 0),
         ("ratelimited", 0),
         ("ratelimited_globally", 0),
-    ],
-)
-@pytest.mark.parametrize("label", ["messages.create", "messages.edit"])
-async def test_an_answer_that_broke_off_is_there_once(
-    discord: DiscordPeer, stage: Stage, label: str, trouble: str, status: int
-) -> None:
-    discord.fault(label, trouble, times=1, status=status, retry_after=0.05)
-    question = await ask(discord, stage)
-    [line] = bots(discord)
-    assert (line.text, line.reply_to) == ("You said: Hello", question)
-    assert "Stop" not in line.buttons
+    )
+    for number, (trouble, status) in enumerate(cases, 1):
+        channel, case = discord.add_channel(trouble), f"{trouble} {status}"
+        discord.fault(label, trouble, times=1, status=status, retry_after=0.05)
+        question = await ask(discord, stage, at=channel)
+        assert struck(discord) == number, case
+        [line] = bots(discord, channel)
+        assert (line.text, line.reply_to) == ("You said: Hello", question), case
+        assert "Stop" not in line.buttons, case
 
 
 @pytest.mark.parametrize("label", ["messages.create", "messages.edit"])
@@ -120,17 +132,18 @@ async def test_many_answers_through_a_bad_line_are_each_there_once_and_in_order(
     assert texts(discord) == [f"You said: {each}" for each in range(12)]
 
 
-@pytest.mark.parametrize("trouble", ["drop_after_commit", "drop_before_commit", "banned"])
 @pytest.mark.parametrize("label", ["threads.create", "messages.create"])
 async def test_a_thread_is_opened_once_though_the_answer_broke_off(
-    discord: DiscordPeer, stage: Stage, label: str, trouble: str
+    discord: DiscordPeer, stage: Stage, label: str
 ) -> None:
-    discord.fault(label, trouble, times=1)
-    question = await ask(discord, stage, in_thread=True)
-    assert texts(discord, question) == ["You said: Hello"]
-    assert texts(discord) == []
-    opened = [call for call in discord.calls("threads.create") if call.is_committed]
-    assert len(opened) == 1
+    for number, trouble in enumerate(("drop_after_commit", "drop_before_commit", "banned"), 1):
+        discord.fault(label, trouble, times=1)
+        question = await ask(discord, stage, in_thread=True)
+        assert struck(discord) == number, trouble
+        assert texts(discord, question) == ["You said: Hello"], trouble
+        assert texts(discord) == [], trouble
+        opened = [call for call in discord.calls("threads.create") if call.is_committed]
+        assert len(opened) == number, trouble
 
 
 async def test_an_answer_in_a_thread_that_is_archived_meanwhile_ends_there(
@@ -178,8 +191,15 @@ def long_answer(parts: int) -> str:
     return "".join(f"{number:x<9} " * 200 for number in range(parts - 1)) + "the end"
 
 
+def write(stage: Stage, text: str) -> None:
+    """The model's next answer, in longer pieces than words: a thousand of them take a while."""
+    pieces = (text[at : at + 500] for at in range(0, len(text), 500))
+    end = Finished(text=text, model="scripted", usage=TokenUsage(input=100, output=10))
+    stage.model.script((*(TextDelta(text=piece) for piece in pieces), end))
+
+
 async def test_the_messages_of_a_long_answer_are_full(discord: DiscordPeer, stage: Stage) -> None:
-    stage.model.script(long_answer(4))
+    write(stage, long_answer(4))
     await ask(discord, stage)
     assert [len(text) for text in texts(discord)] == [1_999, 1_999, 1_999, 7]
     assert " ".join(texts(discord)).split() == long_answer(4).split()
@@ -188,7 +208,7 @@ async def test_the_messages_of_a_long_answer_are_full(discord: DiscordPeer, stag
 async def test_a_long_answer_replies_with_its_first_message_and_ends_with_buttons(
     discord: DiscordPeer, stage: Stage
 ) -> None:
-    stage.model.script(long_answer(3))
+    write(stage, long_answer(3))
     question = await ask(discord, stage)
     lines = bots(discord)
     assert [line.reply_to for line in lines] == [question, "", ""]
@@ -198,37 +218,40 @@ async def test_a_long_answer_replies_with_its_first_message_and_ends_with_button
 @pytest.mark.parametrize("in_thread", [False, True])
 @pytest.mark.parametrize("answer", ["different", "all the same"])
 @pytest.mark.parametrize("trouble", ["drop_after_commit", "drop_before_commit"])
-@pytest.mark.parametrize("skip", [0, 1, 2, 3])
 async def test_each_message_of_a_long_answer_that_broke_off_is_there_once(
-    discord: DiscordPeer, stage: Stage, skip: int, trouble: str, answer: str, in_thread: bool
+    discord: DiscordPeer, stage: Stage, trouble: str, answer: str, in_thread: bool
 ) -> None:
     text = long_answer(4) if answer == "different" else "word " * 1_600
-    stage.model.script(text)
-    discord.fault("messages.create", trouble, times=1, skip=skip)
-    question = await ask(discord, stage, in_thread=in_thread)
-    lines = bots(discord, question if in_thread else "")
-    assert " ".join(line.text for line in lines).split() == text.split()
-    assert len(lines) == 4
-    assert [line.buttons != () for line in lines] == [False, False, False, True]
-    assert [line.reply_to for line in lines] == ["" if in_thread else question, "", "", ""]
+    for skip in range(4):
+        channel = discord.add_channel(f"message {skip} breaks off")
+        write(stage, text)
+        discord.fault("messages.create", trouble, times=1, skip=skip)
+        question = await ask(discord, stage, at=channel, in_thread=in_thread)
+        assert struck(discord) == skip + 1, f"{skip=}"
+        lines = bots(discord, question if in_thread else channel)
+        assert " ".join(line.text for line in lines).split() == text.split(), f"{skip=}"
+        assert [line.buttons != () for line in lines] == [False, False, False, True], f"{skip=}"
+        replies = [line.reply_to for line in lines]
+        assert replies == ["" if in_thread else question, "", "", ""], f"{skip=}"
 
 
-@pytest.mark.parametrize("trouble", ["drop_after_commit", "drop_before_commit"])
-@pytest.mark.parametrize("skip", [0, 1, 2])
 async def test_the_edit_that_ends_the_first_message_of_a_long_answer_can_break_off(
-    discord: DiscordPeer, stage: Stage, skip: int, trouble: str
+    discord: DiscordPeer, stage: Stage
 ) -> None:
-    stage.model.script(long_answer(3))
-    discord.fault("messages.edit", trouble, times=1, skip=skip)
-    await ask(discord, stage)
-    assert [len(text) for text in texts(discord)] == [1_999, 1_999, 7]
+    for number, trouble in enumerate(("drop_after_commit", "drop_before_commit"), 1):
+        channel = discord.add_channel(trouble)
+        write(stage, long_answer(3))
+        discord.fault("messages.edit", trouble, times=1)
+        await ask(discord, stage, at=channel)
+        assert struck(discord) == number, trouble
+        assert [len(text) for text in texts(discord, channel)] == [1_999, 1_999, 7], trouble
 
 
 async def test_an_answer_of_too_many_messages_becomes_its_first_part_and_a_file(
     discord: DiscordPeer, stage: Stage
 ) -> None:
     answer = f"# All of it\n\n{long_answer(5)}\n\n```python\nprint()\n```"
-    stage.model.script(answer)
+    write(stage, answer)
     question = await ask(discord, stage)
     first, file = bots(discord)
     assert first.text.startswith("# All of it\n\n0x")
@@ -250,7 +273,7 @@ async def test_an_agent_may_answer_in_more_messages(
     async with rest_of(discord) as rest:
         spec = AgentSpec(name="Ada", tools=(), max_messages=6)
         stage = Stage(adapters={"discord": adapter_of(rest)}, clock=clock, spec=spec)
-        stage.model.script(long_answer(6))
+        write(stage, long_answer(6))
         await ask(discord, stage)
     assert [len(text) for text in texts(discord)][:5] == [1_996] * 5
     assert all(text.startswith("-# Ada\n") for text in texts(discord))
@@ -260,33 +283,36 @@ async def test_an_agent_may_answer_in_more_messages(
 async def test_a_file_with_the_whole_answer_that_broke_off_is_there_once(
     discord: DiscordPeer, stage: Stage, skip: int
 ) -> None:
-    stage.model.script(long_answer(6))
+    write(stage, long_answer(6))
     discord.fault("messages.create", "drop_after_commit", times=1, skip=skip)
     await ask(discord, stage)
     assert [len(line.files) for line in bots(discord)] == [0, 1]
 
 
-@pytest.mark.parametrize("fault", [None, "drop_after_commit", "drop_before_commit", "banned"])
 async def test_code_that_is_too_long_comes_once_as_a_file(
-    discord: DiscordPeer, stage: Stage, fault: str | None
+    discord: DiscordPeer, stage: Stage
 ) -> None:
     code = "\n".join(f"print({number})" for number in range(500))
-    stage.model.script(f"Here it is:\n\n```python\n{code}\n```\n\nThat is all.")
-    if fault:
-        discord.fault("messages.create", fault, times=1, skip=1)
-    await ask(discord, stage)
-    before, file, after = bots(discord)
-    assert (before.text, after.text) == ("Here it is:", "That is all.")
-    [uploaded] = [
-        each for each in discord.backend.world.attachments.values() if each.name in file.files
-    ]
-    assert uploaded.content.decode() == f"{code}\n"
+    for trouble in ("", "drop_after_commit", "drop_before_commit", "banned"):
+        channel = discord.add_channel(trouble or "all is well")
+        write(stage, f"Here it is:\n\n```python\n{code}\n```\n\nThat is all.")
+        if trouble:
+            discord.fault("messages.create", trouble, times=1, skip=1)
+        await ask(discord, stage, at=channel)
+        before, file, after = bots(discord, channel)
+        assert (before.text, after.text) == ("Here it is:", "That is all."), trouble
+        uploaded = [
+            each.content.decode()
+            for each in discord.backend.world.attachments.values()
+            if each.channel == channel and each.name in file.files
+        ]
+        assert uploaded == [f"{code}\n"], trouble
 
 
 async def test_nothing_a_model_writes_pings_in_any_message(
     discord: DiscordPeer, stage: Stage
 ) -> None:
-    stage.model.script("@everyone @here <@&1> " * 300)
+    write(stage, "@everyone @here <@&1> " * 300)
     await ask(discord, stage)
     assert not any(line.pings for line in bots(discord))
     assert "@" not in "".join(texts(discord))

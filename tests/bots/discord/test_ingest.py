@@ -56,6 +56,7 @@ async def test_what_could_not_be_stored_is_not_tried_again_at_once(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("bots.discord.ingest._RETRY_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr("bots.discord.listener._DRAIN_SECONDS", 0.1)  # in vain
     discord = server.discord
     begun = server.bot(server.support_listens, database_url=server.impatient)
     async with begun, server.locked():

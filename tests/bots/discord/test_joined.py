@@ -12,13 +12,16 @@ TEXTS = "SELECT text FROM inbox ORDER BY position"
 ANSWERED = "SELECT count(*) FROM inbox WHERE state = 'answered'"
 
 
-def bound(server: Server, listen: str, conversation: str = "thread") -> str:
-    return f"""{AGENTS}
+def bound(
+    server: Server, listen: str, conversation: str = "thread", channel: str = "", more: str = ""
+) -> str:
+    return f"""
     [[bindings]]
-    at = "discord/{server.discord.guild}/{server.discord.general}"
+    at = "discord/{server.discord.guild}/{channel or server.discord.general}"
     agent = "assistant"
     listen = "{listen}"
     conversation = "{conversation}"
+    {more}
     """
 
 
@@ -27,10 +30,10 @@ def command_server(server: Server) -> CommandServer:
     return CommandServer(discord=server.discord, endpoint=server.endpoint, folder=server.folder)
 
 
-async def joined(server: Server) -> str:
+async def joined(server: Server, channel: str = "") -> str:
     """A thread of other people, in which the bot was asked and has answered."""
     discord = server.discord
-    plan = discord.say(discord.general, discord.ben, "a plan")
+    plan = discord.say(channel or discord.general, discord.ben, "a plan")
     thread = discord.open_thread(plan, "plan", discord.ben)
     discord.say(thread, discord.anna, f"{discord.mention} hello")
     await server.answered(thread)
@@ -43,25 +46,33 @@ async def heard_after(server: Server, thread: str, *texts: str) -> list[str]:
     for text in texts:
         discord.say(thread, discord.anna, text)
     discord.say(thread, discord.anna, f"{discord.mention} the end")
-    await discord.until(lambda: ("the end",) in server.rows(TEXTS))
-    return [str(text) for (text,) in server.rows(TEXTS)]
+    await discord.until(lambda: "the end" in stored(server, thread))
+    return stored(server, thread)
 
 
-@pytest.mark.parametrize("conversation", ["thread", "channel", "user"])
-async def test_a_follow_up_needs_no_mention(server: Server, conversation: str) -> None:
+def stored(server: Server, thread: str) -> list[str]:
+    """What was heard there."""
+    rows = server.rows("SELECT key, text FROM inbox ORDER BY position")
+    return [str(text) for key, text in rows if thread in str(key).split("/")]
+
+
+async def test_a_follow_up_needs_no_mention(server: Server) -> None:
     discord = server.discord
-    async with server.bot(bound(server, "mention", conversation)):
-        thread = await joined(server)
-        discord.say(discord.general, discord.anna, "elsewhere")
-        discord.say(thread, discord.anna, "and who mends it?")
-        said = await server.answered(thread, 2)
-    assert said[1].endswith("You said: and who mends it?")
-    assert server.rows(TEXTS) == [("hello",), ("and who mends it?",)]
+    shares = {each: discord.add_channel(each) for each in ("thread", "channel", "user")}
+    bindings = (bound(server, "mention", each, channel) for each, channel in shares.items())
+    async with server.bot("".join([AGENTS, *bindings])):
+        for conversation, channel in shares.items():
+            thread = await joined(server, channel)
+            discord.say(channel, discord.anna, "elsewhere")
+            discord.say(thread, discord.anna, "and who mends it?")
+            said = await server.answered(thread, 2)
+            assert said[1].endswith("You said: and who mends it?"), conversation
+    assert server.rows(TEXTS) == [("hello",), ("and who mends it?",)] * 3
 
 
 async def test_a_thread_that_the_question_opened_goes_on(server: Server) -> None:
     discord = server.discord
-    async with server.bot(bound(server, "mention")):
+    async with server.bot(AGENTS + bound(server, "mention")):
         thread = discord.say(discord.general, discord.anna, f"{discord.mention} hello")
         await discord.until(lambda: thread in discord.backend.world.channels)
         await server.answered(thread)
@@ -82,7 +93,7 @@ async def test_a_post_of_a_forum_goes_on(server: Server) -> None:
 
 
 async def test_mention_only_is_strict(server: Server) -> None:
-    async with server.bot(bound(server, "mention-only")):
+    async with server.bot(AGENTS + bound(server, "mention-only")):
         thread = await joined(server)
         assert await heard_after(server, thread, "and then?") == ["hello", "the end"]
 
@@ -99,17 +110,18 @@ async def test_a_message_for_somebody_else_ends_it_until_the_agent_is_called(
         await discord.until(lambda: ("go on",) in server.rows(TEXTS))
 
 
-@pytest.mark.parametrize("ping", [True, False])
-async def test_a_reply_to_somebody_else_ends_it(server: Server, ping: bool) -> None:
+async def test_a_reply_to_somebody_else_ends_it(server: Server) -> None:
     discord = server.discord
     async with server.bot(AGENTS):
-        thread = await joined(server)
-        own = discord.say(thread, discord.ben, "and then?")
-        discord.say(thread, discord.ben, "I mean", reply_to=own)
-        await discord.until(lambda: server.rows(ANSWERED) == [(3,)])
-        discord.say(thread, discord.anna, "no", reply_to=own, ping=ping)
-        heard = await heard_after(server, thread, "thanks")
-    assert heard == ["hello", "and then?", "I mean", "the end"]
+        for number, ping in enumerate((True, False)):
+            thread = await joined(server)
+            own = discord.say(thread, discord.ben, "and then?")
+            discord.say(thread, discord.ben, "I mean", reply_to=own)
+            await discord.until(lambda: server.rows(ANSWERED) == [(3 + 4 * number,)])  # noqa: B023  # awaited at once
+            discord.say(thread, discord.anna, "no", reply_to=own, ping=ping)
+            heard = await heard_after(server, thread, "thanks")
+            assert heard == ["hello", "and then?", "I mean", "the end"], f"{ping=}"
+            await discord.until(lambda: server.rows(ANSWERED) == [(4 + 4 * number,)])  # noqa: B023  # awaited at once
 
 
 async def test_who_was_asked_last_goes_on(server: Server) -> None:
@@ -123,22 +135,22 @@ async def test_who_was_asked_last_goes_on(server: Server) -> None:
     assert [text.splitlines()[0] for text in said[1:]] == ["-# support", "-# support"]
 
 
-@pytest.mark.parametrize("listen", ["mention", "all"])
-async def test_it_leaves_a_thread_when_it_is_told_so_until_it_is_called(
-    server: Server, listen: str
-) -> None:
+async def test_it_leaves_a_thread_when_it_is_told_so_until_it_is_called(server: Server) -> None:
     discord = server.discord
-    async with server.bot(bound(server, listen, "channel")):
-        thread = await joined(server)
-        word = discord.say(thread, discord.ben, f"{discord.mention} leave")
-        heard = await heard_after(server, thread, "and then?")
-        assert heard[-1] == "the end"
-        assert "and then?" not in heard
-        discord.say(thread, discord.anna, "go on")
-        await discord.until(lambda: ("go on",) in server.rows(TEXTS))
-        await discord.until(lambda: discord.answers(word) != [])
-    [told] = discord.answers(word)
-    assert told.text == "I answer in this thread only when somebody calls me again."
+    channels = {"mention": discord.general, "all": discord.support}
+    bindings = (bound(server, each, "channel", channel) for each, channel in channels.items())
+    async with server.bot("".join([AGENTS, *bindings])):
+        for listen, channel in channels.items():
+            thread = await joined(server, channel)
+            word = discord.say(thread, discord.ben, f"{discord.mention} leave")
+            heard = await heard_after(server, thread, "and then?")
+            assert heard[-1] == "the end", listen
+            assert "and then?" not in heard, listen
+            discord.say(thread, discord.anna, "go on")
+            await discord.until(lambda: "go on" in stored(server, thread))  # noqa: B023  # awaited at once
+            await discord.until(lambda: discord.answers(word) != [])  # noqa: B023  # awaited at once
+            [told] = discord.answers(word)
+            assert told.text == "I answer in this thread only when somebody calls me again."
 
 
 async def test_whoever_does_not_call_it_or_stands_in_no_thread_says_a_word_like_any_other(
@@ -149,17 +161,23 @@ async def test_whoever_does_not_call_it_or_stands_in_no_thread_says_a_word_like_
         discord.say(discord.general, discord.anna, f"{discord.mention} leave")
         thread = await joined(server)
         heard = await heard_after(server, thread, "leave", "and then?")
-    assert heard == ["leave", "hello", "leave", "and then?", "the end"]
+    assert heard == ["hello", "leave", "and then?", "the end"]
+    assert server.rows(TEXTS)[0] == ("leave",)
 
 
-@pytest.mark.parametrize("bots", ["", "bots = true"])
-async def test_an_app_does_not_let_it_leave(server: Server, bots: str) -> None:
+async def test_an_app_does_not_let_it_leave(server: Server) -> None:
     discord = server.discord
-    async with server.bot(bound(server, "mention", "channel") + bots):
-        thread = await joined(server)
-        discord.say_as_other_bot(thread, f"{discord.mention} leave")
-        assert "and then?" in await heard_after(server, thread, "and then?")
-    assert (("leave",) in server.rows(TEXTS)) == bool(bots)
+    channels = {"bots = false": discord.general, "bots = true": discord.support}
+    bindings = (
+        bound(server, "mention", "channel", channel, bots) for bots, channel in channels.items()
+    )
+    async with server.bot("".join([AGENTS, *bindings])):
+        for bots, channel in channels.items():
+            thread = await joined(server, channel)
+            discord.say_as_other_bot(thread, f"{discord.mention} leave")
+            heard = await heard_after(server, thread, "and then?")
+            assert "and then?" in heard, bots
+            assert ("leave" in heard) == (bots == "bots = true"), bots
 
 
 async def test_it_leaves_by_command(command_server: CommandServer) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from core.clock import monotonic
 from core.messaging.quotes import MATERIAL
 from tests.bots.discord.server import QUICK, NoInteractions, Server
+from tests.patience import PATIENCE
 from tests.peers.discord.wire import Json
 from tests.peers.endpoint import Reply
 
@@ -232,22 +235,32 @@ async def test_nobody_but_people_is_answered(server: Server) -> None:
     assert server.rows("SELECT text FROM inbox ORDER BY id") == [("one",), ("five",)]
 
 
+async def begun(server: Server) -> None:
+    """An answer in #support that is being written, and goes on only when it is hurried."""
+    server.endpoint.script(Reply(text="First.", pause=PATIENCE))
+    server.discord.say(server.discord.support, server.discord.anna, "begin")
+    await server.endpoint.arrived()
+
+
 async def test_an_edit_of_a_waiting_message_changes_what_is_answered(server: Server) -> None:
     discord = server.discord
     async with server.bot(server.support_listens):
-        server.endpoint.script(Reply(text="First.", size=1, pause=0.2))
-        discord.say(discord.support, discord.anna, "begin")
-        await server.endpoint.arrived()
+        await begun(server)
         waiting = discord.say(discord.support, discord.ben, "support: wrong")
         await discord.until(lambda: server.rows("SELECT 1 FROM inbox WHERE text = 'wrong'"))
         discord.edit(waiting, "support: right & proper")
+        await discord.until(lambda: server.rows("SELECT 1 FROM inbox WHERE text LIKE 'right%'"))
+        server.endpoint.hurried.set()
         assert await server.answered(discord.support, 2) == [
             "-# support\nFirst.",
             "-# support\nYou said: Ben: right & proper",
         ]
 
 
-async def test_an_edit_of_a_message_begins_its_answer_again(server: Server) -> None:
+async def test_an_edit_of_a_message_begins_its_answer_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.turn._SETTLE_SECONDS", 0)
     discord = server.discord
     async with server.bot(server.support_listens):
         server.endpoint.script(Reply(text="Never ending. " * 2_000, size=5, pause=0.05))
@@ -271,28 +284,28 @@ async def test_a_message_that_is_deleted_is_answered_no_more(server: Server) -> 
 async def test_a_link_that_unfolds_is_no_edit(server: Server) -> None:
     discord = server.discord
     async with server.bot(server.support_listens):
-        server.endpoint.script(Reply(text="First.", size=1, pause=0.2))
-        discord.say(discord.support, discord.anna, "begin")
-        await server.endpoint.arrived()
+        await begun(server)
         waiting = discord.say(discord.support, discord.ben, "see https://x.io")
         await discord.until(lambda: server.rows("SELECT 1 FROM inbox WHERE text LIKE 'see%'"))
         await server.change("UPDATE inbox SET text = 'as it was' WHERE text LIKE 'see%'")
         discord.unfurl(waiting, "X")
+        discord.say(discord.support, discord.ben, "that is all")
+        await discord.until(lambda: server.rows(INBOX) == [(3,)])
+        server.endpoint.hurried.set()
         await server.answered(discord.support, 2)
-    assert server.said(discord.support)[-1] == "-# support\nYou said: Ben: as it was"
+    assert "Ben: as it was" in server.said(discord.support)[-1]
 
 
 @pytest.mark.parametrize("count", [1, 2])
 async def test_deleted_messages_that_wait_are_not_answered(server: Server, count: int) -> None:
     discord = server.discord
     async with server.bot(server.support_listens):
-        server.endpoint.script(Reply(text="First.", size=1, pause=0.2))
-        discord.say(discord.support, discord.anna, "begin")
-        await server.endpoint.arrived()
+        await begun(server)
         waiting = [discord.say(discord.support, discord.ben, "never mind") for _ in range(count)]
         await discord.until(lambda: server.rows(INBOX) == [(1 + count,)])
         discord.delete(*waiting)
         await discord.until(lambda: server.rows(f"{INBOX} WHERE state = 'withdrawn'") == [(count,)])
+        server.endpoint.hurried.set()
         assert await server.answered(discord.support) == ["-# support\nFirst."]
 
 
@@ -400,12 +413,26 @@ async def test_a_session_that_cannot_be_resumed_is_begun_anew(server: Server) ->
     assert discord.identifies == 2
 
 
-async def test_a_half_open_line_is_replaced(server: Server) -> None:
+@pytest.fixture
+def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """With each call two minutes pass for whoever watches the connection; returns how many."""
+    passed = 0
+
+    def leap() -> int:
+        nonlocal passed
+        passed += 2
+        return passed
+
+    monkeypatch.setattr("bots.discord.listener.monotonic", lambda: monotonic() + 60 * passed)
+    return leap
+
+
+async def test_a_half_open_line_is_replaced(server: Server, leap: Callable[[], int]) -> None:
     discord = server.discord
-    discord.gateway.heartbeat_seconds = 0.1
-    async with server.bot(connection=replace(QUICK, silent_after=1.5)):
+    async with server.bot():
         discord.mute()
         discord.say(discord.general, discord.anna, f"{discord.mention} hello")
+        await discord.until(lambda: leap() and discord.identifies > 1)
         assert await server.answered(discord.general) == ["You said: hello"]
     assert discord.identifies > 1
 
@@ -419,10 +446,15 @@ async def test_a_dead_address_to_resume_at_is_not_tried_for_ever(server: Server)
         assert await server.answered(discord.general) == ["You said: hello"]
 
 
-async def test_a_gateway_that_is_down_at_the_start_is_waited_for(server: Server) -> None:
+async def test_a_gateway_that_is_down_at_the_start_is_waited_for(
+    server: Server, leap: Callable[[], int]
+) -> None:
     discord = server.discord
     discord.fault("gateway.connect", "status", status=503, times=3)
-    async with server.bot(connection=replace(QUICK, dead_after=0.5), waits=False) as bot:
+    async with server.bot(waits=False) as bot:
+        for attempt in range(3):
+            await discord.until(lambda: len(discord.calls("gateway.connect")) > attempt)  # noqa: B023  # awaited at once
+            leap()
         with pytest.raises(ConnectionError):
             await bot.listener.check()
         await server.listening(bot)
@@ -449,7 +481,7 @@ async def test_a_token_that_is_revoked_is_said_in_one_line(
 async def test_a_refused_token_is_tried_again_after_the_longest_pause(
     server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.discord.listener._LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr("bots.discord.listener._LONGEST_PAUSE", 0.05)
     async with server.bot(connection=replace(QUICK, pause=600.0)):
         server.discord.spoil_token()
         server.discord.forget_sessions()

@@ -17,7 +17,7 @@ from bots.discord.internals import point_at
 from bots.discord.rest import Rest
 from core.clock import monotonic
 from core.errors import ConfigMistake, Transient
-from tests.bots.discord.adapter_helpers import rest_of
+from tests.bots.discord.adapter_helpers import hurried, rest_of
 from tests.peers.discord.peer import DiscordPeer
 
 SECRETS = ("the text", "Bot ", "Ordered by a test")
@@ -70,7 +70,7 @@ async def test_a_refused_token_is_the_operators_to_mend(peer: DiscordPeer) -> No
 async def test_a_login_that_breaks_off_can_be_tried_again(peer: DiscordPeer, trouble: str) -> None:
     peer.fault("users.me", trouble, seconds=3)
     with pytest.raises(Transient):
-        await Rest.open(peer.token, peer.api_url, seconds=1)
+        await Rest.open(peer.token, peer.api_url, seconds=0.3)
     peer.clear_faults()
     async with rest_of(peer) as rest:
         assert rest.user
@@ -96,9 +96,9 @@ async def test_a_discord_that_nobody_hears_can_be_tried_again() -> None:
 async def test_what_may_pass_is_transient(
     peer: DiscordPeer, trouble: str, details: dict[str, float]
 ) -> None:
-    async with rest_of(peer, seconds=1) as rest:
+    async with rest_of(peer) as rest:
         peer.fault("messages.create", trouble, **details)
-        with pytest.raises(Transient) as caught:
+        with hurried(rest), pytest.raises(Transient) as caught:
             await send(rest, peer.general)
     assert not any(secret in str(caught.value) for secret in SECRETS)
 
@@ -157,18 +157,20 @@ async def test_a_call_cut_off_in_the_global_limit_keeps_others_waiting_until_its
     peer: DiscordPeer, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
     """Whether Discord tells in a header that the limit is of all, or in the answer alone."""
+    limit = 1.0 if told else 0.5
     if not told:
-        monkeypatch.setattr("bots.discord.internals.LONGEST_LIMIT", 1.0)
+        monkeypatch.setattr("bots.discord.internals.LONGEST_LIMIT", limit)
         monkeypatch.setattr("bots.discord.internals._TOO_MANY", 0)
-    async with rest_of(peer, seconds=0.7) as rest:
+    async with rest_of(peer) as rest:
         peer.fault("messages.create", "ratelimited_globally", times=1, retry_after=1)
         began = monotonic()
-        with pytest.raises(Transient):
-            await send(rest, peer.general)
-        while not peer.transcript(peer.general):
-            with suppress(Transient):
+        with hurried(rest, 0.2):
+            with pytest.raises(Transient):
                 await send(rest, peer.general)
-        assert monotonic() - began >= 1
+            while not peer.transcript(peer.general):
+                with suppress(Transient):
+                    await send(rest, peer.general)
+        assert monotonic() - began >= limit
 
 
 async def test_a_failed_call_does_not_lift_the_global_limit_of_all(peer: DiscordPeer) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from functools import partial
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
 
 from aiohttp import web
 
@@ -20,6 +21,7 @@ from tests.peers.discord.wire import Json, RefusedError
 _OTHERS = ("gateway.connect", "gateway.resume", "attachments.get", "*")
 ROUTES = (*messages.ROUTES, *channels.ROUTES, *interactions.ROUTES, *applications.ROUTES)
 LABELS = frozenset({*(route.label for route in ROUTES), *_OTHERS})
+_MOST_BODY = 64 * 1024 * 1024
 _GONE = 499  # nobody is there to read it
 
 
@@ -31,15 +33,11 @@ class Api:
         self._discord = discord
         self._journal = journal
 
-    def add_routes(self, app: web.Application) -> None:
-        for route in ROUTES:
-            path = f"/api/v10{route.path}"
-            app.router.add_route(route.method, path, partial(self._call, route))
-        app.router.add_route("*", "/api/{tail:.*}", self._unknown)
-        app.router.add_get("/cdn/attachments/{channel}/{file}/{name:.*}", self._download)
-        app.router.add_get("/", self._connect)
-        app.router.add_get("/resume", self._connect)
-        app.router.add_get("/resume/", self._connect)
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=_MOST_BODY)
+        app[_API] = self
+        app._router = _router()
+        return app
 
     async def _call(self, route: Route, http: web.Request) -> web.StreamResponse:
         if self.is_down:
@@ -139,6 +137,36 @@ class Api:
             return self._noted(entry, struck)
         entry.status, entry.is_committed = 101, True
         return await self._discord.gateway.serve(http)
+
+
+_API = web.AppKey("api", Api)
+
+
+@cache
+def _router() -> web.UrlDispatcher:
+    """Made once for all peers: it takes longer than all else of a start."""
+    router = web.UrlDispatcher()
+    for route in ROUTES:
+        router.add_route(route.method, f"/api/v10{route.path}", _handler(partial(_call, route)))
+    router.add_route("*", "/api/{tail:.*}", _handler(Api._unknown))
+    download = _handler(Api._download)
+    router.add_get("/cdn/attachments/{channel}/{file}/{name:.*}", download)
+    for path in ("/", "/resume", "/resume/"):
+        router.add_get(path, _handler(Api._connect))
+    return router
+
+
+async def _call(route: Route, api: Api, http: web.Request) -> web.StreamResponse:
+    return await api._call(route, http)
+
+
+def _handler(
+    act: Callable[[Api, web.Request], Awaitable[web.StreamResponse]],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(http: web.Request) -> web.StreamResponse:
+        return await act(http.app[_API], http)
+
+    return handle
 
 
 def _major(request: Request) -> str:

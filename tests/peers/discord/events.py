@@ -22,10 +22,14 @@ LIMITED_CONTENT = 1 << 19
 
 
 class Events:
-    """`shows_hidden`: guilds list the channels, too, that the bot cannot view."""
+    """`shows_hidden`: guilds list the channels, too, that the bot cannot view.
+
+    `away` are guilds that cannot be served for a while.
+    """
 
     def __init__(self, world: World, gateway: Gateway) -> None:
         self.shows_hidden = False
+        self.away: set[str] = set()
         self._world = world
         self._gateway = gateway
         gateway.greet = self.greet
@@ -59,7 +63,8 @@ class Events:
             )
         )
         for guild in guilds:
-            session.dispatch(_about(guild, self._whole(guild)))
+            if guild.id not in self.away:
+                session.dispatch(_about(guild, self._whole(guild)))
 
     def _whole(self, guild: Guild) -> Json:
         places = [c for c in self._world.channels.values() if c.guild == guild.id]

@@ -22,8 +22,6 @@ from tests.peers.discord.sessions import Ending, Event, Session
 from tests.peers.discord.user_actions import UserActions
 from tests.peers.discord.wire import Json, copied
 
-_MOST_BODY = 64 * 1024 * 1024
-
 
 class DiscordPeer(Person, UserActions, Places):
     """One bot in one guild with anna, ben and two channels; more can be added.
@@ -57,10 +55,8 @@ class DiscordPeer(Person, UserActions, Places):
         self.support = world.add_channel("support", self.guild).id
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=_MOST_BODY)
         self._api = Api(self.backend, self.journal)
-        self._api.add_routes(app)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        self._runner = web.AppRunner(self._api.app(), access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await self._listen()
         return self
@@ -206,12 +202,13 @@ class DiscordPeer(Person, UserActions, Places):
 
     async def until(self, condition: Callable[[], object], within: float = PATIENCE) -> None:
         """Waits for a condition; raises AssertionError when it is not met in time."""
-        loop = asyncio.get_running_loop()
+        loop, pause = asyncio.get_running_loop(), 0.0
         end = loop.time() + within
         while not condition():
             if loop.time() > end:
                 raise AssertionError(f"not so within {within} s")
-            await asyncio.sleep(0.02)
+            pause = min(pause + 0.002, 0.02)
+            await asyncio.sleep(pause)
 
     async def until_connected(self, count: int = 1, within: float = PATIENCE) -> None:
         """So many sessions have identified and are open."""

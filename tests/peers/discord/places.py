@@ -42,9 +42,11 @@ class Places:
     def guild_outage(self, guild: str) -> None:
         """Discord cannot serve it for a while; `guild_recovers` ends that."""
         held = self.backend.world.guilds[guild]
+        self.backend.events.away.add(guild)
         self.backend.events.guild("GUILD_DELETE", held, Json(id=guild, unavailable=True))
 
     def guild_recovers(self, guild: str) -> None:
+        self.backend.events.away.discard(guild)
         self.backend.events.guild("GUILD_CREATE", self.backend.world.guilds[guild])
 
     def add_user(self, name: str) -> str:

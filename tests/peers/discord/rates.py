@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict, deque
+from functools import cache
 
 from tests.peers.discord.clock import Clock
 
@@ -72,5 +73,6 @@ class Rates:
         return max(0.001, calls[0] + window - self._clock.now()) if calls else window
 
 
+@cache
 def _bucket(label: str) -> str:
     return hashlib.sha256(label.encode()).hexdigest()[:32]

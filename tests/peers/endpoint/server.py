@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
@@ -35,7 +36,7 @@ class Endpoint:
     `rules` are those of the models that there are; without them it takes any model, and on Chat
     Completions everything. `models` is what it lists then, each with the date of its end.
     `requests`, `paths`, `keys` and `headers` are what came, in order; whoever answers sees each
-    as a request of Chat Completions.
+    as a request of Chat Completions. `hurried`, once set, ends all pauses.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Endpoint:
         self._closing = asyncio.Event()
         self._may_answer = asyncio.Event()
         self._may_answer.set()
+        self.hurried = asyncio.Event()
         self._runner = web.AppRunner(
             self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.5
         )
@@ -198,13 +200,21 @@ class Endpoint:
         if getattr(behaviour, "answered", True):
             await response.prepare(request)
         for event in self._events(behaviour, request.path, body):
-            await asyncio.sleep(behaviour.pause if isinstance(behaviour, Reply) else 0)
+            await self._sleep(behaviour.pause if isinstance(behaviour, Reply) else 0)
             await response.write(event.encode())
         if isinstance(behaviour, Stall):
             await self._closing.wait()
         if isinstance(behaviour, Disconnect | Stall) and request.transport:
             request.transport.abort()
         return response
+
+    async def _sleep(self, seconds: float) -> None:
+        if not seconds:
+            await asyncio.sleep(0)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.hurried.wait()
 
     def _events(self, behaviour: Behaviour, path: str, body: Body) -> Iterator[str]:
         if isinstance(behaviour, Exactly):
