@@ -42,6 +42,7 @@ async def test_the_transcript_on_the_page_is_what_people_see(workspace: Workspac
         slack.send(HERE, ANNA, "And this?", thread=thread, attachments=[forwarded])
         await workspace.answered(HERE, 3)
         slack.say(HERE, ANNA, f"<@{BEN}> can you move the Aurora?", thread)
+        await slack.until_quiet()  # else what Ben says may be heard first
         slack.say(HERE, BEN, "To quay 9, at six.", thread)
         await slack.until_quiet()
         slack.say(HERE, ANNA, f"{slack.mention} summarise this thread", thread)
