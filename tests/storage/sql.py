@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from tortoise import Tortoise
 
@@ -12,6 +13,13 @@ from storage import derived, models, side_models
 from storage.database import Database
 from storage.drivers.internals import models_in
 
+# What waits for a row that somebody else has locked; SQLite has one writer at a time.
+_BLOCKED = {
+    "postgres": "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+    " AND wait_event_type = 'Lock'",
+    "mysql": "SELECT 1 FROM information_schema.innodb_trx JOIN information_schema.processlist"
+    " ON id = trx_mysql_thread_id WHERE db = database() AND trx_state = 'LOCK WAIT'",
+}
 _COLUMNS = {
     "sqlite": """
         SELECT tables.name AS owner, columns.name AS name, columns."notnull" AS is_required
@@ -126,3 +134,14 @@ def insert(database: Database, table: str, given: dict[str, str]) -> str:
     names = ", ".join(f"{quote}{name}{quote}" for name in values)
     literals = ", ".join(f"'{value}'" for value in values.values())
     return f"INSERT INTO {quoted(database, table)} ({names}) VALUES ({literals})"  # noqa: S608  # a table of our own
+
+
+async def done_or_blocked(  # type: ignore[explicit-any]  # whatever they return
+    database: Database, *tasks: asyncio.Task[Any]
+) -> None:
+    """Wait until each of these has ended, or waits for a row that somebody else has locked."""
+    statement = _BLOCKED.get(database.url.dialect)
+    while statement and (undone := [task for task in tasks if not task.done()]):
+        if len(await rows(database, statement)) >= len(undone):
+            return
+        await asyncio.sleep(0.2)  # MariaDB tells the same again to who asks within a tenth

@@ -21,14 +21,6 @@ from tests.storage import given, sql
 
 pytestmark = pytest.mark.usefixtures("database")
 
-# What waits for a row that somebody else has locked; SQLite has one writer at a time.
-BLOCKED = {
-    "postgres": "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-    " AND wait_event_type = 'Lock'",
-    "mysql": "SELECT 1 FROM information_schema.innodb_trx JOIN information_schema.processlist"
-    " ON id = trx_mysql_thread_id WHERE db = database() AND trx_state = 'LOCK WAIT'",
-}
-
 
 def _received(
     conversation_id: int,
@@ -268,7 +260,7 @@ async def test_a_message_that_somebody_is_taking_is_neither_changed_nor_withdraw
         taking = group.create_task(take())
         await has_read.wait()
         trying = group.create_task(verb("k1", now))
-        await _done_or_blocked(database, trying)
+        await sql.done_or_blocked(database, trying)
         may_take.set()
     assert (trying.result(), taking.result()) == (Edit.TOO_LATE, "text of k1")
     [message] = await inbox.unanswered(where.id)
@@ -296,17 +288,9 @@ async def test_of_two_questions_that_are_deleted_at_once_none_is_answered(
         group.create_task(hold())
         await is_locked.wait()
         deleting = [group.create_task(inbox.withdraw(key, now)) for key in ("k1", "k2")]
-        await _done_or_blocked(database, *deleting)
+        await sql.done_or_blocked(database, *deleting)
         may_go_on.set()
     assert (await turns.by_id(opened.turn.id)).stop_asked_at == now
-
-
-async def _done_or_blocked(database: Database, *tasks: asyncio.Task[Edit]) -> None:
-    statement = BLOCKED.get(database.url.dialect)
-    while statement and (undone := [task for task in tasks if not task.done()]):
-        if len(await sql.rows(database, statement)) >= len(undone):
-            return
-        await asyncio.sleep(0.2)  # MariaDB tells the same again to who asks within a tenth
 
 
 async def test_what_waits_on_a_platform_is_found_and_what_is_answered_is_not(

@@ -7,7 +7,10 @@ from datetime import datetime
 
 from storage import agents, conversations, inbox, threads
 from storage.database import Database
+from storage.drivers.transaction import transaction
 from storage.inbox import NewMessage
+from storage.models import Cursor
+from tests.storage import sql
 
 THREAD = "slack/T1/C1/9.5"
 
@@ -90,3 +93,24 @@ async def test_marks_made_at_once_are_all_kept(database: Database, now: datetime
         made = [group.create_task(threads.mark("left/x", number % 4, now)) for number in range(8)]
     assert sum(each.result() for each in made) == 4
     assert await threads.marks(["left/x"]) == [0, 1, 2, 3]
+
+
+async def test_a_first_mark_that_waits_for_another_first_mark_is_kept(
+    database: Database, now: datetime
+) -> None:
+    is_made, may_end = asyncio.Event(), asyncio.Event()
+
+    @transaction
+    async def hold() -> None:
+        await Cursor.create(name="left/x", position="7", moved_at=now)
+        is_made.set()
+        await may_end.wait()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hold())
+        await is_made.wait()
+        marking = group.create_task(threads.mark("left/x", 8, now))
+        await sql.done_or_blocked(database, marking)
+        may_end.set()
+    assert marking.result()
+    assert await threads.marks(["left/x"]) == [7, 8]
