@@ -139,7 +139,8 @@ async def _newest() -> int | None:
 async def test_the_agent_behind_a_message_is_known(now: datetime) -> None:
     await _begun("one", now)
     assert await activity.agent_behind("terminal", "m-one") == "support"
-    assert await activity.agent_behind("terminal/two", "m-one") is None
+    for path in ("terminal/two", "terminal/o"):
+        assert await activity.agent_behind(path, "m-one") is None
     assert await activity.agent_behind("terminal", "m-gone") is None
 
 

@@ -25,6 +25,12 @@ async def test_a_cursor_moves_forwards_only(now: datetime) -> None:
     assert await cursors.below("slack/T1") == {"slack/T1": 7}
 
 
+async def test_of_a_workspace_whose_id_begins_alike_no_cursor_is_told(now: datetime) -> None:
+    for name in ("slack/T1", "slack/T1/C1", "slack/T10"):
+        await cursors.advance(name, 5, now)
+    assert (await cursors.below("slack/T1")).keys() == {"slack/T1", "slack/T1/C1"}
+
+
 async def test_what_was_seen_is_the_newest(now: datetime) -> None:
     for what in ("red", "blue"):
         await cursors.see("menu", what, now)

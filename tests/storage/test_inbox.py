@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from storage import conversations, inbox, turns
 from storage.allowances import Limit, UsedUp
-from storage.conversations import Place
+from storage.conversations import Place, Removed
 from storage.database import Database
-from storage.drivers.transaction import write_first
+from storage.drivers.transaction import transaction, write_first
 from storage.inbox import Edit
 from storage.lease import fence
-from storage.models import InboxMessage, InboxState
+from storage.models import Agent, Conversation, InboxMessage, InboxState
 from tests.storage import given, sql
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -114,6 +115,18 @@ async def test_a_first_message_that_is_one_too_many_opens_nothing(now: datetime)
     assert await inbox.by_key("k2") is None
 
 
+async def test_a_first_message_counts_for_when_it_was_said_but_for_no_later_moment(
+    now: datetime,
+) -> None:
+    place, limit = await _place(now), Limit(whom="asked//terminal/ana", most=1, seconds=60)
+    for minutes in (-2, 2):
+        message = _received(0, f"k{minutes}", now + timedelta(minutes=minutes))
+        there = replace(place, address=f"terminal/{minutes}")
+        assert await inbox.add_first(message, now, [limit], place=there)
+    with pytest.raises(UsedUp):
+        await inbox.add_first(_received(0, "k0", now), now, [limit], place=place)
+
+
 async def test_what_waits_is_in_the_order_of_the_platform(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "late", now, position=30)
@@ -123,13 +136,14 @@ async def test_what_waits_is_in_the_order_of_the_platform(now: datetime) -> None
 
 async def test_a_message_is_found_by_its_key_as_it_was_stored(now: datetime) -> None:
     where = await given.conversation(now)
-    await given.received(where, "k1", now)
+    said_at = now + timedelta(microseconds=7)
+    await given.received(where, "k1", said_at)
     message = await inbox.by_key("k1")
     assert message
     assert (message.text, message.state, message.sent_at) == (
         "text of k1",
         InboxState.WAITING,
-        now,
+        said_at,
     )
     assert await inbox.by_key("k2") is None
 
@@ -291,6 +305,33 @@ async def test_of_two_questions_that_are_deleted_at_once_none_is_answered(
         await sql.done_or_blocked(database, *deleting)
         may_go_on.set()
     assert (await turns.by_id(opened.turn.id)).stop_asked_at == now
+
+
+async def test_nothing_is_opened_for_an_agent_that_is_being_removed(
+    database: Database, now: datetime
+) -> None:
+    place = await _place(now)
+    is_locked, may_go_on = asyncio.Event(), asyncio.Event()
+
+    @transaction
+    async def remove() -> None:
+        await Agent.filter(id=place.agent_id).select_for_update().only("id")
+        is_locked.set()
+        await may_go_on.wait()
+        await Conversation.filter(agent_id=place.agent_id).delete()
+        await Agent.filter(id=place.agent_id).delete()
+
+    async def open_late() -> None:
+        with suppress(Removed):
+            await inbox.add_first(_received(0, "k1", now), now, place=place)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(remove())
+        await is_locked.wait()
+        opening = group.create_task(open_late())
+        await sql.done_or_blocked(database, opening)
+        may_go_on.set()
+    assert (await Conversation.all().count(), await InboxMessage.all().count()) == (0, 0)
 
 
 async def test_what_waits_on_a_platform_is_found_and_what_is_answered_is_not(
