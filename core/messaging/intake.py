@@ -123,9 +123,12 @@ class Intake:
                 return where.id, await inbox.add(received, now, limits, where=where)
             except Changed:
                 pass
-        if opened := await self._opened(incoming, author, agent_id, limits):
-            return opened, True
-        where = await self._conversation(agent_id, address, author)
+        found: Conversation | None = None
+        if not address.is_private_thread:  # it takes over what was told before it was known as one
+            found = await conversations.find(agent_id=agent_id, address=address.key)
+            if not found and (opened := await self._opened(incoming, author, agent_id, limits)):
+                return opened, True
+        where = await self._conversation(agent_id, address, author, found)
         self._known[agent_id, address.key] = where
         received = _received(incoming, author, where.id)
         return where.id, await inbox.add(received, now, limits)
@@ -135,14 +138,9 @@ class Intake:
     ) -> int | None:
         """The id of a conversation that begins with this message, both stored in one transaction.
 
-        None: it was opened before; or it is a private thread, which takes over what was told there
-        before it was known as one.
+        None: one of them was stored meanwhile, or the message was already.
         """
         address = incoming.address
-        if address.is_private_thread or await conversations.find(
-            agent_id=agent_id, address=address.key
-        ):
-            return None
         place = Place(
             agent_id=agent_id,
             address=address.key,
@@ -158,10 +156,12 @@ class Intake:
         )
         return opened.id
 
-    async def _conversation(self, agent_id: int, address: Address, author: str) -> Known:
+    async def _conversation(
+        self, agent_id: int, address: Address, author: str, found: Conversation | None
+    ) -> Known:
         """The conversation there; who can read it is written only when that is news."""
         readers = address.readers
-        conversation = await conversations.find_or_open(
+        conversation = found or await conversations.find_or_open(
             agent_id=agent_id,
             address=address.key,
             queue=address.queue,

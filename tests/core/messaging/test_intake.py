@@ -64,6 +64,15 @@ async def test_a_first_message_is_stored_with_its_conversation(stage: Stage) -> 
     assert stored.key == "T1.C1.17"
 
 
+async def test_a_conversation_that_another_process_knows_is_looked_for_once(stage: Stage) -> None:
+    await stage.intake.accept(incoming(stage), "Ada")
+    stage.intake._known.clear()
+    async with asked() as statements:
+        await stage.intake.accept(replace(incoming(stage), key="k2"), "Ada")
+    looked = [each for each in statements if each.startswith("SELECT") and "conversation" in each]
+    assert len(looked) == 1, looked
+
+
 async def test_of_messages_that_come_first_at_once_none_is_lost(stage: Stage) -> None:
     async with asyncio.TaskGroup() as group:
         said = [
