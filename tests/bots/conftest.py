@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,15 @@ async def proxy(
 @pytest.fixture
 def site(program: Program) -> str:
     """Where the program listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = _free_port()
     program.set(PORT=str(port))
     return f"http://127.0.0.1:{port}"
+
+
+def _free_port() -> int:
+    """One that nobody is given who asks for any: those are from 32,768 on."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", 0)) as any_port:
+            port = 10_000 + int(any_port.getsockname()[1]) % 20_000
+            socket.create_server(("127.0.0.1", port)).close()
+            return port
