@@ -15,6 +15,7 @@ from tests.bots.discord.server import QUICK, Server
 from tests.bots.slack.test_catch_up import NARROW
 from tests.patience import PATIENCE
 from tests.peers.discord.clock import minted_at
+from tests.peers.discord.sessions import Session
 from tests.peers.endpoint import Reply
 from tests.storage import sql
 
@@ -374,6 +375,28 @@ async def test_once_all_servers_have_come_no_other_one_is_waited_for(
     async with server.bot(EVERYWHERE, connection=replace(QUICK, dead_after=PATIENCE)) as bot:
         await bot.listener.caught_up()
     assert {f"discord/{quay}" for quay in quays} < set(server.cursors())
+
+
+async def test_servers_of_a_shard_that_begins_late_are_waited_for(
+    server: Server, patient: None
+) -> None:
+    discord = server.discord
+    discord.gateway.shards = 2
+    greet, late = discord.gateway.greet, list[Session]()
+    discord.gateway.greet = lambda each: late.append(each) if each.shard[0] else greet(each)
+    quays: dict[int, str] = {}
+    while len(quays) < 2:
+        guild = discord.add_guild("Quay")
+        quays.setdefault((int(guild) >> 22) % 2, guild)
+    connection = replace(QUICK, dead_after=PATIENCE)
+    async with server.bot(EVERYWHERE, connection=connection, waits=False) as bot:
+        await discord.until(lambda: late and f"discord/{quays[0]}" in server.cursors())
+        catch_up = bot.listener._handlers.catch_up
+        await discord.until(lambda: catch_up._open == 0)  # of the first shard all is read
+        assert not catch_up.has_caught_up.is_set()
+        greet(late.pop())
+        await bot.listener.caught_up()
+    assert f"discord/{quays[1]}" in server.cursors()
 
 
 async def test_a_server_that_discord_cannot_serve_at_the_start_is_waited_for(
