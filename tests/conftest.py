@@ -173,8 +173,7 @@ def migrated(once: Once) -> Path:
 @pytest.fixture(scope="session")
 def cluster(once: Once) -> Path:
     """What initdb made, with a database that has the schema, for servers of a test's own."""
-    if not postgres.available():
-        skip_or_fail(f"{NEEDS_SERVER} of its own: apt install postgresql")
+    needs_own("postgres", "postgresql", is_there=postgres.available())
     return once("cluster", lambda home: asyncio.run(postgres.make_cluster(home, databases.make)))
 
 
@@ -245,6 +244,14 @@ def switched_on(servers: Mapping[str, databases.Server], kind: str) -> databases
     if kind not in servers:
         skip_or_fail(SWITCH_ON.format(kind.upper(), kind))
     return servers[kind]
+
+
+def needs_own(kind: str, package: str, *, is_there: bool) -> None:
+    """Go on where tests of this kind are switched on, so that a test starts a server of its own."""
+    if kind not in KINDS:
+        pytest.skip(SWITCH_ON.format(kind.upper(), kind))
+    if not is_there:
+        skip_or_fail(f"{NEEDS_SERVER} of its own: apt install {package}")
 
 
 def skip_or_fail(how: str) -> NoReturn:

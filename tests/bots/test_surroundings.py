@@ -18,7 +18,7 @@ import pytest
 
 from tests.bots.cli.test_run import until_ready
 from tests.bots.program import Program
-from tests.conftest import NEEDS_SERVER, skip_or_fail
+from tests.conftest import needs_own
 from tests.forked import Ended, Life, Running, cold, piped
 from tests.patience import PATIENCE
 from tests.peers import pgbouncer
@@ -283,8 +283,7 @@ def ask(slack: SlackPeer, text: str) -> Callable[[], bool]:
 async def test_a_bot_outlives_a_pooler_that_is_full_and_one_that_is_started_again(
     ready: Program, slack: SlackPeer, site: str, cluster: Path
 ) -> None:
-    if not pgbouncer.available():
-        skip_or_fail(f"{NEEDS_SERVER} of its own: apt install pgbouncer")
+    needs_own("postgres", "pgbouncer", is_there=pgbouncer.available())
     async with (
         PostgresServer(cluster=cluster) as server,
         PgBouncer(server.url, max_client_conn="8") as pooler,
@@ -316,8 +315,7 @@ async def logged(running: Running, words: str) -> str:
 
 @pytest.mark.parametrize("command", ["doctor", "migrate", "ask"])
 async def test_a_pooler_is_worked_with(ready: Program, command: str, cluster: Path) -> None:
-    if not pgbouncer.available():
-        skip_or_fail(f"{NEEDS_SERVER} of its own: apt install pgbouncer")
+    needs_own("postgres", "pgbouncer", is_there=pgbouncer.available())
     async with PostgresServer(cluster=cluster) as server, PgBouncer(server.url) as pooler:
         ready.set(DATABASE_URL=pooler.url)
         ended = [await ready.run(command, *ARGUMENTS.get(command, ())) for _ in range(3)]

@@ -17,7 +17,7 @@ from storage import inbox
 from storage.database import Database, examine, open_database
 from storage.errors import DatabaseBusy, StorageError
 from storage.models import Conversation
-from tests.conftest import NEEDS_SERVER, skip_or_fail
+from tests.conftest import needs_own
 from tests.patience import PATIENCE
 from tests.peers import pgbouncer
 from tests.peers.pgbouncer import PgBouncer
@@ -58,8 +58,7 @@ SERVERS_CONNECTIONS = "2"
 @pytest.fixture
 async def server(cluster: Path) -> AsyncIterator[PostgresServer]:
     """A server of this test's own."""
-    if not pgbouncer.available():
-        skip_or_fail(f"{NEEDS_SERVER} of its own: apt install pgbouncer")
+    needs_own("postgres", "pgbouncer", is_there=pgbouncer.available())
     async with PostgresServer(cluster=cluster) as started:
         yield started
 

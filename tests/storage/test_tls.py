@@ -14,7 +14,7 @@ import pytest
 
 from storage.database import examine, open_database
 from storage.errors import DatabaseBusy, DatabaseUnusable, StorageError
-from tests.conftest import NEEDS_SERVER, Once, skip_or_fail
+from tests.conftest import Once, needs_own
 from tests.peers import mariadb
 from tests.peers.certificates import Authority, Certificate
 from tests.peers.mariadb import MariaDbServer
@@ -55,8 +55,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 @pytest.fixture(scope="session")
 def mariadb_home(once: Once) -> Path:
     """What every new server of MariaDB begins with."""
-    if not mariadb.available():
-        skip_or_fail(f"{NEEDS_SERVER} of its own: apt install mariadb-server")
+    needs_own("mysql", "mariadb-server", is_there=mariadb.available())
     return once("mariadb", lambda home: asyncio.run(mariadb.install(home)))
 
 
