@@ -30,7 +30,7 @@ test-all: ## the suite with PostgreSQL and MariaDB on their standard ports (see 
 	MOORINGS_TEST_MYSQL="$${MOORINGS_TEST_MYSQL:-mysql://root:@127.0.0.1/test}" \
 	$(MAKE) test
 
-chaos: $(VENV)/.develops ## kill bots and replicas hundreds of times, deploy, restart servers, try thousands of inputs; takes 40 minutes
+chaos: $(VENV)/.develops ## kill bots and replicas hundreds of times, deploy, restart servers, try thousands of inputs; takes 20 minutes
 	$(BIN)/pytest -m "(chaos or hypothesis) and not alone" --hypothesis-profile thorough -n $(WORKERS) --dist worksteal -rP $(ARGS)
 	$(BIN)/pytest -m "chaos and alone" -rP $(ARGS)
 

@@ -66,6 +66,17 @@ async def try_alone(lease: Lease, turn_id: int, now: datetime) -> None:
     await Turn.filter(id=turn_id).update(lone_tries=F("lone_tries") + 1)
 
 
+@write_first
+async def outlive(turn_id: int) -> None:
+    """Take a try alone back although somebody else has claimed the conversation since.
+
+    For who counted it, and lives: no lease keeps this from being done twice or late, and then the
+    turn is tried once more before it is given up.
+    """
+    running = Turn.filter(id=turn_id, state=TurnState.RUNNING, lone_tries__gt=0)
+    await running.update(lone_tries=F("lone_tries") - 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedStep:
     """One model call or tool call, finished; steps of a turn are numbered from 1.

@@ -60,6 +60,7 @@ class Serving:
         self._draining = draining
         self._opened = opened
         self._turn: Turn | None = None
+        self._tried_alone: int | None = None  # the turn that is
 
     async def run(self) -> None:
         """Deliver and answer until nothing waits, then give the conversation back.
@@ -77,6 +78,7 @@ class Serving:
                 await self._held()
         except LeaseLost as error:
             log.warning("lease lost", extra={"why": str(error)})
+            await self._outlive()
         except ConfigMistake:
             await self._hand_over()
             raise
@@ -98,8 +100,10 @@ class Serving:
             await self.run()
         except DatabaseBusy as error:
             log.warning("conversation left", extra={**extra, "why": str(error)})
-            with suppress(StorageError):  # LeaseLost, mostly: somebody goes on already
+            try:
                 await until_it_answers(self._hand_over, _AGAIN_SECONDS)
+            except StorageError:  # LeaseLost, mostly: somebody goes on already
+                await self._outlive()
         except StorageError as error:
             log.warning("conversation left", extra={**extra, "why": str(error)})
         except ConfigMistake:  # told by the directory, once
@@ -176,7 +180,9 @@ class Serving:
         async with quarantine.alone() if is_alone else quarantine.beside():
             if is_suspect:
                 await turns.try_alone(self._hold.lease, turn.opened.turn.id, self._hold.now())
+                self._tried_alone = turn.opened.turn.id
             yield
+            self._tried_alone = None
 
     async def _answer(self, turn: Turn) -> Due | None:
         """What is to be delivered now; None if the conversation was given back instead."""
@@ -235,6 +241,12 @@ class Serving:
             if turn.attempt >= _TOLD_AT:
                 await turn.reply.tell(_AWAY)
             return await runner.run(turn)
+
+    async def _outlive(self) -> None:
+        """Tell whoever goes on that what was tried alone here did not end this process."""
+        if self._tried_alone is not None:
+            with suppress(StorageError):  # then it counts as a death
+                await turns.outlive(self._tried_alone)
 
     async def _hand_over(self, wait: float = 0, *, has_failed: bool = False) -> None:
         """Let whoever claims the conversation go on, after so many seconds."""

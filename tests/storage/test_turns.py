@@ -161,6 +161,19 @@ async def test_a_try_alone_that_is_handed_over_is_given_back(now: datetime) -> N
         assert (await Turn.get()).lone_tries == 1
 
 
+async def test_a_try_alone_is_taken_back_also_after_another_has_begun(now: datetime) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    for life in range(2):
+        lease = await _taken_over(where, now, life)
+        await turns.try_alone(lease, (await given.opened(lease, now)).turn.id, now)
+    left = []
+    for _ in range(3):
+        await turns.outlive((await Turn.get()).id)
+        left.append((await Turn.get()).lone_tries)
+    assert left == [1, 0, 0]
+
+
 async def test_a_finished_step_takes_all_tries_alone_back(now: datetime) -> None:
     where = await given.conversation(now)
     await given.received(where, "k1", now)

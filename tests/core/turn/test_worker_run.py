@@ -15,8 +15,8 @@ from core.tools import ToolContext
 from core.turn.answer import answer_to
 from core.turn.worker import Worker
 from storage.database import Database
-from storage.errors import DatabaseBusy
-from storage.models import Agent, Conversation, Turn
+from storage.errors import DatabaseBusy, LeaseLost, StorageError
+from storage.models import Agent, Conversation, Turn, TurnState
 from tests.core.given import Stage, locked, of_a_later_version, tool
 from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
@@ -55,6 +55,27 @@ async def test_a_database_that_goes_away_in_an_attempt_ends_it(stage: Stage) -> 
     with pytest.raises(DatabaseBusy):
         await stage.worker().attend(accepted.conversation_id)
     assert stage.platform.transcript == []
+
+
+@pytest.mark.parametrize("ended", [LeaseLost("taken over"), DatabaseBusy("away")])
+async def test_who_lives_on_after_another_took_over_takes_its_try_alone_back(
+    stage: Stage, ended: StorageError
+) -> None:
+    """It was suspended, or cut off from the database: it did not die of the question."""
+    stage.model.script(("Half ", Then.PAUSE, ended))
+    await stage.say("Hello")
+    for life in range(2):
+        stage.owner = f"process {life}"
+        await stage.opened(await stage.hold())
+        stage.clock.forward(60)
+    async with running(stage.worker(owner="me")):
+        await stage.model.paused.acquire()
+        assert (await Turn.get()).lone_tries == 1
+        stage.clock.forward(60)
+        await stage.hold()
+        stage.model.resume()
+    turn = await Turn.get()
+    assert (turn.state, turn.lone_tries) == (TurnState.RUNNING, 0)
 
 
 async def test_many_conversations_are_answered_at_once(stage: Stage) -> None:
