@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -17,10 +17,11 @@ from core.llm.endpoints import Endpoints
 from core.llm.fallback import FallbackModel
 from core.llm.time_limits import Limits, first_event_seconds
 from tests.core.llm.asking import KEY, answer_of, client_of, request
-from tests.peers.endpoint import Endpoint, Raw, Reply, Stall
+from tests.peers.endpoint import Behaviour, Endpoint, Raw, Reply, Stall
 
 ASKED = request("Hello")
 SOON = 0.05
+ARRIVED = 1.0  # seconds in which a request comes to its model, however busy the machine is
 PATIENT = Limits(whole=120, wait=60)
 THINKING = json.dumps({"choices": [{"delta": {"reasoning_content": "Hm."}}]})
 ANSWER = json.dumps({"choices": [{"delta": {"content": "Noon."}, "finish_reason": "stop"}]})
@@ -34,20 +35,27 @@ async def models() -> AsyncIterator[Endpoints]:
     await endpoints.close()
 
 
+@asynccontextmanager
+async def first(behaves: Behaviour, then: str | Behaviour = "Noon.") -> AsyncGenerator[Endpoint]:
+    """Its first model behaves so, and the second then, whichever request comes in first."""
+    async with Endpoint(lambda body: behaves if body["model"] == "first" else then) as endpoint:
+        yield endpoint
+
+
 def pair(models: Endpoints, endpoint: Endpoint) -> ChatModel:
-    """Two models, of which the first is left soon."""
+    """Two models, of which the first is left once it has been asked."""
     at = At(base_url=endpoint.base_url, api_key=KEY)
-    return models.model(("first", "second"), at, first_token_seconds=SOON)
+    return models.model(("first", "second"), at, first_token_seconds=ARRIVED)
 
 
 @pytest.mark.parametrize("answered", [True, False])
 async def test_a_silent_model_is_asked_once_and_left_for_the_next(
-    endpoint: Endpoint, models: Endpoints, answered: bool
+    models: Endpoints, answered: bool
 ) -> None:
-    endpoint.script(Stall(answered=answered))
-    async with asyncio.timeout(50):  # the first alone would be waited for three times 60 seconds
-        answer = await answer_of(pair(models, endpoint), ASKED)
-    assert (answer.model, answer.text) == ("second", "You said: Hello")
+    async with first(Stall(answered=answered)) as endpoint:
+        async with asyncio.timeout(50):  # the first alone would be waited for 3 times 60 seconds
+            answer = await answer_of(pair(models, endpoint), ASKED)
+    assert (answer.model, answer.text) == ("second", "Noon.")
     assert [body["model"] for body in endpoint.requests] == ["first", "second"]
 
 
@@ -71,15 +79,17 @@ async def test_the_first_thought_is_a_beginning(endpoint: Endpoint, models: Endp
     assert [body["model"] for body in endpoint.requests] == ["first"]
 
 
-async def test_the_last_model_is_not_left(endpoint: Endpoint) -> None:
+async def test_the_last_model_is_not_left() -> None:
     """Its answer comes, although it takes longer than the others would have had."""
-
-    async with client_of(endpoint.base_url) as client:
+    late = Reply(text="Noon.", size=9, pause=SOON * 2)
+    async with (
+        first(Stall(answered=False), then=late) as endpoint,
+        client_of(endpoint.base_url) as client,
+    ):
         model = FallbackModel(
             [EndpointModel(client, name, limits=PATIENT) for name in ("first", "second")],
             first_token_seconds=SOON,
         )
-        endpoint.script(Stall(answered=False), Reply(text="Noon.", size=9, pause=SOON * 2))
         async with asyncio.timeout(30):
             answer = await answer_of(model, ASKED)
     assert (answer.model, answer.text) == ("second", "Noon.")
