@@ -79,4 +79,5 @@ $(VENV)/.develops: requirements-dev.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing for development (once) …"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(BIN)/pytest --collect-only -q >/dev/null || true  # compiles the tests: else each worker would
 	@touch $@ $(VENV)/.runs
