@@ -67,12 +67,15 @@ async def try_alone(lease: Lease, turn_id: int, now: datetime) -> None:
 
 
 @write_first
-async def outlive(turn_id: int) -> None:
-    """Take a try alone back although somebody else has claimed the conversation since.
+async def take_back(turn_id: int) -> None:
+    """Take back a try alone that ended no process, without a lease: somebody else may have it.
 
-    For who counted it, and lives: no lease keeps this from being done twice or late, and then the
-    turn is tried once more before it is given up.
+    Done twice, it lets the turn be tried once more before it is given up.
     """
+    await _take_back(turn_id)
+
+
+async def _take_back(turn_id: int) -> None:
     running = Turn.filter(id=turn_id, state=TurnState.RUNNING, lone_tries__gt=0)
     await running.update(lone_tries=F("lone_tries") - 1)
 
@@ -271,23 +274,24 @@ async def hand_over(
     now: datetime,
     *,
     opened: OpenTurn | None = None,
+    is_tried_alone: bool = False,
     has_failed: bool = False,
     not_before: datetime | None = None,
 ) -> None:
     """Give an unfinished conversation to whoever claims it next, at once or at `not_before`.
 
-    A try alone of the turn that was `opened` is given back: it ended no process. The attempt
-    counts if it `has_failed` by itself.
+    `is_tried_alone`: so is the turn that was `opened`, and the try is taken back, since it ended no
+    process. The attempt counts if it `has_failed` by itself.
 
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
     await fence(lease, now)
     if opened:
-        running = Turn.filter(id=opened.turn.id, state=TurnState.RUNNING)
-        before = opened.turn.lone_tries
-        await running.filter(lone_tries__gt=before).update(lone_tries=before)
+        if is_tried_alone:
+            await _take_back(opened.turn.id)
         if has_failed:
+            running = Turn.filter(id=opened.turn.id, state=TurnState.RUNNING)
             await running.update(attempts=F("attempts") + 1)
     await Conversation.filter(id=lease.conversation_id).update(
         token=F("token") + 1, owner=None, ready_at=milliseconds(not_before or now)

@@ -60,7 +60,6 @@ class Serving:
         self._draining = draining
         self._opened = opened
         self._turn: Turn | None = None
-        self._tried_alone: int | None = None  # the turn that is
 
     async def run(self) -> None:
         """Deliver and answer until nothing waits, then give the conversation back.
@@ -78,7 +77,7 @@ class Serving:
                 await self._held()
         except LeaseLost as error:
             log.warning("lease lost", extra={"why": str(error)})
-            await self._outlive()
+            await self._take_back()
         except ConfigMistake:
             await self._hand_over()
             raise
@@ -103,7 +102,7 @@ class Serving:
             try:
                 await until_it_answers(self._hand_over, _AGAIN_SECONDS)
             except StorageError:  # LeaseLost, mostly: somebody goes on already
-                await self._outlive()
+                await self._take_back()
         except StorageError as error:
             log.warning("conversation left", extra={**extra, "why": str(error)})
         except ConfigMistake:  # told by the directory, once
@@ -179,10 +178,9 @@ class Serving:
         is_alone = is_suspect and not quarantine.is_within
         async with quarantine.alone() if is_alone else quarantine.beside():
             if is_suspect:
+                turn.is_tried_alone = True  # before, since an error may leave it counted
                 await turns.try_alone(self._hold.lease, turn.opened.turn.id, self._hold.now())
-                self._tried_alone = turn.opened.turn.id
             yield
-            self._tried_alone = None
 
     async def _answer(self, turn: Turn) -> Due | None:
         """What is to be delivered now; None if the conversation was given back instead."""
@@ -242,11 +240,11 @@ class Serving:
                 await turn.reply.tell(_AWAY)
             return await runner.run(turn)
 
-    async def _outlive(self) -> None:
-        """Tell whoever goes on that what was tried alone here did not end this process."""
-        if self._tried_alone is not None:
-            with suppress(StorageError):  # then it counts as a death
-                await turns.outlive(self._tried_alone)
+    async def _take_back(self) -> None:
+        """Tell whoever goes on that the turn that was tried alone here did not end this process."""
+        if self._turn and self._turn.is_tried_alone:
+            with suppress(StorageError):  # then it counts as if it had
+                await turns.take_back(self._turn.opened.turn.id)
 
     async def _hand_over(self, wait: float = 0, *, has_failed: bool = False) -> None:
         """Let whoever claims the conversation go on, after so many seconds."""
@@ -255,6 +253,7 @@ class Serving:
             self._hold.lease,
             now,
             opened=self._turn.opened if self._turn else None,
+            is_tried_alone=bool(self._turn and self._turn.is_tried_alone),
             has_failed=has_failed,
             not_before=now + timedelta(seconds=wait),
         )

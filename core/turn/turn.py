@@ -72,6 +72,7 @@ class Turn:
         self.memory = Memory(self.resources.histories)
         self.has_more = False  # there is another message in the conversation
         self.is_edited = False
+        self.is_tried_alone = False  # as what may end its process
         self._edits_heeded = 0
         self._settles = False
         self.showing = asyncio.Lock()  # held while people are shown the answer, or work on it

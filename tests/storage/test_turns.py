@@ -157,7 +157,7 @@ async def test_a_try_alone_that_is_handed_over_is_given_back(now: datetime) -> N
         lease = await _taken_over(where, now, life)
         opened = await given.opened(lease, now)
         await turns.try_alone(lease, opened.turn.id, now)
-        await turns.hand_over(lease, now, opened=opened)
+        await turns.hand_over(lease, now, opened=opened, is_tried_alone=True)
         assert (await Turn.get()).lone_tries == 1
 
 
@@ -169,9 +169,24 @@ async def test_a_try_alone_is_taken_back_also_after_another_has_begun(now: datet
         await turns.try_alone(lease, (await given.opened(lease, now)).turn.id, now)
     left = []
     for _ in range(3):
-        await turns.outlive((await Turn.get()).id)
+        await turns.take_back((await Turn.get()).id)
         left.append((await Turn.get()).lone_tries)
     assert left == [1, 0, 0]
+
+
+async def test_two_tries_alone_are_taken_back_by_who_lost_the_lease_and_who_hands_over(
+    now: datetime,
+) -> None:
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lost = await _taken_over(where, now, 0)
+    await turns.try_alone(lost, (await given.opened(lost, now)).turn.id, now)
+    lease = await _taken_over(where, now, 1)
+    opened = await given.opened(lease, now)
+    await turns.try_alone(lease, opened.turn.id, now)
+    await turns.take_back(opened.turn.id)
+    await turns.hand_over(lease, now, opened=opened, is_tried_alone=True)
+    assert (await Turn.get()).lone_tries == 0
 
 
 async def test_a_finished_step_takes_all_tries_alone_back(now: datetime) -> None:
@@ -184,7 +199,7 @@ async def test_a_finished_step_takes_all_tries_alone_back(now: datetime) -> None
     await turns.try_alone(lease, opened.turn.id, now)
     step = FinishedStep(turn_id=opened.turn.id, number=1, kind=StepKind.TOOL, content={})
     await turns.record(lease, step, now)
-    await turns.hand_over(lease, now, opened=opened)
+    await turns.hand_over(lease, now, opened=opened, is_tried_alone=True)
     assert (await Turn.get()).lone_tries == 0
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
@@ -35,11 +35,9 @@ async def models() -> AsyncIterator[Endpoints]:
     await endpoints.close()
 
 
-@asynccontextmanager
-async def first(behaves: Behaviour, then: str | Behaviour = "Noon.") -> AsyncGenerator[Endpoint]:
+def first(behaves: Behaviour, then: str | Behaviour = "Noon.") -> Endpoint:
     """Its first model behaves so, and the second then, whichever request comes in first."""
-    async with Endpoint(lambda body: behaves if body["model"] == "first" else then) as endpoint:
-        yield endpoint
+    return Endpoint(lambda body: behaves if body["model"] == "first" else then)
 
 
 def pair(models: Endpoints, endpoint: Endpoint) -> ChatModel:
