@@ -46,6 +46,8 @@ async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caugh
         await discord.until(lambda: aside(bot) == 3)
         discord.say(discord.support, discord.ben, "after them")
         await discord.until(lambda: server.rows(INBOX) == [(1,)])
+        asked = len(discord.calls("channels.get"))
+        await discord.until(lambda: len(discord.calls("channels.get")) > asked + 1)
         assert aside(bot) == 3
         discord.clear_faults()
         await discord.until(lambda: server.rows(INBOX) == [(11,)])

@@ -60,7 +60,8 @@ _DETAILS = [
         "format": "openai-responses-v1",
         "id": "rs_05a6389df207c51e016a99d959",
         "index": 0,
-    }
+    },
+    {"type": "reasoning.summary", "summary": "Two steps.", "index": 1},
 ]
 
 
@@ -300,11 +301,12 @@ VENDORS = (
                     "content": "",
                     "role": "assistant",
                     "reasoning": None,
-                    "reasoning_details": _DETAILS,
+                    "reasoning_details": _DETAILS[:1],
                 },
                 native_finish_reason=None,
                 provider="OpenAI",
             ),
+            chunk({"reasoning_details": _DETAILS[1:]}),
             chunk({"tool_calls": [called(index=0, id="call_9")]}),
             _ENDED,
             DONE,
