@@ -18,6 +18,7 @@ from tortoise.transactions import in_transaction
 
 import storage.migrations
 from storage.drivers.internals import (
+    BytewiseExecutor,
     ExactExecutor,
     Executor,
     columns_of,
@@ -171,13 +172,14 @@ async def _apply(connection: BaseDBAsyncClient) -> None:
     async with in_transaction(connection.connection_name) as transaction:
         for statement in _BEGIN[transaction.capabilities.dialect]:
             await _execute(transaction, statement)
-        executor = Executor(transaction, apps)
+        is_file = transaction.capabilities.dialect == "sqlite"
+        executor = (Executor if is_file else BytewiseExecutor)(transaction, apps)
         executor.recorder = _Recorder(transaction)
         if not await _applied(transaction):
             await executor.make(_models(), known())
             return
         await executor.migrate()
-        if transaction.capabilities.dialect == "sqlite":
+        if is_file:
             await _make_keys_and_indexes(transaction)
 
 

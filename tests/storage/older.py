@@ -48,6 +48,10 @@ _TABLES = {
         FROM information_schema.tables JOIN information_schema.table_constraints
             USING (table_schema, table_name) WHERE table_schema = database()""",
 }
+# All that is told of each index: on PostgreSQL also by which operators it is ordered.
+_INDEXES = sql._INDEXES | {
+    "postgres": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"
+}
 _APPLIED = "SELECT app, name FROM tortoise_migrations"
 
 
@@ -77,7 +81,7 @@ async def schema(url: str) -> set[tuple[tuple[str, str], ...]]:
     """Every table, column, index and constraint with all that is told of it, and the records."""
     async with opened(url) as (database, _):
         columns = await sql.rows(database, _DETAILS[database.url.dialect])
-        indexes = await sql.rows(database, sql._INDEXES[database.url.dialect])
+        indexes = await sql.rows(database, _INDEXES[database.url.dialect])
         tables = await sql.rows(database, _TABLES[database.url.dialect])
         applied = await sql.rows(database, _APPLIED)
     return {

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
 
-from storage import past
+from storage import passages, past
 from storage.database import Database
+from storage.drivers.script import Script, Statement, reading_script, rows
 from storage.models import Conversation
 from storage.past import Past, Wanted
-from tests.statements import asked
 from tests.storage import given, sql
+
+# What lets it count its rows, what it tells its plan by, and that it looks between two addresses.
+BY_INDEX = {
+    "sqlite": ("ANALYZE", "EXPLAIN QUERY PLAN", r"address>\? AND address<\?"),
+    "postgres": ("ANALYZE", "EXPLAIN", r"Index Cond: .*address.*terminal/c1.*terminal/c10"),
+    "mysql": ("ANALYZE TABLE conversation", "EXPLAIN", "'range'"),
+}
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -43,11 +51,22 @@ async def test_what_was_said_at_or_below_the_same_address_is_there(
     assert (await before(where, now)).has_sibling is is_there
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-async def test_it_is_found_by_the_index(now: datetime, database: Database) -> None:
+@reading_script
+def plan(asked: Statement, explain: str) -> Script[str]:
+    """How the database would find this."""
+    lines = yield from rows(f"{explain} {asked.text}", *asked.values)
+    return "\n".join(str(tuple(line)) for line in lines)
+
+
+async def test_among_many_conversations_it_is_found_by_the_index(
+    now: datetime, database: Database
+) -> None:
     where = await given.conversation(now, room="c1")
-    async with asked() as statements:
-        await before(where, now)
-    [looked] = [each for each in statements if "substr(address" in each]
-    plan = await sql.rows(database, f"EXPLAIN QUERY PLAN {looked}")
-    assert "agent_id=? AND address>? AND address<?" in str(plan)
+    told = {"agent_id": where.agent_id, "queue": "q", "opened_by": "ana", "created_at": now}
+    others = [Conversation(**told, address=f"terminal/d{number}") for number in range(2_000)]
+    await Conversation.bulk_create(others)
+    dialect = database.url.dialect
+    analyse, explain, found = BY_INDEX[dialect]
+    await sql.rows(database, analyse)
+    (asked,) = next(passages.has_sibling(dialect, where.agent_id, where.id, where.address))
+    assert re.search(found, await plan(asked, explain))
