@@ -64,6 +64,7 @@ class Directory:
         self._made: dict[str, AgentSpec] = {}
         self._known: dict[str, KnownAgent] = {}
         self._unreadable: frozenset[int] = frozenset()
+        self._recording = asyncio.Lock()
         self.read(specs, has_file=has_file)
 
     def read(self, specs: Iterable[AgentSpec], *, has_file: bool = True) -> None:
@@ -82,8 +83,11 @@ class Directory:
         """The agent of that name, if this process has one."""
         if known := self._known.get(name):
             return known
-        spec = self._made.get(name) or self._named.get(name)
-        return await self._record(spec) if spec else None
+        async with self._recording:  # those that need it at once would wait for one row
+            if known := self._known.get(name):
+                return known
+            spec = self._spec(name)
+            return await self._record(spec) if spec else None
 
     async def recall(self, name: str) -> KnownAgent | None:
         """As `find`, but also an agent that another program made: this one knows it from now on."""
@@ -191,8 +195,13 @@ class Directory:
             now=self._clock(),
             named_at=None if spec.name in self._made else self._read_at,
         )
-        self._known[spec.name] = known = KnownAgent(id=row.id, spec=spec)
+        known = KnownAgent(id=row.id, spec=spec)
+        if self._spec(spec.name) is spec:  # no other one was read or made meanwhile
+            self._known[spec.name] = known
         return known
+
+    def _spec(self, name: str) -> AgentSpec | None:
+        return self._made.get(name) or self._named.get(name)
 
     def _entry(self, row: models.Agent) -> Entry:
         origin = Origin.RETIRED if self._is_retired(row) else Origin.PROGRAM

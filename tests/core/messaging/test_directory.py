@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from core.config.spec import AgentSpec
@@ -9,6 +11,7 @@ from core.errors import UserMistake
 from core.messaging.directory import Directory, Origin
 from storage import agents
 from tests.core.given import Stage
+from tests.statements import asked
 
 NEW = AgentSpec(name="Ada", instructions="Be long.")
 
@@ -21,6 +24,24 @@ def directory(stage: Stage, *specs: AgentSpec) -> Directory:
 async def test_an_agent_of_the_file_gets_its_identity_at_first_use(stage: Stage) -> None:
     first = await stage.directory.find("Ada")
     assert first == await stage.directory.find("Ada") == await stage.directory.get("Ada")
+
+
+async def test_those_that_need_an_agent_at_once_let_one_of_them_record_it(stage: Stage) -> None:
+    """As the turns that a process takes up when it starts: each would wait for the same row."""
+    known, here = await stage.agent(), directory(stage, NEW)
+    async with asked() as statements, asyncio.TaskGroup() as group:
+        found = [group.create_task(here.of(known.id)) for _ in range(5)]
+    assert statements.transactions == 1
+    assert len({id(each.result()) for each in found}) == 1
+
+
+async def test_a_file_that_is_read_while_an_agent_is_recorded_wins(stage: Stage) -> None:
+    here = directory(stage, AgentSpec(name="Ada", instructions="Be brief."))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(here.find("Ada"))
+        await asyncio.sleep(0)  # it has begun
+        here.read([NEW])
+    assert (await here.get("Ada")).spec == NEW
 
 
 async def test_what_the_code_says_wins_over_what_is_on_record(stage: Stage) -> None:
