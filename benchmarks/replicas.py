@@ -1,8 +1,9 @@
 """What do more replicas bring, what does a turn cost the database, how soon is a message seen?
 
 Everything but platform and model is real: workers in processes of their own on one PostgreSQL,
-which the benchmark starts for itself. Prints turns per second with their ratio to one replica,
-statements and milliseconds in the database per turn, and the time until a message is taken up:
+which the benchmark starts for itself. Prints turns per second with their ratio to one replica in
+the same round, statements and milliseconds in the database per turn, each the median of the rounds,
+and the time until a message is taken up:
     python -m benchmarks.replicas
 """
 
@@ -11,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import random
-import statistics
 import time
 from collections.abc import AsyncGenerator, Iterable
 from itertools import count
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event, Semaphore
+from statistics import median, quantiles
 
 import asyncpg
 
@@ -40,7 +41,8 @@ from storage.models import InboxMessage, Turn, TurnState
 from tests.peers.postgres import PostgresServer
 
 REPLICAS = (1, 2, 4, 8)
-TURNS = 400
+TURNS = 400  # a round
+ROUNDS = 5
 LOOKS = 50  # messages whose way is timed
 LEASE_SECONDS = 15.0
 ANSWER = "The deadline is March 15th."
@@ -265,21 +267,22 @@ async def measure(url: str) -> None:
 
 
 async def _print_throughput(url: str, intake: Intake, numbers: Iterable[int]) -> None:
+    rounds = [
+        [await throughput(url, size, messages(TURNS, numbers), intake) for size in REPLICAS]
+        for _ in range(ROUNDS)
+    ]
     print("replicas  turns/s  ratio  statements/turn  database ms/turn")
-    alone = 0.0
-    for size in REPLICAS:
-        pace, statements, milliseconds = await throughput(
-            url, size, messages(TURNS, numbers), intake
+    for at, size in enumerate(REPLICAS):
+        pace, statements, milliseconds = map(
+            median, zip(*(each[at] for each in rounds), strict=True)
         )
-        alone = alone or pace
-        print(
-            f"{size:8}  {pace:7.1f}  {pace / alone:5.2f}  {statements:15.1f}  {milliseconds:16.2f}"
-        )
+        ratio = median(each[at][0] / each[0][0] for each in rounds)
+        print(f"{size:8}  {pace:7.1f}  {ratio:5.2f}  {statements:15.1f}  {milliseconds:16.2f}")
 
 
 def _print(what: str, milliseconds: list[float]) -> None:
-    p99 = statistics.quantiles(milliseconds, n=100)[98]
-    print(f"taken up, {what}: median {statistics.median(milliseconds):.1f} ms, p99 {p99:.1f} ms")
+    p99 = quantiles(milliseconds, n=100)[98]
+    print(f"taken up, {what}: median {median(milliseconds):.1f} ms, p99 {p99:.1f} ms")
 
 
 async def _nothing() -> None:

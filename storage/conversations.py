@@ -111,14 +111,10 @@ async def show_to(readers: str, *, conversation_id: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apart:
-    """What is left out: what lies at or below these addresses, what is of these agents, and these.
-
-    `ids` are of conversations.
-    """
+    """What is left out: what lies at or below these addresses, and what is of these agents."""
 
     addresses: Sequence[str] = ()
     agents: Collection[int] = ()
-    ids: Collection[int] = ()
 
 
 _NOTHING = Apart()
@@ -147,10 +143,9 @@ def all_ready(
     Nothing is locked: others may claim them meanwhile.
     """
     text, values = _ALL_READY.format(marks(len(queues))), [*queues, milliseconds(now)]
-    for column, others in (("agent_id", apart_from.agents), ("id", apart_from.ids)):
-        if others:
-            text += f" AND {column} NOT IN ({marks(len(others))})"
-            values += others
+    if agents := apart_from.agents:
+        text += f" AND agent_id NOT IN ({marks(len(agents))})"
+        values += agents
     for path in apart_from.addresses:
         text += _OUTSIDE
         values += (path, len(path) + 1, f"{path}/")

@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
 _CONTESTED_SECONDS = 0.05
-_SPREAD = 4  # times as many as are wanted: processes that look at once choose among them at random
+# For so long after another process was quicker, those that look choose at random among so many
+# times as many as they want.
+_SPREAD_SECONDS = 1.0
+_SPREAD = 8
 
 
 class Worker:
@@ -46,7 +49,7 @@ class Worker:
         self._draining = asyncio.Event()
         self._is_looking = False
         self._claiming = set[int]()  # conversations
-        self._is_contested = False
+        self._spread_until = 0.0
         self.awaited = resources.awaited
         self.backlog = Backlog(self.wake)
 
@@ -166,8 +169,7 @@ class Worker:
     ) -> bool:
         """Start what waits, as far as its channels' shares go; True if more may be waiting."""
         limit = self._shares.at_once
-        spread = _SPREAD if self._is_contested else 1
-        self._is_contested = False
+        spread = _SPREAD if monotonic() < self._spread_until else 1
         found = await self._find(queues, limit * spread) if limit else []
         if len(found) > limit:
             found = random.sample(found, limit)
@@ -201,7 +203,7 @@ class Worker:
 
     def _lost(self) -> None:
         """Another process was quicker: the next look, soon, is for others than it finds."""
-        self._is_contested = True
+        self._spread_until = monotonic() + _SPREAD_SECONDS
         asyncio.get_running_loop().call_later(_CONTESTED_SECONDS, self.wake)
 
     def _ended(self, channel: str, task: asyncio.Task[bool]) -> None:
@@ -213,19 +215,19 @@ class Worker:
     async def _find(self, queues: Sequence[str], limit: int) -> list[Ready]:
         try:
             await self._resources.take_over()
-            return await conversations.all_ready(
+            found = await conversations.all_ready(
                 queues=queues,
                 now=self._resources.clock(),
-                limit=limit,
+                limit=limit + len(self._claiming),
                 apart_from=Apart(
                     addresses=[*self._shares.full, *self.backlog.unread],
                     agents=self._resources.directory.unreadable,
-                    ids=self._claiming,
                 ),
             )
         except (StorageError, OSError) as error:
             log.warning("cannot look for work", extra={"why": str(error)})
             return []
+        return [each for each in found if each.id not in self._claiming][:limit]
 
     async def _rest(self) -> None:
         """Wait for the next wake-up, or the next poll: replicas do not poll in step."""

@@ -21,7 +21,9 @@ from tests.core.given import Stage, locked, of_a_later_version, tool
 from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
+from tests.statements import asked
 
+LOOK = "SELECT id, agent_id, address FROM conversation"
 ROOMS = [f"slack/T1/C{number}" for number in range(8)]
 
 
@@ -113,6 +115,22 @@ async def test_who_has_waited_longest_is_answered_first(stage: Stage) -> None:
     async with running(stage.worker(slots=1)):
         await stage.platform.shows(len(ROOMS))
     assert [post.room for post in stage.platform.posts] == ROOMS
+
+
+async def test_workers_that_were_in_each_others_way_choose_among_more(
+    stage: Stage,
+) -> None:
+    """Both looked before either had claimed what they found."""
+    for number in range(12):
+        await stage.say("Hello", room=f"slack/T1/C{number}")
+    mine, yours = stage.worker(owner="me", slots=1), stage.worker(owner="you", slots=1)
+    async with asked() as statements, running(mine), running(yours):
+        while not any(LOOK in each and each.endswith("LIMIT 8") for each in statements):  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+        await stage.platform.shows(12)
+    first, second, *_ = [each for each in statements if LOOK in each]
+    assert first.endswith("LIMIT 1")
+    assert second.endswith("LIMIT 1")
 
 
 async def test_what_has_ended_is_not_waited_for_at_the_end(
