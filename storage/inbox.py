@@ -15,10 +15,12 @@ from storage.allowances import Limit
 from storage.conversations import Place
 from storage.drivers.script import (
     Made,
+    NothingChanged,
     Script,
     adding,
-    changing,
+    at_once,
     made,
+    needing,
     reading_script,
     script,
     select,
@@ -113,9 +115,11 @@ async def add(
         UsedUp: it is one too many for one of these limits, and is not stored.
     """
     try:
-        await _add(received, now, limits, where)
+        await (_add if limits else _add_at_once)(received, now, limits, where)
     except IntegrityError:
         return False
+    except NothingChanged as error:
+        raise Changed("the conversation is not as it was: store the message again") from error
     return True
 
 
@@ -124,22 +128,22 @@ _READY = "UPDATE conversation SET ready_at = COALESCE(ready_at, ?) WHERE id = ?"
 _READY_AS_KNOWN = f"{_READY} AND agent_id = ? AND address = ? AND readers = ?"
 
 
-@script
-def _add(
+def _added(
     received: NewMessage, now: datetime, limits: Sequence[Limit], where: Known | None
 ) -> Script[None]:
     # The conversation's row first: it orders this against a claim and a release.
     known = (where.agent_id, where.address, where.readers) if where else ()
     ready = _READY_AS_KNOWN if where else _READY
-    is_ready, _ = yield from together(
-        changing(ready, milliseconds(now), received.conversation_id, *known),
+    yield from together(
+        needing(ready, milliseconds(now), received.conversation_id, *known),
         adding(InboxMessage, _row(received, now)),
     )
-    if not is_ready:
-        raise Changed("the conversation is not as it was: store the message again")
     # After it, so that what comes twice is counted once; for when it was said, so that what was
     # missed is not too much all at once, nor what was too much answered when it is read again.
     yield from allowances.count(limits, min(received.sent_at, now))
+
+
+_add, _add_at_once = script(_added), at_once(_added)
 
 
 def _row(received: NewMessage, now: datetime) -> dict[str, object]:

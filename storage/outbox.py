@@ -8,6 +8,8 @@ from datetime import datetime
 from storage.drivers.internals import as_read, listed
 from storage.drivers.script import (
     Script,
+    changed,
+    dialect,
     one_statement,
     reading_script,
     script,
@@ -64,10 +66,23 @@ def opened(lease: Lease, *, outbox_id: int, message_id: str) -> Script[None]:
     yield from fenced(lease, _OPENED, message_id, outbox_id)
 
 
-@script
-def delivered(
+# All that may keep the conversation is looked at before its row is locked. Whoever has stored a
+# message meanwhile has written that row anew: then nothing is done.
+_DELIVERED_AND_LEFT = (
+    "WITH gone AS (UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL"
+    " WHERE id = ? AND token = ? AND xmin = (SELECT xmin FROM conversation WHERE id = ?)"
+    " AND NOT EXISTS (SELECT id FROM inbox"
+    " WHERE conversation_id = ? AND state IN ('waiting', 'taken'))"
+    " AND NOT EXISTS (SELECT id FROM outbox"
+    " WHERE conversation_id = ? AND state = 'due' AND id <> ?) RETURNING id)"
+    " UPDATE outbox SET state = 'delivered', message_id = ?, delivered_at = ?"
+    " WHERE id = ? AND EXISTS (SELECT id FROM gone)"
+)
+
+
+async def delivered(
     lease: Lease, *, outbox_id: int, message_id: str, now: datetime, leaves: bool = False
-) -> Script[bool]:
+) -> bool:
     """Record the receipt; with `leaves`, give the conversation back if nothing waits in it then.
 
     Returns whether it was given back.
@@ -75,6 +90,26 @@ def delivered(
     Raises:
         LeaseLost: somebody else has claimed the conversation since.
     """
+    receipt = (lease, outbox_id, message_id, now)
+    if leaves and dialect() == "postgres" and await _delivered_and_left(*receipt):
+        return True
+    return await _delivered(*receipt, leaves=leaves)
+
+
+@one_statement
+def _delivered_and_left(
+    lease: Lease, outbox_id: int, message_id: str, now: datetime
+) -> Script[bool]:
+    """Both, or nothing, as where the lease is lost or more waits; only PostgreSQL can do it."""
+    where = lease.conversation_id
+    held = (where, lease.token, where, where, where, outbox_id)
+    return bool((yield from changed(_DELIVERED_AND_LEFT, *held, message_id, now, outbox_id)))
+
+
+@script
+def _delivered(
+    lease: Lease, outbox_id: int, message_id: str, now: datetime, *, leaves: bool
+) -> Script[bool]:
     yield from fenced(lease, _DELIVERED, message_id, now, outbox_id)
     return leaves and (yield from left(lease))
 

@@ -1,4 +1,4 @@
-"""Turns: journalled step by step, ended in one transaction, or handed over."""
+"""Turns: ended in one transaction, or handed over; what comes up meanwhile, and what is answered."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from datetime import datetime
 
 from tortoise.expressions import F
 
-from storage import passages
+from storage import passages, steps
 from storage.claims import OpenTurn
 from storage.drivers.script import (
+    NothingChanged,
     Script,
     Statement,
-    adding,
+    at_once,
     changed,
     changing,
     insert,
-    one_statement,
+    needing,
     reading_script,
     rows,
     script,
@@ -25,7 +26,7 @@ from storage.drivers.script import (
 )
 from storage.drivers.transaction import reading, transaction, write_first
 from storage.errors import StorageError
-from storage.lease import Lease, fence, fenced, held, lost, milliseconds
+from storage.lease import Lease, fence, held, lost, milliseconds
 from storage.models import (
     Conversation,
     Feedback,
@@ -34,14 +35,12 @@ from storage.models import (
     MessageRole,
     OutboxMessage,
     OutboxState,
-    Step,
-    StepKind,
     Turn,
     TurnState,
 )
 from storage.outbox import due_now, new_key
 from storage.passages import Indexed
-from storage.usage import Call, Spent, add
+from storage.steps import FinishedStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,72 +77,6 @@ async def take_back(turn_id: int) -> None:
 async def _take_back(turn_id: int) -> None:
     running = Turn.filter(id=turn_id, state=TurnState.RUNNING, lone_tries__gt=0)
     await running.update(lone_tries=F("lone_tries") - 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinishedStep:
-    """One model call or tool call, finished; steps of a turn are numbered from 1.
-
-    `is_first_try`: nothing has failed or was interrupted in the turn since the step before.
-    """
-
-    turn_id: int
-    number: int
-    kind: StepKind
-    content: dict[str, object]
-    spent: Spent | None = None
-    is_first_try: bool = False
-
-
-_IS_STORED = "SELECT id FROM step WHERE turn_id = ? AND number = ?"
-_STEP = (
-    "INSERT INTO step (turn_id, number, kind, content, finished_at) SELECT ?, ?, ?, ?, ?"
-    " FROM conversation WHERE id = ? AND token = ? FOR UPDATE"
-)
-_PROGRESS = (
-    "UPDATE turn SET attempts = 1, interruptions = 0, lone_tries = 0"
-    " WHERE id = ? AND (attempts <> 1 OR interruptions <> 0 OR lone_tries <> 0)"
-)
-
-
-async def record(
-    lease: Lease, step: FinishedStep, now: datetime, *, is_again: bool = False
-) -> None:
-    """Journal a finished step; progress gives the turn its attempts back.
-
-    `is_again`: it was tried, and may be there: what stands under the same lease is the same step.
-
-    Raises:
-        LeaseLost: somebody else has claimed the conversation since.
-    """
-    if step.is_first_try and not (step.spent or is_again):
-        await one_statement(_add_step)(lease, step, now)
-    else:
-        await _record(lease, step, now, is_again=is_again)
-
-
-@script
-def _record(lease: Lease, step: FinishedStep, now: datetime, *, is_again: bool) -> Script[None]:
-    if is_again:
-        yield from held(lease)
-        if (yield from rows(_IS_STORED, step.turn_id, step.number)):
-            return
-    yield from _add_step(lease, step, now)
-    progress = [] if step.is_first_try else [changing(_PROGRESS, step.turn_id)]
-    yield from together(*progress, *_usage(lease, step, now))
-
-
-def _add_step(lease: Lease, step: FinishedStep, now: datetime) -> Script[None]:
-    values = (step.turn_id, step.number, step.kind, step.content, now)
-    yield from fenced(lease, _STEP, *values)
-
-
-def _usage(lease: Lease, step: FinishedStep, now: datetime) -> list[Statement]:
-    if not step.spent:
-        return []
-    return add(
-        step.spent, Call(turn_id=step.turn_id, agent_id=lease.agent_id, step=step.number), now
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,10 +120,9 @@ _DUE = (
 _PART = ("key", "conversation_id", "turn_id", "part", "state", "text", "reply_to", "attempts")
 
 
-@script
-def end(
+async def end(
     lease: Lease, opened: OpenTurn, ending: Ending, now: datetime
-) -> Script[list[OutboxMessage] | None]:
+) -> list[OutboxMessage] | None:
     """End the turn: last step, history, turn, answered messages, and what is to be delivered.
 
     All of it, or nothing: a turn that has ended already stays as it is. Returns what it has to
@@ -200,12 +132,35 @@ def end(
         LeaseLost: somebody else has claimed the conversation since.
         QuestionsEdited: it has not ended.
     """
-    found, last_seq = ending.passages, opened.last_seq + len(ending.entries)
-    moved = (last_seq, lease.conversation_id, lease.token, opened.last_seq)
-    turn_id = opened.turn.id
+    try:
+        await _end_at_once(lease, opened, ending, now)
+    except NothingChanged:
+        return await _end(lease, opened, ending, now)
+    return _known_as_due(opened.draft, ending, now)
+
+
+@at_once
+def _end_at_once(
+    lease: Lease, opened: OpenTurn, ending: Ending, now: datetime
+) -> Script[list[int]]:
+    """As `end`, where everything is as it was when the turn was opened."""
+    return (
+        yield from together(
+            needing(_LAST_SEQ_AS_READ, *_moved(lease, opened, ending), lease.readers),
+            needing(_END, *_ended(opened, ending, now)),
+            *_all_else(lease, opened, ending, now, found=ending.passages),
+        )
+    )
+
+
+@script
+def _end(
+    lease: Lease, opened: OpenTurn, ending: Ending, now: datetime
+) -> Script[list[OutboxMessage] | None]:
+    found, moved, turn_id = ending.passages, _moved(lease, opened, ending), opened.turn.id
     is_moved, is_ended = yield from together(
         changing(_LAST_SEQ_AS_READ, *moved, lease.readers),
-        changing(_END, ending.state, ending.failure, now, turn_id, ending.edits),
+        changing(_END, *_ended(opened, ending, now)),
     )
     if not is_moved:
         yield from held(lease)
@@ -216,23 +171,32 @@ def end(
         return None
     if not (is_moved or (yield from changed(_LAST_SEQ, *moved))):
         raise lost(lease)
-    answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
-    yield from together(
-        *_last_step(lease, ending.step, now),
-        changing(_ANSWERED, answered, turn_id),
-        *_history(opened, ending.entries),
-        *passages.add(lease.conversation_id, turn_id, found),
-        *_due(opened.draft, ending, now),
-    )
+    yield from together(*_all_else(lease, opened, ending, now, found=found))
     return _known_as_due(opened.draft, ending, now)
 
 
-def _last_step(lease: Lease, step: FinishedStep | None, now: datetime) -> list[Statement]:
-    if step is None:
-        return []
-    kept = {"turn_id": step.turn_id, "number": step.number, "kind": step.kind}
-    added = adding(Step, {**kept, "content": step.content, "finished_at": now})
-    return [added, *_usage(lease, step, now)]
+def _moved(lease: Lease, opened: OpenTurn, ending: Ending) -> tuple[int, ...]:
+    """The values of _LAST_SEQ."""
+    last_seq = opened.last_seq + len(ending.entries)
+    return last_seq, lease.conversation_id, lease.token, opened.last_seq
+
+
+def _ended(opened: OpenTurn, ending: Ending, now: datetime) -> tuple[object, ...]:
+    """The values of _END."""
+    return ending.state, ending.failure, now, opened.turn.id, ending.edits
+
+
+def _all_else(
+    lease: Lease, opened: OpenTurn, ending: Ending, now: datetime, *, found: Sequence[Indexed]
+) -> list[Statement]:
+    answered = InboxState.FAILED if ending.state is TurnState.FAILED else InboxState.ANSWERED
+    return [
+        *steps.last(lease, ending.step, now),
+        changing(_ANSWERED, answered, opened.turn.id),
+        *_history(opened, ending.entries),
+        *passages.add(lease.conversation_id, opened.turn.id, found),
+        *_due(opened.draft, ending, now),
+    ]
 
 
 def _history(opened: OpenTurn, entries: Sequence[Entry]) -> list[Statement]:

@@ -32,11 +32,12 @@ from core.turn.journal import Journal, ModelStep, ToolStep
 from core.turn.resources import Answer, Resources
 from core.turn.retries import Fail, Stopped
 from core.turn.split import parts
-from storage import claims, turns
+from storage import claims, steps, turns
 from storage.claims import OpenTurn
 from storage.models import InboxMessage, MessageRole, StepKind, TurnState
 from storage.passages import Indexed
-from storage.turns import Ending, Entry, FinishedStep, QuestionsEdited
+from storage.steps import FinishedStep
+from storage.turns import Ending, Entry, QuestionsEdited
 from storage.usage import Spent
 
 log = logging.getLogger(__name__)
@@ -242,7 +243,7 @@ class Turn:
         """
         finished = self._finished(kind, step, spent)
         await self.hold.insist(
-            lambda is_again: turns.record(
+            lambda is_again: steps.record(
                 self.hold.lease, finished, self.hold.now(), is_again=is_again
             )
         )

@@ -26,7 +26,7 @@ from tortoise.fields.data import JSON_DUMPS
 
 from storage.drivers.internals import Model, as_read, in_thread, listed, table_of
 from storage.drivers.pool import held
-from storage.drivers.session import Row, Session, integrity_errors, session_of
+from storage.drivers.session import Row, Session, driver_errors, integrity_errors, session_of
 from storage.drivers.transaction import database_errors, retried, to_the_end
 
 M = TypeVar("M", bound=Model)
@@ -41,6 +41,7 @@ IF_NEW = " ON CONFLICT DO NOTHING"  # ends an INSERT whose key may be there alre
 class _Wants(Enum):
     ROWS = "rows"
     COUNT = "how many rows were changed"
+    SOME = "as COUNT, and that it is not none"
     ID = "the id of the row that was added"
 
 
@@ -85,6 +86,15 @@ def together(*statements: Statement) -> Script[list[int]]:
 def changing(text: str, *values: object) -> Statement:
     """An UPDATE, or an INSERT whose rows are counted."""
     return Statement(text, values, _Wants.COUNT)
+
+
+def needing(text: str, *values: object) -> Statement:
+    """As `changing`; where it finds no row, nothing is done: the script raises NothingChanged."""
+    return Statement(text, values, _Wants.SOME)
+
+
+class NothingChanged(Exception):
+    """A statement found no row that it needs, since somebody else was there before."""
 
 
 def adding(model: type[Model], values: Mapping[str, object]) -> Statement:
@@ -142,6 +152,14 @@ def one_statement(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, An
     return _run(verb, is_write=False)
 
 
+def at_once(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # as above
+    """As `script`, for one that yields once: PostgreSQL takes that as one statement.
+
+    It is a transaction by itself, for which nobody has to say BEGIN and COMMIT.
+    """
+    return _run(verb, is_write=True, is_one=True)
+
+
 def reading_script(verb: Callable[P, Script[R]]) -> Callable[P, Coroutine[Any, Any, R]]:  # type: ignore[explicit-any]  # as above
     """Run a script that only reads."""
     return _run(verb, is_write=False)
@@ -153,11 +171,12 @@ def inside(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Script[R]]:
 
 
 def _run(  # type: ignore[explicit-any]  # as above
-    verb: Callable[P, Script[R]], *, is_write: bool
+    verb: Callable[P, Script[R]], *, is_write: bool, is_one: bool = False
 ) -> Callable[P, Coroutine[Any, Any, R]]:
     @wraps(verb)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await retried(partial(_once, partial(verb, *args, **kwargs), is_write=is_write))
+        once = partial(_once, partial(verb, *args, **kwargs), is_write=is_write, is_one=is_one)
+        return await retried(once)
 
     return run
 
@@ -173,14 +192,14 @@ def client() -> BaseDBAsyncClient:
     return connections.get(next(iter(connections.db_config)))
 
 
-async def _once(begin: Callable[[], Script[R]], *, is_write: bool) -> R:
+async def _once(begin: Callable[[], Script[R]], *, is_write: bool, is_one: bool) -> R:
     there = client()
     begins = is_write and not isinstance(there, TransactionalDBClient)
     if isinstance(there, SqliteClient):
         async with held(there) as connection:
             act = partial(_in_file, begin, begins=begins)
             return await to_the_end(in_thread(connection, act))
-    work = _on_server(there, begin, begins=begins)
+    work = _on_server(there, begin(), begins=begins, is_one=is_one)
     return await to_the_end(asyncio.get_running_loop().create_task(work))
 
 
@@ -213,20 +232,32 @@ def _answered(asked: Statement, values: list[object], connection: sqlite3.Connec
             return cursor.fetchall()
         case _Wants.COUNT:
             return cursor.rowcount
+        case _Wants.SOME:
+            return _some(cursor.rowcount)
         case _Wants.ID:
             return cast("int", cursor.lastrowid)
 
 
+def _some(count: int) -> int:
+    if not count:
+        raise NothingChanged
+    return count
+
+
 async def _on_server(
-    client: BaseDBAsyncClient, begin: Callable[[], Script[R]], *, begins: bool
+    client: BaseDBAsyncClient, script: Script[R], *, begins: bool, is_one: bool
 ) -> R:
+    dialect, asked = client.capabilities.dialect, None
+    if is_one and dialect == "postgres":
+        asked = next(script)
+        begins = begins and not _fit_into_one(asked)
     async with held(client) as connection, AsyncExitStack() as undone:
-        session = session_of(client.capabilities.dialect, connection)
+        session = session_of(dialect, connection)
         if begins:
             await session.begin()
             undone.push_async_callback(_roll_back, session)
         try:
-            result = await _asked(begin(), session, client.capabilities.dialect)
+            result = await _asked(script, session, dialect, asked)
         except integrity_errors() as error:
             raise IntegrityError(error) from error
         if begins:
@@ -240,10 +271,12 @@ async def _roll_back(session: Session) -> None:
         await session.rollback()
 
 
-async def _asked(script: Script[R], session: Session, dialect: str) -> R:
+async def _asked(
+    script: Script[R], session: Session, dialect: str, asked: tuple[Statement, ...] | None
+) -> R:
     answers: list[Answer]
     try:
-        asked = next(script)
+        asked = asked or next(script)
         while True:
             if dialect == "postgres" and _fit_into_one(asked):
                 answers = await _at_once(asked, session)
@@ -268,6 +301,8 @@ async def _answer(asked: Statement, values: list[object], session: Session, dial
             return await session.rows(text, values)
         case _Wants.COUNT:
             return await session.count(text, values)
+        case _Wants.SOME:
+            return _some(await session.count(text, values))
         case _Wants.ID:
             return await session.add(text, values)
 
@@ -278,8 +313,22 @@ async def _at_once(asked: tuple[Statement, ...], session: Session) -> list[Answe
     marks = tuple(value.by if isinstance(value, Made) else None for value in values)
     given = [value for value in values if not isinstance(value, Made)]
     text = _as_one(tuple((each.text, each.wants) for each in asked), marks)
-    (row,) = await session.rows(text, as_stored(given))
+    try:
+        (row,) = await session.rows(text, as_stored(given))
+    except driver_errors("asyncpg", "InvalidTextRepresentationError") as error:
+        if _NONE in str(error):
+            raise NothingChanged from error
+        raise
     return list(row)
+
+
+# Where a statement finds no row that it needs, this is no number: what was done with it is undone.
+_NONE = "no row; Moorings finds out why and tries again"
+_ANSWERS = {
+    _Wants.ID: "id",
+    _Wants.COUNT: "COUNT(*)",
+    _Wants.SOME: f"CAST(CASE COUNT(*) WHEN 0 THEN '{_NONE}' ELSE COUNT(*)::text END AS bigint)",
+}
 
 
 @lru_cache(maxsize=1000)
@@ -295,10 +344,7 @@ def _as_one(asked: tuple[tuple[str, _Wants], ...], made_by: tuple[int | None, ..
         f"part_{at} AS ({re.sub('[?]', mark, text)} RETURNING id)"
         for at, (text, _) in enumerate(asked)
     ]
-    answers = [
-        f"(SELECT {'id' if wants is _Wants.ID else 'COUNT(*)'} FROM part_{at})"  # noqa: S608  # as above
-        for at, (_, wants) in enumerate(asked)
-    ]
+    answers = [f"(SELECT {_ANSWERS[wants]} FROM part_{at})" for at, (_, wants) in enumerate(asked)]  # noqa: S608  # as above
     return f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
 
 

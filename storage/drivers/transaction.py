@@ -68,7 +68,7 @@ def transaction(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corout
     All of it stands when this returns. After DatabaseBusy it stands as a whole or not at all, and
     nobody knows which: the answer to COMMIT may be what was lost. Whoever tries again may rely on
     this: what has a key or a place of its own is stored once (`inbox.add` and `facts.add` know the
-    key, `turns.end` a turn that has ended, `turns.record` looks when it is told that it is tried
+    key, `turns.end` a turn that has ended, `steps.record` looks when it is told that it is tried
     again), what sets a value sets it again, and under a lease that was given back the second try
     raises LeaseLost. A claim is not to be repeated, but begun anew: what it leased without knowing
     comes back when the lease lapses.

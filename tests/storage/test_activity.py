@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import activity, conversations, inbox, outbox, summaries, turns
+from storage import activity, conversations, inbox, outbox, steps, summaries
 from storage.claims import OpenTurn
 from storage.lease import Lease
 from storage.models import Conversation, StepKind
-from storage.turns import FinishedStep
+from storage.steps import FinishedStep
 from storage.usage import Spent
 from tests.storage import given
 
@@ -149,7 +149,7 @@ async def test_what_a_turn_did_and_used_is_known(now: datetime) -> None:
     used = Spent(model="m", input_tokens=3, cached_tokens=2, output_tokens=1, nano_usd=None)
     for number, kind in enumerate((StepKind.MODEL, StepKind.TOOL), start=1):
         step = FinishedStep(turn_id=turn.turn.id, number=number, kind=kind, content={}, spent=used)
-        await turns.record(lease, step, now)
+        await steps.record(lease, step, now)
     assert [row.number for row in await activity.tool_steps(turn.turn.id)] == [2]
     assert [(row.step, row.input_tokens) for row in await activity.spent(turn.turn.id)] == [
         (1, 3),

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from storage import agents, claims, conversations, inbox, outbox, turns
+from storage import agents, claims, conversations, inbox, outbox, steps, turns
 from storage.claims import OpenTurn
 from storage.conversations import Apart
 from storage.database import Database
@@ -17,7 +17,7 @@ from storage.drivers.transaction import transaction
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from storage.models import Conversation, OutboxMessage, OutboxState, Step, StepKind
-from storage.turns import FinishedStep
+from storage.steps import FinishedStep
 from tests.patience import PATIENCE
 from tests.storage import given
 
@@ -272,7 +272,7 @@ async def _record(lease: Lease, opened: OpenTurn, now: datetime) -> None:
     step = FinishedStep(
         turn_id=opened.turn.id, number=1, kind=StepKind.TOOL, content={}, is_first_try=True
     )
-    await turns.record(lease, step, now)
+    await steps.record(lease, step, now)
 
 
 async def _receipt(lease: Lease, opened: OpenTurn, now: datetime) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
+from tortoise.transactions import in_transaction
 
 from storage import conversations, outbox, turns
+from storage.database import Database
 from storage.errors import LeaseLost
-from storage.models import OutboxState, TurnState
+from storage.lease import Lease
+from storage.models import OutboxMessage, OutboxState, TurnState
 from storage.turns import Ending
-from tests.storage import given
+from tests.patience import PATIENCE
+from tests.storage import given, sql
 
+SERVERS = ["postgres", "mysql"]  # a file has one writer
 pytestmark = pytest.mark.usefixtures("database")
 
 
@@ -27,6 +35,74 @@ async def test_a_delivered_message_is_due_no_more(now: datetime) -> None:
     assert await outbox.due(where.id) == []
     [row] = await outbox.of_turn(turn.turn.id)
     assert (row.state, row.message_id, row.attempts) == (OutboxState.DELIVERED, "m7", 1)
+
+
+async def test_with_the_last_message_a_conversation_is_given_back(now: datetime) -> None:
+    lease, row = await delivering(now)
+    assert await outbox.delivered(lease, outbox_id=row.id, message_id="m1", now=now, leaves=True)
+    [where] = await conversations.everything()
+    assert (where.owner, where.ready_at, where.token) == (None, None, lease.token + 1)
+    assert await outbox.due(where.id) == []
+
+
+async def test_while_more_is_due_or_waits_a_conversation_stays(now: datetime) -> None:
+    lease, row = await delivering(now, parts=["one", "two"])
+    first = partial(outbox.delivered, lease, outbox_id=row.id, message_id="m1", now=now)
+    assert not await first(leaves=True)
+    [other] = await outbox.due(lease.conversation_id)
+    await given.received(await conversations.by_id(lease.conversation_id), "k2", now)
+    second = partial(outbox.delivered, lease, outbox_id=other.id, message_id="m2", now=now)
+    assert not await second(leaves=True)
+    assert await outbox.due(lease.conversation_id) == []
+    await conversations.keep(lease, now)
+
+
+@pytest.mark.parametrize("url", SERVERS, indirect=True)
+async def test_a_conversation_stays_for_what_is_stored_while_it_is_given_back(
+    now: datetime, database: Database
+) -> None:
+    """Whoever gives it back waits for who stores, and sees then what was stored."""
+    lease, row = await delivering(now)
+    where = await conversations.by_id(lease.conversation_id)
+    is_stored = asyncio.Event()
+
+    async def leave() -> bool:
+        await is_stored.wait()
+        return await outbox.delivered(
+            lease, outbox_id=row.id, message_id="m1", now=now, leaves=True
+        )
+
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        leaving = group.create_task(leave())
+        async with in_transaction():
+            await given.received(where, "k2", now)
+            is_stored.set()
+            await sql.somebody_waits(database)
+    assert not leaving.result()
+    await conversations.keep(lease, now)
+    assert await outbox.due(where.id) == []
+
+
+async def test_a_zombie_can_record_no_receipt(now: datetime) -> None:
+    zombie, row = await delivering(now)
+    later = now + timedelta(seconds=60)
+    lease = await given.leased(await conversations.by_id(zombie.conversation_id), later)
+    for leaves in (False, True):
+        with pytest.raises(LeaseLost):
+            await outbox.delivered(
+                zombie, outbox_id=row.id, message_id="m1", now=later, leaves=leaves
+            )
+    assert [each.id for each in await outbox.due(lease.conversation_id)] == [row.id]
+
+
+async def delivering(now: datetime, parts: Sequence[str] = ("one",)) -> tuple[Lease, OutboxMessage]:
+    """A conversation with the first message that it has to deliver."""
+    where = await given.conversation(now)
+    await given.received(where, "k1", now)
+    lease = await given.leased(where, now)
+    turn = await given.opened(lease, now)
+    await turns.end(lease, turn, Ending(state=TurnState.DONE, entries=[], parts=parts), now)
+    return lease, (await outbox.due(where.id))[0]
 
 
 async def test_what_is_recorded_of_a_message_is_recorded_of_no_other(now: datetime) -> None:

@@ -13,7 +13,7 @@ from tortoise import Tortoise
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.transactions import in_transaction
 
-from storage import facts, inbox, messages, outbox, passages, retention, turns
+from storage import facts, inbox, messages, outbox, passages, retention, steps, turns
 from storage.database import Database
 from storage.derived import Passage
 from storage.facts import Statement
@@ -33,7 +33,7 @@ from storage.models import (
 )
 from storage.passages import Indexed, IndexedTurn
 from storage.retention import Bounds, Pruned
-from storage.turns import FinishedStep
+from storage.steps import FinishedStep
 from storage.usage import Spent
 from tests.patience import PATIENCE
 from tests.storage import given, power, sql
@@ -66,7 +66,7 @@ async def answer(where: Conversation, key: str, now: datetime, *, delivers: bool
     step = FinishedStep(
         turn_id=turn.turn.id, number=1, kind=StepKind.MODEL, content={"text": "yes"}, spent=SPENT
     )
-    await turns.record(lease, step, now)
+    await steps.record(lease, step, now)
     await given.answered(lease, turn, now)
     if delivers:
         await outbox.delivered(lease, outbox_id=turn.draft.id, message_id=f"m/{key}", now=now)

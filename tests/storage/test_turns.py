@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage import claims, conversations, inbox, messages, outbox, turns, usage
+from storage import claims, conversations, inbox, messages, outbox, steps, turns, usage
 from storage.claims import Plan
 from storage.derived import Passage
 from storage.errors import LeaseLost
@@ -23,7 +23,8 @@ from storage.models import (
     Usage,
 )
 from storage.passages import Indexed
-from storage.turns import Ending, Entry, FinishedStep, QuestionsEdited
+from storage.steps import FinishedStep
+from storage.turns import Ending, Entry, QuestionsEdited
 from storage.usage import Spent
 from tests.storage import given
 
@@ -96,7 +97,7 @@ async def test_an_interrupted_turn_is_taken_up_with_its_finished_steps(now: date
     step = FinishedStep(
         turn_id=turn.turn.id, number=1, kind=StepKind.MODEL, content={"text": "half", "n": [1]}
     )
-    await turns.record(lease, step, now)
+    await steps.record(lease, step, now)
     await given.received(where, "k2", now, position=2)
     heir = await given.leased(where, now + timedelta(minutes=1), owner="other")
     again = await given.opened(heir, now)
@@ -120,7 +121,7 @@ async def test_failed_attempts_are_counted_until_a_step_is_finished(now: datetim
     lease = await given.leased(where, now)
     opened = await given.opened(lease, now)
     step = FinishedStep(turn_id=opened.turn.id, number=1, kind=StepKind.TOOL, content={})
-    await turns.record(lease, step, now)
+    await steps.record(lease, step, now)
     assert (await given.opened(lease, now)).turn.attempts == 1
     assert seen == [1, 2, 3]
 
@@ -132,7 +133,7 @@ async def test_interruptions_are_no_attempts_and_make_a_turn_suspect(now: dateti
     assert [each.is_suspect for each in left] == [False] * 2 + [True] * 7
     assert {(each.turn.attempts, each.is_given_up) for each in left} == {(1, False)}
     step = FinishedStep(turn_id=left[0].turn.id, number=1, kind=StepKind.TOOL, content={})
-    await turns.record(await _taken_over(where, now, 9), step, now)
+    await steps.record(await _taken_over(where, now, 9), step, now)
     assert not (await given.opened(await _taken_over(where, now, 10), now)).is_suspect
 
 
@@ -198,7 +199,7 @@ async def test_a_finished_step_takes_all_tries_alone_back(now: datetime) -> None
     opened = await given.opened(lease, now)
     await turns.try_alone(lease, opened.turn.id, now)
     step = FinishedStep(turn_id=opened.turn.id, number=1, kind=StepKind.TOOL, content={})
-    await turns.record(lease, step, now)
+    await steps.record(lease, step, now)
     await turns.hand_over(lease, now, opened=opened, is_tried_alone=True)
     assert (await Turn.get()).lone_tries == 0
 
@@ -213,7 +214,7 @@ async def test_a_step_that_may_be_there_is_recorded_once(now: datetime) -> None:
         turn_id=turn.turn.id, number=1, kind=StepKind.MODEL, content={}, spent=spent
     )
     for _ in range(3):
-        await turns.record(lease, step, now, is_again=True)
+        await steps.record(lease, step, now, is_again=True)
     assert await Step.all().count() == await Usage.all().count() == 1
 
 
@@ -340,7 +341,7 @@ async def test_a_zombie_can_end_nothing_and_record_nothing(now: datetime) -> Non
         await given.answered(zombie, turn, now)
     step = FinishedStep(turn_id=turn.turn.id, number=1, kind=StepKind.TOOL, content={})
     with pytest.raises(LeaseLost):
-        await turns.record(zombie, step, now)
+        await steps.record(zombie, step, now)
     assert await messages.window(where.id, after_seq=0, tokens=1000) == []
     await given.answered(heir, turn, now)
 
@@ -393,7 +394,7 @@ async def test_what_a_step_cost_is_added_up_by_agent_and_day(now: datetime) -> N
         step = FinishedStep(
             turn_id=turn.turn.id, number=number, kind=StepKind.MODEL, content={}, spent=spent
         )
-        await turns.record(lease, step, now)
+        await steps.record(lease, step, now)
     assert await usage.nano_usd_since(agent_id=where.agent_id, since=now) == 12
     tomorrow = now + timedelta(days=1)
     assert await usage.nano_usd_since(agent_id=where.agent_id, since=tomorrow) == 0

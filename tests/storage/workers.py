@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from storage import claims, conversations, outbox, turns
+from storage import claims, conversations, outbox, steps, turns
 from storage.claims import OpenTurn, Plan
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from storage.models import MessageRole, OutboxMessage, StepKind, TurnState
-from storage.turns import Ending, Entry, FinishedStep, QuestionsEdited
+from storage.steps import FinishedStep
+from storage.turns import Ending, Entry, QuestionsEdited
 
 SECONDS = 15.0  # that a lease lasts
 STEPS = 3  # of each turn; the last one is journalled with its end
@@ -152,7 +153,7 @@ class Worker:
             yield
             opened = await claims.read_again(lease, opened, room=PLAN.room)
             yield
-            await turns.record(lease, _step(opened, number), self._work.now)
+            await steps.record(lease, _step(opened, number), self._work.now)
             self._work.journalled.add((opened.turn.id, number))
             yield
         has_ended, due = False, None

@@ -11,9 +11,9 @@ import pytest
 from core.context.history import total
 from core.errors import ConfigMistake, DeliveryRefused, ModelDown, ModelRefused, Transient
 from core.tools import Tool, ToolContext
-from storage import inbox, turns
+from storage import inbox, steps, turns
 from storage.models import InboxMessage, InboxState, StepKind, Turn, TurnState
-from storage.turns import FinishedStep
+from storage.steps import FinishedStep
 from tests.core.given import ROOM, Stage, of_a_later_version
 from tests.patience import PATIENCE
 from tests.peers.model import Then, calling
@@ -221,7 +221,7 @@ async def test_a_journal_that_this_version_cannot_read_is_a_failure_like_others(
     hold = await stage.hold()
     opened = await stage.opened(hold)
     step = FinishedStep(turn_id=opened.turn.id, number=1, kind=StepKind.MODEL, content={"new": 1})
-    await turns.record(hold.lease, step, stage.clock())
+    await steps.record(hold.lease, step, stage.clock())
     await turns.hand_over(hold.lease, stage.clock(), opened=opened)
     for _ in range(3):
         await attend(stage)

@@ -16,12 +16,15 @@ import storage
 from storage.database import Database
 from storage.drivers.script import (
     Made,
+    NothingChanged,
     Script,
     adding,
+    at_once,
     changed,
     changing,
     in_dialect,
     insert,
+    needing,
     reading_script,
     rows,
     script,
@@ -29,7 +32,7 @@ from storage.drivers.script import (
 )
 from storage.drivers.transaction import transaction
 from storage.lease import held
-from storage.models import Conversation, Step
+from storage.models import Agent, Conversation, Step
 from tests.statements import asked
 from tests.storage import given, sql
 
@@ -136,6 +139,36 @@ async def test_it_is_one_statement_where_that_saves_questions(
     async with asked() as statements:
         await _talks(where.agent_id, "a", "b", now=now)
     assert (len(statements), statements.transactions) == (1, 1)
+
+
+@at_once
+def _renamed(where: int, name: str, *, more: int = 0) -> Script[list[int]]:
+    """Changes two tables, and needs the conversation; `more` asks for as many values again."""
+    named, renamed = "UPDATE agent SET name = ?", "UPDATE conversation SET queue = ? WHERE id = ?"
+    others = [changing("UPDATE message SET seq = seq + ?", 0) for _ in range(more)]
+    return (yield from together(changing(named, name), needing(renamed, name, where), *others))
+
+
+@pytest.mark.parametrize("more", [0, 1_001])
+async def test_without_a_row_that_it_needs_nothing_of_a_script_is_done(
+    database: Database, now: datetime, more: int
+) -> None:
+    where = await given.conversation(now)
+    with pytest.raises(NothingChanged):
+        await _renamed(where.id + 1, "bob", more=more)
+    assert (await Agent.get()).name == "support"
+    assert await _renamed(where.id, "bob", more=more) == [1, 1, *[0] * more]
+    assert (await Agent.get()).name == (await Conversation.get()).queue == "bob"
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+async def test_what_is_done_at_once_is_a_transaction_without_a_word_about_it(
+    database: Database, now: datetime
+) -> None:
+    where = await given.conversation(now)
+    async with asked() as statements:
+        await _renamed(where.id, "bob")
+    assert (len(statements), statements.transactions) == (1, 0)
 
 
 async def test_a_cancelled_task_tears_no_script(database: Database, now: datetime) -> None:
