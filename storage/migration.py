@@ -49,6 +49,9 @@ _BEGIN = {
         "SET LOCAL statement_timeout = 0",
         "SET LOCAL idle_in_transaction_session_timeout = '5min'",
         "LOCK TABLE tortoise_migrations IN SHARE ROW EXCLUSIVE MODE",
+        # Whoever waits for a table that is read for long, as by a backup, keeps all others waiting
+        # who only read it.
+        "SET LOCAL lock_timeout = '2s'",
     ],
 }
 _INDEXES = (
