@@ -20,7 +20,8 @@ from asyncpg import Connection
 def pooled(begin: str, *, is_whole: bool) -> type[Connection]:
     """A class of connections whose transactions all begin with the statement `begin`.
 
-    With `is_whole`, a statement outside of a transaction gets one of its own. With its statement
+    A statement outside of a transaction gets one of its own, but for one that only reads unless
+    `is_whole`: what `begin` limits must not be done after we have given it up. With its statement
     cache off, asyncpg prepares each statement anew as part of running it, so that it does not
     matter which of the server's connections the pooler lends.
     """
@@ -33,19 +34,20 @@ def pooled(begin: str, *, is_whole: bool) -> type[Connection]:
                 status: str = await super().execute(f"{query.rstrip(';')}; {begin}")
                 return status
             act = partial(super().execute, query, *args, **how)
-            return cast("str", await self._whole(act))
+            return cast("str", await self._whole(query, act))
 
-        async def fetch(self, *args: object, **how: object) -> object:
-            return await self._whole(partial(super().fetch, *args, **how))
+        async def fetch(self, query: str, *args: object, **how: object) -> object:
+            return await self._whole(query, partial(super().fetch, query, *args, **how))
 
-        async def fetchval(self, *args: object, **how: object) -> object:
-            return await self._whole(partial(super().fetchval, *args, **how))
+        async def fetchval(self, query: str, *args: object, **how: object) -> object:
+            return await self._whole(query, partial(super().fetchval, query, *args, **how))
 
-        async def fetchrow(self, *args: object, **how: object) -> object:
-            return await self._whole(partial(super().fetchrow, *args, **how))
+        async def fetchrow(self, query: str, *args: object, **how: object) -> object:
+            return await self._whole(query, partial(super().fetchrow, query, *args, **how))
 
-        async def _whole(self, act: Callable[[], Awaitable[object]]) -> object:
-            if not is_whole or self.is_in_transaction():
+        async def _whole(self, query: str, act: Callable[[], Awaitable[object]]) -> object:
+            only_reads = query.startswith("SELECT") and not is_whole
+            if only_reads or self.is_in_transaction():
                 return await act()
             async with self.transaction():
                 return await act()

@@ -52,6 +52,10 @@ async def main():
 asyncio.run(main())
 """
 WORDS = "SELECT 1 FROM pg_indexes WHERE indexname = 'passage_words'"
+WAITING = (
+    "SELECT pid FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 SERVERS_CONNECTIONS = "2"
 
 
@@ -298,3 +302,21 @@ async def occupied(pooler: PgBouncer, count: int = 2) -> AsyncIterator[None]:
     yield
     for each in others:
         await each.close()
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("how", ["", "&pgbouncer=true"])
+async def test_what_was_given_up_is_not_done_later(url: str, now: datetime, how: str) -> None:
+    """Whoever sent a message sends it again, or has deleted it by then."""
+    database = await open_database(f"{url}?command_timeout=1{how}")
+    where = await given.conversation(now)
+    other = await asyncpg.connect(url)
+    async with asyncio.timeout(PATIENCE), other.transaction():
+        await other.execute("SELECT id FROM conversation FOR UPDATE")
+        with pytest.raises(DatabaseBusy):
+            await given.received(where, "k1", now)
+        while await other.fetch(WAITING):  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.1)
+    assert await inbox.unanswered(where.id) == []
+    await other.close()
+    await database.close()
