@@ -1,4 +1,4 @@
-"""Turns: ended in one transaction, or handed over; what comes up meanwhile, and what is answered."""
+"""Turns: ended in one transaction, or handed over; what came up meanwhile, what was answered."""
 
 from __future__ import annotations
 

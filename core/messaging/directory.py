@@ -64,7 +64,7 @@ class Directory:
         self._made: dict[str, AgentSpec] = {}
         self._known: dict[str, KnownAgent] = {}
         self._unreadable: frozenset[int] = frozenset()
-        self._recording = asyncio.Lock()
+        self._recording: dict[str, asyncio.Event] = {}
         self.read(specs, has_file=has_file)
 
     def read(self, specs: Iterable[AgentSpec], *, has_file: bool = True) -> None:
@@ -83,11 +83,18 @@ class Directory:
         """The agent of that name, if this process has one."""
         if known := self._known.get(name):
             return known
-        async with self._recording:  # those that need it at once would wait for one row
+        if has_ended := self._recording.get(name):  # whoever else needs it would wait for its row
+            await has_ended.wait()
             if known := self._known.get(name):
                 return known
-            spec = self._spec(name)
-            return await self._record(spec) if spec else None
+        if not (spec := self._spec(name)):
+            return None
+        has_ended = self._recording.setdefault(name, asyncio.Event())
+        try:
+            return await self._record(spec)
+        finally:
+            has_ended.set()
+            self._recording.pop(name, None)
 
     async def recall(self, name: str) -> KnownAgent | None:
         """As `find`, but also an agent that another program made: this one knows it from now on."""

@@ -213,12 +213,13 @@ class Worker:
             self.wake()
 
     async def _find(self, queues: Sequence[str], limit: int) -> list[Ready]:
+        claiming = frozenset(self._claiming)  # as it is before the database looks
         try:
             await self._resources.take_over()
             found = await conversations.all_ready(
                 queues=queues,
                 now=self._resources.clock(),
-                limit=limit + len(self._claiming),
+                limit=limit + len(claiming),
                 apart_from=Apart(
                     addresses=[*self._shares.full, *self.backlog.unread],
                     agents=self._resources.directory.unreadable,
@@ -227,7 +228,7 @@ class Worker:
         except (StorageError, OSError) as error:
             log.warning("cannot look for work", extra={"why": str(error)})
             return []
-        return [each for each in found if each.id not in self._claiming][:limit]
+        return [each for each in found if each.id not in claiming][:limit]
 
     async def _rest(self) -> None:
         """Wait for the next wake-up, or the next poll: replicas do not poll in step."""

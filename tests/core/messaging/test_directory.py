@@ -10,7 +10,9 @@ from core.config.spec import AgentSpec
 from core.errors import UserMistake
 from core.messaging.directory import Directory, Origin
 from storage import agents
-from tests.core.given import Stage
+from storage.database import Database
+from storage.errors import DatabaseUnusable
+from tests.core.given import Stage, broken
 from tests.statements import asked
 
 NEW = AgentSpec(name="Ada", instructions="Be long.")
@@ -33,6 +35,35 @@ async def test_those_that_need_an_agent_at_once_let_one_of_them_record_it(stage:
         found = [group.create_task(here.of(known.id)) for _ in range(5)]
     assert statements.transactions == 1
     assert len({id(each.result()) for each in found}) == 1
+
+
+async def test_one_that_cannot_record_it_keeps_no_other_from_trying(
+    stage: Stage, sqlite: Database
+) -> None:
+    here, failed = directory(stage, NEW), list[DatabaseUnusable]()
+
+    async def find() -> None:
+        try:
+            await here.find("Ada")
+        except DatabaseUnusable as error:
+            failed.append(error)
+
+    with broken(sqlite.file):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(find())
+    assert len(failed) == 5
+    assert (await here.get("Ada")).spec == NEW
+
+
+async def test_one_that_is_cancelled_keeps_no_other_from_trying(stage: Stage) -> None:
+    here = directory(stage, NEW)
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(here.find("Ada"))
+        other = group.create_task(here.find("Ada"))
+        await asyncio.sleep(0)  # both have begun
+        first.cancel()
+    assert other.result() == await here.find("Ada")
 
 
 async def test_a_file_that_is_read_while_an_agent_is_recorded_wins(stage: Stage) -> None:
