@@ -6,7 +6,7 @@ An agent is asked through an endpoint in another process; the same prompts are t
 own model alone, and a turn is made by the raw driver (`benchmarks.floor`). All of it in turns, so
 that a machine that is busy now and then does not move the ratios. Prints milliseconds of processor
 time, the median and the least of the rounds, for conversations of each length, and the statements
-and transactions of one turn.
+of one turn, with how often it says BEGIN: PostgreSQL takes most transactions as one statement.
 
 With a Python that has the openai-agents SDK, its sessions are asked in the same rounds
 (`benchmarks.agents_session`), and what they cost beyond the SDK's own model call is printed, too:
@@ -121,7 +121,7 @@ async def measure(
         await ask()
     print(
         f"{size:>7,} messages: own {_said(own)} ms, to the floor by {ratios};"
-        f" {len(statements)} statements, {statements.transactions} transactions\n"
+        f" {len(statements)} statements, {statements.transactions} times BEGIN\n"
         f"{'':17} {parts}"
     )
     if "--statements" in sys.argv:

@@ -77,6 +77,21 @@ def fenced(lease: Lease, statement: str, *values: object) -> Script[None]:
         raise lost(lease)
 
 
+def leaving(due_but: str = "") -> str:
+    """The statement that gives a conversation back, with all that keeps it there.
+
+    `due_but` excepts what is being delivered. Its values: the conversation's id three times, and
+    those of `due_but`.
+    """
+    return (
+        "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL WHERE id = ?"  # noqa: S608  # text of ours
+        " AND NOT EXISTS (SELECT id FROM inbox"
+        " WHERE conversation_id = ? AND state IN ('waiting', 'taken'))"
+        " AND NOT EXISTS (SELECT id FROM outbox"
+        f" WHERE conversation_id = ? AND state = 'due'{due_but})"
+    )
+
+
 def left(lease: Lease) -> Script[bool]:
     """Give the conversation back if nothing waits in it; returns whether it was given back.
 
@@ -92,11 +107,6 @@ def lost(lease: Lease) -> LeaseLost:
     return LeaseLost(f"conversation {lease.conversation_id} is worked on by another process")
 
 
-_LEAVE = (
-    "UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL WHERE id = ?"
-    " AND NOT EXISTS (SELECT id FROM inbox"
-    " WHERE conversation_id = ? AND state IN ('waiting', 'taken'))"
-    " AND NOT EXISTS (SELECT id FROM outbox WHERE conversation_id = ? AND state = 'due')"
-)
+_LEAVE = leaving()
 _HELD = f"{select(Conversation)} WHERE id = ? AND token = ? FOR UPDATE"
 IF_HELD = " AND EXISTS (SELECT id FROM conversation WHERE id = ? AND token = ? FOR UPDATE)"

@@ -17,16 +17,21 @@ from storage.drivers.script import (
     whole,
 )
 from storage.drivers.transaction import write_first
-from storage.lease import IF_HELD, Lease, fence, fenced, left
+from storage.lease import IF_HELD, Lease, fence, fenced, leaving, left
 from storage.models import OutboxMessage, OutboxState
 
 _DUE = f"{select(OutboxMessage)} WHERE conversation_id = ? AND state = 'due' ORDER BY turn_id, part"
 _BEGUN = f"UPDATE outbox SET attempts = attempts + 1, tried_at = ? WHERE id = ?{IF_HELD}"  # noqa: S608  # as above
 _FAILED = f"UPDATE outbox SET failures = failures + 1 WHERE id = ?{IF_HELD}"  # noqa: S608  # text of ours
 _OPENED = f"UPDATE outbox SET message_id = ? WHERE id = ?{IF_HELD}"  # noqa: S608  # text of ours
-_DELIVERED = (
-    f"UPDATE outbox SET state = 'delivered', message_id = ?, delivered_at = ? WHERE id = ?"  # noqa: S608  # as above
-    f"{IF_HELD}"
+_RECEIPT = "UPDATE outbox SET state = 'delivered', message_id = ?, delivered_at = ? WHERE id = ?"
+_DELIVERED = f"{_RECEIPT}{IF_HELD}"
+# All that may keep the conversation is looked at before its row is locked. Whoever has stored a
+# message meanwhile has written that row anew: then nothing is done.
+_DELIVERED_AND_LEFT = (
+    f"WITH gone AS ({leaving(' AND id <> ?')} AND token = ?"  # noqa: S608  # as above
+    " AND xmin = (SELECT xmin FROM conversation WHERE id = ?) RETURNING id)"
+    f" {_RECEIPT} AND EXISTS (SELECT id FROM gone)"
 )
 
 
@@ -66,20 +71,6 @@ def opened(lease: Lease, *, outbox_id: int, message_id: str) -> Script[None]:
     yield from fenced(lease, _OPENED, message_id, outbox_id)
 
 
-# All that may keep the conversation is looked at before its row is locked. Whoever has stored a
-# message meanwhile has written that row anew: then nothing is done.
-_DELIVERED_AND_LEFT = (
-    "WITH gone AS (UPDATE conversation SET token = token + 1, owner = NULL, ready_at = NULL"
-    " WHERE id = ? AND token = ? AND xmin = (SELECT xmin FROM conversation WHERE id = ?)"
-    " AND NOT EXISTS (SELECT id FROM inbox"
-    " WHERE conversation_id = ? AND state IN ('waiting', 'taken'))"
-    " AND NOT EXISTS (SELECT id FROM outbox"
-    " WHERE conversation_id = ? AND state = 'due' AND id <> ?) RETURNING id)"
-    " UPDATE outbox SET state = 'delivered', message_id = ?, delivered_at = ?"
-    " WHERE id = ? AND EXISTS (SELECT id FROM gone)"
-)
-
-
 async def delivered(
     lease: Lease, *, outbox_id: int, message_id: str, now: datetime, leaves: bool = False
 ) -> bool:
@@ -102,8 +93,8 @@ def _delivered_and_left(
 ) -> Script[bool]:
     """Both, or nothing, as where the lease is lost or more waits; only PostgreSQL can do it."""
     where = lease.conversation_id
-    held = (where, lease.token, where, where, where, outbox_id)
-    return bool((yield from changed(_DELIVERED_AND_LEFT, *held, message_id, now, outbox_id)))
+    idle = (where, where, where, outbox_id, lease.token, where)
+    return bool((yield from changed(_DELIVERED_AND_LEFT, *idle, message_id, now, outbox_id)))
 
 
 @script

@@ -71,11 +71,8 @@ _SIBLING = (
     " AND (address = ? OR substr(address, 1, ?) = ?)"
 )
 # In an index by bytes they are near each other. PostgreSQL's usual order may be a language's.
-_NEAR = {
-    "sqlite": " AND address >= ? AND address < ?",
-    "postgres": " AND address ~>=~ ? AND address ~<~ ?",
-    "mysql": " AND address >= ? AND address < ?",
-}
+_NEAR = " AND address >= ? AND address < ?"
+_NEAR_BY_BYTES = " AND address ~>=~ ? AND address ~<~ ?"
 _BEFORE_RESET = (
     "SELECT passage.id FROM passage JOIN summary ON summary.conversation_id ="
     " passage.conversation_id AND summary.kind = 'reset' AND passage.seq <= summary.upto_seq"
@@ -135,7 +132,7 @@ def add(conversation_id: int, turn_id: int, found: Sequence[Indexed]) -> list[St
 
 def has_sibling(dialect: str, agent_id: int, conversation_id: int, place: str) -> Script[bool]:
     """Whether anything was said to the agent in another conversation at or below this address."""
-    path, near = f"{place}/", _NEAR[dialect]
+    path, near = f"{place}/", _NEAR_BY_BYTES if dialect == "postgres" else _NEAR
     sought = (place, len(path), path, place, f"{place}0")  # "0" comes after "/"
     found = yield from rows(f"{_SIBLING}{near} LIMIT 1", agent_id, conversation_id, *sought)
     return bool(found)

@@ -41,7 +41,7 @@ IF_NEW = " ON CONFLICT DO NOTHING"  # ends an INSERT whose key may be there alre
 class _Wants(Enum):
     ROWS = "rows"
     COUNT = "how many rows were changed"
-    SOME = "as COUNT, and that it is not none"
+    SOME = "as COUNT, of which there has to be one at least"
     ID = "the id of the row that was added"
 
 

@@ -30,6 +30,7 @@ R = TypeVar("R")
 # a row that changed since it was read, as newer MariaDB reports it; 1305 a savepoint that went with
 # the transaction, which MySQL rolls back at a deadlock.
 _CONFLICTS = {"40001", "40P01", "55P03", 1020, 1205, 1213, 1305}
+_LOCK_TIMEOUT = "55P03"  # of PostgreSQL, which only a migration sets
 # A value that is out of range, has characters that it cannot have, or is too long, as MySQL
 # numbers them; PostgreSQL has a class of its own for them.
 _UNSTORABLE = {1264, 1366, 1406}
@@ -204,7 +205,8 @@ def translate(error: BaseException) -> StorageError:
     if _is_unstorable(error):  # in words that may be somebody's message
         return Unstorable(_REFUSED)
     if (contended := _is_conflict(error)) or isinstance(error, TimeoutError):
-        return DatabaseBusy(_CONTENDED if contended else _NO_ANSWER)
+        why = _IN_USE if _LOCK_TIMEOUT in _codes(error) else _CONTENDED
+        return DatabaseBusy(why if contended else _NO_ANSWER)
     cause = _driver_error(error)
     words, name = str(cause).lower(), getattr(cause, "sqlite_errorname", "")
     for sign, (kind, sentence) in _SENTENCES.items():
@@ -217,6 +219,7 @@ def translate(error: BaseException) -> StorageError:
 
 _REFUSED = "The database cannot hold this as it is: a value is too long, or has wrong characters."
 _CONTENDED = "Too many write to the same rows of the database at once; it is tried again."
+_IN_USE = "A table of the database is in use for long, as by a backup; it is tried again."
 _NO_ANSWER = "The database server gives no answer in time; check it, and the network between."
 _UNREACHED = "The database server cannot be reached; check that it runs."
 _SENTENCES: dict[str, tuple[type[StorageError], str]] = {

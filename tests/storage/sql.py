@@ -14,7 +14,7 @@ from storage.database import Database
 from storage.drivers.internals import models_in
 
 # What waits for a row that somebody else has locked; SQLite has one writer at a time.
-_BLOCKED = {
+BLOCKED = {
     "postgres": "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
     " AND wait_event_type = 'Lock'",
     "mysql": "SELECT 1 FROM information_schema.innodb_trx JOIN information_schema.processlist"
@@ -140,7 +140,7 @@ async def done_or_blocked(  # type: ignore[explicit-any]  # whatever they return
     database: Database, *tasks: asyncio.Task[Any]
 ) -> None:
     """Wait until each of these has ended, or waits for a row that somebody else has locked."""
-    statement = _BLOCKED.get(database.url.dialect)
+    statement = BLOCKED.get(database.url.dialect)
     while statement and (undone := [task for task in tasks if not task.done()]):
         if len(await rows(database, statement)) >= len(undone):
             return

@@ -52,10 +52,6 @@ async def main():
 asyncio.run(main())
 """
 WORDS = "SELECT 1 FROM pg_indexes WHERE indexname = 'passage_words'"
-WAITING = (
-    "SELECT pid FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 SERVERS_CONNECTIONS = "2"
 
 
@@ -315,7 +311,7 @@ async def test_what_was_given_up_is_not_done_later(url: str, now: datetime, how:
         await other.execute("SELECT id FROM conversation FOR UPDATE")
         with pytest.raises(DatabaseBusy):
             await given.received(where, "k1", now)
-        while await other.fetch(WAITING):  # noqa: ASYNC110  # nobody tells
+        while await other.fetch(sql.BLOCKED["postgres"]):  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.1)
     assert await inbox.unanswered(where.id) == []
     await other.close()

@@ -18,7 +18,7 @@ from storage.database import open_database
 from storage.drivers.url import parse
 from tests.conftest import Once
 from tests.patience import PATIENCE
-from tests.storage import older
+from tests.storage import older, sql
 from tests.storage.opening import Opening
 
 AT_ONCE = 4
@@ -30,10 +30,6 @@ SECONDS = 0.1
 
 older_or_none = pytest.mark.parametrize("version", ["", *migration.known()[:-1]])
 released = pytest.mark.parametrize("version", migration.known()[:-1])
-WAITING = (
-    "SELECT pid FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 OLDEST, *BETWEEN, LATEST = migration.known()[:-1]
 IN_CHAOS = [pytest.param(each, marks=pytest.mark.chaos) for each in BETWEEN]
 
@@ -129,7 +125,9 @@ async def test_processes_of_which_each_believes_to_have_the_lock_migrate_once(
 
 
 @pytest.mark.parametrize("empty_url", ["postgres"], indirect=True)
-async def test_who_only_reads_does_not_wait_for_a_migration_that_waits(empty_url: str) -> None:
+async def test_who_only_reads_does_not_wait_for_a_migration_that_waits(
+    empty_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """As while a backup reads every table: the version before goes on with its answers."""
     await older.make(empty_url, LATEST)
     backup, bot = await asyncpg.connect(empty_url), await asyncpg.connect(empty_url)
@@ -137,10 +135,13 @@ async def test_who_only_reads_does_not_wait_for_a_migration_that_waits(empty_url
         async with backup.transaction():
             await backup.execute("SELECT FROM conversation")
             migrating = group.create_task(open_database(empty_url))
-            while not await bot.fetch(WAITING):  # noqa: ASYNC110  # nobody tells
+            while not await bot.fetch(sql.BLOCKED["postgres"]):  # noqa: ASYNC110  # nobody tells
                 await asyncio.sleep(0.05)
             await bot.execute("SELECT FROM conversation")
+            while not caplog.records:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.05)
         await (await migrating).close()
+    assert "as by a backup" in str([vars(each) for each in caplog.records])
     assert await bot.fetch("SELECT FROM tortoise_migrations WHERE name = $1", migration.known()[-1])
     await backup.close()
     await bot.close()

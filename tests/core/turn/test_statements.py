@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.core.given import Stage, tool
 from tests.peers.model import calling
 from tests.statements import Asked, asked
@@ -20,6 +22,13 @@ async def turn(stage: Stage) -> Asked:
 async def test_a_turn_without_tools(stage: Stage) -> None:
     statements = await turn(stage)
     assert (len(statements), statements.transactions) == (21, 4), "\n".join(statements)
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+@pytest.mark.usefixtures("database")
+async def test_a_turn_on_postgresql_begins_one_transaction_of_more_than_one_statement() -> None:
+    statements = await turn(Stage())
+    assert (len(statements), statements.transactions) == (9, 1), "\n".join(statements)
 
 
 async def test_each_tool_call_costs_no_more_than_its_step(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from tortoise.backends.base_postgres.client import BasePostgresClient
 from tortoise.backends.mysql.client import MySQLClient
 from tortoise.backends.sqlite.client import SqliteClient
 from tortoise.migrations.executor import MigrationExecutor
-from tortoise.migrations.schema_editor import MySQLSchemaEditor
+from tortoise.migrations.schema_editor import BasePostgresSchemaEditor, MySQLSchemaEditor
 from tortoise.migrations.schema_generator.state import State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.models import ModelMeta
@@ -33,6 +33,7 @@ CHANGED = (
         (MigrationExecutor, "_project_state", ("self", "applied", "upto")),
         (State, "clone", ("self",)),
         (StateApps, "clone", ("self", "model_states")),
+        (BasePostgresSchemaEditor, "_format_index_fields", ("self", "field_names")),
         (MySQLSchemaEditor, "create_model", ("self", "model")),
         (MySQLSchemaEditor, "_run_sql", ("self", "sql")),
         (MySQLSchemaEditor, "_table_generate_extra", ("self", "table")),
