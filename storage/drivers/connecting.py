@@ -13,7 +13,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import DBConnectionError
 
 from storage.drivers.internals import put_pool, tell
-from storage.drivers.pool import LimitedPool
+from storage.drivers.pool import LimitedPool, until
 from storage.drivers.session import Errors, driver_errors
 from storage.drivers.tls import Trust
 from storage.drivers.url import DatabaseUrl
@@ -90,7 +90,8 @@ async def connect(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
 async def open_pool(connection: BaseDBAsyncClient, url: DatabaseUrl) -> bool:
     """As `connect`, and what is asked there may take as long as it likes."""
     is_pooled = bool(url.pooled)
-    async with asyncio.timeout(url.seconds):
+    limit = None if url.seconds is None else asyncio.get_running_loop().time() + url.seconds
+    async with until(limit):
         if await _finds_pooler(connection, url):
             log.info("pooler found", extra={"database": url.shown})
             is_pooled = True

@@ -25,6 +25,50 @@ log = logging.getLogger(__name__)
 
 _LEAST_SECONDS = 1.0  # for a statement or transaction that begins when all should have ended
 _STAY_SECONDS = 60.0  # that a connection is at hand, before the driver may have it renewed
+_AGAIN_SECONDS = 1.0  # from one cancellation of what is past its limit to the next
+
+
+@asynccontextmanager
+async def until(when: float | None) -> AsyncGenerator[asyncio.Timeout]:
+    """Give up what is waited for here at that moment, by the clock of the event loop.
+
+    As `asyncio.timeout_at`, but what goes on after that is cancelled again and again: Python 3.11's
+    `wait_for` loses a cancellation that comes as it ends. asyncmy connects by it, and would then
+    wait without end for the server's first word.
+
+    Raises:
+        TimeoutError: it was given up.
+    """
+    task = asyncio.current_task()
+    async with asyncio.timeout_at(when) as limit:
+        again = _Again(limit, task) if task else None
+        try:
+            yield limit
+        finally:
+            if again:
+                again.stop()
+
+
+class _Again:
+    """Cancels a task each second that goes on past its limit."""
+
+    def __init__(self, limit: asyncio.Timeout, task: asyncio.Task[object]) -> None:
+        self._limit = limit
+        self._task = task
+        self._times = 0
+        self._timer = asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if self._limit.expired():
+            self._times += 1
+            self._task.cancel()
+        self._timer = asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._look)
+
+    def stop(self) -> None:
+        """It has come to its end, by which none of these is known to anybody else."""
+        self._timer.cancel()
+        for _ in range(self._times):
+            self._task.uncancel()
 
 
 class LimitedPool:
@@ -56,11 +100,21 @@ class LimitedPool:
         """
         connection = self._taken()
         if connection is None:
-            async with self.in_time():
-                connection = await self._pool.acquire()
+            connection = await self._acquired()
             self._stays_until = asyncio.get_running_loop().time() + _STAY_SECONDS
         if (when := self._when()) is not None:
             self._end_at(when, connection)
+        return connection
+
+    async def _acquired(self) -> object:
+        """One of the driver's, for somebody who has not been cancelled meanwhile: see `until`."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        async with self.in_time():
+            connection = await self._pool.acquire()
+            if task and task.cancelling() > before:
+                await self._pool.release(connection)
+                raise asyncio.CancelledError
         return connection
 
     @asynccontextmanager
@@ -132,7 +186,7 @@ class LimitedPool:
         Raises:
             TimeoutError: it did.
         """
-        async with asyncio.timeout_at(self._when()) as wait:
+        async with until(self._when()) as wait:
             self._waits.add(wait)
             try:
                 yield

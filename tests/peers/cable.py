@@ -65,7 +65,7 @@ class Cable:
 
     async def reset(self) -> None:
         """End every connection, as a router that was started again; new ones can be made."""
-        ends = list(self._ends)
+        ends = [end for end in self._ends if not end.is_closing()]
         for end in ends:
             end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             end.transport.abort()

@@ -50,6 +50,10 @@ async def _record(name: str, now: datetime) -> Agent:
     return await agents.record(name=name, revision="r1", config={}, now=now)
 
 
+async def _read() -> list[Agent]:
+    return await agents.everyone()
+
+
 async def _refused(verb: Awaitable[object]) -> None:
     with pytest.raises(DatabaseBusy):
         await verb
@@ -100,3 +104,39 @@ async def test_who_holds_a_lock_may_keep_it_but_the_lock_is_not_asked_about_for_
         async with far.only_one("a file"):
             await asyncio.sleep(1.2)
             cable.cut()
+
+
+async def _turns_of_the_loop(number: int) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+TURNS = 15  # as many as a connection to a server takes, with its first word
+
+
+async def test_who_connects_ends_in_time_at_whichever_moment(cable: Cable, far: Database) -> None:
+    cable.cut()
+    await _refused_soon(agents.everyone(), far)  # by the connection that there was
+    for turns in range(TURNS):
+        reading = asyncio.get_running_loop().create_task(_read())
+        await _turns_of_the_loop(turns)
+        await _refused_soon(reading, far)
+
+
+async def _refused_soon(verb: Awaitable[object], far: Database) -> None:
+    far.hurry(0)
+    with _in(0):
+        await _refused(verb)
+
+
+async def test_who_connects_is_cancelled_at_whichever_moment(cable: Cable, far: Database) -> None:
+    ends = []
+    for turns in range(TURNS):
+        await cable.reset()
+        reading = asyncio.get_running_loop().create_task(_read())
+        await _turns_of_the_loop(turns)
+        reading.cancel()
+        await asyncio.wait({reading})
+        ends.append(reading.cancelled())
+    assert ends == [True] * TURNS
+    assert await agents.everyone() == []
