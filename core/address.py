@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from core.errors import UserMistake
 
@@ -43,26 +44,15 @@ class Address:
     parts: tuple[str, ...]
     readers: Readers = field(default=Readers.UNKNOWN, compare=False)
 
-    @classmethod
-    def parse(cls, path: str, readers: str = Readers.UNKNOWN) -> Address:
+    @staticmethod
+    def parse(path: str, readers: str = Readers.UNKNOWN) -> Address:
         """Read `platform/part/…`, and who can read there as it is stored.
 
         Raises:
             UserMistake: unknown platform, an empty part, a character that cannot be printed,
                 or longer than 170 characters.
         """
-        platform, *parts = path.split("/")
-        if platform not in PLATFORMS:
-            raise UserMistake(
-                f"{path[:_LONGEST]!r} is not an address: "
-                f"it must begin with {', '.join(PLATFORMS)} and a /."
-            )
-        if not (parts and all(parts) and path.isprintable() and len(path) <= _LONGEST):
-            raise UserMistake(
-                f"{path[:_LONGEST]!r} is not an address: each part between slashes needs a name "
-                f"of characters that can be printed, and the whole at most {_LONGEST} characters."
-            )
-        return cls(platform=platform, parts=tuple(parts), readers=Readers(readers))
+        return _parsed(path, readers)
 
     @property
     def key(self) -> str:
@@ -121,3 +111,20 @@ class Address:
 
     def __str__(self) -> str:
         return self.key
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(path: str, readers: str) -> Address:
+    """A turn asks for that of its conversation several times."""
+    platform, *parts = path.split("/")
+    if platform not in PLATFORMS:
+        raise UserMistake(
+            f"{path[:_LONGEST]!r} is not an address: "
+            f"it must begin with {', '.join(PLATFORMS)} and a /."
+        )
+    if not (parts and all(parts) and path.isprintable() and len(path) <= _LONGEST):
+        raise UserMistake(
+            f"{path[:_LONGEST]!r} is not an address: each part between slashes needs a name "
+            f"of characters that can be printed, and the whole at most {_LONGEST} characters."
+        )
+    return Address(platform=platform, parts=tuple(parts), readers=Readers(readers))

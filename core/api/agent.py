@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import secrets
 from collections.abc import AsyncGenerator
+from functools import cache
 from types import FunctionType
 from typing import cast
 
@@ -160,6 +161,7 @@ async def _outcome(accepted: Accepted, worker: Worker, adapter: CallerAdapter) -
         adapter.finish(whole)
 
 
+@cache  # else the list of users is read for each question
 def _whoever_runs_this() -> str:
     try:
         return getpass.getuser()

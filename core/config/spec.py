@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, cast
 
@@ -115,10 +116,16 @@ class AgentSpec(AgentConfig):
     @property
     def fingerprint(self) -> str:
         """16 hex characters that change when something that influences an answer does."""
-        influences = {
-            key: value
-            for key, value in self.config.items()
-            if key not in _LOOKS and (key not in _ADDED or value != _ADDED[key])
-        }
-        canonical = json.dumps(influences, sort_keys=True, separators=(",", ":"))
-        return sha256(canonical.encode()).hexdigest()[:16]
+        return _fingerprint(self)
+
+
+@lru_cache(maxsize=1_000)
+def _fingerprint(spec: AgentSpec) -> str:
+    """Each turn is told it, of the same few agents."""
+    influences = {
+        key: value
+        for key, value in spec.config.items()
+        if key not in _LOOKS and (key not in _ADDED or value != _ADDED[key])
+    }
+    canonical = json.dumps(influences, sort_keys=True, separators=(",", ":"))
+    return sha256(canonical.encode()).hexdigest()[:16]

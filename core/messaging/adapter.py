@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from core.address import Address
 from core.messaging.messages import Attachment, Outgoing, Quote
@@ -144,3 +144,29 @@ class ReadsThreads(Protocol):
         what the bot has said. Raises `Transient` or `DeliveryRefused`.
         """
         ...
+
+
+def shows_work(adapter: Adapter) -> TypeGuard[ShowsWork]:
+    """Whether it is one that `ShowsWork`."""
+    return _is_one(adapter, ShowsWork)
+
+
+def quotes_questions(adapter: Adapter) -> TypeGuard[QuotesQuestions]:
+    """Whether it is one that `QuotesQuestions`."""
+    return _is_one(adapter, QuotesQuestions)
+
+
+def reads_threads(adapter: Adapter) -> TypeGuard[ReadsThreads]:
+    """Whether it is one that `ReadsThreads`."""
+    return _is_one(adapter, ReadsThreads)
+
+
+_known: dict[tuple[type, type], bool] = {}
+
+
+def _is_one(adapter: Adapter, way: type) -> bool:
+    """Kept by class, as each turn asks: `isinstance` looks up all that a protocol has."""
+    key = type(adapter), way
+    if (is_one := _known.get(key)) is None:
+        is_one = _known[key] = isinstance(adapter, way)
+    return is_one

@@ -16,7 +16,7 @@ from core.errors import DeliveryRefused, Transient
 from core.llm.tokens import BYTES_A_TOKEN
 from core.messaging import threads
 from core.messaging.access import Gate
-from core.messaging.adapter import Adapter, ReadsThreads
+from core.messaging.adapter import Adapter, ReadsThreads, reads_threads
 from core.messaging.directory import Directory
 from core.messaging.messages import Author, Quote
 from core.messaging.quotes import is_let, marked, readable, words_of
@@ -64,7 +64,7 @@ class Earlier:
         is, `last_seq` that of its history: it tells what retention has deleted. Who may not ask
         the agent is left out.
         """
-        if not isinstance(adapter, ReadsThreads):
+        if not reads_threads(adapter):
             return ""
         if question.thread and question.thread != question.key:
             thread = Address.parse(question.thread, at.readers)
@@ -81,7 +81,7 @@ class Earlier:
 
         Each agent has a history of its own: what the others say there stands beside the question.
         """
-        if not isinstance(adapter, ReadsThreads):
+        if not reads_threads(adapter):
             return ""
         entries = await messages.of_others(lease, since=now - _RECENT, limit=_FEW)
         said = [

@@ -20,7 +20,13 @@ from core.llm.tokens import estimate
 from core.memory.indexing import of_entries
 from core.memory.mending import mending
 from core.memory.terms import Scope
-from core.messaging.adapter import Adapter, Asked, QuotesQuestions, ShowsWork, TellsOperator
+from core.messaging.adapter import (
+    Adapter,
+    Asked,
+    TellsOperator,
+    quotes_questions,
+    shows_work,
+)
 from core.messaging.attachments import Files, read_files
 from core.messaging.directory import KnownAgent
 from core.tools import ToolContext
@@ -108,7 +114,7 @@ class Turn:
     @property
     def _above(self) -> str:
         """What stands above the answer: the questions that nobody else was shown."""
-        if not isinstance(self.adapter, QuotesQuestions):
+        if not quotes_questions(self.adapter):
             return ""
         quotes = [
             self.adapter.quoted(
@@ -161,7 +167,7 @@ class Turn:
         Best effort, and again only when the platform shows it no more.
         """
         adapter, now = self.adapter, monotonic()
-        if not isinstance(adapter, ShowsWork) or now < self._shown:
+        if not shows_work(adapter) or now < self._shown:
             return
         self._shown = now + adapter.working_seconds
         try:
