@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from storage.derived import Passage
 from storage.drivers import fulltext
@@ -91,8 +91,7 @@ class Indexed:
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(NamedTuple):
     """A passage with the place where it was said, and who can read there, as that is now."""
 
     id: int
@@ -172,18 +171,9 @@ class Index:
         told = yield from rows(fulltext.among(self._dialect, _OF_AGENT), talks, agent_id)
         places = {number: (address, readers, at) for number, address, readers, at in told}
         return [
-            Found(
-                id=row[0],
-                conversation_id=row[1],
-                seq=row[2],
-                part=row[3],
-                author=row[4],
-                words=row[5],
-                address=places[row[1]][0],
-                readers=places[row[1]][1],
-            )
-            for row in found
-            if row[1] in places and row[2] > places[row[1]][2]
+            Found(number, talk, seq, part, author, words, *places[talk][:2])
+            for number, talk, seq, part, author, words in found
+            if talk in places and seq > places[talk][2]
         ]
 
     def around(self, ids: list[int], *, before: int) -> Script[list[Told]]:

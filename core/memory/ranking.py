@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.memory.passages import DATED
 
@@ -14,8 +14,7 @@ _PERSON = 2.0  # what people said counts more than what agents made of it
 _NAMED = 1.2  # what was said by the one member whom the question names
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A passage with its words; `message` is the same for all passages of one message."""
 
     id: int

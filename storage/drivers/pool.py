@@ -8,7 +8,6 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import (
     AbstractAsyncContextManager,
-    AsyncExitStack,
     ExitStack,
     asynccontextmanager,
     contextmanager,
@@ -123,12 +122,13 @@ class LimitedPool:
 
         asyncpg takes a connection back in a task of its own, which costs as much as a statement.
         """
-        connection = await self.acquire()
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.release, connection)
+        connection, stays = await self.acquire(), False
+        try:
             yield connection
-            if self._stays(connection):
-                stack.pop_all()
+            stays = self._stays(connection)
+        finally:
+            if not stays:
+                await self.release(connection)
 
     async def release(self, connection: object) -> None:
         """Take it back."""

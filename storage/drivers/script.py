@@ -10,8 +10,8 @@ import asyncio
 import inspect
 import re
 import sqlite3
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
-from contextlib import AsyncExitStack, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache, partial, wraps
@@ -251,24 +251,27 @@ async def _on_server(
     if is_one and dialect == "postgres":
         asked = next(script)
         begins = begins and not _fit_into_one(asked)
-    async with held(client) as connection, AsyncExitStack() as undone:
+    async with held(client) as connection:
         session = session_of(dialect, connection)
-        if begins:
-            await session.begin()
-            undone.push_async_callback(_roll_back, session)
+        ask = partial(_asked, script, session, dialect, asked)
         try:
-            result = await _asked(script, session, dialect, asked)
+            return await (_in_transaction(session, ask) if begins else ask())
         except integrity_errors() as error:
             raise IntegrityError(error) from error
-        if begins:
-            await session.commit()
-            undone.pop_all()
+
+
+async def _in_transaction(session: Session, ask: Callable[[], Awaitable[R]]) -> R:
+    await session.begin()
+    stands = False
+    try:
+        result = await ask()
+        await session.commit()
+        stands = True
+    finally:
+        if not stands:
+            with suppress(*database_errors()):  # it has gone away, and the transaction with it
+                await session.rollback()
     return result
-
-
-async def _roll_back(session: Session) -> None:
-    with suppress(*database_errors()):  # it has gone away, and the transaction with it
-        await session.rollback()
 
 
 async def _asked(
@@ -355,14 +358,16 @@ def _resolved(asked: Statement, before: list[Answer]) -> list[object]:
 
 def as_stored(values: Iterable[object]) -> list[object]:
     """Values as every driver takes them."""
-    return [
-        JSON_DUMPS(each)
-        if isinstance(each, dict | list)
-        else each.value
-        if isinstance(each, Enum)
-        else each
-        for each in values
-    ]
+    return [each if type(each) in _AS_IT_IS else _as_stored(each) for each in values]
+
+
+_AS_IT_IS = {int, str, type(None), datetime, bool, float, bytes}
+
+
+def _as_stored(value: object) -> object:
+    if isinstance(value, dict | list):
+        return JSON_DUMPS(value)
+    return value.value if isinstance(value, Enum) else value
 
 
 @lru_cache(maxsize=1000)

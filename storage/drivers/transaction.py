@@ -114,17 +114,34 @@ def reading(verb: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
 async def to_the_end(work: asyncio.Future[R]) -> R:
     """Its result. A caller that is cancelled meanwhile is told after the work has ended."""
     try:
-        await asyncio.wait({work})  # a shield would report what it raises after that, on 3.14
+        await _end(work)  # a shield would report what it raises after that, on 3.14
     except asyncio.CancelledError:
         while not work.done():
             try:
-                await asyncio.wait({work})
+                await _end(work)
             except asyncio.CancelledError:  # the first one is raised below
                 continue
         if not work.cancelled():
             work.exception()  # looked at, so that asyncio does not report it as forgotten
         raise
     return work.result()
+
+
+async def _end(work: asyncio.Future[R]) -> None:
+    """As `asyncio.wait`, which takes twice as long for sets and limits of many."""
+    if work.done():
+        return
+    ended = asyncio.get_running_loop().create_future()
+
+    def tell(_: asyncio.Future[R]) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    work.add_done_callback(tell)
+    try:
+        await ended
+    finally:
+        work.remove_done_callback(tell)
 
 
 async def retried(once: Callable[[], Awaitable[R]]) -> R:
