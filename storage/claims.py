@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 
-from storage.drivers.internals import as_read
+from storage.drivers.internals import as_read, listed
 from storage.drivers.script import (
     Made,
+    NothingChanged,
     Script,
     Statement,
     adding,
     changed,
     changing,
+    dialect,
     made,
     marks,
+    needed,
+    one_statement,
+    quoted,
     reading_script,
     rows,
     script,
@@ -35,10 +43,8 @@ from storage.models import (
     TurnState,
 )
 from storage.outbox import new_key
+from storage.work import ORDER, Work, batch_of, of_conversation, still_asked, work_in, work_of
 
-_TOGETHER = 50  # messages of one person that are answered in one turn, at most
-_FILE = 3_500  # bytes that a file counts as: an image costs about a thousand tokens
-_FRAME = 16  # bytes that a message takes besides its text and its author's name
 _SUSPICIOUS = 2  # interruptions in a row
 _MOST_LONE_TRIES = 3
 
@@ -103,42 +109,71 @@ _CLAIM = (
     "UPDATE conversation SET token = token + 1, owner = ?, ready_at = ?, last_turn = ? WHERE id = ?"
 )
 _LAST_TURN = "UPDATE conversation SET last_turn = ? WHERE id = ?"
-_HAS_DUE = (
-    "EXISTS (SELECT id FROM outbox"
-    " WHERE outbox.conversation_id = inbox.conversation_id AND outbox.state = 'due')"
-)
-_IS_SHARED = (
-    "EXISTS (SELECT other.id FROM conversation AS own JOIN conversation AS other"
-    " ON other.address = own.address AND other.id <> own.id WHERE own.id = inbox.conversation_id)"
-)
-# In the order of the index: what a running turn has taken comes first.
-_WORK = (
-    f"{select(InboxMessage, _HAS_DUE, _IS_SHARED)}"
-    " WHERE conversation_id = ? AND state IN ('taken', 'waiting')"
-    f" ORDER BY state, position, id LIMIT {_TOGETHER}"
-)
 _TURN = f"{select(Turn)} WHERE id = ?"
 _TAKEN_UP = "UPDATE turn SET interruptions = ?, revision = ? WHERE id = ?"
 _STEPS = f"{select(Step)} WHERE turn_id = ? ORDER BY number"
 _DRAFT = f"{select(OutboxMessage)} WHERE turn_id = ? AND part = 1"
 _TAKE = "UPDATE inbox SET state = 'taken', turn_id = ? WHERE id IN ({})"
+_OWN = ", ".join(f'own."{name}"' for name in listed(Conversation))
+# What PostgreSQL tells of each version of a row: which transaction wrote it.
+_SEEN = {
+    "postgres": f"SELECT {_OWN}, own.xmin::text, work.* FROM conversation AS own"  # noqa: S608  # names of ours
+    f" LEFT JOIN ({of_conversation('xmin::text')}) AS work ON TRUE"
+    f" WHERE own.id = ? AND own.ready_at <= ? ORDER BY work.{ORDER.replace(', ', ', work.')}"
+}
 
 
-@script
-def claim(
+@lru_cache
+def _claiming(turn: tuple[str, ...], draft: tuple[str, ...], messages: int) -> str:
+    """Claims a conversation and opens a turn with these columns over so many messages.
+
+    One that is not as it was seen, or that somebody else holds or locks, stays as it is. What was
+    edited meanwhile has locked the conversation and is written anew; then nothing is done.
+    """
+    as_seen = f"(id, xmin::text) IN ({', '.join(['(?, ?)'] * messages)})"
+    is_whole = "(SELECT COUNT(*) FROM taken) = ? * (SELECT COUNT(*) FROM begun)"
+    return (
+        "WITH free AS (SELECT id FROM conversation"  # noqa: S608  # names of ours
+        " WHERE id = ? AND xmin::text = ? AND ready_at <= ? FOR UPDATE SKIP LOCKED),"
+        f" claimed AS ({_CLAIM.removesuffix('?')}(SELECT id FROM free) RETURNING id),"
+        f" begun AS (INSERT INTO turn ({quoted(turn)})"
+        f" SELECT {marks(len(turn))} FROM claimed RETURNING id),"
+        " taken AS (UPDATE inbox SET state = 'taken', turn_id = (SELECT id FROM begun)"
+        f" WHERE EXISTS (SELECT id FROM begun) AND {as_seen} RETURNING id),"
+        f" drafted AS (INSERT INTO outbox ({quoted(draft)}, turn_id)"
+        f" SELECT {marks(len(draft))}, id FROM begun RETURNING id)"
+        f" SELECT (SELECT id FROM begun), {needed('SELECT id FROM drafted', is_whole)}"
+    )
+
+
+async def claim(
     *, conversation_id: int, owner: str, now: datetime, seconds: float, plan: Plan | None
-) -> Script[Claimed | None]:
+) -> Claimed | None:
     """Lease this conversation if it has work and nobody else holds it, and open its next turn.
 
     Takeover is the same: a lease that lapsed is a conversation whose time has come. Nothing is
     opened without a `plan`, nor before what is due has been delivered.
     """
+    if plan and dialect() == "postgres":
+        if (seen := await _seen(conversation_id, now)) is None:
+            return None
+        if seen.work.messages and not (seen.work.has_due or seen.work.is_taken):
+            with suppress(NothingChanged):
+                if claimed := await _claim_as_seen(seen, owner, now, seconds, plan):
+                    return claimed
+    return await _claim(conversation_id, owner, now, seconds, plan)
+
+
+@script
+def _claim(
+    conversation_id: int, owner: str, now: datetime, seconds: float, plan: Plan | None
+) -> Script[Claimed | None]:
     found = yield from whole(Conversation, _READY, conversation_id, milliseconds(now))
     if not found:
         return None
     row = found[0]
     lease = _leased(row, owner, seconds)
-    work = (yield from _work(conversation_id)) if plan else _Work(messages=[])
+    work = (yield from work_in(conversation_id)) if plan else Work(messages=[])
     opens = plan and work.messages and not work.has_due
     row.last_turn += bool(opens and not work.is_taken)
     claims = changing(_CLAIM, owner, lease.expires(now), row.last_turn, conversation_id)
@@ -150,6 +185,58 @@ def claim(
         opened = yield from _taken_up(row, work, plan, is_takeover=lease.is_takeover)
     else:
         opened = yield from _begun(claims, row, work, plan, now)
+    return Claimed(lease=lease, opened=opened)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A conversation that can be claimed, and its work, without a lock.
+
+    The versions are what PostgreSQL gives each new version of a row, of the conversation and of
+    each message.
+    """
+
+    row: Conversation
+    work: Work
+    version: str
+    versions: Sequence[str]
+
+
+@reading_script
+def _seen(conversation_id: int, now: datetime) -> Script[_Seen | None]:
+    found = yield from rows(_SEEN["postgres"], conversation_id, conversation_id, milliseconds(now))
+    if not found:
+        return None
+    own, waiting = len(listed(Conversation)), [row for row in found if row[-1] is not None]
+    return _Seen(
+        row=as_read(Conversation, found[0][:own]),
+        work=work_of([row[own + 1 : -1] for row in waiting]),
+        version=found[0][own],
+        versions=[row[-1] for row in waiting],
+    )
+
+
+@one_statement
+def _claim_as_seen(
+    seen: _Seen, owner: str, now: datetime, seconds: float, plan: Plan
+) -> Script[Claimed | None]:
+    """As `_claim`, if nothing has changed since it was seen; else nothing is done."""
+    row, batch = seen.row, batch_of(seen.work.messages, plan.room)
+    lease, number = _leased(row, owner, seconds), row.last_turn + 1
+    turn, draft = _new_turn(row.id, number, plan, now), _new_draft(row.id, batch[-1].reply_to)
+    as_seen = chain.from_iterable(zip((each.id for each in batch), seen.versions, strict=False))
+    ((turn_id, draft_id),) = yield from rows(
+        _claiming(tuple(turn), tuple(draft), len(batch)),
+        *(row.id, seen.version, milliseconds(now)),
+        *(owner, lease.expires(now), number),
+        *turn.values(),
+        *as_seen,
+        *draft.values(),
+        len(batch),
+    )
+    if turn_id is None:
+        return None
+    opened = _opened(row, seen.work, batch, (turn, turn_id), (draft, draft_id))
     return Claimed(lease=lease, opened=opened)
 
 
@@ -174,7 +261,7 @@ def open_next(lease: Lease, *, plan: Plan, now: datetime) -> Script[OpenTurn | N
         LeaseLost: somebody else has claimed the conversation since.
     """
     row = yield from held(lease)
-    work = yield from _work(lease.conversation_id)
+    work = yield from work_in(lease.conversation_id)
     if not work.messages:
         return None
     if work.is_taken:
@@ -183,52 +270,44 @@ def open_next(lease: Lease, *, plan: Plan, now: datetime) -> Script[OpenTurn | N
     return (yield from _begun(changing(_LAST_TURN, row.last_turn, row.id), row, work, plan, now))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """What is to be answered: by the turn that has taken it already, or by a new one."""
-
-    messages: list[InboxMessage]
-    has_due: bool = False
-    is_shared: bool = False
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether a turn was interrupted; it is the newest, and ends before the next is opened."""
-        return bool(self.messages) and self.messages[0].state is InboxState.TAKEN
-
-
-def _work(conversation_id: int) -> Script[_Work]:
-    found = yield from rows(_WORK, conversation_id)
-    if not found:
-        return _Work(messages=[])
-    *_, has_due, is_shared = found[0]
-    messages = [as_read(InboxMessage, row[:-2]) for row in found]
-    return _Work(messages=messages, has_due=bool(has_due), is_shared=bool(is_shared))
-
-
 def _begun(
-    counts: Statement, row: Conversation, work: _Work, plan: Plan, now: datetime
+    counts: Statement, row: Conversation, work: Work, plan: Plan, now: datetime
 ) -> Script[OpenTurn]:
     """A new turn, with what `counts` it in the conversation."""
-    batch = _together(work.messages, plan.room)
-    turn, draft = _new_turn(row, plan.revision, now), _new_draft(row.id, batch[-1].reply_to)
+    batch = batch_of(work.messages, plan.room)
+    turn, draft = (
+        _new_turn(row.id, row.last_turn, plan, now),
+        _new_draft(row.id, batch[-1].reply_to),
+    )
     _, turn_id, _, draft_id = yield from together(
         counts,
         adding(Turn, turn),
         changing(_TAKE.format(marks(len(batch))), Made(1), *(each.id for each in batch)),
         adding(OutboxMessage, {**draft, "turn_id": Made(1)}),
     )
+    return _opened(row, work, batch, (turn, turn_id), (draft, draft_id))
+
+
+def _opened(
+    row: Conversation,
+    work: Work,
+    batch: list[InboxMessage],
+    turn: tuple[Mapping[str, object], int],
+    draft: tuple[Mapping[str, object], int],
+) -> OpenTurn:
+    """What was opened now; the turn and its draft as they were added, each with its id."""
+    (values, turn_id), (said, draft_id) = turn, draft
     return OpenTurn(
-        turn=made(Turn, turn, turn_id),
+        turn=made(Turn, values, turn_id),
         questions=batch,
         steps=[],
-        draft=made(OutboxMessage, {**draft, "turn_id": turn_id}, draft_id),
+        draft=made(OutboxMessage, {**said, "turn_id": turn_id}, draft_id),
         last_seq=row.last_seq,
         is_shared=work.is_shared,
     )
 
 
-def _taken_up(row: Conversation, work: _Work, plan: Plan, *, is_takeover: bool) -> Script[OpenTurn]:
+def _taken_up(row: Conversation, work: Work, plan: Plan, *, is_takeover: bool) -> Script[OpenTurn]:
     (turn,) = yield from whole(Turn, _TURN, work.messages[0].turn_id)
     turn.interruptions += is_takeover
     turn.revision = plan.revision
@@ -236,7 +315,7 @@ def _taken_up(row: Conversation, work: _Work, plan: Plan, *, is_takeover: bool) 
     steps = yield from whole(Step, _STEPS, turn.id)
     (draft,) = yield from whole(OutboxMessage, _DRAFT, turn.id)
     taken = [each for each in work.messages if each.state is InboxState.TAKEN]
-    questions = _still_asked(taken)
+    questions = still_asked(taken)
     return OpenTurn(
         turn=turn,
         questions=questions,
@@ -245,11 +324,6 @@ def _taken_up(row: Conversation, work: _Work, plan: Plan, *, is_takeover: bool) 
         last_seq=row.last_seq,
         is_shared=work.is_shared,
     )
-
-
-def _still_asked(taken: list[InboxMessage]) -> list[InboxMessage]:
-    """Without those that were deleted meanwhile; all of them, if there is no other."""
-    return [each for each in taken if each.text or each.attachments] or taken
 
 
 @script
@@ -266,12 +340,12 @@ def read_again(lease: Lease, opened: OpenTurn, *, room: int) -> Script[OpenTurn]
     yield from held(lease)
     (turn,) = yield from whole(Turn, _TURN, opened.turn.id)
     turn.lone_tries = min(turn.lone_tries, opened.turn.lone_tries)  # without the one now
-    work = yield from _work(lease.conversation_id)
+    work = yield from work_in(lease.conversation_id)
     taken = [each for each in work.messages if each.state is InboxState.TAKEN]
-    questions = _still_asked(taken)
+    questions = still_asked(taken)
     last = max(each.position for each in taken)
     waiting = [each for each in work.messages if each.state is InboxState.WAITING]
-    joined = _together([*questions, *waiting], room)[len(questions) :]
+    joined = batch_of([*questions, *waiting], room)[len(questions) :]
     if joined and joined[0].position > last and not turn.stop_asked_at:
         mark = _TAKE.format(marks(len(joined)))
         yield from changed(mark, turn.id, *(each.id for each in joined))
@@ -285,12 +359,12 @@ def steps_of(turn_id: int) -> Script[list[Step]]:
     return (yield from whole(Step, _STEPS, turn_id))
 
 
-def _new_turn(row: Conversation, revision: str, now: datetime) -> dict[str, object]:
+def _new_turn(conversation_id: int, number: int, plan: Plan, now: datetime) -> dict[str, object]:
     return {
-        "conversation_id": row.id,
-        "number": row.last_turn,
+        "conversation_id": conversation_id,
+        "number": number,
         "state": TurnState.RUNNING,
-        "revision": revision,
+        "revision": plan.revision,
         "attempts": 1,
         "interruptions": 0,
         "lone_tries": 0,
@@ -310,26 +384,3 @@ def _new_draft(conversation_id: int, reply_to: str | None) -> dict[str, object]:
         "attempts": 0,
         "failures": 0,
     }
-
-
-def _together(waiting: Sequence[InboxMessage], room: int) -> list[InboxMessage]:
-    """The first one, and those after it that can be answered with it."""
-    first, *others = waiting
-    together, room = [first], room - _length(first)
-    for message in others:
-        room -= _length(message)
-        if room < 0 or _origin(message) != _origin(first):
-            break
-        together.append(message)
-    return together
-
-
-def _origin(message: InboxMessage) -> tuple[str, str]:
-    """Who wrote it, and where its answer stands, be that as a reply to this or another message."""
-    return message.author_id, (message.reply_to or "").partition("/")[0]
-
-
-def _length(message: InboxMessage) -> int:
-    said = [message.text, message.author, *(quote["text"] for quote in message.quotes or ())]
-    words = sum(len(each.encode()) for each in said)
-    return words + _FRAME + _FILE * len(message.attachments)

@@ -104,8 +104,8 @@ def adding(model: type[Model], values: Mapping[str, object]) -> Statement:
 
 def select(model: type[Model], *more: str) -> str:
     """All that `whole` needs, from the model's table, and `more` after it; conditions follow."""
-    columns = ", ".join((_quoted(listed(model)), *more))
-    return f"SELECT {columns} FROM {_quoted([table_of(model)])}"  # noqa: S608  # names of ours
+    columns = ", ".join((quoted(listed(model)), *more))
+    return f"SELECT {columns} FROM {quoted([table_of(model)])}"  # noqa: S608  # names of ours
 
 
 def marks(number: int) -> str:
@@ -117,7 +117,7 @@ def marks(number: int) -> str:
 def insert(model: type[Model], columns: tuple[str, ...], times: int = 1) -> str:
     """So many new rows with these columns; values are given one row after the other."""
     values = ", ".join([f"({marks(len(columns))})"] * times)
-    return f"INSERT INTO {_quoted([table_of(model)])} ({_quoted(columns)}) VALUES {values}"  # noqa: S608  # as above
+    return f"INSERT INTO {quoted([table_of(model)])} ({quoted(columns)}) VALUES {values}"  # noqa: S608  # as above
 
 
 def whole(model: type[M], text: str, *values: object) -> Script[list[M]]:
@@ -138,7 +138,8 @@ def moment(stored: datetime | str) -> datetime:
     return known if known.tzinfo else known.replace(tzinfo=UTC)
 
 
-def _quoted(names: Iterable[str]) -> str:
+def quoted(names: Iterable[str]) -> str:
+    """Names in a row."""
     return ", ".join(f'"{name}"' for name in names)
 
 
@@ -258,6 +259,10 @@ async def _on_server(
             return await (_in_transaction(session, ask) if begins else ask())
         except integrity_errors() as error:
             raise IntegrityError(error) from error
+        except driver_errors("asyncpg", "InvalidTextRepresentationError") as error:
+            if _NONE in str(error):
+                raise NothingChanged from error
+            raise
 
 
 async def _in_transaction(session: Session, ask: Callable[[], Awaitable[R]]) -> R:
@@ -316,21 +321,23 @@ async def _at_once(asked: tuple[Statement, ...], session: Session) -> list[Answe
     marks = tuple(value.by if isinstance(value, Made) else None for value in values)
     given = [value for value in values if not isinstance(value, Made)]
     text = _as_one(tuple((each.text, each.wants) for each in asked), marks)
-    try:
-        (row,) = await session.rows(text, as_stored(given))
-    except driver_errors("asyncpg", "InvalidTextRepresentationError") as error:
-        if _NONE in str(error):
-            raise NothingChanged from error
-        raise
+    (row,) = await session.rows(text, as_stored(given))
     return list(row)
 
 
 # Where a statement finds no row that it needs, this is no number: what was done with it is undone.
 _NONE = "no row; Moorings finds out why and tries again"
+
+
+def needed(number: str, condition: str) -> str:
+    """This number, as PostgreSQL computes it; unless it is so, all is undone: NothingChanged."""
+    return f"CAST(CASE WHEN {condition} THEN ({number})::text ELSE '{_NONE}' END AS bigint)"
+
+
 _ANSWERS = {
     _Wants.ID: "id",
     _Wants.COUNT: "COUNT(*)",
-    _Wants.SOME: f"CAST(CASE COUNT(*) WHEN 0 THEN '{_NONE}' ELSE COUNT(*)::text END AS bigint)",
+    _Wants.SOME: needed("COUNT(*)", "COUNT(*) > 0"),
 }
 
 

@@ -26,9 +26,9 @@ async def test_a_turn_without_tools(stage: Stage) -> None:
 
 @pytest.mark.parametrize("url", ["postgres"], indirect=True)
 @pytest.mark.usefixtures("database")
-async def test_a_turn_on_postgresql_begins_one_transaction_of_more_than_one_statement() -> None:
+async def test_a_turn_on_postgresql_begins_no_transaction_of_more_than_one_statement() -> None:
     statements = await turn(Stage())
-    assert (len(statements), statements.transactions) == (9, 1), "\n".join(statements)
+    assert (len(statements), statements.transactions) == (8, 0), "\n".join(statements)
 
 
 async def test_each_tool_call_costs_no_more_than_its_step(stage: Stage) -> None:
