@@ -66,13 +66,22 @@ _OF_TURNS = (
 )
 _IS_THERE = "SELECT id FROM message WHERE turn_id = ? LIMIT 1 FOR UPDATE"
 _AS_READ = "SELECT id FROM conversation WHERE id = ? AND readers = ? FOR UPDATE"
-_SIBLING = (
-    "SELECT id FROM conversation WHERE agent_id = ? AND id <> ? AND last_seq > 0"
-    " AND (address = ? OR substr(address, 1, ?) = ?)"
-)
-# In an index by bytes they are near each other. PostgreSQL's usual order may be a language's.
-_NEAR = " AND address >= ? AND address < ?"
-_NEAR_BY_BYTES = " AND address ~>=~ ? AND address ~<~ ?"
+
+
+def _sibling(agent: str, near: str) -> str:
+    return (
+        f"SELECT id FROM conversation WHERE {agent} = ? AND id <> ? AND last_seq > 0"  # noqa: S608  # text of ours
+        f" AND (address = ? OR substr(address, 1, ?) = ?) AND {near} LIMIT 1"
+    )
+
+
+# In an index by bytes they are near each other. PostgreSQL's usual order may be a language's: there
+# only that by addresses is of use, and as long as it has no statistics it would choose the other.
+_SIBLING = {
+    "sqlite": _sibling("agent_id", "address >= ? AND address < ?"),
+    "mysql": _sibling("agent_id", "address >= ? AND address < ?"),
+    "postgres": _sibling("agent_id + 0", "address ~>=~ ? AND address ~<~ ?"),
+}
 _BEFORE_RESET = (
     "SELECT passage.id FROM passage JOIN summary ON summary.conversation_id ="
     " passage.conversation_id AND summary.kind = 'reset' AND passage.seq <= summary.upto_seq"
@@ -131,9 +140,9 @@ def add(conversation_id: int, turn_id: int, found: Sequence[Indexed]) -> list[St
 
 def has_sibling(dialect: str, agent_id: int, conversation_id: int, place: str) -> Script[bool]:
     """Whether anything was said to the agent in another conversation at or below this address."""
-    path, near = f"{place}/", _NEAR_BY_BYTES if dialect == "postgres" else _NEAR
+    path = f"{place}/"
     sought = (place, len(path), path, place, f"{place}0")  # "0" comes after "/"
-    found = yield from rows(f"{_SIBLING}{near} LIMIT 1", agent_id, conversation_id, *sought)
+    found = yield from rows(_SIBLING[dialect], agent_id, conversation_id, *sought)
     return bool(found)
 
 

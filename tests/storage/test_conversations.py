@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,13 +14,14 @@ from storage import agents, claims, conversations, inbox, outbox, steps, turns
 from storage.claims import OpenTurn
 from storage.conversations import Apart
 from storage.database import Database
+from storage.drivers.script import Script, Statement, inside, reading_script, rows
 from storage.drivers.transaction import transaction
 from storage.errors import LeaseLost
 from storage.lease import Lease
 from storage.models import Conversation, OutboxMessage, OutboxState, Step, StepKind
 from storage.steps import FinishedStep
 from tests.patience import PATIENCE
-from tests.storage import given
+from tests.storage import given, sql
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -52,6 +54,47 @@ async def test_a_queue_of_others_is_left_alone(now: datetime) -> None:
     where = await given.conversation(now, room="elsewhere")
     await given.received(where, "k1", now)
     assert await _queue(now) == []
+
+
+async def test_of_several_queues_the_oldest_come_first(now: datetime) -> None:
+    queues = ["terminal/b", "terminal/a", "terminal/c"]
+    for number, room in enumerate(["c", "a", "b", "a", "d"]):
+        agent = await agents.record(name=f"agent{number}", revision="r1", config={}, now=now)
+        where = await conversations.find_or_open(
+            agent_id=agent.id, address=f"terminal/{room}", queue=f"terminal/{room}", author="ana",
+            now=now,
+        )  # fmt: skip
+        await given.received(where, f"k{number}", now + timedelta(seconds=number))
+    later = now + timedelta(minutes=1)
+    for limit in (3, 10):
+        found = await conversations.all_ready(queues=queues, now=later, limit=limit)
+        rooms = [each.address.removeprefix("terminal/") for each in found]
+        assert rooms == ["c", "a", "b", "a"][:limit]
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+async def test_of_very_many_that_wait_few_are_looked_at(now: datetime, database: Database) -> None:
+    queues = ["slack", "discord"]
+    agent = await agents.record(name="support", revision="r1", config={}, now=now)
+    told = {"agent_id": agent.id, "opened_by": "ana", "created_at": now, "ready_at": 1}
+    await Conversation.bulk_create(
+        Conversation(**told, queue=queue, address=f"{queue}/T/{number}")
+        for queue in queues
+        for number in range(2_000)
+    )
+    await sql.rows(database, "ANALYZE")
+    look = inside(conversations.all_ready)
+    (asked,) = next(look(queues=queues, now=now, limit=32))
+    found = await _explained(asked)
+    assert found.count("conversation_ready") == len(queues)
+    assert not re.search(r"rows=\d{3,} loops", found), found
+
+
+@reading_script
+def _explained(asked: Statement) -> Script[str]:
+    """How the server has found this, and how many rows it read on its way."""
+    lines = yield from rows(f"EXPLAIN (ANALYZE, COSTS OFF) {asked.text}", *asked.values)
+    return "\n".join(str(line[0]) for line in lines)
 
 
 async def test_channels_that_are_left_out_keep_their_work(now: datetime) -> None:

@@ -58,15 +58,18 @@ def plan(asked: Statement, explain: str) -> Script[str]:
     return "\n".join(str(tuple(line)) for line in lines)
 
 
+@pytest.mark.parametrize("is_counted", [True, False])
 async def test_among_many_conversations_it_is_found_by_the_index(
-    now: datetime, database: Database
+    now: datetime, database: Database, *, is_counted: bool
 ) -> None:
+    """Also in the first minute of a server that has not counted its rows yet."""
     where = await given.conversation(now, room="c1")
     told = {"agent_id": where.agent_id, "queue": "q", "opened_by": "ana", "created_at": now}
     others = [Conversation(**told, address=f"terminal/d{number}") for number in range(2_000)]
     await Conversation.bulk_create(others)
     dialect = database.url.dialect
     analyse, explain, found = BY_INDEX[dialect]
-    await sql.rows(database, analyse)
+    if is_counted:
+        await sql.rows(database, analyse)
     (asked,) = next(passages.has_sibling(dialect, where.agent_id, where.id, where.address))
     assert re.search(found, await plan(asked, explain))
