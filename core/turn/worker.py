@@ -28,10 +28,9 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
 _CONTESTED_SECONDS = 0.05
-# For so long after another process was quicker, those that look choose at random among so many
-# times as many as they want.
+# For so long after another process was quicker, those that look choose at random among so many.
 _SPREAD_SECONDS = 1.0
-_SPREAD = 8
+_WINDOW = 128
 
 
 class Worker:
@@ -169,8 +168,8 @@ class Worker:
     ) -> bool:
         """Start what waits, as far as its channels' shares go; True if more may be waiting."""
         limit = self._shares.at_once
-        spread = _SPREAD if monotonic() < self._spread_until else 1
-        found = await self._find(queues, limit * spread) if limit else []
+        window = max(limit, _WINDOW if monotonic() < self._spread_until else 0)
+        found = await self._find(queues, window) if limit else []
         if len(found) > limit:
             found = random.sample(found, limit)
         for each in found:

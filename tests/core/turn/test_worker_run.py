@@ -23,7 +23,7 @@ from tests.peers.model import Then, calling
 from tests.peers.platform import Platform
 from tests.statements import asked
 
-LOOK = "SELECT id, agent_id, address FROM conversation"
+LOOK = "SELECT id, agent_id, address, ready_at FROM conversation"
 ROOMS = [f"slack/T1/C{number}" for number in range(8)]
 
 
@@ -125,7 +125,7 @@ async def test_workers_that_were_in_each_others_way_choose_among_more(
         await stage.say("Hello", room=f"slack/T1/C{number}")
     mine, yours = stage.worker(owner="me", slots=1), stage.worker(owner="you", slots=1)
     async with asked() as statements, running(mine), running(yours):
-        while not any(LOOK in each and each.endswith("LIMIT 8") for each in statements):  # noqa: ASYNC110  # nobody tells
+        while not any(LOOK in each and each.endswith("LIMIT 128") for each in statements):  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.01)
         await stage.platform.shows(12)
     first, second, *_ = [each for each in statements if LOOK in each]
