@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import (
     AbstractAsyncContextManager,
     ExitStack,
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _LEAST_SECONDS = 1.0  # for a statement or transaction that begins when all should have ended
 _STAY_SECONDS = 60.0  # that a connection is at hand, before the driver may have it renewed
+# More verbs at once are not done sooner: their servers wait for each other, and for a processor.
+_MOST_VERBS = 3
 _AGAIN_SECONDS = 1.0  # from one cancellation of what is past its limit to the next
 
 
@@ -70,6 +72,55 @@ class _Again:
             self._task.uncancel()
 
 
+class AtHand:
+    """Connections of PostgreSQL that verbs have left for the next ones.
+
+    asyncpg takes a connection back in a task of its own, which costs as much as a statement.
+    """
+
+    def __init__(self, dialect: str) -> None:
+        self._dialect = dialect
+        self._left: list[object] = []
+        self._until: dict[object, float] = {}  # of each that the driver has lent
+        self._idle: asyncio.TimerHandle | None = None
+
+    def lent(self, connection: object) -> None:
+        """The driver has lent it just now."""
+        self._until[connection] = asyncio.get_running_loop().time() + _STAY_SECONDS
+
+    def put(self, connection: object) -> bool:
+        """Leave it; False if it is to be given back, since it has long been away."""
+        loop = asyncio.get_running_loop()
+        until = self._until.get(connection, 0)
+        if self._dialect != "postgres" or until <= loop.time() or len(self._left) >= _MOST_VERBS:
+            return False
+        self._left.append(connection)
+        if self._idle:
+            self._idle.cancel()
+        self._idle = loop.call_later(_STAY_SECONDS, self._let_go)
+        return True
+
+    def take(self) -> object | None:
+        """One that is still open; what the server has closed, the driver has back by that."""
+        while self._left:
+            connection = self._left.pop()
+            session = session_of(self._dialect, connection)
+            if isinstance(session, PostgresSession) and not session.is_closed():
+                return connection
+            self.forget(connection)
+        return None
+
+    def forget(self, connection: object) -> None:
+        """The driver has it back."""
+        self._until.pop(connection, None)
+
+    def _let_go(self) -> None:
+        """Nobody asks for anything: by closing them, the driver has them back."""
+        while connection := self.take():
+            session_of(self._dialect, connection).close()
+            self.forget(connection)
+
+
 class LimitedPool:
     """A driver's pool, whose connections are closed when they are not given back in time.
 
@@ -81,14 +132,14 @@ class LimitedPool:
     def __init__(self, pool: Pool, dialect: str, seconds: float, *, most: int) -> None:
         """`most` is how many connections it has; one of them is kept for statements."""
         self.lasting = asyncio.Semaphore(most - 1)
+        self._verbs = asyncio.Semaphore(_MOST_VERBS)
         self.dialect = dialect
         self.seconds: float | None = seconds
         self._pool = pool
         self._deadlines: dict[object, asyncio.TimerHandle] = {}
         self._waits: set[asyncio.Timeout] = set()
-        self._at_hand: object | None = None
-        self._idle: asyncio.TimerHandle | None = None
-        self._stays_until = 0.0
+        self._at_hand = AtHand(dialect)
+        self._wanting = 0  # that wait for the driver to lend one
         self._last = math.inf  # when all has to have ended, by the clock of the event loop
 
     async def acquire(self) -> object:
@@ -97,10 +148,7 @@ class LimitedPool:
         Raises:
             TimeoutError: none came free, or a new one could not be opened, in time.
         """
-        connection = self._taken()
-        if connection is None:
-            connection = await self._acquired()
-            self._stays_until = asyncio.get_running_loop().time() + _STAY_SECONDS
+        connection = self._at_hand.take() or await self._acquired()
         if (when := self._when()) is not None:
             self._end_at(when, connection)
         return connection
@@ -109,29 +157,41 @@ class LimitedPool:
         """One of the driver's, for somebody who has not been cancelled meanwhile: see `until`."""
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
-        async with self.in_time():
-            connection = await self._pool.acquire()
-            if task and task.cancelling() > before:
-                await self._pool.release(connection)
-                raise asyncio.CancelledError
+        self._wanting += 1
+        try:
+            async with self.in_time():
+                connection = await self._pool.acquire()
+                if task and task.cancelling() > before:
+                    await self._pool.release(connection)
+                    raise asyncio.CancelledError
+        finally:
+            self._wanting -= 1
+        self._at_hand.lent(connection)
         return connection
 
     @asynccontextmanager
     async def lent(self) -> AsyncGenerator[object]:
-        """As `acquire`, for one verb; where that ends well, the next one finds it at hand.
+        """As `acquire`, for one verb of a few at once; if it ends well, the next finds it at hand.
 
-        asyncpg takes a connection back in a task of its own, which costs as much as a statement.
+        Raises:
+            TimeoutError: as `acquire`, or others were not done in time.
         """
-        connection, stays = await self.acquire(), False
+        async with self.in_time() if self._verbs.locked() else nullcontext():
+            await self._verbs.acquire()
         try:
-            yield connection
-            stays = self._stays(connection)
+            connection, stays = await self.acquire(), False
+            try:
+                yield connection
+                stays = self._stays(connection)
+            finally:
+                if not stays:
+                    await self.release(connection)
         finally:
-            if not stays:
-                await self.release(connection)
+            self._verbs.release()
 
     async def release(self, connection: object) -> None:
         """Take it back."""
+        self._at_hand.forget(connection)
         with ExitStack() as stack:
             stack.callback(self.keep, connection)
             try:
@@ -141,38 +201,21 @@ class LimitedPool:
                 raise
 
     def _stays(self, connection: object) -> bool:
-        """Keep it at hand, unless somebody waits for one, or it has long been away."""
-        loop = asyncio.get_running_loop()
-        is_late = loop.time() >= self._stays_until
-        if self.dialect != "postgres" or self._at_hand or self._waits or is_late:
+        """Keep it at hand, unless somebody waits for the driver to have one back."""
+        if self._wanting or not self._at_hand.put(connection):
             return False
         self.keep(connection)
-        self._at_hand = connection
-        self._idle = loop.call_later(_STAY_SECONDS, self._let_go)
         return True
 
-    def _taken(self) -> object | None:
-        """The one at hand, if it is still open."""
-        connection, self._at_hand = self._at_hand, None
-        if self._idle:
-            self._idle.cancel()
-        session = session_of(self.dialect, connection) if connection else None
-        is_open = isinstance(session, PostgresSession) and not session.is_closed()
-        return connection if is_open else None
-
-    def _let_go(self) -> None:
-        """Nobody asks for anything: by closing it, the driver has it back."""
-        if connection := self._taken():
-            session_of(self.dialect, connection).close()
-
     def close(self) -> object:
-        """As the driver's: nothing is begun any more."""
-        connection = self._taken()
-        return self._closed(connection) if connection else cast("_Closes", self._pool).close()
+        """As the driver's, which waits for what it has lent: nothing is begun any more."""
+        close = cast("_Closes", self._pool).close
+        return self._closed(close) if self.dialect == "postgres" else close()
 
-    async def _closed(self, connection: object) -> None:
-        await self._pool.release(connection)
-        await cast("_Closes", self._pool).close()
+    async def _closed(self, close: Callable[[], Awaitable[None]]) -> None:
+        while connection := self._at_hand.take():
+            await self._pool.release(connection)
+        await close()
 
     def keep(self, connection: object) -> None:
         """Let whoever has this one keep it for as long as it likes."""
