@@ -92,7 +92,8 @@ class Fleet:
     async def kill(self, random: Random) -> None:
         """One dies in the middle of whatever it does, and another is started."""
         doomed = self._drawn(random)
-        assert await processes.killed(doomed.process) == -signal.SIGKILL
+        status = await processes.killed(doomed.process)
+        assert status == -signal.SIGKILL, f"it had ended by itself, with status {status}"
         await self._replace(doomed)
 
     async def suspend(self, random: Random, seconds: float) -> None:
