@@ -115,7 +115,8 @@ _STEPS = f"{select(Step)} WHERE turn_id = ? ORDER BY number"
 _DRAFT = f"{select(OutboxMessage)} WHERE turn_id = ? AND part = 1"
 _TAKE = "UPDATE inbox SET state = 'taken', turn_id = ? WHERE id IN ({})"
 _OWN = ", ".join(f'own."{name}"' for name in listed(Conversation))
-# What PostgreSQL tells of each version of a row: which transaction wrote it.
+# `xmin` is the transaction that wrote a row's version. All that adds a message, or makes one due,
+# has to write the conversation's row, and all that changes a message has to write that.
 _SEEN = {
     "postgres": f"SELECT {_OWN}, own.xmin::text, work.* FROM conversation AS own"  # noqa: S608  # names of ours
     f" LEFT JOIN ({of_conversation('xmin::text')}) AS work ON TRUE"
@@ -127,8 +128,9 @@ _SEEN = {
 def _claiming(turn: tuple[str, ...], draft: tuple[str, ...], messages: int) -> str:
     """Claims a conversation and opens a turn with these columns over so many messages.
 
-    One that is not as it was seen, or that somebody else holds or locks, stays as it is. What was
-    edited meanwhile has locked the conversation and is written anew; then nothing is done.
+    A conversation that was written since it was seen, or that is locked, stays as it is. An edit of
+    a message locks the conversation without writing it: where not all of the messages are as they
+    were seen, all is undone.
     """
     as_seen = f"(id, xmin::text) IN ({', '.join(['(?, ?)'] * messages)})"
     is_whole = "(SELECT COUNT(*) FROM taken) = ? * (SELECT COUNT(*) FROM begun)"
@@ -223,8 +225,10 @@ def _claim_as_seen(
     """As `_claim`, if nothing has changed since it was seen; else nothing is done."""
     row, batch = seen.row, batch_of(seen.work.messages, plan.room)
     lease, number = _leased(row, owner, seconds), row.last_turn + 1
-    turn, draft = _new_turn(row.id, number, plan, now), _new_draft(row.id, batch[-1].reply_to)
-    as_seen = chain.from_iterable(zip((each.id for each in batch), seen.versions, strict=False))
+    turn = _new_turn(row.id, number, plan, now)
+    draft = _new_draft(row.id, batch[-1].reply_to)
+    ids = [each.id for each in batch]  # the first of those that were seen
+    as_seen = chain.from_iterable(zip(ids, seen.versions, strict=False))
     ((turn_id, draft_id),) = yield from rows(
         _claiming(tuple(turn), tuple(draft), len(batch)),
         *(row.id, seen.version, milliseconds(now)),
@@ -275,10 +279,8 @@ def _begun(
 ) -> Script[OpenTurn]:
     """A new turn, with what `counts` it in the conversation."""
     batch = batch_of(work.messages, plan.room)
-    turn, draft = (
-        _new_turn(row.id, row.last_turn, plan, now),
-        _new_draft(row.id, batch[-1].reply_to),
-    )
+    turn = _new_turn(row.id, row.last_turn, plan, now)
+    draft = _new_draft(row.id, batch[-1].reply_to)
     _, turn_id, _, draft_id = yield from together(
         counts,
         adding(Turn, turn),

@@ -146,6 +146,9 @@ def all_ready(
     of the index: of very many that wait, few are looked at.
     """
     text, apart = _OF_QUEUE, list[object]()
+    queues = list(dict.fromkeys(queues))
+    if not queues:
+        return []
     if agents := apart_from.agents:
         text += f" AND agent_id NOT IN ({marks(len(agents))})"
         apart += agents

@@ -165,7 +165,7 @@ _known: dict[tuple[type, type], bool] = {}
 
 
 def _is_one(adapter: Adapter, way: type) -> bool:
-    """Kept by class, as each turn asks: `isinstance` looks up all that a protocol has."""
+    """Kept by class, whose objects are all alike: `isinstance` looks up all that a protocol has."""
     key = type(adapter), way
     if (is_one := _known.get(key)) is None:
         is_one = _known[key] = isinstance(adapter, way)

@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
 _CONTESTED_SECONDS = 0.05
-# For so long after another process was quicker, those that look choose at random among so many.
+# For so long after another process was quicker, those that look choose at random among so many, or
+# twice as many as they want: among fewer, processes take the same, and more are slow to read.
 _SPREAD_SECONDS = 1.0
 _WINDOW = 128
 
@@ -168,7 +169,8 @@ class Worker:
     ) -> bool:
         """Start what waits, as far as its channels' shares go; True if more may be waiting."""
         limit = self._shares.at_once
-        window = max(limit, _WINDOW if monotonic() < self._spread_until else 0)
+        is_contested = monotonic() < self._spread_until
+        window = max(_WINDOW, 2 * limit) if is_contested else limit
         found = await self._find(queues, window) if limit else []
         if len(found) > limit:
             found = random.sample(found, limit)

@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 
 _LEAST_SECONDS = 1.0  # for a statement or transaction that begins when all should have ended
 _STAY_SECONDS = 60.0  # that a connection is at hand, before the driver may have it renewed
-# More verbs at once are not done sooner: their servers wait for each other, and for a processor.
+# Of PostgreSQL. More verbs at once are not done sooner: they wait for each other, and a processor.
 _MOST_VERBS = 3
+_LONG_SECONDS = 0.2  # after which a verb counts no more: it waits for a lock, or a network
 _AGAIN_SECONDS = 1.0  # from one cancellation of what is past its limit to the next
 
 
@@ -51,7 +52,7 @@ async def until(when: float | None) -> AsyncGenerator[asyncio.Timeout]:
 
 
 class _Again:
-    """Cancels a task each second that goes on past its limit."""
+    """Cancels a task each second that goes on past its limit, be that to clean up."""
 
     def __init__(self, limit: asyncio.Timeout, task: asyncio.Task[object]) -> None:
         self._limit = limit
@@ -121,6 +122,22 @@ class AtHand:
             self.forget(connection)
 
 
+class _Permit:
+    """One of a few, which whoever takes long has given back by then."""
+
+    def __init__(self, permits: asyncio.Semaphore) -> None:
+        self._permits = permits
+        later = asyncio.get_running_loop().call_later
+        self._timer: asyncio.TimerHandle | None = later(_LONG_SECONDS, self.give_back)
+
+    def give_back(self) -> None:
+        """Let somebody else have it, if that was not done yet."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+            self._permits.release()
+
+
 class LimitedPool:
     """A driver's pool, whose connections are closed when they are not given back in time.
 
@@ -132,7 +149,8 @@ class LimitedPool:
     def __init__(self, pool: Pool, dialect: str, seconds: float, *, most: int) -> None:
         """`most` is how many connections it has; one of them is kept for statements."""
         self.lasting = asyncio.Semaphore(most - 1)
-        self._verbs = asyncio.Semaphore(_MOST_VERBS)
+        self._verbs = asyncio.Semaphore(_MOST_VERBS if dialect == "postgres" else most)
+        self._is_closing = False
         self.dialect = dialect
         self.seconds: float | None = seconds
         self._pool = pool
@@ -178,6 +196,7 @@ class LimitedPool:
         """
         async with self.in_time() if self._verbs.locked() else nullcontext():
             await self._verbs.acquire()
+        permit = _Permit(self._verbs)
         try:
             connection, stays = await self.acquire(), False
             try:
@@ -187,7 +206,7 @@ class LimitedPool:
                 if not stays:
                     await self.release(connection)
         finally:
-            self._verbs.release()
+            permit.give_back()
 
     async def release(self, connection: object) -> None:
         """Take it back."""
@@ -201,8 +220,8 @@ class LimitedPool:
                 raise
 
     def _stays(self, connection: object) -> bool:
-        """Keep it at hand, unless somebody waits for the driver to have one back."""
-        if self._wanting or not self._at_hand.put(connection):
+        """Keep it at hand, unless somebody waits for the driver to have it back."""
+        if self._is_closing or self._wanting or not self._at_hand.put(connection):
             return False
         self.keep(connection)
         return True
@@ -213,6 +232,7 @@ class LimitedPool:
         return self._closed(close) if self.dialect == "postgres" else close()
 
     async def _closed(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._is_closing = True
         while connection := self._at_hand.take():
             await self._pool.release(connection)
         await close()

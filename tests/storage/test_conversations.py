@@ -66,8 +66,9 @@ async def test_of_several_queues_the_oldest_come_first(now: datetime) -> None:
         )  # fmt: skip
         await given.received(where, f"k{number}", now + timedelta(seconds=number))
     later = now + timedelta(minutes=1)
+    assert await conversations.all_ready(queues=[], now=later, limit=1) == []
     for limit in (3, 10):
-        found = await conversations.all_ready(queues=queues, now=later, limit=limit)
+        found = await conversations.all_ready(queues=[*queues, *queues], now=later, limit=limit)
         rooms = [each.address.removeprefix("terminal/") for each in found]
         assert rooms == ["c", "a", "b", "a"][:limit]
 

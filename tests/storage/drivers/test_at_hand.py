@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from datetime import datetime
+from typing import cast
 
 import asyncpg
 import pytest
@@ -138,10 +140,26 @@ async def test_verbs_that_wait_for_the_server_leave_room_for_all_else(
     where, holder = await given.conversation(now), await asyncpg.connect(url)
     async with asyncio.TaskGroup() as group, holder.transaction(), asyncio.timeout(PATIENCE):
         await holder.execute("SELECT id FROM conversation FOR UPDATE")
-        for number in range(5):
+        for number in range(3):
             group.create_task(given.received(where, f"k{number}", now))
         while len(await sql.rows(database, sql.BLOCKED["postgres"])) < 3:  # noqa: ASYNC110  # only the server knows
             await asyncio.sleep(0.05)
         assert await agents.everyone()
+        assert await process()
     await holder.close()
-    assert await InboxMessage.all().count() == 5
+    assert await InboxMessage.all().count() == 3
+
+
+@pytest.mark.usefixtures("database")
+async def test_what_ends_while_all_is_closed_is_given_back() -> None:
+    """Else the driver would wait for it."""
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        async with pool().lent():
+            closing = group.create_task(closed(pool()))
+            await asyncio.sleep(0)
+        await closing
+
+
+async def closed(pool: LimitedPool) -> None:
+    """As Tortoise closes it."""
+    await cast("Awaitable[None]", pool.close())
