@@ -115,7 +115,7 @@ class Address:
 
 @lru_cache(maxsize=1_000)
 def _parsed(path: str, readers: str) -> Address:
-    """A turn asks for that of its conversation several times."""
+    """Kept: a turn asks for that of its conversation several times."""
     platform, *parts = path.split("/")
     if platform not in PLATFORMS:
         raise UserMistake(

@@ -115,8 +115,8 @@ _STEPS = f"{select(Step)} WHERE turn_id = ? ORDER BY number"
 _DRAFT = f"{select(OutboxMessage)} WHERE turn_id = ? AND part = 1"
 _TAKE = "UPDATE inbox SET state = 'taken', turn_id = ? WHERE id IN ({})"
 _OWN = ", ".join(f'own."{name}"' for name in listed(Conversation))
-# `xmin` is the transaction that wrote a row's version. All that adds a message, or makes one due,
-# has to write the conversation's row, and all that changes a message has to write that.
+# Asked of PostgreSQL alone. `xmin` is the transaction that wrote a row's version. All that adds a
+# message, or makes one due, has to write the conversation's row; all that changes one, its own.
 _SEEN = {
     "postgres": f"SELECT {_OWN}, own.xmin::text, work.* FROM conversation AS own"  # noqa: S608  # names of ours
     f" LEFT JOIN ({of_conversation('xmin::text')}) AS work ON TRUE"

@@ -26,7 +26,7 @@ ORDER = "state, position, id"
 
 
 def of_conversation(*more: str) -> str:
-    """The statement that reads it, and `more` of each message."""
+    """The statement that reads what a conversation has to answer, and `more` of each message."""
     return (
         f"{select(InboxMessage, _HAS_DUE, _IS_SHARED, *more)}"
         " WHERE conversation_id = ? AND state IN ('taken', 'waiting')"
@@ -39,7 +39,11 @@ _WORK = of_conversation()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is to be answered: by the turn that has taken it already, or by a new one."""
+    """What is to be answered: by the turn that has taken it already, or by a new one.
+
+    `has_due`: something has to be delivered first. `is_shared`: other agents have conversations at
+    the same address.
+    """
 
     messages: list[InboxMessage]
     has_due: bool = False
@@ -57,7 +61,7 @@ def work_in(conversation_id: int) -> Script[Work]:
 
 
 def work_of(found: Sequence[Row]) -> Work:
-    """As it was read."""
+    """What these rows of it tell."""
     if not found:
         return Work(messages=[])
     *_, has_due, is_shared = found[0]

@@ -121,7 +121,7 @@ class AgentSpec(AgentConfig):
 
 @lru_cache(maxsize=1_000)
 def _fingerprint(spec: AgentSpec) -> str:
-    """Each turn is told it, of the same few agents."""
+    """Kept: each turn asks for that of its agent, and there are few."""
     influences = {
         key: value
         for key, value in spec.config.items()

@@ -20,13 +20,7 @@ from core.llm.tokens import estimate
 from core.memory.indexing import of_entries
 from core.memory.mending import mending
 from core.memory.terms import Scope
-from core.messaging.adapter import (
-    Adapter,
-    Asked,
-    TellsOperator,
-    quotes_questions,
-    shows_work,
-)
+from core.messaging.adapter import Adapter, Asked, TellsOperator, quotes_questions, shows_work
 from core.messaging.attachments import Files, read_files
 from core.messaging.directory import KnownAgent
 from core.tools import ToolContext

@@ -41,14 +41,16 @@ async def until(when: float | None) -> AsyncGenerator[asyncio.Timeout]:
     Raises:
         TimeoutError: it was given up.
     """
-    task = asyncio.current_task()
     async with asyncio.timeout_at(when) as limit:
-        again = _Again(limit, task) if task else None
+        again = _Again(limit, _this_task())
         try:
             yield limit
         finally:
-            if again:
-                again.stop()
+            again.stop()
+
+
+def _this_task() -> asyncio.Task[object]:
+    return cast("asyncio.Task[object]", asyncio.current_task())  # every coroutine runs in one
 
 
 class _Again:
@@ -79,8 +81,9 @@ class AtHand:
     asyncpg takes a connection back in a task of its own, which costs as much as a statement.
     """
 
-    def __init__(self, dialect: str) -> None:
-        self._dialect = dialect
+    def __init__(self, most: int) -> None:
+        """At most so many are left."""
+        self._most = most
         self._left: list[object] = []
         self._until: dict[object, float] = {}  # of each that the driver has lent
         self._idle: asyncio.TimerHandle | None = None
@@ -90,10 +93,9 @@ class AtHand:
         self._until[connection] = asyncio.get_running_loop().time() + _STAY_SECONDS
 
     def put(self, connection: object) -> bool:
-        """Leave it; False if it is to be given back, since it has long been away."""
+        """Leave it; False if it is to be given back: it has long been away, or enough are left."""
         loop = asyncio.get_running_loop()
-        until = self._until.get(connection, 0)
-        if self._dialect != "postgres" or until <= loop.time() or len(self._left) >= _MOST_VERBS:
+        if len(self._left) >= self._most or self._until.get(connection, 0) <= loop.time():
             return False
         self._left.append(connection)
         if self._idle:
@@ -105,8 +107,7 @@ class AtHand:
         """One that is still open; what the server has closed, the driver has back by that."""
         while self._left:
             connection = self._left.pop()
-            session = session_of(self._dialect, connection)
-            if isinstance(session, PostgresSession) and not session.is_closed():
+            if not _session(connection).is_closed():
                 return connection
             self.forget(connection)
         return None
@@ -118,20 +119,25 @@ class AtHand:
     def _let_go(self) -> None:
         """Nobody asks for anything: by closing them, the driver has them back."""
         while connection := self.take():
-            session_of(self._dialect, connection).close()
+            _session(connection).close()
             self.forget(connection)
 
 
+def _session(connection: object) -> PostgresSession:
+    return cast("PostgresSession", session_of("postgres", connection))
+
+
 class _Permit:
-    """One of a few, which whoever takes long has given back by then."""
+    """One of a few that was acquired: given back at the end, or as soon as that takes long."""
 
     def __init__(self, permits: asyncio.Semaphore) -> None:
         self._permits = permits
-        later = asyncio.get_running_loop().call_later
-        self._timer: asyncio.TimerHandle | None = later(_LONG_SECONDS, self.give_back)
+        self._timer: asyncio.TimerHandle | None = None
 
-    def give_back(self) -> None:
-        """Let somebody else have it, if that was not done yet."""
+    def __enter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_LONG_SECONDS, self.__exit__)
+
+    def __exit__(self, *_: object) -> None:
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -149,14 +155,15 @@ class LimitedPool:
     def __init__(self, pool: Pool, dialect: str, seconds: float, *, most: int) -> None:
         """`most` is how many connections it has; one of them is kept for statements."""
         self.lasting = asyncio.Semaphore(most - 1)
-        self._verbs = asyncio.Semaphore(_MOST_VERBS if dialect == "postgres" else most)
+        is_postgres = dialect == "postgres"
+        self._verbs = asyncio.Semaphore(_MOST_VERBS if is_postgres else most)
+        self._at_hand = AtHand(_MOST_VERBS if is_postgres else 0)
         self._is_closing = False
         self.dialect = dialect
         self.seconds: float | None = seconds
         self._pool = pool
         self._deadlines: dict[object, asyncio.TimerHandle] = {}
         self._waits: set[asyncio.Timeout] = set()
-        self._at_hand = AtHand(dialect)
         self._wanting = 0  # that wait for the driver to lend one
         self._last = math.inf  # when all has to have ended, by the clock of the event loop
 
@@ -173,13 +180,13 @@ class LimitedPool:
 
     async def _acquired(self) -> object:
         """One of the driver's, for somebody who has not been cancelled meanwhile: see `until`."""
-        task = asyncio.current_task()
-        before = task.cancelling() if task else 0
+        task = _this_task()
+        before = task.cancelling()
         self._wanting += 1
         try:
             async with self.in_time():
                 connection = await self._pool.acquire()
-                if task and task.cancelling() > before:
+                if task.cancelling() > before:
                     await self._pool.release(connection)
                     raise asyncio.CancelledError
         finally:
@@ -196,8 +203,7 @@ class LimitedPool:
         """
         async with self.in_time() if self._verbs.locked() else nullcontext():
             await self._verbs.acquire()
-        permit = _Permit(self._verbs)
-        try:
+        with _Permit(self._verbs):
             connection, stays = await self.acquire(), False
             try:
                 yield connection
@@ -205,8 +211,6 @@ class LimitedPool:
             finally:
                 if not stays:
                     await self.release(connection)
-        finally:
-            permit.give_back()
 
     async def release(self, connection: object) -> None:
         """Take it back."""

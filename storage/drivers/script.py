@@ -365,13 +365,13 @@ def _resolved(asked: Statement, before: list[Answer]) -> list[object]:
 
 def as_stored(values: Iterable[object]) -> list[object]:
     """Values as every driver takes them."""
-    return [each if type(each) in _AS_IT_IS else _as_stored(each) for each in values]
+    return [each if type(each) in _AS_IT_IS else _converted(each) for each in values]
 
 
 _AS_IT_IS = {int, str, type(None), datetime, bool, float, bytes}
 
 
-def _as_stored(value: object) -> object:
+def _converted(value: object) -> object:
     if isinstance(value, dict | list):
         return JSON_DUMPS(value)
     return value.value if isinstance(value, Enum) else value
