@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+_UNLOCKED = "."  # begins the name of a file until it is locked: else its owner would count as dead
+
 
 class Owner:
     """This process as the owner of leases.
@@ -23,8 +25,9 @@ class Owner:
         self._lock: BaseFileLock | None = None
         if self._folder:
             self._folder.mkdir(exist_ok=True)
-            self._lock = FileLock(str(self._folder / self.name))
+            self._lock = FileLock(str(self._folder / f"{_UNLOCKED}{self.name}"))
             self._lock.acquire()
+            os.rename(self._lock.lock_file, self._folder / self.name)
 
     def leave(self) -> None:
         """Let go of the lock and remove its file; the owner must hold no lease any more."""
@@ -38,17 +41,13 @@ def dead(database: Path | None, *, apart_from: str = "") -> list[str]:
     if database is None:
         return []
     folder = _folder(database)
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return []
-    return [name for name in names if name != apart_from and _is_free(folder / name)]
+    return [name for name in _names(folder) if name != apart_from and _is_free(folder / name)]
 
 
 def live(database: Path) -> bool:
     """Whether a process, this one or another, holds such a lock beside the file."""
     folder = _folder(database)
-    return folder.is_dir() and any(not _is_free(folder / name) for name in os.listdir(folder))
+    return any(not _is_free(folder / name) for name in _names(folder))
 
 
 def bury(database: Path, owners: list[str]) -> None:
@@ -59,6 +58,13 @@ def bury(database: Path, owners: list[str]) -> None:
 
 def _folder(database: Path) -> Path:
     return database.with_name(f"{database.name}-processes")
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if not name.startswith(_UNLOCKED)]
+    except FileNotFoundError:
+        return []
 
 
 def _is_free(file: Path) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,26 @@ def test_two_owners_of_one_process_have_two_names(file: Path) -> None:
     assert len(first.name) < 190
     first.leave()
     second.leave()
+
+
+def test_an_owner_that_begins_is_not_taken_for_dead(tmp_path: Path) -> None:
+    """Else what it claims at once would be given away: others look while it comes to be."""
+    for number in range(100):
+        file, all_live = tmp_path / f"{number}.db", threading.Event()
+        with ThreadPoolExecutor(1) as thread:
+            looked = thread.submit(_seen_dead, file, all_live)
+            living = [Owner(file) for _ in range(10)]
+            all_live.set()
+            assert looked.result() == set()
+        for owner in living:
+            owner.leave()
+
+
+def _seen_dead(file: Path, until: threading.Event) -> set[str]:
+    seen: set[str] = set()
+    while not until.is_set():
+        seen.update(owners.dead(file))
+    return seen
 
 
 def test_where_no_process_ever_was_none_is_dead(file: Path) -> None:
