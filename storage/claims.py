@@ -47,6 +47,7 @@ from storage.work import ORDER, Work, batch_of, of_conversation, still_asked, wo
 
 _SUSPICIOUS = 2  # interruptions in a row
 _MOST_LONE_TRIES = 3
+_LOOKS = 2  # what could not be claimed as it was seen has mostly been claimed by another process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +158,11 @@ async def claim(
     opened without a `plan`, nor before what is due has been delivered.
     """
     if plan and dialect() == "postgres":
-        if (seen := await _seen(conversation_id, now)) is None:
-            return None
-        if seen.work.messages and not (seen.work.has_due or seen.work.is_taken):
+        for _ in range(_LOOKS):
+            if (seen := await _seen(conversation_id, now)) is None:
+                return None
+            if not seen.work.messages or seen.work.has_due or seen.work.is_taken:
+                break
             with suppress(NothingChanged):
                 if claimed := await _claim_as_seen(seen, owner, now, seconds, plan):
                     return claimed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Protocol
 
 import pytest
 from tortoise.transactions import in_transaction
@@ -22,6 +23,12 @@ pytestmark = [
 ]
 
 
+class Then(Protocol):
+    """Lets something happen after each look."""
+
+    def __call__(self, *acts: Act) -> None: ...
+
+
 @pytest.fixture
 async def where(now: datetime) -> Conversation:
     """A conversation in which a message waits."""
@@ -31,15 +38,17 @@ async def where(now: datetime) -> Conversation:
 
 
 @pytest.fixture
-def then(monkeypatch: pytest.MonkeyPatch) -> Callable[[Act], None]:
-    """Let something happen once, right after a conversation was looked at."""
+def then(monkeypatch: pytest.MonkeyPatch) -> Then:
+    """Let these happen, one each time right after a conversation was looked at."""
     look = claims._seen
 
-    def do(act: Act) -> None:
+    def do(*acts: Act) -> None:
+        rest = list(acts)
+
         async def seen(conversation_id: int, now: datetime) -> object:
             found = await look(conversation_id, now)
-            monkeypatch.setattr(claims, "_seen", look)
-            await act()
+            if rest:
+                await rest.pop(0)()
             return found
 
         monkeypatch.setattr(claims, "_seen", seen)
@@ -77,14 +86,21 @@ async def test_a_new_turn_is_all_that_a_claim_makes(where: Conversation, now: da
 
 
 async def test_what_is_edited_meanwhile_is_answered_as_it_is_now(
-    where: Conversation, now: datetime, then: Callable[[Act], None]
+    where: Conversation, now: datetime, then: Then
 ) -> None:
     then(lambda: inbox.change("k1", "edited"))
     assert await asked(where, now) == ["edited"]
 
 
+async def test_what_is_edited_after_each_look_is_answered_as_it_is_now(
+    where: Conversation, now: datetime, then: Then
+) -> None:
+    then(lambda: inbox.change("k1", "edited"), lambda: inbox.change("k1", "edited again"))
+    assert await asked(where, now) == ["edited again"]
+
+
 async def test_what_is_withdrawn_meanwhile_is_not_answered(
-    where: Conversation, now: datetime, then: Callable[[Act], None]
+    where: Conversation, now: datetime, then: Then
 ) -> None:
     then(lambda: inbox.withdraw("k1", now))
     claim = await claimed(where, now)
@@ -94,14 +110,14 @@ async def test_what_is_withdrawn_meanwhile_is_not_answered(
 
 
 async def test_what_is_added_meanwhile_is_answered_with_it(
-    where: Conversation, now: datetime, then: Callable[[Act], None]
+    where: Conversation, now: datetime, then: Then
 ) -> None:
     then(lambda: given.received(where, "k0", now, position=0))
     assert await asked(where, now) == ["text of k0", "text of k1"]
 
 
 async def test_what_another_claims_meanwhile_is_not_claimed(
-    where: Conversation, now: datetime, then: Callable[[Act], None]
+    where: Conversation, now: datetime, then: Then
 ) -> None:
     then(lambda: claimed(where, now, owner="another"))
     assert await claimed(where, now) is None
@@ -110,7 +126,7 @@ async def test_what_another_claims_meanwhile_is_not_claimed(
 
 
 async def test_what_another_gives_back_meanwhile_is_claimed_by_its_next_token(
-    where: Conversation, now: datetime, then: Callable[[Act], None]
+    where: Conversation, now: datetime, then: Then
 ) -> None:
     async def give_back() -> None:
         lease = await given.leased(where, now, owner="another")
