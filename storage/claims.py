@@ -88,6 +88,11 @@ class OpenTurn:
         return self.turn.lone_tries >= _MOST_LONE_TRIES
 
     @property
+    def is_nearly_given_up(self) -> bool:
+        """Whether one more such try would be too much, or has been."""
+        return self.turn.lone_tries >= _MOST_LONE_TRIES - 1
+
+    @property
     def is_first_try(self) -> bool:
         """Whether nothing has failed or was interrupted since its newest step."""
         turn = self.turn

@@ -21,11 +21,13 @@ class Quarantine:
     """Turns that may end their process are tried alone, one after the other.
 
     A process that has just begun tries none: where processes end all the time it would be no
-    proof that one ended by the turn, and meanwhile the other turns are answered.
+    proof that one ended by the turn, and meanwhile the other turns are answered. What may convict
+    a turn waits, besides, until no process was seen to end for as long.
     """
 
     def __init__(self, *, calm_seconds: float = _CALM_SECONDS) -> None:
-        self._calm_at = monotonic() + calm_seconds
+        self._calm_seconds = calm_seconds
+        self._grown_at = self._calm_at = monotonic() + calm_seconds
         self._beside = 0
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -36,6 +38,18 @@ class Quarantine:
     def is_within(self) -> bool:
         """Whether the present task works for a turn of this process already."""
         return _within.get()
+
+    def disturbed(self) -> None:
+        """A process was seen to have left what it worked on, for whatever reason."""
+        self._calm_at = monotonic() + self._calm_seconds
+
+    def expect_calm(self) -> None:
+        """Before a turn is tried alone for the last time, or given up.
+
+        Raises:
+            Postponed: a process has just begun, or ended.
+        """
+        _wait_until(self._calm_at)
 
     @asynccontextmanager
     async def beside(self) -> AsyncGenerator[None]:
@@ -62,8 +76,7 @@ class Quarantine:
         if self.is_within or not self._is_open.is_set():
             wait = random.uniform(*_AFTER_ANOTHER_SECONDS)  # noqa: S311  # no secret
             raise Postponed("another turn that was interrupted is tried alone", retry_after=wait)
-        if (wait := self._calm_at - monotonic()) > 0:
-            raise Postponed("a turn that was interrupted is tried alone soon", retry_after=wait)
+        _wait_until(self._grown_at)
         self._is_open.clear()
         try:
             await self._is_empty.wait()
@@ -71,6 +84,11 @@ class Quarantine:
                 yield
         finally:
             self._is_open.set()
+
+
+def _wait_until(moment: float) -> None:
+    if (wait := moment - monotonic()) > 0:
+        raise Postponed("a turn that was interrupted is tried alone soon", retry_after=wait)
 
 
 @contextmanager

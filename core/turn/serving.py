@@ -174,12 +174,14 @@ class Serving:
 
         Within another turn, which waits for it, it cannot be alone: each try counts there, too.
         """
-        quarantine, is_suspect = self._resources.quarantine, turn.opened.is_suspect
-        is_alone = is_suspect and not quarantine.is_within
-        async with quarantine.alone() if is_alone else quarantine.beside():
+        quarantine, opened = self._resources.quarantine, turn.opened
+        is_suspect, may_wait = opened.is_suspect, not quarantine.is_within
+        if may_wait and opened.is_nearly_given_up:
+            quarantine.expect_calm()
+        async with quarantine.alone() if may_wait and is_suspect else quarantine.beside():
             if is_suspect:
                 turn.is_tried_alone = True  # before, since an error may leave it counted
-                await turns.try_alone(self._hold.lease, turn.opened.turn.id, self._hold.now())
+                await turns.try_alone(self._hold.lease, opened.turn.id, self._hold.now())
             yield
 
     async def _answer(self, turn: Turn) -> Due | None:

@@ -7,6 +7,7 @@ from contextvars import Context
 
 import pytest
 
+from core.clock import monotonic
 from core.errors import Postponed
 from core.turn.quarantine import Quarantine
 from tests.patience import PATIENCE
@@ -114,3 +115,24 @@ async def test_a_process_that_has_just_begun_tries_nobody_alone() -> None:
         await Place().alone(Quarantine(calm_seconds=60))
     assert later.value.retry_after
     assert 0 < later.value.retry_after <= 60
+
+
+async def test_what_may_convict_a_turn_waits_until_no_process_has_ended_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began_at, quarantine = monotonic(), Quarantine(calm_seconds=5)
+
+    def after(seconds: float) -> None:
+        monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: began_at + seconds)
+
+    after(20)
+    quarantine.expect_calm()
+    quarantine.disturbed()
+    after(24)
+    with pytest.raises(Postponed) as later:
+        quarantine.expect_calm()
+    assert later.value.retry_after == pytest.approx(1)
+    async with quarantine.alone():  # an earlier try, which convicts nobody
+        pass
+    after(26)
+    quarantine.expect_calm()

@@ -8,9 +8,11 @@ from typing import Literal
 
 import pytest
 
+from core.clock import monotonic
 from core.context.history import total
 from core.errors import ConfigMistake, DeliveryRefused, ModelDown, ModelRefused, Transient
 from core.tools import Tool, ToolContext
+from core.turn.quarantine import Quarantine
 from storage import inbox, steps, turns
 from storage.models import InboxMessage, InboxState, StepKind, Turn, TurnState
 from storage.steps import FinishedStep
@@ -239,14 +241,38 @@ async def test_a_timeout_of_somebody_else_is_a_failure_and_not_a_stop(stage: Sta
     assert stage.platform.transcript == ["You said: Hello"]
 
 
-async def test_a_question_that_killed_three_processes_is_given_up(stage: Stage) -> None:
+async def tried_alone(stage: Stage, times: int) -> None:
+    """A question, and as many processes as it has ended while it was answered alone."""
     await stage.say("Hello")
-    for life in range(3):
+    for life in range(times):
         stage.owner = f"process {life}"
         hold = await stage.hold()
         opened = await stage.opened(hold)
         await turns.try_alone(hold.lease, opened.turn.id, stage.clock())
         stage.clock.forward(60)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+async def test_a_question_is_not_given_up_while_processes_end(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Not by a last try, nor after it: a process that was only suspended takes its try back."""
+    stage.quarantine = Quarantine(calm_seconds=5)
+    later = monotonic() + 6
+    monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: later)
+    await tried_alone(stage, times)
+    await attend(stage)
+    assert (await Turn.get()).lone_tries == times
+    assert await put_off(stage) == 5
+    assert not (stage.model.requests or stage.platform.posts)
+    monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: later + 5)
+    stage.clock.forward(5)
+    await attend(stage)
+    assert len(stage.platform.posts) == 1
+
+
+async def test_a_question_that_killed_three_processes_is_given_up(stage: Stage) -> None:
+    await tried_alone(stage, 3)
     await attend(stage)
     [told] = stage.platform.transcript
     assert told.startswith("I was interrupted three times while answering this")
