@@ -38,6 +38,7 @@ R = TypeVar("R")
 
 # As MySQL numbers them: no such table, a second column or index of that name, none to be dropped.
 _DONE_ALREADY = {1051, 1060, 1061, 1091}
+_TABLE_IS_THERE = 1050
 _SCHEMA = (
     "SELECT table_name AS name, column_name AS part FROM information_schema.columns"
     " WHERE table_schema = "
@@ -316,21 +317,34 @@ class ExactExecutor(Executor):
         return editor
 
 
+def _is(error: OperationalError, *numbers: int) -> bool:
+    """Whether MySQL has given it one of these."""
+    return not set(numbers).isdisjoint(getattr(error.args[0], "args", ()))
+
+
 class _ExactEditor(MySQLSchemaEditor):
     """Does what is to be done, except for what a migration that was killed has done already."""
 
     collation = ""
 
     async def create_model(self, model: type[TortoiseModel]) -> None:
-        there = await tables_of(self.client)
-        if not columns_of(model) <= there.get(table_of(model), set()):
+        if await self._has(model):
+            return
+        try:
             await super().create_model(model)
+        except OperationalError as error:  # of one that was killed, the server ends a statement
+            if not (_is(error, _TABLE_IS_THERE) and await self._has(model)):
+                raise
+
+    async def _has(self, model: type[TortoiseModel]) -> bool:
+        there = await tables_of(self.client)
+        return columns_of(model) <= there.get(table_of(model), set())
 
     async def _run_sql(self, sql: str) -> None:
         try:
             await super()._run_sql(sql)
         except OperationalError as error:
-            if _DONE_ALREADY.isdisjoint(getattr(error.args[0], "args", ())):
+            if not _is(error, *_DONE_ALREADY):
                 raise
 
     def _table_generate_extra(self, table: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.migrations.operations import (
     AddConstraint,
     AddField,
@@ -20,7 +21,9 @@ from tortoise.migrations.operations import (
 import storage
 from storage import migration
 from storage.database import Database, examine, open_database
+from storage.drivers import internals
 from storage.errors import DatabaseUnusable, NewerDatabase
+from tests.databases import execute
 from tests.forked import ROOT
 from tests.storage import given, processes, sql
 
@@ -268,6 +271,30 @@ async def test_what_a_killed_migration_had_added_is_no_obstacle(
     names = await sql.rows(opened, "SELECT name FROM tortoise_migrations ORDER BY name")
     await opened.close()
     assert [row["name"] for row in names] == migration.known()
+
+
+@pytest.mark.parametrize("url", ["mysql"], indirect=True)
+async def test_what_the_server_still_does_for_a_killed_migration_is_no_obstacle(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock is free before the statement ends that it was killed at."""
+    opened = await open_database(url)
+    [made] = await sql.rows(opened, "SHOW CREATE TABLE reservation")
+    await sql.rows(opened, "DROP TABLE reservation")
+    await sql.rows(opened, "DELETE FROM tortoise_migrations WHERE name >= '0008'")
+    await opened.close()
+    look = internals.tables_of
+
+    async def looked(connection: BaseDBAsyncClient) -> dict[str, set[str]]:
+        there = await look(connection)
+        if "reservation" not in there:
+            await execute(url, str(made["Create Table"]))
+        return there
+
+    monkeypatch.setattr(internals, "tables_of", looked)
+    opened = await open_database(url)
+    assert await sql.real(opened) == sql.declared()
+    await opened.close()
 
 
 @pytest.mark.parametrize("url", ["mysql"], indirect=True)
