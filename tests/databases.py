@@ -41,6 +41,28 @@ OTHERS = {
     "mysql": "SELECT id FROM information_schema.processlist"
     " WHERE db = database() AND id <> connection_id()",
 }
+# What a claim rests on that was seen without a lock (decision 15): a message is added, or an answer
+# becomes due, together with its conversation. Only what this transaction wrote is in progress and
+# can be seen in it.
+RULE = """
+CREATE FUNCTION writes_its_conversation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF EXISTS (
+        SELECT id FROM conversation
+        WHERE id = NEW.conversation_id AND pg_xact_status(xmin::text::xid8) <> 'in progress'
+    ) THEN
+        RAISE EXCEPTION '% % without its conversation: see decision 15', TG_OP, TG_TABLE_NAME;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+RULED = (
+    RULE,
+    "CREATE CONSTRAINT TRIGGER added AFTER INSERT ON inbox DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW WHEN (NEW.state = 'waiting') EXECUTE FUNCTION writes_its_conversation()",
+    "CREATE CONSTRAINT TRIGGER due AFTER INSERT OR UPDATE OF state ON outbox DEFERRABLE"
+    " INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'due')"
+    " EXECUTE FUNCTION writes_its_conversation()",
+)
 DELETE = {"postgres": 'DELETE FROM "{}"', "mysql": "DELETE FROM `{}`"}
 
 
@@ -124,6 +146,8 @@ class Server:
         name = self._new()
         asyncio.run(execute(self._url, f"CREATE DATABASE {name}"))
         asyncio.run(make(self._at(name)))
+        if self._kind == "postgres":
+            asyncio.run(execute(self._at(name), *RULED))
         return name
 
     def _copy(self) -> str:

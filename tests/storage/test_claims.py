@@ -7,12 +7,20 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
+import asyncpg
 import pytest
 from tortoise.transactions import in_transaction
 
 from storage import claims, conversations, inbox, outbox
 from storage.claims import Claimed
-from storage.models import Conversation, InboxMessage, InboxState, Turn
+from storage.models import (
+    Conversation,
+    InboxMessage,
+    InboxState,
+    OutboxMessage,
+    OutboxState,
+    Turn,
+)
 from tests.patience import PATIENCE
 from tests.storage import given
 
@@ -155,3 +163,23 @@ async def test_what_is_being_edited_is_left_for_a_later_look(
             is_edited.set()
             assert await claiming is None
     assert await asked(where, now) == ["edited"]
+
+
+async def test_what_a_claim_rests_on_is_held_by_every_test(
+    where: Conversation, now: datetime
+) -> None:
+    """A message of which a look knows nothing would be left out by the turn."""
+    claim = await claimed(where, now)
+    assert claim
+    assert claim.opened
+    draft = OutboxMessage.filter(id=claim.opened.draft.id)
+    with pytest.raises(asyncpg.RaiseError, match="without its conversation"):
+        await draft.update(state=OutboxState.DUE)
+    [message] = await InboxMessage.all()
+    another = message.clone()
+    another.key, another.state = "k2", InboxState.WAITING
+    with pytest.raises(asyncpg.RaiseError, match="without its conversation"):
+        await InboxMessage.bulk_create([another])
+    async with in_transaction():
+        await Conversation.filter(id=where.id).update(last_seq=1)
+        await InboxMessage.bulk_create([another])

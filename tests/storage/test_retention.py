@@ -244,7 +244,7 @@ async def test_what_stays_does_not_stand_in_the_way(now: datetime) -> None:
     await _many(120, now)
     kept = {turn.id for turn in await Turn.all().order_by("id").limit(110)}
     where = await given.conversation(now)
-    await OutboxMessage.bulk_create(
+    due = [
         OutboxMessage(
             key=f"o{turn_id}",
             conversation_id=where.id,
@@ -254,7 +254,10 @@ async def test_what_stays_does_not_stand_in_the_way(now: datetime) -> None:
             text="",
         )
         for turn_id in kept
-    )
+    ]
+    async with in_transaction():
+        await where.save()  # as whatever makes an answer due
+        await OutboxMessage.bulk_create(due)
     await _many(50, now + HOUR, begin=121)
     counted = Pruned()
     batch = await retention.count(Bounds(words=now + DAY, rows=now + DAY), None)

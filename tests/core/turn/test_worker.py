@@ -264,7 +264,8 @@ async def test_a_question_is_not_given_up_while_processes_end(
     await attend(stage)
     assert (await Turn.get()).lone_tries == times
     assert await put_off(stage) == 5
-    assert not (stage.model.requests or stage.platform.posts)
+    assert stage.model.requests == []
+    assert stage.platform.posts == []
     monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: later + 5)
     stage.clock.forward(5)
     await attend(stage)
