@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import discord
 
@@ -15,7 +16,7 @@ from bots.discord.contents import is_by_app
 from bots.discord.dispatch import Dispatcher
 from bots.discord.failures import MALFORMED
 from bots.discord.parse import Deleted, Event
-from core.errors import ConfigMistake, Transient
+from core.errors import ConfigMistake, MooringsError, Transient
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,15 @@ class _LocationUnavailable(Exception):
     def __init__(self, channel: int) -> None:
         super().__init__(channel)
         self.channel = channel
+
+
+@contextmanager
+def _understood() -> Generator[None]:
+    """Leave an event out that is not as Discord's documentation says: it holds up no other."""
+    try:
+        yield
+    except MALFORMED as error:
+        log.warning("event not understood", extra={"why": type(error).__name__})
 
 
 class Ingest:
@@ -83,10 +93,8 @@ class Ingest:
         async with asyncio.TaskGroup() as group:
             while True:
                 event, on_stored = await self._queue.get()
-                try:
+                with _understood():
                     await self._store(event, on_stored, group)
-                except MALFORMED as error:
-                    log.warning("event not understood", extra={"why": type(error).__name__})
                 self._queue.task_done()
 
     async def _store(self, event: RawEvent, on_stored: OnStored, group: asyncio.TaskGroup) -> None:
@@ -145,17 +153,15 @@ class Ingest:
                 while waiting:
                     first = waiting[0]
                     self._report_missed(channel, location)
-                    if isinstance(first, Deleted):
-                        await self._dispatch(first)
-                    else:
-                        await self._store_at(location, *first)
+                    with _understood():
+                        if isinstance(first, Deleted):
+                            await self._dispatch(first)
+                        else:
+                            await self._store_at(location, *first)
                     if waiting[0] is first:  # else the deque dropped it meanwhile
                         waiting.popleft()
             except _LocationUnavailable:
                 continue
-            except MALFORMED as error:
-                log.warning("event not understood", extra={"why": type(error).__name__})
-                waiting.popleft()
         del self._delayed[channel]
 
     def _report_missed(self, channel: int, location: Location | None) -> None:
@@ -187,8 +193,9 @@ class Ingest:
         """Where its messages are; None if the bot may not see it."""
         try:
             return await self._channels.locate(channel)
-        except (Transient, ConfigMistake) as later:
-            extra = {"channel": channel.id, "why": str(later)}
+        except (Transient, ConfigMistake, *MALFORMED) as later:
+            why = str(later) if isinstance(later, MooringsError) else type(later).__name__
+            extra = {"channel": channel.id, "why": why}
             log.warning("channel unknown for now", extra=extra)
             raise _LocationUnavailable(channel.id) from later
 

@@ -9,6 +9,8 @@ import pytest
 from bots.discord.parse import Deleted
 from tests.bots.discord.server import QUICK, Bot, Server
 from tests.patience import PATIENCE
+from tests.peers.discord import payloads
+from tests.peers.discord.wire import Json
 
 INBOX = "SELECT count(*) FROM inbox"
 STORED = "SELECT text FROM inbox ORDER BY position"
@@ -31,6 +33,49 @@ def aside(bot: Bot) -> int:
     """How many events wait until it is known where they belong."""
     ingest = bot.listener._handlers.ingest
     return sum(len(each) for each in ingest._delayed.values())
+
+
+def say_garbled(server: Server, place: str) -> None:
+    """A message whose text is none."""
+    discord, world = server.discord, server.discord.backend.world
+    said = discord.say(discord.general, discord.anna, "hello")
+    payload = payloads.delivered(world, world.channels[discord.general].messages[said], nonce="")
+    discord.emit("MESSAGE_CREATE", Json(payload, channel_id=place, content=7))
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_what_is_not_as_documented_is_left_out_and_holds_nothing_up(
+    server: Server, caplog: pytest.LogCaptureFixture, *, is_known: bool
+) -> None:
+    discord = server.discord
+    place = discord.support if is_known else unknown_thread(server)
+    async with server.bot(server.support_listens):
+        wake(server, place)
+        say_garbled(server, place)
+        discord.say(place, discord.anna, "this one")
+        await server.answered(place)
+    assert caplog.messages.count("event not understood") == 1
+    assert server.rows(STORED) == [("this one",)]
+
+
+async def test_what_waits_aside_stands_when_a_place_or_a_message_is_not_understood(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord, thread = server.discord, unknown_thread(server)
+    async with server.bot(server.support_listens) as bot:
+        wake(server, thread)
+        discord.fault("channels.get", "status", status=200)
+        deleted = discord.say(thread, discord.anna, "never mind")
+        await discord.until(lambda: aside(bot) == 1)
+        discord.delete(deleted)
+        say_garbled(server, thread)
+        discord.say(thread, discord.anna, "this one")
+        await discord.until(lambda: aside(bot) == 4)
+        discord.clear_faults()
+        await server.answered(thread)
+    assert caplog.messages.count("event not understood") == 1
+    left = "SELECT text FROM inbox WHERE state <> 'withdrawn'"
+    assert server.rows(left) == [("this one",)]
 
 
 async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caught_up(
