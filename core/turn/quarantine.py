@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from datetime import datetime, timedelta
 
 from core.clock import monotonic
 from core.errors import Postponed
+from storage import cursors
+from storage.errors import StorageError
 
 _CALM_SECONDS = 5.0
 _AFTER_ANOTHER_SECONDS = (1.0, 3.0)  # at least, at most
+_LEFT = "turn/left"  # the cursor that tells when work was last seen to have been left
 
 _within = ContextVar("whether this is done for a turn, as when a tool asks an agent", default=False)
 
@@ -26,8 +30,8 @@ class Quarantine:
     """
 
     def __init__(self, *, calm_seconds: float = _CALM_SECONDS) -> None:
-        self._calm_seconds = calm_seconds
-        self._grown_at = self._calm_at = monotonic() + calm_seconds
+        self._calm = timedelta(seconds=calm_seconds)
+        self._grown_at = monotonic() + calm_seconds
         self._beside = 0
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -39,17 +43,22 @@ class Quarantine:
         """Whether the present task works for a turn of this process already."""
         return _within.get()
 
-    def disturbed(self) -> None:
-        """A process was seen to have left what it worked on, for whatever reason."""
-        self._calm_at = monotonic() + self._calm_seconds
+    async def disturbed(self, now: datetime) -> None:
+        """A process was seen to have left what it worked on: let all that there are know it."""
+        with suppress(StorageError):  # others see other work that it left
+            await cursors.see(_LEFT, now.isoformat(), now)
 
-    def expect_calm(self) -> None:
+    async def expect_calm(self, now: datetime) -> None:
         """Before a turn is tried alone for the last time, or given up.
 
         Raises:
-            Postponed: a process has just begun, or ended.
+            Postponed: a process has just begun, or one was seen to have left its work.
         """
-        _wait_until(self._calm_at)
+        _wait(self._grown_at - monotonic())
+        if left := await cursors.last_seen(_LEFT):
+            wait = datetime.fromisoformat(left) + self._calm - now
+            if wait <= 2 * self._calm:  # else it was told by a wrong clock
+                _wait(wait.total_seconds())
 
     @asynccontextmanager
     async def beside(self) -> AsyncGenerator[None]:
@@ -76,7 +85,7 @@ class Quarantine:
         if self.is_within or not self._is_open.is_set():
             wait = random.uniform(*_AFTER_ANOTHER_SECONDS)  # noqa: S311  # no secret
             raise Postponed("another turn that was interrupted is tried alone", retry_after=wait)
-        _wait_until(self._grown_at)
+        _wait(self._grown_at - monotonic())
         self._is_open.clear()
         try:
             await self._is_empty.wait()
@@ -86,9 +95,9 @@ class Quarantine:
             self._is_open.set()
 
 
-def _wait_until(moment: float) -> None:
-    if (wait := moment - monotonic()) > 0:
-        raise Postponed("a turn that was interrupted is tried alone soon", retry_after=wait)
+def _wait(seconds: float) -> None:
+    if seconds > 0:
+        raise Postponed("a turn that was interrupted is tried alone soon", retry_after=seconds)
 
 
 @contextmanager

@@ -177,7 +177,7 @@ class Serving:
         quarantine, opened = self._resources.quarantine, turn.opened
         is_suspect, may_wait = opened.is_suspect, not quarantine.is_within
         if may_wait and opened.is_nearly_given_up:
-            quarantine.expect_calm()
+            await quarantine.expect_calm(self._hold.now())
         async with quarantine.alone() if may_wait and is_suspect else quarantine.beside():
             if is_suspect:
                 turn.is_tried_alone = True  # before, since an error may leave it counted

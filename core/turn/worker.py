@@ -162,7 +162,7 @@ class Worker:
         if claimed is None:
             return None
         if claimed.lease.is_takeover:
-            resources.quarantine.disturbed()
+            await resources.quarantine.disturbed(resources.clock())
         hold = HeldLease(claimed.lease, resources.clock, claimed_at=claimed_at)
         return Serving(resources, self._adapters, hold, self._stops, self._draining, claimed.opened)
 

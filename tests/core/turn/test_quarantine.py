@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import Context
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -117,22 +118,23 @@ async def test_a_process_that_has_just_begun_tries_nobody_alone() -> None:
     assert 0 < later.value.retry_after <= 60
 
 
+@pytest.mark.usefixtures("sqlite")
 async def test_what_may_convict_a_turn_waits_until_no_process_has_ended_for_a_while(
-    monkeypatch: pytest.MonkeyPatch,
+    now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began_at, quarantine = monotonic(), Quarantine(calm_seconds=5)
-
-    def after(seconds: float) -> None:
-        monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: began_at + seconds)
-
-    after(20)
-    quarantine.expect_calm()
-    quarantine.disturbed()
-    after(24)
-    with pytest.raises(Postponed) as later:
-        quarantine.expect_calm()
-    assert later.value.retry_after == pytest.approx(1)
-    async with quarantine.alone():  # an earlier try, which convicts nobody
+    """Whichever process has seen it."""
+    mine, others = Quarantine(calm_seconds=5), Quarantine(calm_seconds=5)
+    with pytest.raises(Postponed):  # it has just begun
+        await mine.expect_calm(now)
+    later = monotonic() + 6
+    monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: later)
+    await mine.expect_calm(now)
+    await others.disturbed(now)
+    with pytest.raises(Postponed) as put_off:
+        await mine.expect_calm(now + timedelta(seconds=4))
+    assert put_off.value.retry_after == 1
+    async with mine.alone():  # an earlier try, which convicts nobody
         pass
-    after(26)
-    quarantine.expect_calm()
+    await mine.expect_calm(now + timedelta(seconds=5))
+    await others.disturbed(now + timedelta(days=1))  # by a wrong clock
+    await mine.expect_calm(now + timedelta(seconds=5))
