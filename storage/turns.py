@@ -74,6 +74,13 @@ async def take_back(turn_id: int) -> None:
     await _take_back(turn_id)
 
 
+@reading
+async def lone_tries(turn_id: int) -> int:
+    """How many such tries count by now; 0 of a turn that is gone."""
+    turn = await Turn.get_or_none(id=turn_id)
+    return turn.lone_tries if turn else 0
+
+
 async def _take_back(turn_id: int) -> None:
     running = Turn.filter(id=turn_id, state=TurnState.RUNNING, lone_tries__gt=0)
     await running.update(lone_tries=F("lone_tries") - 1)

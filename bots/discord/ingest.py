@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
 _LOOKUP_RETRY_SECONDS = 5.0
 _MOST_DELAYED = 200  # events of a channel; catching up finds the rest
+_MOST_MISREAD = 60  # answers in a row that tell of no channel: five minutes
 
 RawEvent = (
     discord.Message
@@ -37,9 +38,11 @@ OnStored = Callable[[Location, int], None]
 class _LocationUnavailable(Exception):
     """Discord cannot be asked now where this channel is."""
 
-    def __init__(self, channel: int) -> None:
+    def __init__(self, channel: int, *, is_misread: bool = False) -> None:
+        """`is_misread`: it has answered, with something else than a channel."""
         super().__init__(channel)
         self.channel = channel
+        self.is_misread = is_misread
 
 
 @contextmanager
@@ -145,7 +148,7 @@ class Ingest:
 
     async def _store_delayed(self, channel: int) -> None:
         """Store the channel's delayed events once its location is known."""
-        waiting = self._delayed[channel]
+        waiting, misread = self._delayed[channel], 0
         while said := next((each for each in waiting if not isinstance(each, Deleted)), None):
             await asyncio.sleep(_LOOKUP_RETRY_SECONDS)
             try:
@@ -160,8 +163,13 @@ class Ingest:
                             await self._store_at(location, *first)
                     if waiting[0] is first:  # else the deque dropped it meanwhile
                         waiting.popleft()
-            except _LocationUnavailable:
-                continue
+            except _LocationUnavailable as unavailable:
+                misread = misread + 1 if unavailable.is_misread else 0
+                if misread == _MOST_MISREAD:
+                    log.warning(
+                        "channel not understood", extra={"id": channel, "out": len(waiting)}
+                    )
+                    break
         del self._delayed[channel]
 
     def _report_missed(self, channel: int, location: Location | None) -> None:
@@ -194,10 +202,10 @@ class Ingest:
         try:
             return await self._channels.locate(channel)
         except (Transient, ConfigMistake, *MALFORMED) as later:
-            why = str(later) if isinstance(later, MooringsError) else type(later).__name__
-            extra = {"channel": channel.id, "why": why}
-            log.warning("channel unknown for now", extra=extra)
-            raise _LocationUnavailable(channel.id) from later
+            is_misread = not isinstance(later, MooringsError)
+            why = type(later).__name__ if is_misread else str(later)
+            log.warning("channel unknown for now", extra={"channel": channel.id, "why": why})
+            raise _LocationUnavailable(channel.id, is_misread=is_misread) from later
 
     async def _dispatch(self, event: Event | None) -> None:
         while event is not None:

@@ -31,7 +31,7 @@ class Quarantine:
 
     def __init__(self, *, calm_seconds: float = _CALM_SECONDS) -> None:
         self._calm = timedelta(seconds=calm_seconds)
-        self._grown_at = monotonic() + calm_seconds
+        self._old_enough_at = self._calm_at = monotonic() + calm_seconds
         self._beside = 0
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -45,7 +45,8 @@ class Quarantine:
 
     async def disturbed(self, now: datetime) -> None:
         """A process was seen to have left what it worked on: let all that there are know it."""
-        with suppress(StorageError):  # others see other work that it left
+        self._calm_at = monotonic() + self._calm.total_seconds()
+        with suppress(StorageError):  # this process knows it all the same
             await cursors.see(_LEFT, now.isoformat(), now)
 
     async def expect_calm(self, now: datetime) -> None:
@@ -54,11 +55,11 @@ class Quarantine:
         Raises:
             Postponed: a process has just begun, or one was seen to have left its work.
         """
-        _wait(self._grown_at - monotonic())
+        _put_off(self._calm_at - monotonic())
         if left := await cursors.last_seen(_LEFT):
             wait = datetime.fromisoformat(left) + self._calm - now
             if wait <= 2 * self._calm:  # else it was told by a wrong clock
-                _wait(wait.total_seconds())
+                _put_off(wait.total_seconds())
 
     @asynccontextmanager
     async def beside(self) -> AsyncGenerator[None]:
@@ -85,7 +86,7 @@ class Quarantine:
         if self.is_within or not self._is_open.is_set():
             wait = random.uniform(*_AFTER_ANOTHER_SECONDS)  # noqa: S311  # no secret
             raise Postponed("another turn that was interrupted is tried alone", retry_after=wait)
-        _wait(self._grown_at - monotonic())
+        _put_off(self._old_enough_at - monotonic())
         self._is_open.clear()
         try:
             await self._is_empty.wait()
@@ -95,9 +96,9 @@ class Quarantine:
             self._is_open.set()
 
 
-def _wait(seconds: float) -> None:
+def _put_off(seconds: float) -> None:
     if seconds > 0:
-        raise Postponed("a turn that was interrupted is tried alone soon", retry_after=seconds)
+        raise Postponed("a turn that was interrupted waits until it is calm", retry_after=seconds)
 
 
 @contextmanager

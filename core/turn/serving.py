@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random
 from core import kill_points, metrics
 from core.address import Address
 from core.clock import monotonic
-from core.errors import ConfigMistake, MooringsError, Transient
+from core.errors import ConfigMistake, MooringsError, Postponed, Transient
 from core.isolation import contained
 from core.messaging.adapter import Adapter
 from core.messaging.directory import KnownAgent
@@ -74,6 +74,8 @@ class Serving:
         kill_points.reach("claimed")
         try:
             with metrics.LEASES_HELD.track_inprogress(), self._hold.in_force():
+                if self._hold.lease.is_takeover:
+                    await self._resources.quarantine.disturbed(self._hold.now())
                 await self._held()
         except LeaseLost as error:
             log.warning("lease lost", extra={"why": str(error)})
@@ -92,15 +94,12 @@ class Serving:
         A database that was away is no attempt: it is handed over as soon as that is there again.
         """
         extra = {"conversation": self._hold.lease.conversation_id}
-        until_it_answers = AsyncRetrying(
-            retry=retry_if_exception_type(DatabaseBusy), wait=wait_random(0.2, 0.6)
-        )
         try:
             await self.run()
         except DatabaseBusy as error:
             log.warning("conversation left", extra={**extra, "why": str(error)})
             try:
-                await until_it_answers(self._hand_over, _AGAIN_SECONDS)
+                await _until_it_answers()(self._hand_over, _AGAIN_SECONDS)
             except StorageError:  # LeaseLost, mostly: somebody goes on already
                 await self._take_back()
         except StorageError as error:
@@ -176,13 +175,23 @@ class Serving:
         """
         quarantine, opened = self._resources.quarantine, turn.opened
         is_suspect, may_wait = opened.is_suspect, not quarantine.is_within
-        if may_wait and opened.is_nearly_given_up:
-            await quarantine.expect_calm(self._hold.now())
+        if may_wait:
+            await self._expect_calm(opened)
         async with quarantine.alone() if may_wait and is_suspect else quarantine.beside():
+            if may_wait:  # it may have waited for long
+                await self._expect_calm(opened)
             if is_suspect:
                 turn.is_tried_alone = True  # before, since an error may leave it counted
                 await turns.try_alone(self._hold.lease, opened.turn.id, self._hold.now())
             yield
+
+    async def _expect_calm(self, opened: OpenTurn) -> None:
+        """Before what may convict it; raises Postponed, also where a try was taken back since."""
+        if not opened.is_nearly_given_up:
+            return
+        await self._resources.quarantine.expect_calm(self._hold.now())
+        if await turns.lone_tries(opened.turn.id) < opened.turn.lone_tries:
+            raise Postponed("a try was taken back", retry_after=_AGAIN_SECONDS)
 
     async def _answer(self, turn: Turn) -> Due | None:
         """What is to be delivered now; None if the conversation was given back instead."""
@@ -246,7 +255,7 @@ class Serving:
         """Tell whoever goes on that the turn that was tried alone here did not end this process."""
         if self._turn and self._turn.is_tried_alone:
             with suppress(StorageError):  # then it counts as if it had
-                await turns.take_back(self._turn.opened.turn.id)
+                await _until_it_answers()(turns.take_back, self._turn.opened.turn.id)
 
     async def _hand_over(self, wait: float = 0, *, has_failed: bool = False) -> None:
         """Let whoever claims the conversation go on, after so many seconds."""
@@ -259,3 +268,8 @@ class Serving:
             has_failed=has_failed,
             not_before=now + timedelta(seconds=wait),
         )
+
+
+def _until_it_answers() -> AsyncRetrying:
+    """Calls what asks the database again and again while that is away."""
+    return AsyncRetrying(retry=retry_if_exception_type(DatabaseBusy), wait=wait_random(0.2, 0.6))

@@ -161,8 +161,6 @@ class Worker:
         )
         if claimed is None:
             return None
-        if claimed.lease.is_takeover:
-            await resources.quarantine.disturbed(resources.clock())
         hold = HeldLease(claimed.lease, resources.clock, claimed_at=claimed_at)
         return Serving(resources, self._adapters, hold, self._stops, self._draining, claimed.opened)
 

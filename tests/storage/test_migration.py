@@ -298,6 +298,17 @@ async def test_what_the_server_still_does_for_a_killed_migration_is_no_obstacle(
 
 
 @pytest.mark.parametrize("url", ["mysql"], indirect=True)
+async def test_a_table_of_another_program_is_no_such_statement(url: str) -> None:
+    opened = await open_database(url)
+    await sql.rows(opened, "DROP TABLE reservation")
+    await sql.rows(opened, "CREATE TABLE reservation (id INT)")
+    await sql.rows(opened, "DELETE FROM tortoise_migrations WHERE name >= '0008'")
+    await opened.close()
+    with pytest.raises(DatabaseUnusable, match="tables of another program"):
+        await open_database(url)
+
+
+@pytest.mark.parametrize("url", ["mysql"], indirect=True)
 async def test_names_of_an_older_mysql_database_are_compared_exactly_too(
     url: str, now: datetime
 ) -> None:

@@ -11,7 +11,9 @@ import pytest
 from core.clock import monotonic
 from core.errors import Postponed
 from core.turn.quarantine import Quarantine
+from storage.database import Database
 from tests.patience import PATIENCE
+from tests.storage import sql
 
 
 @pytest.fixture
@@ -136,5 +138,20 @@ async def test_what_may_convict_a_turn_waits_until_no_process_has_ended_for_a_wh
     async with mine.alone():  # an earlier try, which convicts nobody
         pass
     await mine.expect_calm(now + timedelta(seconds=5))
-    await others.disturbed(now + timedelta(days=1))  # by a wrong clock
+    await others.disturbed(now + timedelta(seconds=9))  # its clock is ahead
+    with pytest.raises(Postponed):
+        await mine.expect_calm(now + timedelta(seconds=5))
+    await others.disturbed(now + timedelta(days=1))  # its clock is wrong
     await mine.expect_calm(now + timedelta(seconds=5))
+
+
+async def test_a_process_that_cannot_tell_others_waits_itself(
+    sqlite: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarantine, later = Quarantine(calm_seconds=5), monotonic() + 6
+    monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: later)
+    await sql.rows(sqlite, "DROP TABLE cursor")
+    await quarantine.disturbed(now)
+    with pytest.raises(Postponed) as put_off:
+        await quarantine.expect_calm(now)
+    assert put_off.value.retry_after == pytest.approx(5)

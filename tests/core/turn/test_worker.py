@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 import pytest
@@ -270,6 +272,63 @@ async def test_a_question_is_not_given_up_while_processes_end(
     stage.clock.forward(5)
     await attend(stage)
     assert len(stage.platform.posts) == 1
+
+
+async def test_a_question_that_ended_one_process_is_tried_again_while_others_end(
+    stage: Stage,
+) -> None:
+    stage.quarantine = Quarantine(calm_seconds=0)
+    await tried_alone(stage, 1)
+    await stage.quarantine.disturbed(stage.clock())
+    await attend(stage)
+    assert stage.platform.transcript == ["You said: Hello"]
+
+
+async def test_what_begins_while_a_last_try_waits_for_others_puts_it_off(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.quarantine = Quarantine(calm_seconds=5)
+    moments = itertools.count(monotonic() + 9, 9)
+    monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: next(moments))
+    stage.model.script(("Half ", Then.PAUSE, "done."))
+    await tried_alone(stage, 2)
+    await attend(stage)  # it takes over
+    stage.clock.forward(5)
+    await stage.say("Hello", room="slack/T1/C2")
+    worker, other = stage.worker(owner="me"), await stage.conversation("slack/T1/C2")
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(worker.attend(other.id))
+        await stage.model.paused.acquire()
+        waiting = group.create_task(worker.attend((await stage.conversation()).id))
+        while stage.quarantine._is_open.is_set():  # noqa: ASYNC110  # others wait for it to be set
+            await asyncio.sleep(0)
+        await stage.quarantine.disturbed(stage.clock())
+        stage.model.resume()
+        await waiting
+    assert len(stage.model.requests) == 1
+    assert (await Turn.get(conversation_id=(await stage.conversation()).id)).lone_tries == 2
+
+
+@pytest.mark.parametrize("times", [2, 3])
+async def test_a_try_that_is_taken_back_while_it_waits_counts_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    await tried_alone(stage, times)
+    turn = await Turn.get()
+    calm = stage.quarantine.expect_calm
+
+    async def taken_back(now: datetime) -> None:
+        await calm(now)
+        if (await Turn.get()).lone_tries == times:
+            await turns.take_back(turn.id)
+
+    monkeypatch.setattr(stage.quarantine, "expect_calm", taken_back)
+    await attend(stage)
+    assert stage.platform.posts == []
+    assert await put_off(stage) == 1
+    stage.clock.forward(1)
+    await attend(stage)
+    assert stage.platform.transcript == ["You said: Hello"]
 
 
 async def test_a_question_that_killed_three_processes_is_given_up(stage: Stage) -> None:

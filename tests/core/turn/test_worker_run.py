@@ -14,6 +14,7 @@ from core.errors import Transient
 from core.tools import ToolContext
 from core.turn.answer import answer_to
 from core.turn.worker import Worker
+from storage import turns
 from storage.database import Database
 from storage.errors import DatabaseBusy, LeaseLost, StorageError
 from storage.models import Agent, Conversation, Turn, TurnState
@@ -61,9 +62,17 @@ async def test_a_database_that_goes_away_in_an_attempt_ends_it(stage: Stage) -> 
 
 @pytest.mark.parametrize("ended", [LeaseLost("taken over"), DatabaseBusy("away")])
 async def test_who_lives_on_after_another_took_over_takes_its_try_alone_back(
-    stage: Stage, ended: StorageError
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, ended: StorageError
 ) -> None:
     """It was suspended, or cut off from the database: it did not die of the question."""
+    take_back, refusals = turns.take_back, iter([DatabaseBusy("still away")])
+
+    async def taken_back(turn_id: int) -> None:
+        for refusal in refusals:
+            raise refusal
+        await take_back(turn_id)
+
+    monkeypatch.setattr(turns, "take_back", taken_back)
     stage.model.script(("Half ", Then.PAUSE, ended))
     await stage.say("Hello")
     for life in range(2):
