@@ -76,7 +76,7 @@ async def take_back(turn_id: int) -> None:
 
 @reading
 async def lone_tries(turn_id: int) -> int:
-    """How many such tries count by now; 0 of a turn that is gone."""
+    """How many of its tries alone count by now; 0 of a turn that is gone."""
     turn = await Turn.get_or_none(id=turn_id)
     return turn.lone_tries if turn else 0
 

@@ -125,6 +125,7 @@ class Ingest:
     ) -> None:
         if location is None:
             return
+        self._report_missed(location)
         if isinstance(event, discord.Message):
             await self._dispatch(parse.message(event, location, self._me))
             on_stored(location, event.id)
@@ -155,7 +156,6 @@ class Ingest:
                 location = await self._locate(_message_of(said[0]).channel)
                 while waiting:
                     first = waiting[0]
-                    self._report_missed(channel, location)
                     with _understood():
                         if isinstance(first, Deleted):
                             await self._dispatch(first)
@@ -166,18 +166,16 @@ class Ingest:
             except _LocationUnavailable as unavailable:
                 misread = misread + 1 if unavailable.is_misread else 0
                 if misread == _MOST_MISREAD:
-                    log.warning(
-                        "channel not understood", extra={"id": channel, "out": len(waiting)}
-                    )
+                    log.warning("channel not understood", extra={"channel": channel})
+                    self._overflowed.add(channel)
                     break
         del self._delayed[channel]
 
-    def _report_missed(self, channel: int, location: Location | None) -> None:
+    def _report_missed(self, location: Location) -> None:
         """Must come before `on_stored` of any later message, which would move the cursor."""
-        if channel in self._overflowed:
-            self._overflowed.discard(channel)
-            if location:
-                self._on_missed(location)
+        if location.channel in self._overflowed:
+            self._overflowed.discard(location.channel)
+            self._on_missed(location)
 
     async def _delete(
         self, event: discord.RawMessageDeleteEvent | discord.RawBulkMessageDeleteEvent, message: int

@@ -175,10 +175,11 @@ class Serving:
         """
         quarantine, opened = self._resources.quarantine, turn.opened
         is_suspect, may_wait = opened.is_suspect, not quarantine.is_within
-        if may_wait:
+        may_be_convicted = may_wait and opened.is_nearly_given_up
+        if may_be_convicted:
             await self._expect_calm(opened)
         async with quarantine.alone() if may_wait and is_suspect else quarantine.beside():
-            if may_wait:  # it may have waited for long
+            if may_be_convicted:  # again: it may have waited for long
                 await self._expect_calm(opened)
             if is_suspect:
                 turn.is_tried_alone = True  # before, since an error may leave it counted
@@ -187,8 +188,6 @@ class Serving:
 
     async def _expect_calm(self, opened: OpenTurn) -> None:
         """Before what may convict it; raises Postponed, also where a try was taken back since."""
-        if not opened.is_nearly_given_up:
-            return
         await self._resources.quarantine.expect_calm(self._hold.now())
         if await turns.lone_tries(opened.turn.id) < opened.turn.lone_tries:
             raise Postponed("a try was taken back", retry_after=_AGAIN_SECONDS)

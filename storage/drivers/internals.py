@@ -317,8 +317,8 @@ class ExactExecutor(Executor):
         return editor
 
 
-def _is(error: OperationalError, *numbers: int) -> bool:
-    """Whether MySQL has given it one of these."""
+def _is_one_of(error: OperationalError, *numbers: int) -> bool:
+    """Whether MySQL has given it one of these numbers."""
     return not set(numbers).isdisjoint(getattr(error.args[0], "args", ()))
 
 
@@ -332,8 +332,9 @@ class _ExactEditor(MySQLSchemaEditor):
             return
         try:
             await super().create_model(model)
-        except OperationalError as error:  # of one that was killed, the server ends a statement
-            if not (_is(error, _TABLE_IS_THERE) and await self._has(model)):
+        except OperationalError as error:
+            # The server goes on making it for a migration that was killed, whose lock is free.
+            if not (_is_one_of(error, _TABLE_IS_THERE) and await self._has(model)):
                 raise
 
     async def _has(self, model: type[TortoiseModel]) -> bool:
@@ -344,7 +345,7 @@ class _ExactEditor(MySQLSchemaEditor):
         try:
             await super()._run_sql(sql)
         except OperationalError as error:
-            if not _is(error, *_DONE_ALREADY):
+            if not _is_one_of(error, *_DONE_ALREADY):
                 raise
 
     def _table_generate_extra(self, table: str) -> str:

@@ -165,7 +165,7 @@ async def test_what_is_being_edited_is_left_for_a_later_look(
     assert await asked(where, now) == ["edited"]
 
 
-async def test_what_a_claim_rests_on_is_held_by_every_test(
+async def test_no_test_may_add_a_message_or_make_one_due_without_its_conversation(
     where: Conversation, now: datetime
 ) -> None:
     """A message of which a look knows nothing would be left out by the turn."""

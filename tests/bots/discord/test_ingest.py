@@ -78,10 +78,10 @@ async def test_what_waits_aside_stands_when_a_place_or_a_message_is_not_understo
     assert server.rows(left) == [("this one",)]
 
 
-async def test_a_place_that_is_never_understood_is_left_out_at_last(
+async def test_a_place_that_is_not_understood_for_long_is_caught_up_when_it_is(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Else what waits for such places would fill the queue of all."""
+    """What waits for such places would fill the queue of all."""
     monkeypatch.setattr("bots.discord.ingest._MOST_MISREAD", 3)
     discord, thread = server.discord, unknown_thread(server)
     async with server.bot(server.support_listens) as bot:
@@ -93,8 +93,8 @@ async def test_a_place_that_is_never_understood_is_left_out_at_last(
         assert caplog.messages.count("channel unknown for now") == 4
         discord.clear_faults()
         discord.say(thread, discord.anna, "this one")
-        await server.answered(thread)
-    assert server.rows(STORED) == [("this one",)]
+        await discord.until(lambda: len(server.rows(STORED)) == 2)
+    assert server.rows(STORED) == [("hello",), ("this one",)]
 
 
 async def test_what_is_left_out_of_a_thread_that_discord_cannot_tell_of_is_caught_up(

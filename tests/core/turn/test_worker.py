@@ -288,7 +288,7 @@ async def test_what_begins_while_a_last_try_waits_for_others_puts_it_off(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.quarantine = Quarantine(calm_seconds=5)
-    moments = itertools.count(monotonic() + 9, 9)
+    moments = itertools.count(monotonic() + 9, 9)  # it is long ago for this process, each time
     monkeypatch.setattr("core.turn.quarantine.monotonic", lambda: next(moments))
     stage.model.script(("Half ", Then.PAUSE, "done."))
     await tried_alone(stage, 2)
@@ -300,7 +300,7 @@ async def test_what_begins_while_a_last_try_waits_for_others_puts_it_off(
         group.create_task(worker.attend(other.id))
         await stage.model.paused.acquire()
         waiting = group.create_task(worker.attend((await stage.conversation()).id))
-        while stage.quarantine._is_open.is_set():  # noqa: ASYNC110  # others wait for it to be set
+        while stage.quarantine._is_open.is_set():  # noqa: ASYNC110  # nobody tells when it is cleared
             await asyncio.sleep(0)
         await stage.quarantine.disturbed(stage.clock())
         stage.model.resume()
